@@ -1,1 +1,62 @@
-//! placeholder
+//! What a connector *is*: the contract between the engine and a vendor's folder, and the pieces that every vendor
+//! needs (HTTP as a value, OAuth, signatures, error classes).
+//!
+//! Absent on purpose: any vendor, any database, any real HTTP client.
+
+pub mod bookings;
+pub mod error;
+pub mod http;
+pub mod manifest;
+pub mod oauth;
+pub mod records;
+pub mod secret;
+
+pub use bookings::{Bookings, RawRequest, Reading, Refusal};
+pub use error::{Error, ErrorKind, Retry};
+pub use http::{Http, HttpError};
+pub use manifest::{Manifest, RoleSpec};
+pub use oauth::{Grant, OAuth, TokenSet};
+pub use records::{Answered, Find, GraphOutcome, Records, Usage, Wanted};
+pub use secret::Secret;
+
+use std::{collections::BTreeMap, future::Future, pin::Pin};
+
+use jiff::Timestamp;
+use url::Url;
+
+/// A boxed future, as the object-safe traits here return it.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What the operator set for a connection, by the names that the vendor's manifest documents.
+pub type Settings = BTreeMap<String, String>;
+
+/// All of the world that a connector sees while it answers one call.
+pub struct Cx<'a> {
+    pub http: &'a dyn Http,
+    pub now: Timestamp,
+    /// The vendor's API base address for this account, as the token answer or the configuration gave it.
+    pub base_url: &'a Url,
+    pub bearer: &'a Secret,
+    pub settings: &'a Settings,
+}
+
+/// One vendor. A capability is a facet that is there.
+pub trait Connector: Send + Sync {
+    /// The vendor's facts.
+    fn manifest(&self) -> &'static Manifest;
+
+    /// Reads and writes records: the vendor is a CRM.
+    fn records(&self) -> Option<&dyn Records> {
+        None
+    }
+
+    /// Turns webhooks into booking messages: the vendor is a booking source.
+    fn bookings(&self) -> Option<&dyn Bookings> {
+        None
+    }
+
+    /// Accounts are connected by OAuth.
+    fn oauth(&self) -> Option<&dyn OAuth> {
+        None
+    }
+}

@@ -3,6 +3,11 @@
 //! Nothing here waits, fails for outside reasons, reads a clock or rolls a die: no async, no HTTP, no SQL, no vendor
 //! and no wire format. Time and chance come in through [`Clock`] and [`Entropy`].
 
+pub mod booking;
 pub mod effects;
+pub mod ids;
+pub mod person;
+pub mod record;
+pub mod step;
 
 pub use effects::{Clock, Entropy};

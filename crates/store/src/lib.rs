@@ -1,1 +1,5 @@
-//! placeholder
+//! All SQL of Syncline.
+
+pub mod types;
+
+pub use types::*;

@@ -1,0 +1,93 @@
+//! The facet of a CRM: look up many records in few calls, write many bookings' graphs in few calls.
+
+use syncline_core::{
+    ids::RecordId,
+    record::{Field, Record, Role, Slot, Std},
+    step::Plan,
+};
+
+use crate::{BoxFuture, Cx, Error};
+
+/// Reads and writes records. Every method makes as few calls as the vendor allows and says how many it made.
+/// A connector never sleeps, retries, refreshes, stores or logs.
+pub trait Records: Send + Sync {
+    /// Answers all questions, position by position. Any failure fails the whole: a missing answer is never "absent".
+    fn find<'a>(&'a self, cx: &'a Cx<'a>, finds: &'a [Find]) -> BoxFuture<'a, Result<Answered<Vec<Vec<Record>>>, Error>>;
+
+    /// Writes the plans, each wholly or not at all, outcome by position. `Err` only where nothing was sent or the
+    /// whole call was refused; an answer that never came makes every outcome [`GraphOutcome::Unknown`].
+    fn write<'a>(&'a self, cx: &'a Cx<'a>, plans: &'a [&'a Plan]) -> BoxFuture<'a, Result<Answered<Vec<GraphOutcome>>, Error>>;
+
+    /// How many plans one call carries at the most.
+    fn plans_per_call(&self) -> usize;
+
+    /// How many steps the plans of one call may have together at the most.
+    fn steps_per_call(&self) -> usize;
+
+    /// The value as the vendor will hold it (cut to its length, rounded to its resolution), so that an image of what
+    /// we wrote equals what we would read back.
+    fn normalise(&self, role: Role, field: &Field, value: syncline_core::record::Value) -> syncline_core::record::Value;
+
+    /// What role a record id plays, judged by its form alone; `None` for anything that cannot be an id of ours.
+    /// The id comes back in its canonical form.
+    fn identify(&self, id: &str) -> Option<(Role, RecordId)>;
+
+    /// Whether everything that the booking flow needs is there: each finding is a sentence with its fix.
+    fn check<'a>(&'a self, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Answered<Vec<Finding>>, Error>>;
+}
+
+/// Records of one role that match any of the criteria.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Find {
+    pub role: Role,
+    pub any: Vec<Wanted>,
+    /// The fields to bring along; the id always comes.
+    pub fields: Vec<Field>,
+}
+
+/// One criterion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    Ids(Vec<RecordId>),
+    /// A standard text field equals one of the values, as the vendor compares text.
+    Is(Std, Vec<String>),
+    /// The e-mail address lies in one of the domains.
+    EmailDomain(Vec<String>),
+}
+
+/// An answer with what it cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered<T> {
+    pub value: T,
+    /// Calls that the vendor counts.
+    pub calls: u32,
+    /// The account's daily use, where the answer told.
+    pub usage: Option<Usage>,
+}
+
+/// How much of the day's calls is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    pub used: u64,
+    pub max: u64,
+}
+
+/// What became of one plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GraphOutcome {
+    /// All steps are done; per slot the record's id.
+    Done(Vec<(Slot, RecordId)>),
+    /// Nothing of it was done.
+    Refused(Error),
+    /// Nobody knows: look before repeating.
+    Unknown(Error),
+}
+
+/// Something that stands in the way, for the person who sets it up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub problem: String,
+    pub fix: String,
+    /// Whether the flow cannot work at all until it is mended.
+    pub blocking: bool,
+}

@@ -1,0 +1,6 @@
+//! Bookings as a projection: messages fold into a chain's state, the state and the admin's settings give the records
+//! that should exist, and the difference from what was last written gives the steps.
+
+pub mod chain;
+pub mod message;
+pub mod settings;

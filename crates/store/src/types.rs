@@ -1,0 +1,225 @@
+//! What goes into the store and what comes out of it, as plain values.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use syncline_core::{
+    booking::{chain::ChainState, message::BookingMessage},
+    ids::{ChainId, ConnectionId, IntegrationId, SharedKey, WorkspaceId},
+    record::Slot,
+    step::{Link, Plan, SharedLink},
+};
+
+/// The links of one chain.
+pub type Links = std::collections::BTreeMap<Slot, Link>;
+
+/// One webhook, verified and read, on its way into the inbox.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    pub workspace: WorkspaceId,
+    pub integration: IntegrationId,
+    pub source: ConnectionId,
+    /// The same for every delivery of the same message; unique per source.
+    pub key: String,
+    pub received: Timestamp,
+    /// The body as it came; sealed before it is stored.
+    pub body: Vec<u8>,
+    pub content: Content,
+}
+
+/// What a delivery was read as.
+#[derive(Debug, Clone)]
+pub enum Content {
+    Messages(Vec<BookingMessage>),
+    /// None of ours; kept for the record.
+    Ignored { reason: String },
+    /// Verified but not understood; kept for a person.
+    Parked { reason: String },
+}
+
+/// What became of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TakenIn {
+    Stored,
+    /// The same message is in the inbox already; nothing was changed.
+    Duplicate,
+}
+
+/// Who claims: one worker of one process. A process that restarts gets a new one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct WorkerId(pub String);
+
+/// A chain that a worker holds until the lease ends.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    pub workspace: WorkspaceId,
+    pub integration: IntegrationId,
+    pub source: ConnectionId,
+    pub chain: ChainId,
+    /// Which holder this is; every later write of this holder carries it.
+    pub fence: i64,
+    /// How often the state had changed when it was claimed.
+    pub revision: i64,
+    pub state: ChainState,
+    pub links: Links,
+    /// Tries that failed since the last success.
+    pub attempts: u32,
+    /// The plan that was sent and never acknowledged: its outcome is unknown.
+    pub unsettled: Option<Plan>,
+    /// When the oldest message that is not done yet came in.
+    pub waiting_since: Timestamp,
+}
+
+/// A plan that is to be written down before its first byte leaves.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    pub workspace: WorkspaceId,
+    pub connection: ConnectionId,
+    pub chain: ChainId,
+    pub fence: i64,
+    pub plan: Plan,
+    /// Shared records that this plan creates: while it does, nobody else may.
+    pub creates: Vec<SharedKey>,
+}
+
+/// What became of a plan that was to be written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlanOutcome {
+    /// Written down; it may be sent.
+    Ready,
+    /// Another chain creates, or has just created, one of the shared records; the lease is given back and the chain is
+    /// due again as soon as that is settled.
+    Deferred,
+    /// Somebody else holds the chain now; nothing was written.
+    Lost,
+}
+
+/// How a claimed chain ends.
+#[derive(Debug, Clone)]
+pub struct Settlement {
+    pub workspace: WorkspaceId,
+    pub connection: ConnectionId,
+    pub chain: ChainId,
+    pub fence: i64,
+    pub revision: i64,
+    pub outcome: Outcome,
+    /// Shared records that are known from now on.
+    pub shared: Vec<SharedLink>,
+    /// Shared keys whose records turned out to be gone: forgotten.
+    pub forget: Vec<SharedKey>,
+    pub journal: Vec<JournalEntry>,
+    /// What lists show; kept as it was where absent.
+    pub summary: Option<Summary>,
+}
+
+/// How it went.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// The links as they are now. `look_again` makes the chain due once more at that time.
+    Done { links: Links, look_again: Option<Timestamp> },
+    /// Tried in vain; due again at `at`. `unsettled` keeps the sent plan because its outcome is unknown; `failed`
+    /// counts the try as an attempt (a pause of the connection does not).
+    Retry { at: Timestamp, unsettled: bool, failed: bool, links: Links },
+    /// Laid aside for a person, with the reason and what to do.
+    Parked { reason: String, fix: String, unsettled: bool, links: Links },
+}
+
+/// What lists of bookings show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Summary {
+    /// `active`, `cancelled`, …
+    pub standing: String,
+    pub title: String,
+    /// The invitee as people know them.
+    pub person: String,
+    pub start: Option<Timestamp>,
+}
+
+/// One line of the activity log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalEntry {
+    pub at: Timestamp,
+    pub kind: JournalKind,
+    /// One sentence that a person can read.
+    pub text: String,
+    /// The details behind it, as JSON: per record what was written and why.
+    #[serde(default)]
+    pub details: serde_json::Value,
+}
+
+/// What a line of the activity log is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JournalKind {
+    /// Records were written.
+    Written,
+    /// Looked at and left alone.
+    Unchanged,
+    /// A try failed and will be repeated.
+    Retried,
+    /// Laid aside for a person.
+    Parked,
+    /// A message was kept although it could not be read, or is none of ours.
+    Message,
+    /// A connection was made, renewed, paused or lost.
+    Connection,
+    /// A person did something: replay, disconnect.
+    Operator,
+}
+
+impl JournalKind {
+    /// The stable word in the database and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            JournalKind::Written => "written",
+            JournalKind::Unchanged => "unchanged",
+            JournalKind::Retried => "retried",
+            JournalKind::Parked => "parked",
+            JournalKind::Message => "message",
+            JournalKind::Connection => "connection",
+            JournalKind::Operator => "operator",
+        }
+    }
+}
+
+/// A connection's stored side: its grant and its health.
+#[derive(Debug, Clone)]
+pub struct ConnectionRow {
+    pub workspace: WorkspaceId,
+    pub connection: ConnectionId,
+    pub vendor: String,
+    pub status: ConnectionStatus,
+    /// Nothing is sent before this time.
+    pub paused_until: Option<Timestamp>,
+    /// Why, in words, where the status is not `Connected` or the connection pauses.
+    pub reason: Option<String>,
+    pub tokens: Option<StoredTokens>,
+    /// Grows with every stored token set.
+    pub version: i64,
+    pub api_used: Option<i64>,
+    pub api_max: Option<i64>,
+}
+
+/// Whether a connection works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectionStatus {
+    NotConnected,
+    Connected,
+    NeedsReconnect,
+}
+
+/// The grant of a connection, in the clear only while in memory.
+#[derive(Clone)]
+pub struct StoredTokens {
+    pub access: String,
+    pub refresh: Option<String>,
+    pub base_url: String,
+    pub expires_at: Option<Timestamp>,
+    pub account: Option<String>,
+}
+
+impl std::fmt::Debug for StoredTokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoredTokens").field("base_url", &self.base_url).field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}

@@ -119,7 +119,10 @@ fn seat_messages(payload: &Payload, uid: &BookingKey, old: Option<&BookingKey>, 
         let before = old.and_then(|old| Some((old, seats::key(old, person)?)));
         let typed = people::response_line(payload, "email").unwrap_or_default();
         let is_booker = people::is(person, &typed);
+        // The end of somebody else's seat is told without content, so that the seat keeps its own answers.
+        let tells = is_booker || matches!(kind, MessageKind::Booked | MessageKind::Requested | MessageKind::Updated);
         let content = people::invitee(payload, Some(person), is_booker)
+            .filter(|_| tells)
             .and_then(|invitee| content(payload, uid, invitee, Seat::One { person, is_booker }));
         if let Some((old, left)) = &before {
             let rescheduled = MessageKind::Cancelled { reason: reschedule_reason(payload), by: payload.rescheduled_by.line(), rescheduled: true };

@@ -23,7 +23,8 @@ pub fn key(uid: &BookingKey, person: &Person) -> Option<BookingKey> {
     if email.is_empty() {
         return None;
     }
-    intake::booking_key(&format!("{uid}/{}", intake::same_form(&email)))
+    // The digest stands for the address, because names of bookings are kept and logged longer than people's data.
+    intake::booking_key(&format!("{uid}/seat-{}", intake::fingerprint(&[&intake::same_form(&email)])))
 }
 
 /// The attendees that a message about a shared slot speaks of:

@@ -10,6 +10,7 @@ pub mod manifest;
 pub mod oauth;
 pub mod records;
 pub mod secret;
+pub mod signature;
 
 pub use bookings::{Bookings, RawRequest, Reading, Refusal};
 pub use error::{Error, ErrorKind, Retry};

@@ -11,6 +11,8 @@ pub mod calendly;
 pub mod generic;
 #[cfg(feature = "meetergo")]
 pub mod meetergo;
+#[cfg(feature = "salesforce")]
+pub mod salesforce;
 
 pub mod intake;
 #[cfg(test)]
@@ -29,5 +31,7 @@ pub fn all() -> &'static [&'static dyn Connector] {
         &generic::Generic,
         #[cfg(feature = "meetergo")]
         &meetergo::Meetergo,
+        #[cfg(feature = "salesforce")]
+        &salesforce::Salesforce,
     ]
 }

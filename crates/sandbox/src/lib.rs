@@ -3,6 +3,8 @@
 //! Each vendor is a world that answers HTTP requests by a plain function call, and can also be served on a socket.
 //! Nothing here knows a connector, a database, or the program under test.
 
+#[cfg(test)]
+mod client_tests;
 mod reply;
 pub mod salesforce;
 mod serve;

@@ -103,7 +103,8 @@ impl SalesforceOrg {
         struct Claims {
             iss: String,
             sub: String,
-            exp: i64,
+            /// A number, which some clients write as a text.
+            exp: serde_json::Value,
         }
         let Some(pem) = &self.config.app.jwt_public_key_pem else {
             return Err(Refused::grant("user hasn't approved this consumer"));
@@ -129,7 +130,8 @@ impl SalesforceOrg {
         if claims.iss != self.config.app.client_id {
             return Err(Refused(400, "invalid_client_id", "client identifier invalid"));
         }
-        if claims.exp <= form.now || claims.exp > form.now + MAX_ASSERTION_AGE {
+        let expires = claims.exp.as_f64().or_else(|| claims.exp.as_str()?.parse().ok()).map_or(0, |at: f64| at as i64);
+        if expires <= form.now || expires > form.now + MAX_ASSERTION_AGE {
             return Err(Refused::grant("assertion is not within the valid timeframe"));
         }
         self.user_named(state, &claims.sub).ok_or(Refused::grant("user hasn't approved this consumer"))

@@ -96,12 +96,13 @@ fn recent(state: &State, version: u32, object: usize, limit: usize) -> Vec<Value
 }
 
 /// `GET /services/data/vNN.0`
-pub(super) fn resources(version: u32) -> Answer {
+pub(super) fn resources(version: u32, identity: String) -> Answer {
     let base = format!("/services/data/v{version}.0");
     let mut out = Map::new();
     for name in ["sobjects", "query", "queryAll", "composite", "limits", "recent", "search", "parameterizedSearch"] {
         out.insert(name.into(), format!("{base}/{name}").into());
     }
+    out.insert("identity".into(), identity.into());
     Answer::ok(Value::Object(out))
 }
 

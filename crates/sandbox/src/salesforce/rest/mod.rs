@@ -183,7 +183,9 @@ impl SalesforceOrg {
         let path = std::mem::take(&mut call.path);
         let parts: Vec<&str> = path.iter().map(AsRef::as_ref).collect();
         match parts.as_slice() {
-            [] => call.only(&["GET"]).map(|()| metadata::resources(call.version)),
+            [] => call.only(&["GET"]).map(|()| {
+                metadata::resources(call.version, self.identity_of(&self.base(), call.asker.user))
+            }),
             ["sobjects"] => call.only(&["GET"]).and_then(|()| self.describe_global(call)),
             ["sobjects", object, rest @ ..] => self.sobject(state, call, object, rest),
             ["query", rest @ ..] | ["queryAll", rest @ ..] => {

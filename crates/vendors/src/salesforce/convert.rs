@@ -1,6 +1,6 @@
 //! Fields and values: ours ⇄ Salesforce's, both directions side by side, and the form in which both agree. Pure.
 
-use jiff::{Timestamp, civil::Date};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde_json::{Map, Value as Json};
 use syncline_connect::RoleSpec;
 use syncline_core::{
@@ -130,13 +130,29 @@ pub fn normalise(role: Role, field: &Field, value: Value) -> Value {
     };
     match (value, known) {
         (Value::Text(text), Some((held, max_chars))) => normal_text(&text, held, max_chars),
+        (value, Some((held @ (Holds::Line | Holds::Email | Holds::Text | Holds::ShowAs), max_chars))) => match as_text(&value) {
+            Some(text) => normal_text(&text, held, max_chars),
+            None => value,
+        },
         (Value::Text(text), None) => native_text(&harmless(&tidy(&text, true))),
+        (Value::Time(time), Some((Holds::Date, _))) => Value::Date(time.to_zoned(TimeZone::UTC).date()),
         (Value::Decimal(text), _) => normal_decimal(&text).map_or(Value::Decimal(text), Value::Decimal),
         (Value::Time(time), _) => Value::Time(whole_seconds(time)),
         (Value::Date(date), None) => Value::Text(date.to_string()),
         (Value::Id(id), None) => Value::Text(canonical_or_same(id).as_str().to_owned()),
         (Value::Id(id), Some(_)) => Value::Id(canonical_or_same(id)),
         (other, _) => other,
+    }
+}
+
+/// What a text field holds after it was given another kind of value.
+fn as_text(value: &Value) -> Option<String> {
+    match value {
+        Value::Decimal(text) | Value::Text(text) => Some(text.clone()),
+        Value::Date(date) => Some(date.to_string()),
+        Value::Time(time) => Some(whole_seconds(*time).to_string()),
+        Value::Id(id) => Some(id.as_str().to_owned()),
+        Value::Null | Value::Bool(_) | Value::Slot(_) => None,
     }
 }
 

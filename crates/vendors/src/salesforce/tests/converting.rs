@@ -156,7 +156,7 @@ proptest! {
     ///
     /// proves: fault:M4
     #[test]
-    fn a_normal_value_of_its_kind_survives_the_wire((role, field) in any_field(), value in any_value()) {
+    fn a_normal_value_survives_the_wire((role, field) in any_field(), value in any_value()) {
         let normal = Salesforce.normalise(role, &field, value);
         let Ok(json) = convert::to_json(&field, &normal) else {
             prop_assert!(matches!(normal, Value::Slot(_)));

@@ -6,7 +6,6 @@ use std::cell::RefCell;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use syncline_core::{ids::BookingKey, person::normal_email};
-use url::Url;
 
 use crate::intake::{self, text};
 
@@ -109,14 +108,16 @@ impl<'a> Fields<'a> {
     pub fn key(&self, name: &str) -> Option<BookingKey> {
         let max = intake::MAX_KEY_CHARS;
         let expected = format!("a text of 1 to {max} characters without control characters");
-        self.read(name, &expected, |value| bounded(value, max).and_then(intake::booking_key))
+        self.read(name, &expected, |value| {
+            bounded(value, max).filter(|text| !text.contains(char::is_control)).and_then(intake::booking_key)
+        })
     }
 
     /// An e-mail address.
     pub fn email(&self, name: &str) -> Option<String> {
         self.read(name, "an e-mail address", |value| {
-            let email = text::email(value.as_str()?);
-            normal_email(&email).map(|_| email)
+            let typed = bounded(value, text::MAX_EMAIL_CHARS)?;
+            normal_email(typed).map(|_| text::email(typed))
         })
     }
 
@@ -133,17 +134,21 @@ impl<'a> Fields<'a> {
     /// A web address.
     pub fn web_url(&self, name: &str) -> Option<String> {
         let expected = format!("an http or https address of at most {} characters", text::MAX_URL_CHARS);
-        self.read(name, &expected, |value| text::web_url(value.as_str()?).filter(|url| Url::parse(url).is_ok()))
+        self.read(name, &expected, |value| text::web_url(value.as_str()?))
     }
 
     /// The name of an IANA time zone, by its form.
     pub fn time_zone(&self, name: &str) -> Option<String> {
-        self.read(name, "the name of an IANA time zone, such as Europe/Berlin", |value| text::time_zone(value.as_str()?))
+        self.read(name, "the name of an IANA time zone, such as Europe/Berlin", |value| {
+            text::time_zone(value.as_str()?).filter(|name| value == name)
+        })
     }
 
     /// A language tag, by its form.
     pub fn language(&self, name: &str) -> Option<String> {
-        self.read(name, "a language tag, such as de or en-GB", |value| text::language(value.as_str()?))
+        self.read(name, "a language tag, such as de or en-GB", |value| {
+            text::language(value.as_str()?).filter(|name| value == name)
+        })
     }
 
     /// An answer's value: text, number or flag.
@@ -205,6 +210,9 @@ impl<'a> Fields<'a> {
         let names: Vec<String> = map.keys().cloned().collect();
         let known: Vec<&str> = names.iter().map(String::as_str).collect();
         let fields = Fields::new(self.at(name), map, &known, self.problems);
+        if names.iter().any(|name| text::line(name).is_none()) {
+            self.wrong(name, "names that are not blank");
+        }
         names.iter().filter_map(|name| Some((text::line(name)?, fields.line(name)?))).collect()
     }
 }

@@ -135,25 +135,24 @@ impl ChainState {
         {
             return Some((before, Standing::ReschedulePending { since }));
         }
-        if let Some(old) = self.old_that_stands(key, node, &previous) {
-            return Some((old, Standing::Active));
-        }
+        let node = self.old_that_counts(key, node, &previous).unwrap_or(node);
         Some((node, node.how_it_stands()))
     }
 
-    /// A reschedule that still waits for confirmation, or was declined, leaves the booking before it standing. Several
+    /// A reschedule that still waits for confirmation, or was declined, leaves the booking before it as it is. Several
     /// such reschedules may have followed one another; a booking that was truly left is not gone back to.
-    fn old_that_stands<'a>(&'a self, key: &'a BookingKey, node: &Node, previous: &Steps<'a>) -> Option<&'a Node> {
+    fn old_that_counts<'a>(&'a self, key: &'a BookingKey, node: &Node, previous: &Steps<'a>) -> Option<&'a Node> {
         if !node.is_unfulfilled() {
             return None;
         }
+        let counts = |old: &Node| old.stands() || (!node.waits() && old.is_called_off());
         let mut seen = BTreeSet::from([key]);
         let mut open = vec![key];
         let mut found: Option<(&BookingKey, &Node)> = None;
         while let Some(key) = open.pop() {
             for old in previous.get(key).into_iter().flatten().copied() {
                 let Some(node) = self.nodes.get(old).filter(|_| seen.insert(old)) else { continue };
-                if node.stands() {
+                if counts(node) {
                     found = found.max_by_newest((old, node));
                 } else if node.is_unfulfilled() {
                     open.push(old);
@@ -207,6 +206,11 @@ impl Node {
     /// Whether it was asked for and is not, or not yet, confirmed.
     fn is_unfulfilled(&self) -> bool {
         self.waits() || (self.booked.is_none() && matches!(self.standing_value(), Some(NodeStanding::Rejected { .. })))
+    }
+
+    /// Whether it was cancelled for its own sake, not because another takes its place.
+    fn is_called_off(&self) -> bool {
+        matches!(self.standing_value(), Some(NodeStanding::Cancelled { rescheduled: false, .. }))
     }
 
     fn how_it_stands(&self) -> Standing {

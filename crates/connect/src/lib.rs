@@ -3,11 +3,13 @@
 //!
 //! Absent on purpose: any vendor, any database, any real HTTP client.
 
+pub mod assertion;
 pub mod bookings;
 pub mod error;
 pub mod http;
 pub mod manifest;
 pub mod oauth;
+pub mod pkce;
 pub mod records;
 pub mod secret;
 

@@ -1,5 +1,6 @@
 //! OAuth 2.0 as values: where to send the person, what to exchange, what came back. No state is kept here.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use url::Url;
 
@@ -45,6 +46,15 @@ pub struct TokenSet {
     pub account: Option<String>,
 }
 
+impl TokenSet {
+    /// The set to store after a refresh: where no new refresh token came back, the old one stays good. A new one
+    /// replaces the old, which is then dead.
+    pub fn keeping(mut self, old_refresh: &Secret) -> Self {
+        self.refresh.get_or_insert_with(|| old_refresh.clone());
+        self
+    }
+}
+
 /// How accounts of a vendor are connected.
 pub trait OAuth: Send + Sync {
     /// Where the person is sent: `state` and the S256 `challenge` are in it.
@@ -56,3 +66,18 @@ pub trait OAuth: Send + Sync {
     /// Tells the vendor that a token is no longer wanted.
     fn revoke<'a>(&'a self, cx: &'a TokenCx<'a>, token: &'a Secret) -> BoxFuture<'a, Result<(), Error>>;
 }
+
+/// A token request's body: `application/x-www-form-urlencoded`, as RFC 6749 §4 asks for.
+pub fn form(fields: &[(&str, &str)]) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
+}
+
+/// The value of a Basic `Authorization` header; id and secret are form-encoded first (RFC 6749 §2.3.1).
+pub fn basic(client_id: &str, client_secret: &Secret) -> Secret {
+    let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let pair = format!("{}:{}", encode(client_id), encode(client_secret.expose()));
+    Secret::new(format!("Basic {}", STANDARD.encode(pair)))
+}
+
+#[cfg(test)]
+mod tests;

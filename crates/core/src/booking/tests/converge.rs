@@ -2,7 +2,9 @@
 //!
 //! Left out on purpose, because they are written only when a record is made and then belong to the CRM's people: the
 //! fields of person and account, a case's status, origin, owner and person, an opportunity's stage, amount, owner and
-//! account. They tell what was known when the record was made.
+//! account. They tell what was known when the record was made. And where leads are made and `create_contact` is chosen
+//! for people who have an open one, an invitee of a group meeting who is taken up a second time has one by then, which
+//! is what that setting is about.
 
 use proptest::prelude::*;
 
@@ -107,13 +109,8 @@ fn one_by_one(desk: &Desk, messages: &[BookingMessage]) -> Desk {
     desk
 }
 
-/// A detail that overtakes its request shows the booking early: nothing is known then of a request.
-fn request_was_overtaken(story: &Story) -> bool {
-    story.end == End::Unconfirmed || story.end == End::Rejected
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(ProptestConfig::with_cases(150))]
 
     /// proves: B4
     #[test]
@@ -128,7 +125,7 @@ proptest! {
                 prop_assert_eq!(other.count(role), once.count(role), "{:?}", role);
             }
         }
-        prop_assert!(!request_was_overtaken(&story) || once.count(Role::Meeting) <= 1);
+        prop_assert!(once.count(Role::Meeting) <= 1);
     }
 
     /// proves: B23, B4
@@ -137,6 +134,7 @@ proptest! {
         (messages, other) in group_story().prop_flat_map(|(messages, _)| (Just(messages.clone()), shuffled(messages))),
         settings in settings(),
     ) {
+        prop_assume!(settings.person != PersonMode::Lead || settings.open_lead != OpenLead::CreateContact);
         let desk = Desk::new(World::with(&[host()]), settings);
         let once = all_at_once(&desk, &messages);
         let piecemeal = one_by_one(&desk, &other);

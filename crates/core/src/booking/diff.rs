@@ -389,6 +389,8 @@ fn merge(settings: &BookingSettings, role: Role, field: &Field, base: &Value, no
             let prefix = &settings.cancel.prefix;
             let called_off = !prefix.trim().is_empty() && wanted.starts_with(prefix.as_str());
             match with_prefix(now, prefix, called_off) {
+                // Nothing was there but the prefix, so there are no words to keep.
+                bare if bare.trim().is_empty() => Merged::Write(Value::text(wanted)),
                 kept if kept == *now => Merged::KeepEdit,
                 changed => Merged::Write(Value::Text(changed)),
             }

@@ -201,12 +201,14 @@ fn standing_line(standing: &Standing, words: &Words, line: &mut impl FnMut(&str,
     }
 }
 
+/// Who and why, on one line, however many the reason was typed on.
 fn why(reason: &Option<String>, by: &Option<String>, words: &Words) -> String {
+    let said = |text: &Option<String>| text.as_deref().map(squeeze).filter(|text| !text.is_empty());
     let mut parts = Vec::new();
-    if let Some(by) = by.as_deref().map(str::trim).filter(|by| !by.is_empty()) {
+    if let Some(by) = said(by) {
         parts.push(format!("{} {by}", words.by));
     }
-    if let Some(reason) = reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty()) {
+    if let Some(reason) = said(reason) {
         parts.push(format!("{}: {reason}", words.reason));
     }
     parts.join(", ")

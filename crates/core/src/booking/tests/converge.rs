@@ -110,7 +110,7 @@ fn one_by_one(desk: &Desk, messages: &[BookingMessage]) -> Desk {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(super::cases(100))]
 
     /// proves: B4
     #[test]

@@ -11,7 +11,7 @@ use crate::{
 const WRITTEN: [Role; 6] = [Role::Account, Role::Contact, Role::Lead, Role::Case, Role::Opportunity, Role::Meeting];
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(super::cases(80))]
 
     /// proves: V2: at each look the process dies after the CRM did as told, before the links were kept.
     #[test]

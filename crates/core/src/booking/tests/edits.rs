@@ -18,7 +18,7 @@ fn settings() -> BookingSettings {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(120))]
+    #![proptest_config(super::cases(120))]
 
     /// proves: B21, B22
     #[test]

@@ -73,7 +73,7 @@ fn settings() -> impl Strategy<Value = BookingSettings> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(super::cases(100))]
 
     /// proves: B11
     #[test]

@@ -239,6 +239,8 @@ fn a_new_person_is_claimed_under_one_key() {
 }
 
 proptest! {
+    #![proptest_config(super::cases(4))]
+
     /// proves: B6: what one booking learnt about a person serves the next without a look-up.
     #[test]
     fn the_next_booking_of_a_person_needs_no_look_up(lead in any::<bool>()) {

@@ -279,10 +279,9 @@ pub fn splice(current: &str, last: &str, ours: &str) -> String {
     }
     // Text of ours that our last one merely contained, or that only now contains it, must not be taken for the other.
     let last_at = block(&current, last);
-    if ours.is_empty() || block(last, ours).is_none() || last_at.is_none() {
-        if !ours.is_empty() && block(&current, ours).is_some() {
-            return current.into_owned();
-        }
+    let is_part_of_last = last_at.is_some() && block(last, ours).is_some();
+    if !is_part_of_last && block(&current, ours).is_some() {
+        return current.into_owned();
     }
     if let Some((from, to)) = last_at.or_else(|| frame(&current, last)) {
         return format!("{}{ours}{}", &current[..from], &current[to..]);

@@ -238,6 +238,30 @@ fn a_new_person_is_claimed_under_one_key() {
     }
 }
 
+/// proves: B6, B14: what other bookings know spares a look only where no rule that looks at the CRM goes first.
+#[test]
+fn a_known_person_is_still_looked_for_by_the_rules_before() {
+    use crate::booking::settings::MatchRule::{ContactEmail, KnownLink, RecordId};
+    for (order, expected) in [
+        (vec![RecordId, KnownLink, ContactEmail], "known"),
+        (vec![RecordId, ContactEmail, KnownLink], "contact-1"),
+        (vec![ContactEmail], "contact-1"),
+    ] {
+        let first = desk(&[], BookingSettings { match_order: order.clone(), ..full() }, booked("a", 0, 6000));
+        let made = first.links[&Slot::Person].id.as_str().to_owned();
+        let mut second = Desk { chain: "bk_2".into(), links: Default::default(), ..first };
+        let older = record(
+            Role::Contact,
+            1,
+            &[(Std::Email, Value::text(INVITEE)), (Std::Account, Value::Id(second.only_account())), (Std::Owner, Value::Null)],
+        );
+        second.world.records.insert(older.id.clone(), older);
+        second.work(&[booked("b", 0, 6000)]);
+        let expected = if expected == "known" { made.as_str() } else { expected };
+        assert_eq!(second.links[&Slot::Person].id.as_str(), expected, "{order:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(super::cases(4))]
 

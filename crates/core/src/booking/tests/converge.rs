@@ -4,7 +4,8 @@
 //! fields of person and account, a case's status, origin, owner and person, an opportunity's stage, amount, owner and
 //! account. They tell what was known when the record was made. And where leads are made and `create_contact` is chosen
 //! for people who have an open one, an invitee of a group meeting who is taken up a second time has one by then, which
-//! is what that setting is about.
+//! is what that setting is about. Where cancelled meetings are deleted, a case or opportunity that was made before the
+//! cancellation stays; of a booking that was first seen cancelled none is made.
 
 use proptest::prelude::*;
 
@@ -100,12 +101,19 @@ const SLOTS: [Slot; 5] = [Slot::Account, Slot::Person, Slot::Case, Slot::Opportu
 fn all_at_once(desk: &Desk, messages: &[BookingMessage]) -> Desk {
     let mut desk = desk.clone();
     desk.work(messages);
-    desk
+    at_last(desk, messages)
 }
 
 fn one_by_one(desk: &Desk, messages: &[BookingMessage]) -> Desk {
     let mut desk = desk.clone();
     desk.work_one_by_one(messages);
+    at_last(desk, messages)
+}
+
+/// Looks once more when nothing is waited for any longer.
+fn at_last(mut desk: Desk, messages: &[BookingMessage]) -> Desk {
+    desk.now = time(24 * 60);
+    desk.work(messages);
     desk
 }
 
@@ -114,8 +122,17 @@ proptest! {
 
     /// proves: B4
     #[test]
-    fn every_order_ends_in_the_same_records((story, other) in told(story()), settings in settings(), world in world()) {
-        let desk = Desk::new(world, settings);
+    fn every_order_ends_in_the_same_records(
+        (story, other) in told(prop_oneof![story(), story_with_ties()]),
+        settings in settings(),
+        world in world(),
+        waits in any::<bool>(),
+    ) {
+        let mut desk = Desk::new(world, settings);
+        if waits {
+            // Every half of a reschedule is still waited for when it is first looked at.
+            desk.now = time(0);
+        }
         let once = all_at_once(&desk, &story.messages);
         for other in [one_by_one(&desk, &story.messages), one_by_one(&desk, &other), all_at_once(&desk, &other)] {
             for slot in SLOTS {

@@ -8,6 +8,7 @@ mod fold;
 mod hostile;
 mod matching;
 mod records;
+mod stored;
 mod story;
 mod text;
 mod world;

@@ -123,6 +123,8 @@ fn a_cancelled_slot_cancels_every_seat() {
     assert_eq!(cancelled(fixtures::seat_cancelled_by_attendee), [seat("ada@example.org")]);
     let named = changed(fixtures::seats_cancelled_by_host, "\"seatsPerTimeSlot\": 10", "\"seatsPerTimeSlot\": 10, \"attendeeSeatId\": \"seat-c\"");
     assert_eq!(cancelled(&named), [seat("cleo@example.net")]);
+    let unnumbered = changed(&named, "\"seatsPerTimeSlot\": 10, ", "");
+    assert_eq!(cancelled(&unnumbered), [seat("cleo@example.net")]);
 }
 
 /// The two triggers of one submission are one form.

@@ -152,7 +152,7 @@ fn the_schema_publishes_exactly_the_fields_that_are_read() {
 const BEYOND_SCHEMA: &[&str] = &["id of another booking", "not before the start", "because meeting is there", "because invitee is there"];
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     /// What the schema refuses the reader refuses, and what the reader refuses beyond it is one of the named rules.
     #[test]
@@ -165,6 +165,18 @@ proptest! {
                 prop_assert!(!valid || beyond, "only the reader refuses: {malformed}");
             }
         }
+    }
+}
+
+/// What senders copy from the documentation is read, and fits the schema.
+#[test]
+fn the_documented_examples_are_good() {
+    let page = include_str!("../../../../docs/generic-webhook.md");
+    let examples: Vec<&str> = page.split("```json").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(examples.len(), 2);
+    for example in examples {
+        assert_eq!(testing::reading(&Generic, example).messages.len(), 1);
+        assert!(judge(&schema(), &serde_json::from_str(example).expect("JSON")), "{example}");
     }
 }
 

@@ -182,6 +182,19 @@ fn what_is_no_booking_is_refused_with_advice() {
     assert!(refused.reason.contains("form-encoded"), "{refused}");
 }
 
+/// Cutting a list would silently drop somebody, so a message beyond the limit is laid aside whole.
+#[test]
+fn more_people_than_the_limit_are_refused() {
+    let crowd = |count: usize| {
+        let mut body: serde_json::Value = serde_json::from_str(fixtures::booking_created).expect("JSON");
+        body["payload"]["attendees"] = (0..count).map(|n| serde_json::json!({"name": "A", "email": format!("a{n}@example.org")})).collect();
+        body.to_string()
+    };
+    // The booker of the form is not among them, so the first stands in, and the form's one guest is added.
+    assert_eq!(messages(&Calcom, &[&crowd(999)])[0].booked.as_ref().expect("content").guests.len(), 999);
+    check_refused(&crowd(1_000), "more than 1000 attendees");
+}
+
 #[test]
 fn a_payload_without_a_time_is_dated_by_its_arrival() {
     let body = changed(fixtures::booking_created, "\"createdAt\": \"2026-05-04T09:24:01.123Z\"", "\"createdAt\": null");

@@ -19,8 +19,12 @@ use syncline_core::{
 /// Deepest nesting of a body that is parsed (security checklist S29). Known payloads have fewer than ten levels.
 pub const MAX_JSON_DEPTH: usize = 64;
 
-/// Most attendees, and most hosts, of one message. The largest meetings that sources offer hold a thousand people.
+/// Most attendees of one message. The largest meetings that sources offer hold a thousand people.
 pub const MAX_PEOPLE: usize = 1_000;
+
+/// Most hosts of one message. Every seat of a group meeting repeats its hosts, so this also bounds what one small body
+/// can grow to.
+pub const MAX_HOSTS: usize = 200;
 
 /// Most answers of one message; no known booking form has more questions.
 pub const MAX_ANSWERS: usize = 500;
@@ -159,9 +163,11 @@ pub fn booking_key(text: &str) -> Option<BookingKey> {
 }
 
 /// Refuses lists of people beyond the limit: cutting them would silently drop somebody.
-pub fn limit_people(count: usize, what: &str) -> Result<(), Malformed> {
-    if count > MAX_PEOPLE {
-        return Err(malformed(format!("the message names more than {MAX_PEOPLE} {what}")));
+pub fn limit_people(attendees: usize, hosts: usize) -> Result<(), Malformed> {
+    for (count, max, what) in [(attendees, MAX_PEOPLE, "attendees"), (hosts, MAX_HOSTS, "hosts")] {
+        if count > max {
+            return Err(malformed(format!("the message names more than {max} {what}")));
+        }
     }
     Ok(())
 }

@@ -2,5 +2,14 @@
 //! that should exist, and the difference from what was last written gives the steps.
 
 pub mod chain;
+pub mod diff;
+pub mod facts;
+pub mod matching;
 pub mod message;
+pub mod project;
 pub mod settings;
+pub mod text;
+
+mod meeting;
+#[cfg(test)]
+mod tests;

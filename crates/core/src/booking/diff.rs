@@ -1,0 +1,415 @@
+//! From what should exist to the steps that bring it about: the difference against what we last agreed on.
+//!
+//! An edit that somebody made in the CRM survives: a field is only overwritten where the record still holds what we
+//! last wrote, or where the booking is the authority (time, standing).
+
+use super::{
+    facts::Questions,
+    matching::{account_key, address, company_domain, known, known_goes_first, person_key},
+    project::{
+        Context, Desired, Gate, Links, Note, Projection, gate, hint, person_link, project, routed_owner, shared_record_key,
+        wants_account,
+    },
+    settings::{BookingSettings, MatchRule},
+    text::{newlines, splice, with_prefix},
+    chain::View,
+};
+use crate::{
+    ids::{ExternalKey, RecordId, SharedKey},
+    record::{Field, Fields, Record, Role, Slot, Std, Value},
+    step::{Link, Plan, SharedLink, Step, Write},
+};
+
+/// The value as the vendor will hold it.
+pub type Normalise<'a> = &'a dyn Fn(Role, &Field, Value) -> Value;
+
+/// What is to be done for one booking.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Decision {
+    pub plan: Plan,
+    /// Shared records that the plan creates.
+    pub creates: Vec<SharedKey>,
+    pub notes: Vec<Note>,
+    pub look_again: Option<jiff::Timestamp>,
+    after: Vec<After>,
+    person_account: Option<Value>,
+}
+
+/// A slot as it will be once the plan is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct After {
+    slot: Slot,
+    role: Role,
+    id: Option<RecordId>,
+    key: Option<ExternalKey>,
+    shared: Option<SharedKey>,
+    image: Fields,
+}
+
+impl Decision {
+    /// The links once the plan is done, given the ids that its steps yielded.
+    pub fn links(&self, ids: &[(Slot, RecordId)]) -> Links {
+        let id_of = |slot: Slot| self.id_of(slot, ids);
+        self.after
+            .iter()
+            .filter_map(|after| {
+                let image = after
+                    .image
+                    .iter()
+                    .map(|(field, value)| match value {
+                        Value::Slot(slot) => (field.clone(), id_of(*slot).map_or(Value::Null, Value::Id)),
+                        other => (field.clone(), other.clone()),
+                    })
+                    .collect();
+                let link = Link { role: after.role, id: id_of(after.slot)?, key: after.key.clone(), image };
+                Some((after.slot, link))
+            })
+            .collect()
+    }
+
+    /// What other bookings may rely on once the plan is done.
+    pub fn shared(&self, ids: &[(Slot, RecordId)]) -> Vec<SharedLink> {
+        let resolve = |value: &Value| match value {
+            Value::Id(id) => Some(id.clone()),
+            Value::Slot(slot) => self.id_of(*slot, ids),
+            _ => None,
+        };
+        self.after
+            .iter()
+            .filter_map(|after| {
+                let account = match after.slot {
+                    Slot::Person => self.person_account.as_ref().and_then(resolve),
+                    _ => None,
+                };
+                Some(SharedLink { key: after.shared.clone()?, role: after.role, id: self.id_of(after.slot, ids)?, account })
+            })
+            .collect()
+    }
+
+    fn id_of(&self, slot: Slot, ids: &[(Slot, RecordId)]) -> Option<RecordId> {
+        let made = ids.iter().find(|(made, _)| *made == slot).map(|(_, id)| id.clone());
+        made.or_else(|| self.after.iter().find(|after| after.slot == slot)?.id.clone())
+    }
+}
+
+/// What must be known before [`decide`] can be trusted. `unsettled` is a plan whose outcome is unknown: its records
+/// are looked up, so that nothing is repeated blindly.
+pub fn questions(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, normalise: Normalise<'_>) -> Questions {
+    let mut ask = Questions::default();
+    // Even where nothing is written now, what became of an earlier plan must not be forgotten.
+    for step in unsettled.iter().flat_map(|plan| &plan.steps) {
+        match &step.write {
+            Write::Upsert { key, .. } => drop(ask.keys.entry(step.role).or_default().insert(key.clone())),
+            Write::Patch { id, .. } | Write::Delete { id } => drop(ask.ids.entry(step.role).or_default().insert(id.clone())),
+        }
+    }
+    if let Gate::Leave(..) = gate(cx, view) {
+        return ask;
+    }
+    ask_about_person(cx, view, &mut ask);
+    ask_about_owner(cx, view, &mut ask);
+    // Where a linked record would change, its present values decide what survives.
+    let preview = decide(cx, view, None, normalise);
+    for step in &preview.plan.steps {
+        if let Write::Patch { id, .. } = &step.write
+            && cx.facts.record(id).is_none()
+        {
+            ask.ids.entry(step.role).or_default().insert(id.clone());
+        }
+    }
+    ask
+}
+
+fn ask_about_person(cx: &Context<'_>, view: &View<'_>, ask: &mut Questions) {
+    if let Some((role, id)) = hint(cx, view).filter(|_| !cx.links.contains_key(&Slot::Meeting))
+        && cx.settings.match_order.contains(&MatchRule::RecordId)
+    {
+        ask.ids.entry(role).or_default().insert(id);
+    }
+    let Some(email) = address(&view.content.invitee.email) else { return };
+    let is_known = known_goes_first(cx.settings) && known(cx.facts, &email, cx.settings).is_some();
+    if person_link(cx, &email).is_some() || is_known {
+        return;
+    }
+    for role in [Role::Contact, Role::Lead] {
+        ask.keys.entry(role).or_default().insert(shared_record_key(cx, &person_key(role, &email)));
+    }
+    if cx.settings.match_order.contains(&MatchRule::Phone)
+        && let Some(phone) = view.content.invitee.phone.as_deref().filter(|phone| crate::person::phone_digits(phone).is_some())
+    {
+        ask.phones.insert(phone.trim().to_owned());
+    }
+    let account = account_key(&email, cx.settings);
+    if wants_account(cx.settings) && cx.facts.shared(&account).is_none() {
+        ask.keys.entry(Role::Account).or_default().insert(shared_record_key(cx, &account));
+        if let Some(domain) = company_domain(&email, cx.settings).filter(|_| cx.settings.match_order.contains(&MatchRule::AccountDomain)) {
+            ask.domains.insert(domain.to_owned());
+        }
+    }
+    ask.emails.insert(email);
+}
+
+fn ask_about_owner(cx: &Context<'_>, view: &View<'_>, ask: &mut Questions) {
+    if let Some(host) = view.content.hosts.first().and_then(|host| address(&host.email))
+        && cx.facts.user(&host).is_none()
+        && routed_owner(cx.settings, view).is_none()
+    {
+        ask.users.insert(host);
+        // The meeting may turn out to change hands, and then it matters who owns it at present.
+        if let Some(link) = cx.links.get(&Slot::Meeting).filter(|link| cx.facts.record(&link.id).is_none()) {
+            ask.ids.entry(link.role).or_default().insert(link.id.clone());
+        }
+    }
+}
+
+/// The fields of a role whose present values a decision may need.
+pub fn fields_to_read(role: Role, settings: &BookingSettings) -> Vec<Field> {
+    let std: &[Std] = match role {
+        Role::Contact => &[
+            Std::Key, Std::Email, Std::Phone, Std::Mobile, Std::Account, Std::Owner, Std::CreatedAt, Std::LastActivity,
+        ],
+        Role::Lead => &[
+            Std::Key, Std::Email, Std::Owner, Std::Converted, Std::ConvertedContact, Std::ConvertedAccount, Std::CreatedAt,
+            Std::LastActivity,
+        ],
+        Role::Account => &[Std::Key, Std::Name, Std::Website, Std::CreatedAt],
+        Role::Case => &[Std::Key, Std::Subject, Std::Description],
+        Role::Opportunity => &[Std::Key, Std::Name, Std::CloseDate],
+        Role::Meeting => &[
+            Std::Key, Std::Subject, Std::Description, Std::Location, Std::Start, Std::End, Std::ShowAs, Std::Owner,
+            Std::Who, Std::What,
+        ],
+        Role::User => &[Std::Email, Std::Active],
+    };
+    let mut fields: Vec<Field> = std.iter().map(|field| Field::Std(*field)).collect();
+    if role == Role::Meeting {
+        fields.extend(settings.status_field.iter().cloned().map(Field::Native));
+    }
+    fields
+}
+
+/// Decides. Total: with the same facts it always gives the same steps, and with its own result as links, none.
+pub fn decide(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, normalise: Normalise<'_>) -> Decision {
+    let settled;
+    let links = match unsettled {
+        Some(plan) => {
+            settled = settle(cx, plan);
+            &settled
+        }
+        None => cx.links,
+    };
+    let cx = &Context { links, ..*cx };
+    let Projection { desired, delete, notes, look_again, person_account } = project(cx, view);
+    let mut out = Decision { notes, look_again, person_account, ..Decision::default() };
+    for slot in delete {
+        if let Some(link) = links.get(&slot) {
+            out.plan.steps.push(Step { slot, role: link.role, write: Write::Delete { id: link.id.clone() } });
+        }
+    }
+    let deleted: Vec<Slot> = out.plan.steps.iter().map(|step| step.slot).collect();
+    let wanted: Vec<Slot> = desired.iter().map(|desired| desired.slot).collect();
+    // What this projection does not speak of stays as it is.
+    for (slot, link) in links.iter().filter(|(slot, _)| !deleted.contains(slot) && !wanted.contains(slot)) {
+        out.after.push(After {
+            slot: *slot,
+            role: link.role,
+            id: Some(link.id.clone()),
+            key: link.key.clone(),
+            shared: shared_account(cx, view, *slot, link),
+            image: link.image.clone(),
+        });
+    }
+    for desired in desired {
+        step_for(cx, desired, normalise, &mut out);
+    }
+    out.plan.steps.sort_by_key(|step| step.slot);
+    out
+}
+
+/// What other bookings may know an account by that was made for this invitee and is adopted or kept.
+fn shared_account(cx: &Context<'_>, view: &View<'_>, slot: Slot, link: &Link) -> Option<SharedKey> {
+    let shared = account_key(&address(&view.content.invitee.email)?, cx.settings);
+    (slot == Slot::Account && link.key == Some(shared_record_key(cx, &shared))).then_some(shared)
+}
+
+/// Links as they are if the unsettled plan was applied as far as the facts show.
+fn settle(cx: &Context<'_>, plan: &Plan) -> Links {
+    let mut links = cx.links.clone();
+    for step in &plan.steps {
+        match &step.write {
+            Write::Upsert { key, fields } => {
+                if let Some(record) = cx.facts.with_key(step.role, key) {
+                    let image = adopted_image(cx.settings, step.role, fields, record);
+                    links.insert(step.slot, Link { role: step.role, id: record.id.clone(), key: Some(key.clone()), image });
+                }
+            }
+            Write::Patch { id, fields } => {
+                let Some(link) = links.get_mut(&step.slot).filter(|link| link.id == *id) else { continue };
+                let Some(record) = cx.facts.record(id) else { continue };
+                for (field, value) in fields {
+                    if record.fields.get(field).is_some_and(|now| same(now, value)) {
+                        link.image.insert(field.clone(), value.clone());
+                    }
+                }
+            }
+            Write::Delete { id } => {
+                if cx.facts.record(id).is_none() && links.get(&step.slot).is_some_and(|link| link.id == *id) {
+                    links.remove(&step.slot);
+                }
+            }
+        }
+    }
+    // References of an adopted record are only resolvable now that its neighbours are adopted too.
+    let ids: Vec<(Slot, RecordId)> = links.iter().map(|(slot, link)| (*slot, link.id.clone())).collect();
+    for link in links.values_mut() {
+        for value in link.image.values_mut() {
+            if let Value::Slot(slot) = value
+                && let Some((_, id)) = ids.iter().find(|(known, _)| known == slot)
+            {
+                *value = Value::Id(id.clone());
+            }
+        }
+    }
+    links
+}
+
+/// What we last agreed on about a record that was found under a planned key. Where its telling fields are as planned,
+/// the plan was applied, and whatever else differs is somebody's edit since. Where not, an older version of the record
+/// stands there, and all of it is still to be brought up to date.
+fn adopted_image(settings: &BookingSettings, role: Role, planned: &Fields, record: &Record) -> Fields {
+    let telling = |field: &Field| match role {
+        Role::Meeting => has_authority(settings, role, field),
+        Role::Case => *field == Field::Std(Std::Description),
+        Role::Opportunity => *field == Field::Std(Std::CloseDate),
+        Role::Account | Role::Contact | Role::Lead | Role::User => false,
+    };
+    let holds = |field: &Field, value: &Value| match (record.fields.get(field), value) {
+        (Some(Value::Text(now)), Value::Text(value)) => newlines(now).contains(newlines(value).as_ref()),
+        (Some(now), value) => now == value,
+        (None, _) => true,
+    };
+    let applied = planned.iter().filter(|(field, _)| telling(field)).all(|(field, value)| holds(field, value));
+    let image = planned.iter().map(|(field, value)| {
+        let now = record.fields.get(field).filter(|_| !applied).unwrap_or(value);
+        (field.clone(), now.clone())
+    });
+    image.collect()
+}
+
+fn step_for(cx: &Context<'_>, desired: Desired, normalise: Normalise<'_>, out: &mut Decision) {
+    let Desired { slot, role, existing, key, shared, on_create, keep, remember } = desired;
+    let normal = |fields: Fields| -> Fields {
+        fields.into_iter().map(|(field, value)| { let value = normalise(role, &field, value); (field, value) }).collect()
+    };
+    let link = cx.links.get(&slot);
+    match existing {
+        None => {
+            let mut fields = normal(on_create);
+            fields.extend(normal(keep));
+            fields.retain(|_, value| *value != Value::Null);
+            out.creates.extend(shared.clone());
+            out.plan.steps.push(Step { slot, role, write: Write::Upsert { key: key.clone(), fields: fields.clone() } });
+            fields.extend(remember);
+            out.after.push(After { slot, role, id: None, key: Some(key), shared, image: fields });
+        }
+        Some(id) => {
+            let base = link.filter(|link| link.id == id);
+            let mut image = base.map(|link| link.image.clone()).unwrap_or_default();
+            let patch = patch(cx, role, &id, normal(keep), &mut image, normalise, out);
+            if !patch.is_empty() {
+                out.plan.steps.push(Step { slot, role, write: Write::Patch { id: id.clone(), fields: patch } });
+            }
+            image.extend(remember);
+            let key = base.and_then(|link| link.key.clone());
+            out.after.push(After { slot, role, id: Some(id), key, shared, image });
+        }
+    }
+}
+
+/// The fields of a linked record to write; `image` becomes what is agreed on afterwards.
+fn patch(
+    cx: &Context<'_>,
+    role: Role,
+    id: &RecordId,
+    keep: Fields,
+    image: &mut Fields,
+    normalise: Normalise<'_>,
+    out: &mut Decision,
+) -> Fields {
+    let present = cx.facts.record(id);
+    let mut patch = Fields::new();
+    for (field, wanted) in keep {
+        let base = image.insert(field.clone(), wanted.clone()).unwrap_or(Value::Null);
+        if base == wanted {
+            continue;
+        }
+        let Some(now) = present.and_then(|record| record.fields.get(&field)) else {
+            patch.insert(field, wanted);
+            continue;
+        };
+        match merge(cx.settings, role, &field, &base, now, &wanted) {
+            Merged::Write(value) => {
+                // What grew by a prefix or a note may no longer fit.
+                let value = normalise(role, &field, value);
+                if !same(now, &value) {
+                    patch.insert(field, value);
+                }
+            }
+            Merged::Agrees => {}
+            Merged::KeepEdit => out.notes.push(Note::new(
+                "kept_edit",
+                format!("somebody changed {field} of the {} in the CRM; that edit was kept", role.as_str()),
+            )),
+        }
+    }
+    patch
+}
+
+enum Merged {
+    Write(Value),
+    Agrees,
+    KeepEdit,
+}
+
+/// Three-way: what to write over `now`, given that we last agreed on `base`.
+fn merge(settings: &BookingSettings, role: Role, field: &Field, base: &Value, now: &Value, wanted: &Value) -> Merged {
+    if same(now, wanted) {
+        return Merged::Agrees;
+    }
+    let frees_lead = *field == Field::Std(Std::What) && *wanted == Value::Null;
+    if same(now, base) || has_authority(settings, role, field) || frees_lead {
+        return Merged::Write(wanted.clone());
+    }
+    match (field, now, wanted) {
+        (Field::Std(Std::Subject), Value::Text(now), Value::Text(wanted)) if role == Role::Meeting => {
+            let prefix = &settings.cancel.prefix;
+            let called_off = !prefix.trim().is_empty() && wanted.starts_with(prefix.as_str());
+            match with_prefix(now, prefix, called_off) {
+                kept if kept == *now => Merged::KeepEdit,
+                changed => Merged::Write(Value::Text(changed)),
+            }
+        }
+        (Field::Std(Std::Description), Value::Text(now), Value::Text(wanted)) => {
+            Merged::Write(Value::Text(splice(now, base.as_text().unwrap_or_default(), wanted)))
+        }
+        (Field::Std(Std::Description), Value::Null, wanted) => Merged::Write(wanted.clone()),
+        _ => Merged::KeepEdit,
+    }
+}
+
+/// Whether the booking alone says what stands in this field.
+fn has_authority(settings: &BookingSettings, role: Role, field: &Field) -> bool {
+    let of_meeting = match field {
+        Field::Std(field) => matches!(field, Std::Start | Std::End | Std::ShowAs),
+        Field::Native(name) => settings.status_field.as_ref() == Some(name),
+    };
+    of_meeting && role == Role::Meeting
+}
+
+/// Whether two values say the same. CRMs store their own line ends.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Text(a), Value::Text(b)) => newlines(a) == newlines(b),
+        _ => a == b,
+    }
+}

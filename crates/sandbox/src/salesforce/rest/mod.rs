@@ -8,6 +8,8 @@ mod limits;
 mod metadata;
 mod query;
 mod references;
+#[cfg(test)]
+mod recorded;
 mod rows;
 mod search;
 #[cfg(test)]

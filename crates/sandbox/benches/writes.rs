@@ -45,10 +45,18 @@ fn graph(n: usize) -> Bytes {
     Bytes::from(body.to_string())
 }
 
+/// Time on the processor where the system tells it, for a machine that does other things too; else time on the wall.
+fn spent(began: Instant) -> f64 {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanos = told.and_then(|text| text.split(' ').next()?.parse::<f64>().ok());
+    nanos.map_or_else(|| began.elapsed().as_secs_f64(), |nanos| nanos / 1e9)
+}
+
 fn main() {
+    let start = Instant::now();
     // `cargo test` runs benches too, with `--test` or without arguments to measure; it gets a small run.
     let small = !std::env::args().any(|argument| argument == "--bench");
-    let graphs = if small { 50 } else { 40_000 };
+    let graphs = if small { 50 } else { 20_000 };
     let config = SalesforceConfig { daily_call_limit: u64::MAX, ..SalesforceConfig::default() };
     let (app, clock) = (config.app.clone(), Arc::new(Fixed));
     let org = SalesforceOrg::new(config, clock.clone(), clock);
@@ -65,18 +73,20 @@ fn main() {
     };
     let bodies: Vec<Bytes> = (0..graphs).map(graph).collect();
     for round in ["create", "update"] {
-        let began = Instant::now();
+        let began = spent(start);
         for body in &bodies {
             ask("POST", "/services/data/v64.0/composite/graph", body.clone());
         }
-        let micros = began.elapsed().as_secs_f64() * 1e6 / (graphs * RECORDS_PER_GRAPH) as f64;
+        let micros = (spent(start) - began) * 1e6 / (graphs * RECORDS_PER_GRAPH) as f64;
         println!("{round}: {micros:.2} µs a record");
     }
     assert_eq!(org.records("Event").len(), graphs);
-    let began = Instant::now();
+    let began = spent(start);
     for n in 0..graphs {
-        let path = format!("/services/data/v64.0/query?q=SELECT+Id,Name,AccountId+FROM+Contact+WHERE+Email='guest{n}@company.example'");
+        let path = format!(
+            "/services/data/v64.0/query?q=SELECT+Id,Name,AccountId+FROM+Contact+WHERE+Email='guest{n}@company.example'"
+        );
         ask("GET", &path, Bytes::new());
     }
-    println!("look-up by e-mail: {:.2} µs", began.elapsed().as_secs_f64() * 1e6 / graphs as f64);
+    println!("look-up by e-mail: {:.2} µs", (spent(start) - began) * 1e6 / graphs as f64);
 }

@@ -70,8 +70,7 @@ pub fn parse_http_date(text: &str) -> Option<i64> {
     let mut words = rest.split(' ').filter(|word| !word.is_empty());
     let day: i8 = words.next()?.parse().ok()?;
     let name = words.next()?;
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let month = MONTHS.iter().position(|m| m.eq_ignore_ascii_case(name))? + 1;
     let year: i16 = words.next()?.parse().ok()?;
     let date = Date::new(year, i8::try_from(month).ok()?, day).ok()?;

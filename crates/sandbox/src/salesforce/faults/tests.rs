@@ -37,7 +37,8 @@ fn a_lost_request_changes_nothing() {
 #[test]
 fn answers_are_replaced_and_cut() {
     let kit = Kit::new();
-    let post = |body: Value| kit.raw(http::Request::post("/_sandbox/faults").body(body.to_string().into()).expect("valid"));
+    let post =
+        |body: Value| kit.raw(http::Request::post("/_sandbox/faults").body(body.to_string().into()).expect("valid"));
     let added = post(json!({"rules": [
         {"kind": "status", "status": 503, "body": "html", "next": 1},
         {"kind": "status", "status": 500, "body": "empty", "method": "PATCH"},
@@ -67,8 +68,13 @@ fn answers_are_replaced_and_cut() {
 #[test]
 fn a_locked_row_fails_alone() {
     let kit = Kit::new();
-    kit.org.faults().add(FaultRule { object: Some("Contact".into()), every: Some(2), ..FaultRule::new(FaultKind::RowLock) });
-    let records: Vec<Value> = (0..4).map(|n| json!({"attributes": {"type": "Contact"}, "LastName": format!("n{n}")})).collect();
+    kit.org.faults().add(FaultRule {
+        object: Some("Contact".into()),
+        every: Some(2),
+        ..FaultRule::new(FaultKind::RowLock)
+    });
+    let records: Vec<Value> =
+        (0..4).map(|n| json!({"attributes": {"type": "Contact"}, "LastName": format!("n{n}")})).collect();
     let got = kit.ask("POST", "/composite/sobjects", json!({"records": records}));
     let codes: Vec<&str> = (0..4).map(|n| got.body[n]["errors"][0]["statusCode"].as_str().unwrap_or("ok")).collect();
     assert_eq!(codes, ["ok", "UNABLE_TO_LOCK_ROW", "ok", "UNABLE_TO_LOCK_ROW"]);
@@ -79,8 +85,13 @@ fn a_locked_row_fails_alone() {
 fn dice_fall_alike_for_the_same_seed() {
     let hits = |seed: u64| -> Vec<bool> {
         let kit = Kit::new();
-        let slow = FaultRule { probability: Some(0.3), seed: Some(seed), delay_ms: Some(5), status: Some(500),
-            ..FaultRule::new(FaultKind::Status) };
+        let slow = FaultRule {
+            probability: Some(0.3),
+            seed: Some(seed),
+            delay_ms: Some(5),
+            status: Some(500),
+            ..FaultRule::new(FaultKind::Status)
+        };
         kit.org.faults().add(slow);
         (0..200).map(|_| kit.get("/limits").status == 500).collect()
     };

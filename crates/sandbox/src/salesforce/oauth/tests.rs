@@ -19,8 +19,14 @@ fn app() -> AppConfig {
 /// Goes through the consent page and answers where the browser is sent.
 fn consent(kit: &Kit, password: &str, extra: &[(&str, &str)]) -> Got {
     let client = app().client_id;
-    let mut fields = vec![("response_type", "code"), ("client_id", client.as_str()), ("redirect_uri", BACK),
-        ("state", "st & 1"), ("username", "admin@imitation.example"), ("password", password)];
+    let mut fields = vec![
+        ("response_type", "code"),
+        ("client_id", client.as_str()),
+        ("redirect_uri", BACK),
+        ("state", "st & 1"),
+        ("username", "admin@imitation.example"),
+        ("password", password),
+    ];
     fields.extend(extra);
     kit.form("/services/oauth2/authorize", &fields)
 }
@@ -40,9 +46,14 @@ fn trade(kit: &Kit, fields: &[(&str, &str)]) -> Got {
 #[test]
 fn the_web_flow_with_a_code_verifier() {
     let kit = Kit::new();
-    let page = kit.raw(Request::get(format!(
-        "/services/oauth2/authorize?response_type=code&client_id={}&redirect_uri={BACK}&state=%22%3E%3Cb%3E", app().client_id
-    )).body(Default::default()).expect("valid"));
+    let page = kit.raw(
+        Request::get(format!(
+            "/services/oauth2/authorize?response_type=code&client_id={}&redirect_uri={BACK}&state=%22%3E%3Cb%3E",
+            app().client_id
+        ))
+        .body(Default::default())
+        .expect("valid"),
+    );
     assert_eq!(page.status, 200);
     assert!(page.text.contains("name=password") && !page.text.contains("<b>"), "{}", page.text);
     let verifier = "a-verifier-of-at-least-forty-three-characters-in-all";
@@ -51,17 +62,25 @@ fn the_web_flow_with_a_code_verifier() {
     let got = consent(&kit, "correct-horse", &pkce);
     assert_eq!((got.status, landed(&got, "state").as_deref()), (302, Some("st & 1")));
     let code = landed(&got, "code").expect("a code");
-    let grant = [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", BACK), ("code_verifier", verifier)];
+    let grant =
+        [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", BACK), ("code_verifier", verifier)];
     let got = trade(&kit, &grant);
     assert_eq!(got.status, 200, "{}", got.text);
     let keys: Vec<&str> = got.body.as_object().map(|map| map.keys().map(String::as_str).collect()).unwrap_or_default();
-    assert_eq!(keys, ["access_token", "signature", "scope", "instance_url", "id", "token_type", "issued_at", "refresh_token"]);
-    assert_eq!((got.body["instance_url"].as_str(), got.body["issued_at"].as_str()), (Some(BASE), Some("1778068800000")));
+    assert_eq!(
+        keys,
+        ["access_token", "signature", "scope", "instance_url", "id", "token_type", "issued_at", "refresh_token"]
+    );
+    assert_eq!(
+        (got.body["instance_url"].as_str(), got.body["issued_at"].as_str()),
+        (Some(BASE), Some("1778068800000"))
+    );
     // A code works once.
     assert_eq!(trade(&kit, &grant).body["error"], "invalid_grant");
     let got = consent(&kit, "correct-horse", &pkce);
     let code = landed(&got, "code").expect("a code");
-    let wrong = [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", BACK), ("code_verifier", "other")];
+    let wrong =
+        [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", BACK), ("code_verifier", "other")];
     assert_eq!(trade(&kit, &wrong).body["error_description"], "invalid code verifier");
 }
 
@@ -71,8 +90,16 @@ fn consent_is_refused_to_the_wrong_person_app_or_address() {
     assert!(consent(&kit, "wrong", &[]).text.contains("check your username"));
     assert_eq!(landed(&consent(&kit, "", &[("decision", "deny")]), "error").as_deref(), Some("access_denied"));
     let client = app().client_id;
-    let away = kit.form("/services/oauth2/authorize", &[("response_type", "code"), ("client_id", &client),
-        ("redirect_uri", "https://elsewhere.example/"), ("username", "x"), ("password", "y")]);
+    let away = kit.form(
+        "/services/oauth2/authorize",
+        &[
+            ("response_type", "code"),
+            ("client_id", &client),
+            ("redirect_uri", "https://elsewhere.example/"),
+            ("username", "x"),
+            ("password", "y"),
+        ],
+    );
     assert_eq!((away.status, away.headers.get("location")), (400, None));
     let other = kit.form("/services/oauth2/authorize", &[("client_id", "nobody"), ("redirect_uri", BACK)]);
     assert!(other.text.contains("invalid_client_id"));
@@ -112,12 +139,30 @@ fn other_grants_and_their_errors() {
     let kit = Kit::new();
     let error = |fields: &[(&str, &str)]| trade(&kit, fields).body["error"].as_str().unwrap_or_default().to_owned();
     assert_eq!(error(&[("grant_type", "made_up")]), "unsupported_grant_type");
-    assert_eq!(error(&[("grant_type", "password"), ("username", "admin@imitation.example"), ("password", "no")]), "invalid_grant");
-    assert_eq!(trade(&kit, &[("grant_type", "password"), ("username", "admin@imitation.example"),
-        ("password", "correct-horseToken1234")]).status, 200);
-    assert_eq!(error(&[("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), ("assertion", "a.b.c")]), "invalid_grant");
-    let got = kit.form("/services/oauth2/token", &[("grant_type", "client_credentials"),
-        ("client_id", &app().client_id), ("client_secret", "wrong")]);
+    assert_eq!(
+        error(&[("grant_type", "password"), ("username", "admin@imitation.example"), ("password", "no")]),
+        "invalid_grant"
+    );
+    assert_eq!(
+        trade(
+            &kit,
+            &[
+                ("grant_type", "password"),
+                ("username", "admin@imitation.example"),
+                ("password", "correct-horseToken1234")
+            ]
+        )
+        .status,
+        200
+    );
+    assert_eq!(
+        error(&[("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), ("assertion", "a.b.c")]),
+        "invalid_grant"
+    );
+    let got = kit.form(
+        "/services/oauth2/token",
+        &[("grant_type", "client_credentials"), ("client_id", &app().client_id), ("client_secret", "wrong")],
+    );
     assert_eq!((got.status, got.body["error"].as_str()), (400, Some("invalid_client")));
 }
 
@@ -132,7 +177,10 @@ fn sessions_expire_and_are_revoked() {
     let got = trade(&kit, &[("grant_type", "refresh_token"), ("refresh_token", &token)]);
     let access = got.body["access_token"].as_str().unwrap_or_default().to_owned();
     let told = trade_introspect(&kit, &access);
-    assert_eq!((told.body["active"].as_bool(), told.body["exp"].as_i64()), (Some(true), Some(1_778_068_800 + 2 * 7_200)));
+    assert_eq!(
+        (told.body["active"].as_bool(), told.body["exp"].as_i64()),
+        (Some(true), Some(1_778_068_800 + 2 * 7_200))
+    );
     assert_eq!(kit.form("/services/oauth2/revoke", &[("token", &token)]).status, 200);
     assert_eq!(trade_introspect(&kit, &access).body["active"], false);
     assert_eq!(trade(&kit, &[("grant_type", "refresh_token"), ("refresh_token", &token)]).status, 400);
@@ -140,5 +188,8 @@ fn sessions_expire_and_are_revoked() {
 
 fn trade_introspect(kit: &Kit, token: &str) -> Got {
     let app = app();
-    kit.form("/services/oauth2/introspect", &[("token", token), ("client_id", &app.client_id), ("client_secret", &app.client_secret)])
+    kit.form(
+        "/services/oauth2/introspect",
+        &[("token", token), ("client_id", &app.client_id), ("client_secret", &app.client_secret)],
+    )
 }

@@ -119,7 +119,8 @@ impl SalesforceOrg {
     pub(super) fn record_count(&self, state: &State, call: &Call<'_>) -> Answer {
         let asked: Option<Vec<&str>> = call.param("sObjects").map(|names| names.split(',').map(str::trim).collect());
         let counts = self.schema.objects.iter().enumerate().filter_map(|(no, def)| {
-            let wanted = asked.as_ref().is_none_or(|names| names.iter().any(|name| name.eq_ignore_ascii_case(&def.name)));
+            let wanted =
+                asked.as_ref().is_none_or(|names| names.iter().any(|name| name.eq_ignore_ascii_case(&def.name)));
             let count = state.world.table(no).live();
             (wanted && count > 0).then(|| json!({"count": count, "name": def.name}))
         });

@@ -11,16 +11,25 @@ fn furnished() -> (Kit, String) {
     let kit = Kit::new();
     let rows = |from: usize| -> Value {
         let rows = from..from + 200;
-        rows.map(|n| json!({"attributes": {"type": "Account"}, "Name": format!("Account {n}"), "CleanStatus": "Pending"})).collect()
+        rows.map(
+            |n| json!({"attributes": {"type": "Account"}, "Name": format!("Account {n}"), "CleanStatus": "Pending"}),
+        )
+        .collect()
     };
     for batch in 0..11 {
         let got = kit.ask("POST", "/composite/sobjects", json!({"allOrNone": true, "records": rows(batch * 200)}));
         assert_eq!(got.status, 200);
     }
-    let account = kit.create("Account", json!({"Name": "Whole", "Type": "Prospect", "BillingCity": "Bonn", "Phone": "1",
-        "Website": "https://whole.example", "Industry": "Energy", "AccountNumber": "7"}));
-    let person = kit.create("Contact", json!({"FirstName": "A", "LastName": "B", "Email": "a@b.example", "Title": "T",
-        "AccountId": account, "Phone": "1", "MobilePhone": "2", "Department": "D", "MailingCity": "Bonn"}));
+    let account = kit.create(
+        "Account",
+        json!({"Name": "Whole", "Type": "Prospect", "BillingCity": "Bonn", "Phone": "1",
+        "Website": "https://whole.example", "Industry": "Energy", "AccountNumber": "7"}),
+    );
+    let person = kit.create(
+        "Contact",
+        json!({"FirstName": "A", "LastName": "B", "Email": "a@b.example", "Title": "T",
+        "AccountId": account, "Phone": "1", "MobilePhone": "2", "Department": "D", "MailingCity": "Bonn"}),
+    );
     kit.create("Case", json!({"Subject": "S", "ContactId": person, "Origin": "Web", "Reason": "Performance"}));
     kit.create("Lead", json!({"LastName": "L", "Company": "C"}));
     (kit, account)
@@ -32,8 +41,13 @@ fn send(kit: &Kit, exchange: &Value, account: &str) -> Got {
         return kit.raw(http::Request::get("/services/data").body(Default::default()).expect("valid"));
     }
     if text("path").starts_with("/query/") && text("path").ends_with("{id}") {
-        let columns: Vec<&str> = exchange["shape"]["records"][0].as_object().into_iter()
-            .flat_map(Map::keys).map(String::as_str).filter(|name| *name != "attributes").collect();
+        let columns: Vec<&str> = exchange["shape"]["records"][0]
+            .as_object()
+            .into_iter()
+            .flat_map(Map::keys)
+            .map(String::as_str)
+            .filter(|name| *name != "attributes")
+            .collect();
         let first = kit.query(&format!("SELECT {} FROM Account", columns.join(", ")));
         let next = first.body["nextRecordsUrl"].as_str().expect("more than a page").to_owned();
         return kit.get(next.trim_start_matches("/services/data/v64.0"));
@@ -87,11 +101,17 @@ fn members(place: &str, shape: &Map<String, Value>, got: &Map<String, Value>, ou
 
 /// Members that differ from org to org: features switched on there, or other releases.
 fn of_that_org(difference: &str) -> bool {
-    let codes = difference.contains("StateCode") || difference.contains("CountryCode")
-        || difference.contains(".stateCode") || difference.contains(".countryCode");
+    let codes = difference.contains("StateCode")
+        || difference.contains("CountryCode")
+        || difference.contains(".stateCode")
+        || difference.contains(".countryCode");
     let own = difference.contains("__c: ") || difference.contains(".RecordTypeId: ");
     // Whether there is a next page depends on how many records an org has; objects differ in their links.
-    codes || own || difference.starts_with(".nextRecordsUrl") || difference.starts_with(".sobjects[].urls.") || difference.starts_with(".results[].result.")
+    codes
+        || own
+        || difference.starts_with(".nextRecordsUrl")
+        || difference.starts_with(".sobjects[].urls.")
+        || difference.starts_with(".results[].result.")
 }
 
 #[test]
@@ -103,7 +123,11 @@ fn answers_have_the_recorded_shapes() {
     // The deletion comes last: others look at the same account.
     let (last, first): (Vec<_>, Vec<_>) = exchanges.iter().partition(|exchange| exchange["method"] == "DELETE");
     for exchange in first.into_iter().chain(last) {
-        let victim = if exchange["method"] == "DELETE" { kit.create("Account", json!({"Name": "gone"})) } else { account.clone() };
+        let victim = if exchange["method"] == "DELETE" {
+            kit.create("Account", json!({"Name": "gone"}))
+        } else {
+            account.clone()
+        };
         let got = send(&kit, exchange, &victim);
         let name = format!("{} {} {}", exchange["source"], exchange["method"], exchange["path"]);
         if exchange["status"] != got.status {

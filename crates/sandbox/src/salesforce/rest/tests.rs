@@ -58,12 +58,15 @@ fn one_failure_takes_back_the_whole_graph() {
 #[test]
 fn upserts_by_external_id_answer_as_documented() {
     let kit = Kit::new();
-    let up = |query: &str, body: Value| kit.ask("PATCH", &format!("/sobjects/Contact/Syncline_Uid__c/a%2Fb{query}"), body);
+    let up =
+        |query: &str, body: Value| kit.ask("PATCH", &format!("/sobjects/Contact/Syncline_Uid__c/a%2Fb{query}"), body);
     let none = up("?updateOnly=true", json!({"LastName": "x"}));
     assert_eq!((none.status, code(&none.body)), (404, "NOT_FOUND"));
     let made = up("", json!({"LastName": "x"}));
     assert_eq!((made.status, &made.body["created"]), (201, &json!(true)));
-    assert!(made.headers["location"].to_str().is_ok_and(|to| to.starts_with("/services/data/v64.0/sobjects/Contact/003")));
+    assert!(
+        made.headers["location"].to_str().is_ok_and(|to| to.starts_with("/services/data/v64.0/sobjects/Contact/003"))
+    );
     let again = up("?updateOnly=true", json!({"LastName": "y"}));
     assert_eq!((again.status, &again.body["created"], &again.body["id"]), (200, &json!(false), &made.body["id"]));
     assert_eq!(code(&up("", json!({"LastName": "y", "Syncline_Uid__c": "a/b"})).body), "INVALID_FIELD");
@@ -88,10 +91,12 @@ fn a_query_that_was_opened_keeps_its_rows() {
     let first = kit.ask_with("GET", "/query?q=SELECT+LastName+FROM+Lead+ORDER+BY+LastName", Value::Null, &small);
     assert_eq!((first.body["done"].as_bool(), first.body["totalSize"].as_u64()), (Some(false), Some(450)));
     kit.create("Lead", json!({"LastName": "A00", "Company": "C"}));
-    let next = first.body["nextRecordsUrl"].as_str().unwrap_or_default().trim_start_matches("/services/data/v64.0").to_owned();
+    let next =
+        first.body["nextRecordsUrl"].as_str().unwrap_or_default().trim_start_matches("/services/data/v64.0").to_owned();
     let second = kit.get(&next);
     assert_eq!(second.body["records"][0]["LastName"], "L200");
-    let last = kit.get(second.body["nextRecordsUrl"].as_str().unwrap_or_default().trim_start_matches("/services/data/v64.0"));
+    let last =
+        kit.get(second.body["nextRecordsUrl"].as_str().unwrap_or_default().trim_start_matches("/services/data/v64.0"));
     assert_eq!((last.body["done"].as_bool(), last.body["records"].as_array().map(Vec::len)), (Some(true), Some(50)));
     assert_eq!(code(&kit.get("/query/0r8dM0000000099AAA-2000").body), "INVALID_QUERY_LOCATOR");
 }
@@ -107,8 +112,10 @@ fn conditions_of_time_are_kept_alone_and_in_a_composite() {
     assert_eq!((got.status, code(&got.body)), (412, "ENTITY_FAILED_IFLASTMODIFIED_ON_UPDATE"));
     let since = [("If-Modified-Since", "Wed, 06 May 2026 12:00:00 GMT")];
     assert_eq!(kit.ask_with("GET", &path, Value::Null, &since).status, 304);
-    let part = |since: &str| json!({"compositeRequest": [{"method": "PATCH", "referenceId": "r",
-        "url": format!("/services/data/v64.0{path}"), "httpHeaders": {"If-Unmodified-Since": since}, "body": {"Title": "y"}}]});
+    let part = |since: &str| {
+        json!({"compositeRequest": [{"method": "PATCH", "referenceId": "r",
+        "url": format!("/services/data/v64.0{path}"), "httpHeaders": {"If-Unmodified-Since": since}, "body": {"Title": "y"}}]})
+    };
     let stale = kit.ask("POST", "/composite", part("Wed, 06 May 2026 11:59:00 GMT"));
     assert_eq!(stale.body["compositeResponse"][0]["httpStatusCode"], 412);
     let good = kit.ask("POST", "/composite", part("Wed, 06 May 2026 12:00:00 GMT"));
@@ -120,14 +127,21 @@ fn composites_refer_to_answers_and_halt_without_them() {
     let kit = Kit::new();
     kit.create("Account", json!({"Name": "Acme"}));
     let url = |rest: &str| format!("/services/data/v64.0{rest}");
-    let parts = |all: bool, name: &str| json!({"allOrNone": all, "compositeRequest": [
-        {"method": "GET", "referenceId": "q", "url": url(&format!("/query?q=SELECT Id FROM Account WHERE Name = '{name}'"))},
-        {"method": "POST", "referenceId": "c", "url": url("/sobjects/Contact"),
-         "body": {"LastName": "Guest", "AccountId": "@{q.records[0].Id}", "Description": "for @{q.records[0].Id}"}},
-        {"method": "GET", "referenceId": "r", "url": url("/sobjects/Contact/@{c.id}?fields=AccountId,Description")},
-    ]});
+    let parts = |all: bool, name: &str| {
+        json!({"allOrNone": all, "compositeRequest": [
+            {"method": "GET", "referenceId": "q", "url": url(&format!("/query?q=SELECT Id FROM Account WHERE Name = '{name}'"))},
+            {"method": "POST", "referenceId": "c", "url": url("/sobjects/Contact"),
+             "body": {"LastName": "Guest", "AccountId": "@{q.records[0].Id}", "Description": "for @{q.records[0].Id}"}},
+            {"method": "GET", "referenceId": "r", "url": url("/sobjects/Contact/@{c.id}?fields=AccountId,Description")},
+        ]})
+    };
     let status = |body: &Value| -> Vec<u64> {
-        body["compositeResponse"].as_array().into_iter().flatten().filter_map(|part| part["httpStatusCode"].as_u64()).collect()
+        body["compositeResponse"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|part| part["httpStatusCode"].as_u64())
+            .collect()
     };
     let got = kit.ask("POST", "/composite", parts(true, "Acme"));
     assert_eq!(status(&got.body), [200, 201, 200], "{}", got.text);
@@ -136,11 +150,32 @@ fn composites_refer_to_answers_and_halt_without_them() {
     let got = kit.ask("POST", "/composite", parts(false, "Nobody"));
     assert_eq!(status(&got.body), [200, 400, 400]);
     assert_eq!(code(&got.body["compositeResponse"][1]["body"]), "PROCESSING_HALTED");
-    let many: Vec<Value> = (0..26).map(|n| json!({"method": "GET", "referenceId": format!("r{n}"), "url": url("/limits")})).collect();
+    let many: Vec<Value> =
+        (0..26).map(|n| json!({"method": "GET", "referenceId": format!("r{n}"), "url": url("/limits")})).collect();
     assert_eq!(code(&kit.ask("POST", "/composite", json!({"compositeRequest": many})).body), "LIMIT_EXCEEDED");
-    let six: Vec<Value> = (0..6).map(|n| json!({"method": "GET", "referenceId": format!("r{n}"),
-        "url": url("/query?q=SELECT Id FROM Account")})).collect();
+    let six: Vec<Value> = (0..6)
+        .map(|n| {
+            json!({"method": "GET", "referenceId": format!("r{n}"),
+        "url": url("/query?q=SELECT Id FROM Account")})
+        })
+        .collect();
     assert_eq!(code(&kit.ask("POST", "/composite", json!({"compositeRequest": six})).body), "LIMIT_EXCEEDED");
+}
+
+#[test]
+fn an_outer_flag_overrides_that_of_a_collection_within() {
+    let kit = Kit::new();
+    let rows = json!({"allOrNone": false, "records": [
+        {"attributes": {"type": "Contact"}, "LastName": "fine"}, {"attributes": {"type": "Contact"}, "FirstName": "bad"}]});
+    let parts = |all: bool| {
+        json!({"allOrNone": all, "compositeRequest": [
+        {"method": "POST", "referenceId": "a", "url": "/services/data/v64.0/sobjects/Account", "body": {"Name": "A"}},
+        {"method": "POST", "referenceId": "c", "url": "/services/data/v64.0/composite/sobjects", "body": rows}]})
+    };
+    kit.ask("POST", "/composite", parts(true));
+    assert!(kit.records("Account").is_empty() && kit.records("Contact").is_empty());
+    kit.ask("POST", "/composite", parts(false));
+    assert_eq!((kit.records("Account").len(), kit.records("Contact").len()), (1, 1));
 }
 
 proptest::proptest! {
@@ -161,7 +196,11 @@ proptest::proptest! {
 fn collections_tell_of_each_row_by_its_place() {
     let kit = Kit::new();
     let row = |last: Value| json!({"attributes": {"type": "Contact"}, "LastName": last});
-    let got = kit.ask("POST", "/composite/sobjects", json!({"records": [row(json!("a")), row(Value::Null), row(json!("c"))]}));
+    let got = kit.ask(
+        "POST",
+        "/composite/sobjects",
+        json!({"records": [row(json!("a")), row(Value::Null), row(json!("c"))]}),
+    );
     let ids: Vec<String> = [0, 2].iter().filter_map(|n| got.body[*n]["id"].as_str().map(str::to_owned)).collect();
     assert_eq!((ids.len(), &got.body[1]["success"]), (2, &json!(false)));
     assert!(got.body[1].get("id").is_none());
@@ -237,7 +276,11 @@ fn the_console_shows_hostile_text_as_text() {
     assert!(page("/_sandbox/objects/Contact").text.contains("&lt;script&gt;"));
     assert_eq!(page("/_sandbox/state.json").body["Contact"][0]["Id"], id);
     assert_eq!(page("/_sandbox/calls.json").body["by_endpoint"]["POST sobjects/Contact"], 1);
-    let seeded = kit.raw(http::Request::post("/_sandbox/records").body(r#"{"Lead": [{"LastName": "S", "IsConverted": true}]}"#.into()).expect("valid"));
+    let seeded = kit.raw(
+        http::Request::post("/_sandbox/records")
+            .body(r#"{"Lead": [{"LastName": "S", "IsConverted": true}]}"#.into())
+            .expect("valid"),
+    );
     assert_eq!(seeded.status, 201, "{}", seeded.text);
     kit.raw(http::Request::post("/_sandbox/reset").body(Default::default()).expect("valid"));
     assert!(kit.records("Contact").is_empty() && kit.records("Lead").is_empty());
@@ -246,14 +289,20 @@ fn the_console_shows_hostile_text_as_text() {
 #[test]
 fn a_batch_counts_each_part_and_a_tree_plants_all_or_none() {
     let kit = Kit::new();
-    let got = kit.ask("POST", "/composite/batch", json!({"haltOnError": true, "batchRequests": [
+    let got = kit.ask(
+        "POST",
+        "/composite/batch",
+        json!({"haltOnError": true, "batchRequests": [
         {"method": "POST", "url": "v64.0/sobjects/Contact", "richInput": {"LastName": "x"}},
-        {"method": "GET", "url": "v64.0/sobjects/Foo"}, {"method": "GET", "url": "v64.0/limits"}]}));
+        {"method": "GET", "url": "v64.0/sobjects/Foo"}, {"method": "GET", "url": "v64.0/limits"}]}),
+    );
     let status: Vec<u64> = (0..3).filter_map(|n| got.body["results"][n]["statusCode"].as_u64()).collect();
     assert_eq!((status, &got.body["hasErrors"]), (vec![201, 404, 412], &json!(true)));
     assert_eq!(kit.get("/limits").headers["sforce-limit-info"], "api-usage=4/15000");
-    let tree = |last: Value| json!({"records": [{"attributes": {"type": "Account", "referenceId": "a"}, "Name": "T",
-        "Contacts": {"records": [{"attributes": {"type": "Contact", "referenceId": "c"}, "LastName": last}]}}]});
+    let tree = |last: Value| {
+        json!({"records": [{"attributes": {"type": "Account", "referenceId": "a"}, "Name": "T",
+        "Contacts": {"records": [{"attributes": {"type": "Contact", "referenceId": "c"}, "LastName": last}]}}]})
+    };
     let bad = kit.ask("POST", "/composite/tree/Account", tree(Value::Null));
     assert_eq!((bad.status, &bad.body["results"][0]["referenceId"]), (400, &json!("c")));
     assert!(kit.records("Account").is_empty());

@@ -26,7 +26,11 @@ fn fields_are_checked() {
     no(json!({"LastName": "ä".repeat(81)}), "STRING_TOO_LONG", &["LastName"]);
     no(json!({"LastName": "x", "Email": "badone"}), "INVALID_EMAIL_ADDRESS", &["Email"]);
     no(json!({"LastName": "x", "foo": 1}), "INVALID_FIELD", &[]);
-    no(json!({"LastName": "x", "CreatedDate": "2026-01-01T00:00:00Z"}), "INVALID_FIELD_FOR_INSERT_UPDATE", &["CreatedDate"]);
+    no(
+        json!({"LastName": "x", "CreatedDate": "2026-01-01T00:00:00Z"}),
+        "INVALID_FIELD_FOR_INSERT_UPDATE",
+        &["CreatedDate"],
+    );
     no(json!({"LastName": "x", "Birthdate": "soon"}), "JSON_PARSER_ERROR", &[]);
     no(json!({"LastName": "x", "AccountId": "nonsense"}), "MALFORMED_ID", &["AccountId"]);
     no(json!({"LastName": "x", "AccountId": "001000000000000AAA"}), "INVALID_CROSS_REFERENCE_KEY", &[]);
@@ -48,9 +52,16 @@ fn a_record_gets_its_audit_fields_and_its_name() {
     assert_eq!(row["CreatedDate"], "2026-05-06T12:00:00.000+0000");
     assert_eq!(row["OwnerId"], row["CreatedById"]);
     kit.advance(60);
-    kit.ask("PATCH", &format!("/sobjects/Contact/{}", row["Id"].as_str().unwrap_or_default()), json!({"LastName": "King"}));
+    kit.ask(
+        "PATCH",
+        &format!("/sobjects/Contact/{}", row["Id"].as_str().unwrap_or_default()),
+        json!({"LastName": "King"}),
+    );
     let row = &kit.records("Contact")[0];
-    assert_eq!((row["Name"].as_str(), row["SystemModstamp"].as_str()), (Some("Ada King"), Some("2026-05-06T12:01:00.000+0000")));
+    assert_eq!(
+        (row["Name"].as_str(), row["SystemModstamp"].as_str()),
+        (Some("Ada King"), Some("2026-05-06T12:01:00.000+0000"))
+    );
     assert_eq!(row["CreatedDate"], "2026-05-06T12:00:00.000+0000");
 }
 
@@ -74,15 +85,28 @@ fn events_need_a_start_and_an_end_that_agree() {
     let start = "2026-05-07T10:00:00+02:00";
     no(json!({"Subject": "x"}), "REQUIRED_FIELD_MISSING", &["ActivityDateTime", "DurationInMinutes"]);
     no(json!({"StartDateTime": start}), "REQUIRED_FIELD_MISSING", &["DurationInMinutes"]);
-    no(json!({"StartDateTime": start, "EndDateTime": "2026-05-07T07:00:00Z"}), "FIELD_INTEGRITY_EXCEPTION", &["EndDateTime"]);
-    no(json!({"StartDateTime": start, "EndDateTime": "2026-05-07T09:00:00Z", "DurationInMinutes": 30}),
-        "FIELD_INTEGRITY_EXCEPTION", &["DurationInMinutes"]);
-    no(json!({"StartDateTime": start, "DurationInMinutes": 30, "ShowAs": "Sleeping"}),
-        "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", &["ShowAs"]);
+    no(
+        json!({"StartDateTime": start, "EndDateTime": "2026-05-07T07:00:00Z"}),
+        "FIELD_INTEGRITY_EXCEPTION",
+        &["EndDateTime"],
+    );
+    no(
+        json!({"StartDateTime": start, "EndDateTime": "2026-05-07T09:00:00Z", "DurationInMinutes": 30}),
+        "FIELD_INTEGRITY_EXCEPTION",
+        &["DurationInMinutes"],
+    );
+    no(
+        json!({"StartDateTime": start, "DurationInMinutes": 30, "ShowAs": "Sleeping"}),
+        "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+        &["ShowAs"],
+    );
     let lead = kit.create("Lead", json!({"LastName": "L", "Company": "C"}));
     let account = kit.create("Account", json!({"Name": "A"}));
-    no(json!({"StartDateTime": start, "DurationInMinutes": 30, "WhoId": lead, "WhatId": account}),
-        "FIELD_INTEGRITY_EXCEPTION", &["WhatId"]);
+    no(
+        json!({"StartDateTime": start, "DurationInMinutes": 30, "WhoId": lead, "WhatId": account}),
+        "FIELD_INTEGRITY_EXCEPTION",
+        &["WhatId"],
+    );
     let id = kit.create("Event", json!({"StartDateTime": start, "DurationInMinutes": 30}));
     let moved = kit.ask("PATCH", &format!("/sobjects/Event/{id}"), json!({"StartDateTime": "2026-05-08T08:00:00Z"}));
     assert_eq!(moved.status, 204, "{}", moved.text);
@@ -91,7 +115,10 @@ fn events_need_a_start_and_an_end_that_agree() {
     assert_eq!((row["ShowAs"].as_str(), row["ActivityDate"].as_str()), (Some("Busy"), Some("2026-05-08")));
     kit.create("Event", json!({"IsAllDayEvent": true, "ActivityDate": "2026-06-01"}));
     let row = &kit.records("Event")[1];
-    assert_eq!((row["DurationInMinutes"].as_i64(), row["StartDateTime"].as_str()), (Some(1440), Some("2026-06-01T00:00:00.000+0000")));
+    assert_eq!(
+        (row["DurationInMinutes"].as_i64(), row["StartDateTime"].as_str()),
+        (Some(1440), Some("2026-06-01T00:00:00.000+0000"))
+    );
 }
 
 #[test]
@@ -145,10 +172,16 @@ fn cases_hold_their_contact_and_number_themselves() {
 fn opportunities_follow_their_stage_and_make_a_role() {
     let kit = Kit::new();
     let person = kit.create("Contact", contact("Guest"));
-    kit.create("Opportunity", json!({"Name": "Deal", "StageName": "Closed Won", "CloseDate": "2026-05-31", "Amount": 10,
-        "ContactId": person}));
+    kit.create(
+        "Opportunity",
+        json!({"Name": "Deal", "StageName": "Closed Won", "CloseDate": "2026-05-31", "Amount": 10,
+        "ContactId": person}),
+    );
     let deal = &kit.records("Opportunity")[0];
-    assert_eq!((&deal["IsWon"], &deal["Probability"], &deal["ExpectedRevenue"]), (&json!(true), &json!(100.0), &json!(10.0)));
+    assert_eq!(
+        (&deal["IsWon"], &deal["Probability"], &deal["ExpectedRevenue"]),
+        (&json!(true), &json!(100.0), &json!(10.0))
+    );
     let role = &kit.records("OpportunityContactRole")[0];
     assert_eq!((&role["ContactId"], &role["IsPrimary"]), (&json!(person), &json!(true)));
 }

@@ -49,7 +49,11 @@ fn a_describe_tells_all_about_a_field() {
 #[test]
 fn an_org_may_bring_its_own_objects() {
     let config = SalesforceConfig {
-        custom_objects: vec![CustomObject { name: "Visit__c".into(), label: "Visit".into(), label_plural: "Visits".into() }],
+        custom_objects: vec![CustomObject {
+            name: "Visit__c".into(),
+            label: "Visit".into(),
+            label_plural: "Visits".into(),
+        }],
         ..SalesforceConfig::default()
     };
     let kit = Kit::with(config);

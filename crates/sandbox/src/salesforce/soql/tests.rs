@@ -99,11 +99,13 @@ fn deep_nesting_is_refused_with_an_error() {
 fn texts_escaped_by_clients_are_found() {
     let table: Value = serde_json::from_str(ESCAPING).expect("the table is JSON");
     let escape = |text: &str, like: bool| -> String {
-        text.chars().map(|c| {
-            let key = c.to_string();
-            let extra = if like { table["like_extra"][&key].as_str() } else { None };
-            table["escape_map"][&key].as_str().or(extra).map_or(key.clone(), str::to_owned)
-        }).collect()
+        text.chars()
+            .map(|c| {
+                let key = c.to_string();
+                let extra = if like { table["like_extra"][&key].as_str() } else { None };
+                table["escape_map"][&key].as_str().or(extra).map_or(key.clone(), str::to_owned)
+            })
+            .collect()
     };
     let kit = Kit::new();
     let texts = ["val'ue1\nx", "back\\slash", "50%_off", "tab\there", "\"quoted\"", "snow ☃ man", "form\u{c}feed"];
@@ -123,8 +125,11 @@ fn people() -> Kit {
     let acme = kit.create("Account", json!({"Name": "Acme", "Industry": "Banking", "NumberOfEmployees": 7}));
     kit.create("Account", json!({"Name": "Beta", "NumberOfEmployees": 40}));
     for (first, last, source) in [("Zoe", "Ant", "Web"), ("yan", "Bee", "Web"), ("Xi", "Cat", "Other")] {
-        kit.create("Contact", json!({"FirstName": first, "LastName": last, "LeadSource": source, "AccountId": acme,
-            "Email": format!("{first}@acme.example")}));
+        kit.create(
+            "Contact",
+            json!({"FirstName": first, "LastName": last, "LeadSource": source, "AccountId": acme,
+            "Email": format!("{first}@acme.example")}),
+        );
     }
     kit.create("Contact", json!({"LastName": "Dog"}));
     kit
@@ -168,17 +173,24 @@ fn order_limit_and_offset() {
 #[test]
 fn parents_children_and_groups_are_nested_as_salesforce_nests_them() {
     let kit = people();
-    let got = kit.query("SELECT Name, (SELECT LastName, Owner.Name FROM Contacts WHERE LastName > 'B' ORDER BY LastName \
-        DESC LIMIT 1) FROM Account ORDER BY Name");
+    let got = kit.query(
+        "SELECT Name, (SELECT LastName, Owner.Name FROM Contacts WHERE LastName > 'B' ORDER BY LastName \
+        DESC LIMIT 1) FROM Account ORDER BY Name",
+    );
     let rows = &got.body["records"];
     assert_eq!(rows[0]["Contacts"]["totalSize"], 1);
     assert_eq!(rows[0]["Contacts"]["records"][0]["LastName"], "Cat");
     assert_eq!(rows[0]["Contacts"]["records"][0]["Owner"]["Name"], "Ada Admin");
     assert_eq!(rows[1]["Contacts"], Value::Null);
-    let got = kit.query("SELECT LeadSource, COUNT(Id), MAX(LastName) newest FROM Contact GROUP BY LeadSource \
-        HAVING COUNT(Id) > 1 ORDER BY LeadSource");
+    let got = kit.query(
+        "SELECT LeadSource, COUNT(Id), MAX(LastName) newest FROM Contact GROUP BY LeadSource \
+        HAVING COUNT(Id) > 1 ORDER BY LeadSource",
+    );
     let row = &got.body["records"][0];
-    assert_eq!(*row, json!({"attributes": {"type": "AggregateResult"}, "LeadSource": "Web", "expr0": 2, "newest": "Bee"}));
+    assert_eq!(
+        *row,
+        json!({"attributes": {"type": "AggregateResult"}, "LeadSource": "Web", "expr0": 2, "newest": "Bee"})
+    );
     let got = kit.query("SELECT COUNT() FROM Contact WHERE LeadSource = 'Web'");
     assert_eq!(got.body, json!({"totalSize": 2, "done": true, "records": []}));
     let got = kit.query("SELECT SUM(NumberOfEmployees) FROM Account");

@@ -31,7 +31,11 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Everything in a table, in a form that can be compared.
 fn picture(world: &World, object: usize) -> Vec<String> {
-    world.table(object).rows().map(|(slot, row)| format!("{slot} {} {:?}", row.deleted, world.dump(object, row))).collect()
+    world
+        .table(object)
+        .rows()
+        .map(|(slot, row)| format!("{slot} {} {:?}", row.deleted, world.dump(object, row)))
+        .collect()
 }
 
 proptest! {
@@ -102,7 +106,9 @@ proptest! {
 /// Ids seen in recorded traffic carry the checksum that we compute.
 #[test]
 fn recorded_ids_have_our_checksum() {
-    for id in ["001dM00003kS3tNQAS", "001dM00003jU9GyQAK", "005dM00000awSFJQA2", "500dM00003F2OMjQAN", "00edM00000Qj7rDQAR"] {
+    for id in
+        ["001dM00003kS3tNQAS", "001dM00003jU9GyQAK", "005dM00000awSFJQA2", "500dM00003F2OMjQAN", "00edM00000Qj7rDQAR"]
+    {
         assert_eq!(Id::parse(&id[..15]).expect("a well-formed id").as_str(), id);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::{Val, World};
-use crate::salesforce::{SalesforceConfig, id::Id, schema::Schema};
+use crate::salesforce::{SalesforceConfig, id::Id, schema::Schema, time};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -93,6 +93,17 @@ proptest! {
         prop_assert_eq!(Id::parse(&id.as_str()[..15]), Some(id));
         let spelt = if lower { id.as_str().to_lowercase() } else { id.as_str().to_uppercase() };
         prop_assert_eq!(Id::parse(&spelt), Some(id));
+    }
+
+    #[test]
+    fn every_second_is_read_as_it_is_written(second in -8_000_000_000i64..60_000_000_000) {
+        prop_assert_eq!(time::parse_stamp(&time::stamp(second)), Some(second));
+        prop_assert_eq!(time::parse_http_date(&time::http_date(second)), Some(second));
+    }
+
+    #[test]
+    fn no_text_breaks_the_reading_of_times(text in "[0-9]{0,5}-?[0-9]{0,3}-?[0-9]{0,3}[T ]?[0-9:.+Zz-]{0,16}") {
+        let _ = (time::parse_stamp(&text), time::parse_day(&text), time::parse_http_date(&text));
     }
 
     #[test]

@@ -86,6 +86,39 @@ proptest! {
     }
 }
 
+proptest! {
+    // Each case makes an org of its own, which costs more than what it checks.
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// A condition that an index answers finds what the same condition finds when every row is looked at.
+    #[test]
+    fn an_index_finds_what_a_scan_finds(
+        people in prop::collection::vec(("[ab]{1,2}", 0i64..4, any::<bool>()), 1..12),
+        wanted in "[abAB]{1,2}",
+        second in 0i64..4,
+        pick in 0usize..5,
+    ) {
+        let kit = Kit::new();
+        let account = kit.create("Account", json!({"Name": "Acme"}));
+        for (n, (mail, later, related)) in people.iter().enumerate() {
+            kit.advance(*later);
+            kit.create("Contact", json!({"LastName": format!("n{n}"), "Email": format!("{mail}@x.example"),
+                "AccountId": if *related { json!(account) } else { Value::Null }}));
+        }
+        let condition = [
+            format!("Email = '{wanted}@x.example'"),
+            format!("Email IN ('{wanted}@x.example', 'a@x.example') AND LastName != 'n0'"),
+            format!("AccountId = '{account}' AND Email LIKE '{wanted}%'"),
+            format!("SystemModstamp >= 2026-05-06T12:00:0{second}Z AND SystemModstamp < 2026-05-06T12:00:07Z"),
+            format!("Email = '{wanted}@x.example' OR AccountId = '{}'", &account[..15]),
+        ][pick].clone();
+        let find = |condition: &str| {
+            kit.column(&format!("SELECT LastName FROM Contact WHERE {condition} ORDER BY LastName"), "LastName")
+        };
+        prop_assert_eq!(find(&condition), find(&format!("NOT (NOT ({condition}))")));
+    }
+}
+
 #[test]
 fn deep_nesting_is_refused_with_an_error() {
     for open in ["(", "NOT ", "NOT ("] {

@@ -3,6 +3,8 @@
 mod durability;
 mod flow;
 mod leases;
+mod model;
+mod reading;
 mod shared;
 mod statements;
 mod vault;

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Data keys re-wrapped in one transaction.
-const REWRAP_BATCH: i64 = 100;
+const REWRAP_BATCH: i64 = 20;
 
 statements! {
     CANARIES = "select master, sealed from vault_canary order by master";

@@ -84,6 +84,14 @@ impl World {
         }
     }
 
+    /// The same, with SQLite in memory: for many short runs that prove nothing about disks.
+    pub(crate) async fn quick(on: On) -> Self {
+        match on {
+            On::Postgres => Self::new(on).await,
+            On::Sqlite | On::Inline => Self { url: "sqlite::memory:".to_owned(), on, folder: None },
+        }
+    }
+
     pub(crate) async fn store(&self) -> Store {
         self.store_with(options()).await.unwrap()
     }

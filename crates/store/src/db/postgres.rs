@@ -1,0 +1,164 @@
+//! PostgreSQL behind the same waist: a pool, pipelined statements, and transactions that are repeated when they clash.
+
+use std::time::Duration;
+
+use deadpool_postgres::{ClientWrapper, Hook, HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, Transaction};
+use futures::future::try_join_all;
+use tokio_postgres::{
+    NoTls,
+    types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked},
+};
+
+use super::{Db, Op, P, Row, Sql, Value, without_nul};
+use crate::error::{Error, Result};
+
+/// How often a transaction is repeated that PostgreSQL undid because it clashed with another.
+const CLASHES_MAX: u32 = 8;
+/// How long to wait for a free connection, or for a new one.
+const CONNECTION_WAIT: Duration = Duration::from_secs(10);
+/// What each session is told: no statement may hang on a lock or by itself, and a process that stopped in the middle
+/// of a transaction loses it, so that others go on.
+const SESSION: &str = "set lock_timeout = '10s'; set statement_timeout = '60s'; \
+     set idle_in_transaction_session_timeout = '60s'; set timezone = 'UTC'";
+
+/// A pool of connections.
+#[derive(Clone)]
+pub(crate) struct Postgres {
+    pool: Pool,
+}
+
+impl Postgres {
+    /// Prepares the pool; the first operation opens the first connection.
+    pub(crate) fn open(url: &str, size: usize) -> Result<Self> {
+        let mut config: tokio_postgres::Config =
+            url.parse().map_err(|_| Error::Other("the database URL cannot be read".to_owned()))?;
+        if config.get_application_name().is_none() {
+            config.application_name("syncline");
+        }
+        let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let pool = Pool::builder(manager)
+            .max_size(size.max(1))
+            .wait_timeout(Some(CONNECTION_WAIT))
+            .create_timeout(Some(CONNECTION_WAIT))
+            .recycle_timeout(Some(CONNECTION_WAIT))
+            .runtime(Runtime::Tokio1)
+            .post_create(Hook::async_fn(|client: &mut ClientWrapper, _| {
+                Box::pin(async move { client.batch_execute(SESSION).await.map_err(HookError::Backend) })
+            }))
+            .build()
+            .map_err(|error| Error::Other(error.to_string()))?;
+        Ok(Self { pool })
+    }
+
+    /// A connection for work that is not an operation.
+    pub(crate) async fn client(&self) -> Result<deadpool_postgres::Client> {
+        self.pool.get().await.map_err(|error| match error {
+            PoolError::PostCreateHook(HookError::Backend(error)) => error.into(),
+            other => other.into(),
+        })
+    }
+
+    /// Runs an operation in a transaction; again, where PostgreSQL undid it because of a clash.
+    pub(crate) async fn run<O: Op>(&self, op: O) -> Result<O::Out> {
+        let mut client = self.client().await?;
+        if O::READS {
+            return op.run(&mut OnClient(&client)).await;
+        }
+        let mut clashes = 0;
+        loop {
+            let mut tx = InTransaction(client.transaction().await?);
+            let out = match op.run(&mut tx).await {
+                Ok(out) => tx.0.commit().await.map(|()| out).map_err(Error::from),
+                Err(error) => {
+                    tx.0.rollback().await?;
+                    Err(error)
+                }
+            };
+            match out {
+                // Only a clash maps to this inside a transaction; nothing of the try has stayed.
+                Err(Error::Busy) if clashes < CLASHES_MAX => clashes += 1,
+                out => return out,
+            }
+        }
+    }
+
+    /// Whether the vault's tables are there, that is, whether this database was ever opened.
+    pub(crate) async fn has_vault(&self) -> Result<bool> {
+        let row = self.client().await?.query_one("select to_regclass('vault_canary') is not null", &[]).await?;
+        Ok(row.try_get(0)?)
+    }
+
+    /// Closes all connections.
+    pub(crate) fn close(&self) {
+        self.pool.close();
+    }
+}
+
+struct InTransaction<'a>(Transaction<'a>);
+struct OnClient<'a>(&'a deadpool_postgres::Client);
+
+macro_rules! db {
+    ($name:ident) => {
+        impl Db for $name<'_> {
+            async fn run(&mut self, sql: &'static Sql, params: &[P<'_>]) -> Result<u64> {
+                let statement = self.0.prepare_cached(sql.postgres()).await?;
+                Ok(self.0.execute_raw(&statement, params).await?)
+            }
+
+            async fn rows(&mut self, sql: &'static Sql, params: &[P<'_>]) -> Result<Vec<Row>> {
+                let statement = self.0.prepare_cached(sql.postgres()).await?;
+                let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|param| param as _).collect();
+                self.0.query(&statement, &params).await?.iter().map(read).collect()
+            }
+
+            async fn each<const N: usize>(&mut self, sql: &'static Sql, sets: &[[P<'_>; N]]) -> Result<Vec<Option<Row>>> {
+                if sets.is_empty() {
+                    return Ok(Vec::new());
+                }
+                let statement = self.0.prepare_cached(sql.postgres()).await?;
+                let params: Vec<[&(dyn ToSql + Sync); N]> =
+                    sets.iter().map(|set| std::array::from_fn(|at| &set[at] as &(dyn ToSql + Sync))).collect();
+                // Polled together they go out together, in this order: one round trip for all.
+                let answers = try_join_all(params.iter().map(|set| self.0.query(&statement, set))).await?;
+                answers.iter().map(|rows| rows.first().map(read).transpose()).collect()
+            }
+        }
+    };
+}
+
+db!(InTransaction);
+db!(OnClient);
+
+fn read(row: &tokio_postgres::Row) -> Result<Row> {
+    let mut values = Vec::with_capacity(row.len());
+    for (at, column) in row.columns().iter().enumerate() {
+        let value = match *column.type_() {
+            Type::INT8 => row.try_get::<_, Option<i64>>(at)?.map(Value::Int),
+            Type::INT4 => row.try_get::<_, Option<i32>>(at)?.map(|value| Value::Int(value.into())),
+            Type::TEXT => row.try_get::<_, Option<String>>(at)?.map(Value::Text),
+            Type::BYTEA => row.try_get::<_, Option<Vec<u8>>>(at)?.map(Value::Blob),
+            ref other => return Err(Error::corrupt(format!("a column of type {other} was not expected"))),
+        };
+        values.push(value.unwrap_or(Value::Null));
+    }
+    Ok(Row(values))
+}
+
+impl ToSql for P<'_> {
+    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match self {
+            P::Null => Ok(IsNull::Yes),
+            P::Int(value) if *ty == Type::INT4 => i32::try_from(*value)?.to_sql(ty, out),
+            P::Int(value) if *ty == Type::INT8 => value.to_sql(ty, out),
+            P::Text(text) if *ty == Type::TEXT => without_nul(text).to_sql(ty, out),
+            P::Blob(blob) if *ty == Type::BYTEA => blob.to_sql(ty, out),
+            P::Int(_) | P::Text(_) | P::Blob(_) => Err(format!("a parameter does not fit the type {ty}").into()),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}

@@ -1,0 +1,207 @@
+//! One SQLite connection: how it is opened, and how statements run on it. Which thread it lives on is decided
+//! elsewhere ([`super::threads`]).
+
+use std::{future::ready, path::Path, time::Duration};
+
+use futures::FutureExt;
+use rusqlite::{Connection, OpenFlags, Statement, types::ValueRef};
+
+use super::{Db, Op, P, Row, Sql, Value, without_nul};
+use crate::error::{Error, Result};
+
+/// How long a connection waits for another process' lock.
+const BUSY_WAIT: Duration = Duration::from_secs(5);
+/// Prepared statements kept per connection: more than there are.
+const STATEMENTS_KEPT: usize = 160;
+/// Page cache per connection in KiB: small, because the operating system caches the file as well.
+const CACHE_KIB: u32 = 4096;
+/// Pages in the write-ahead log at which SQLite copies them into the database: 8 MiB, so that a burst of group commits
+/// pays for it rarely.
+const WAL_PAGES: u32 = 2000;
+/// The log file is cut to this size after it was copied.
+const WAL_KEPT_BYTES: u32 = 16 * 1024 * 1024;
+
+/// A connection.
+pub(crate) struct SqliteDb {
+    connection: Connection,
+}
+
+impl SqliteDb {
+    /// Opens the database for reading and writing; makes it where it is absent, for the owner's eyes only.
+    pub(crate) fn open(path: Option<&Path>) -> Result<Self> {
+        let connection = match path {
+            Some(path) => {
+                make_private(path)?;
+                Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?
+            }
+            None => Connection::open_in_memory()?,
+        };
+        connection.busy_timeout(BUSY_WAIT)?;
+        // FULL: a commit that was acknowledged outlives a power cut, not only a crash of this process.
+        connection.execute_batch(&format!(
+            "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma temp_store = memory; \
+             pragma secure_delete = fast; pragma trusted_schema = off; pragma cache_size = -{CACHE_KIB}; \
+             pragma wal_autocheckpoint = {WAL_PAGES}; pragma journal_size_limit = {WAL_KEPT_BYTES};"
+        ))?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        Ok(Self { connection })
+    }
+
+    /// Opens the database for reading only.
+    pub(crate) fn open_reader(path: &Path) -> Result<Self> {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        connection.busy_timeout(BUSY_WAIT)?;
+        connection.execute_batch(&format!(
+            "pragma query_only = on; pragma temp_store = memory; pragma trusted_schema = off; pragma cache_size = -{CACHE_KIB};"
+        ))?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        Ok(Self { connection })
+    }
+
+    /// Runs statements that have neither parameters nor rows.
+    pub(crate) fn batch(&self, sql: &str) -> Result<()> {
+        Ok(self.connection.execute_batch(sql)?)
+    }
+
+    /// Runs one short statement of the transaction machinery.
+    pub(crate) fn control(&self, sql: &'static str) -> Result<()> {
+        self.connection.prepare_cached(sql)?.execute([])?;
+        Ok(())
+    }
+
+    /// The number of the last migration.
+    pub(crate) fn user_version(&self) -> Result<i64> {
+        Ok(self.connection.query_row("pragma user_version", [], |row| row.get(0))?)
+    }
+
+    /// Whether a transaction is open; SQLite itself ends one on some failures.
+    pub(crate) fn in_transaction(&self) -> bool {
+        !self.connection.is_autocommit()
+    }
+
+    /// Runs an operation as it is, without a transaction of its own.
+    pub(crate) fn operate<O: Op>(&mut self, op: &O) -> Result<O::Out> {
+        op.run(self).now_or_never().expect("no future of SQLite ever waits")
+    }
+
+    /// Runs an operation in a transaction of its own.
+    pub(crate) fn transact<O: Op>(&mut self, op: &O) -> Result<O::Out> {
+        self.control("begin immediate")?;
+        let out = self.operate(op);
+        let ended = if out.is_ok() { self.control("commit") } else { Ok(()) };
+        if (out.is_err() || ended.is_err()) && self.in_transaction() {
+            self.control("rollback")?;
+        }
+        ended?;
+        out
+    }
+
+    /// The plan that SQLite makes for a statement, one step a line.
+    #[cfg(test)]
+    pub(crate) fn explain(&self, sql: &Sql) -> Result<Vec<String>> {
+        let mut statement = self.connection.prepare(&format!("explain query plan {}", sql.sqlite()))?;
+        let steps = statement.raw_query().mapped(|row| row.get(3)).collect::<Result<_, _>>()?;
+        Ok(steps)
+    }
+
+    fn execute_now(&mut self, sql: &Sql, params: &[P<'_>]) -> Result<u64> {
+        let mut statement = self.connection.prepare_cached(sql.sqlite())?;
+        bind(&mut statement, params)?;
+        Ok(statement.raw_execute()? as u64)
+    }
+
+    fn rows_now(&mut self, sql: &Sql, params: &[P<'_>]) -> Result<Vec<Row>> {
+        let mut statement = self.connection.prepare_cached(sql.sqlite())?;
+        bind(&mut statement, params)?;
+        let columns = statement.column_count();
+        let mut found = statement.raw_query();
+        let mut rows = Vec::new();
+        while let Some(row) = found.next()? {
+            rows.push(read(row, columns)?);
+        }
+        Ok(rows)
+    }
+
+    fn each_now<const N: usize>(&mut self, sql: &Sql, sets: &[[P<'_>; N]]) -> Result<Vec<Option<Row>>> {
+        if sets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut statement = self.connection.prepare_cached(sql.sqlite())?;
+        let columns = statement.column_count();
+        let mut answers = Vec::with_capacity(sets.len());
+        for set in sets {
+            bind(&mut statement, set)?;
+            if columns == 0 {
+                statement.raw_execute()?;
+                answers.push(None);
+                continue;
+            }
+            let mut found = statement.raw_query();
+            let first = found.next()?.map(|row| read(row, columns)).transpose()?;
+            // A statement that returns what it changed has to be run to its end.
+            while found.next()?.is_some() {}
+            answers.push(first);
+        }
+        Ok(answers)
+    }
+}
+
+impl Db for SqliteDb {
+    fn run(&mut self, sql: &'static Sql, params: &[P<'_>]) -> impl Future<Output = Result<u64>> + Send {
+        ready(self.execute_now(sql, params))
+    }
+
+    fn rows(&mut self, sql: &'static Sql, params: &[P<'_>]) -> impl Future<Output = Result<Vec<Row>>> + Send {
+        ready(self.rows_now(sql, params))
+    }
+
+    fn each<const N: usize>(
+        &mut self,
+        sql: &'static Sql,
+        sets: &[[P<'_>; N]],
+    ) -> impl Future<Output = Result<Vec<Option<Row>>>> + Send {
+        ready(self.each_now(sql, sets))
+    }
+}
+
+fn bind(statement: &mut Statement<'_>, params: &[P<'_>]) -> Result<()> {
+    for (at, param) in params.iter().enumerate() {
+        let at = at + 1;
+        match param {
+            P::Null => statement.raw_bind_parameter(at, rusqlite::types::Null)?,
+            P::Int(value) => statement.raw_bind_parameter(at, value)?,
+            P::Text(text) => statement.raw_bind_parameter(at, without_nul(text).as_ref())?,
+            P::Blob(blob) => statement.raw_bind_parameter(at, blob)?,
+        }
+    }
+    Ok(())
+}
+
+fn read(row: &rusqlite::Row<'_>, columns: usize) -> Result<Row> {
+    let mut values = Vec::with_capacity(columns);
+    for at in 0..columns {
+        values.push(match row.get_ref(at)? {
+            ValueRef::Null => Value::Null,
+            ValueRef::Integer(value) => Value::Int(value),
+            ValueRef::Text(text) => {
+                Value::Text(std::str::from_utf8(text).map_err(|_| Error::corrupt("a text is not UTF-8"))?.to_owned())
+            }
+            ValueRef::Blob(blob) => Value::Blob(blob.to_owned()),
+            ValueRef::Real(_) => return Err(Error::corrupt("a fraction was not expected")),
+        });
+    }
+    Ok(Row(values))
+}
+
+/// Makes an absent file with rights for the owner alone; one that is there keeps its rights.
+fn make_private(path: &Path) -> Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(Error::Unavailable(format!("the database file cannot be made: {}", error.kind()))),
+    }
+}

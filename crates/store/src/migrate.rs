@@ -1,0 +1,75 @@
+//! Bringing a database's tables up to date: each step in a transaction of its own, together with the number it leaves
+//! behind, so that a process that dies in the middle leaves a whole step or none.
+
+use crate::{
+    db::{postgres::Postgres, sqlite::SqliteDb},
+    error::{Error, Result},
+};
+
+/// A step, in both languages.
+struct Migration {
+    version: i64,
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    sqlite: include_str!("../migrations/0001_base.sqlite.sql"),
+    postgres: include_str!("../migrations/0001_base.postgres.sql"),
+}];
+
+/// The advisory lock under which processes that start together take turns: "syncline" in ASCII.
+const POSTGRES_LOCK: i64 = 0x7379_6e63_6c69_6e65;
+
+/// Makes or updates SQLite's tables. SQLite itself keeps the number of the last step.
+pub(crate) fn sqlite(db: &SqliteDb) -> Result<()> {
+    let newest = newest();
+    loop {
+        db.control("begin immediate")?;
+        let step = db.user_version().and_then(|version| step_after(version, newest)).and_then(|step| {
+            let Some(step) = step else { return Ok(false) };
+            db.batch(step.sqlite)?;
+            db.batch(&format!("pragma user_version = {}", step.version))?;
+            Ok(true)
+        });
+        match step {
+            Ok(true) => db.control("commit")?,
+            Ok(false) => return db.control("commit"),
+            Err(error) => {
+                db.control("rollback")?;
+                return Err(error);
+            }
+        }
+    }
+}
+
+/// Makes or updates PostgreSQL's tables, in the schema that the URL leads to.
+pub(crate) async fn postgres(pg: &Postgres) -> Result<()> {
+    let newest = newest();
+    let mut client = pg.client().await?;
+    loop {
+        let tx = client.transaction().await?;
+        tx.execute("select pg_advisory_xact_lock($1)", &[&POSTGRES_LOCK]).await?;
+        tx.batch_execute("create table if not exists schema_version (version bigint primary key)").await?;
+        let version: i64 = tx.query_one("select coalesce(max(version), 0) from schema_version", &[]).await?.get(0);
+        let Some(step) = step_after(version, newest)? else {
+            tx.commit().await?;
+            return Ok(());
+        };
+        tx.batch_execute(step.postgres).await?;
+        tx.execute("insert into schema_version (version) values ($1)", &[&step.version]).await?;
+        tx.commit().await?;
+    }
+}
+
+fn newest() -> i64 {
+    MIGRATIONS.iter().map(|step| step.version).max().unwrap_or(0)
+}
+
+fn step_after(version: i64, newest: i64) -> Result<Option<&'static Migration>> {
+    if version > newest {
+        return Err(Error::Other(format!("the database is of a newer Syncline (schema {version}, this one knows {newest})")));
+    }
+    Ok(MIGRATIONS.iter().find(|step| step.version > version))
+}

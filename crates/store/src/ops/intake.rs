@@ -1,0 +1,97 @@
+//! Taking a webhook in: one durable insert, and nothing for one that is there already.
+
+use serde_json::json;
+
+use super::journal::{self, Line};
+use crate::{
+    Content, Delivery, JournalEntry, JournalKind, Store, TakenIn,
+    db::{Db, Op, P, statements, to_json},
+    error::Result,
+    vault::{self, Place},
+};
+
+/// States of an inbox row as they are stored.
+pub(super) const MESSAGES: i64 = 0;
+pub(super) const IGNORED: i64 = 1;
+pub(super) const PARKED: i64 = 2;
+
+statements! {
+    INBOX_ADD = "insert into inbox (workspace, integration, source, key, received, state, reason, messages, body) \
+        values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) on conflict (workspace, source, key) do nothing returning id";
+    NEW_ADD = "insert into inbox_new (workspace, id, after) values (?1, ?2, 0)";
+}
+
+struct TakeIn {
+    delivery: Delivery,
+    messages: Option<Vec<u8>>,
+    sealed: Vec<u8>,
+}
+
+/// Where a raw body belongs.
+pub(super) fn body_row<'a>(source: &'a str, key: &'a str) -> [&'a str; 2] {
+    [source, key]
+}
+
+impl Op for TakeIn {
+    type Out = TakenIn;
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<TakenIn> {
+        let delivery = &self.delivery;
+        let (state, reason) = match &delivery.content {
+            Content::Messages(_) => (MESSAGES, None),
+            Content::Ignored { reason } => (IGNORED, Some(reason.as_str())),
+            Content::Parked { reason } => (PARKED, Some(reason.as_str())),
+        };
+        let workspace = P::Text(delivery.workspace.as_str());
+        let params = [
+            workspace,
+            P::Text(delivery.integration.as_str()),
+            P::Text(delivery.source.as_str()),
+            P::Text(&delivery.key),
+            P::time(delivery.received),
+            P::Int(state),
+            P::opt_text(reason),
+            P::opt_blob(self.messages.as_deref()),
+            P::Blob(&self.sealed),
+        ];
+        let Some(row) = db.row(&INBOX_ADD, &params).await? else { return Ok(TakenIn::Duplicate) };
+        let id = row.int(0)?;
+        match reason {
+            None => {
+                db.run(&NEW_ADD, &[workspace, P::Int(id)]).await?;
+            }
+            Some(reason) => {
+                let entry = set_aside(delivery, state, reason, id);
+                journal::write(db, &[Line::of_integration(&delivery.workspace, &delivery.integration, &entry)]).await?;
+            }
+        }
+        Ok(TakenIn::Stored)
+    }
+}
+
+fn set_aside(delivery: &Delivery, state: i64, reason: &str, id: i64) -> JournalEntry {
+    let what = if state == PARKED { "A message was kept for a person" } else { "A message was left alone" };
+    JournalEntry {
+        at: delivery.received,
+        kind: JournalKind::Message,
+        text: format!("{what}: {reason}"),
+        details: json!({ "source": delivery.source, "message": id, "parked": state == PARKED }),
+    }
+}
+
+impl Store {
+    /// Takes a delivery in; it is durable when this returns. Of parallel deliveries with one key exactly one is stored.
+    pub async fn take_in(&self, delivery: Delivery) -> Result<TakenIn> {
+        let key = self.data_key(&delivery.workspace).await?;
+        let row = body_row(delivery.source.as_str(), &delivery.key);
+        let place = Place { workspace: &delivery.workspace, row: &row, column: "body" };
+        let sealed = vault::seal(&key, &*self.inner.entropy, &place, &delivery.body)?;
+        let messages = match &delivery.content {
+            Content::Messages(messages) => Some(to_json(messages)?),
+            Content::Ignored { .. } | Content::Parked { .. } => None,
+        };
+        // The body in the clear need not wait in the queue.
+        let delivery = Delivery { body: Vec::new(), ..delivery };
+        self.run(TakeIn { delivery, messages, sealed }).await
+    }
+}

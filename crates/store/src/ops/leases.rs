@@ -1,0 +1,119 @@
+//! Named leases, by which processes agree on who does a thing (a token refresh, for one), and named cursors.
+
+use jiff::Timestamp;
+use syncline_core::ids::WorkspaceId;
+
+use crate::{
+    Store, WorkerId,
+    db::{Db, Op, P, statements},
+    error::Result,
+};
+
+statements! {
+    LEASE_TAKE = "insert into lease (workspace, name, holder, fence, until) values (?1, ?2, ?3, 1, ?5) \
+        on conflict (workspace, name) do update set holder = excluded.holder, fence = lease.fence + 1, until = excluded.until \
+        where lease.until <= ?4 returning fence";
+    LEASE_END = "update lease set until = 0 where workspace = ?1 and name = ?2 and holder = ?3 and fence = ?4 and until > 0";
+    CURSOR_GET = "select value from cursor_at where workspace = ?1 and name = ?2";
+    CURSOR_SET = "insert into cursor_at (workspace, name, value) values (?1, ?2, ?3) \
+        on conflict (workspace, name) do update set value = excluded.value";
+}
+
+struct Acquire {
+    workspace: WorkspaceId,
+    name: String,
+    holder: WorkerId,
+    now: Timestamp,
+    until: Timestamp,
+}
+
+impl Op for Acquire {
+    type Out = Option<i64>;
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<Option<i64>> {
+        let params = [
+            P::Text(self.workspace.as_str()),
+            P::Text(&self.name),
+            P::Text(&self.holder.0),
+            P::time(self.now),
+            P::time(self.until),
+        ];
+        db.row(&LEASE_TAKE, &params).await?.map(|row| row.int(0)).transpose()
+    }
+}
+
+struct Release {
+    workspace: WorkspaceId,
+    name: String,
+    holder: WorkerId,
+    fence: i64,
+}
+
+impl Op for Release {
+    type Out = bool;
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<bool> {
+        let params = [P::Text(self.workspace.as_str()), P::Text(&self.name), P::Text(&self.holder.0), P::Int(self.fence)];
+        Ok(db.run(&LEASE_END, &params).await? > 0)
+    }
+}
+
+struct Cursor {
+    workspace: WorkspaceId,
+    name: String,
+}
+
+impl Op for Cursor {
+    type Out = Option<String>;
+    const READS: bool = true;
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<Option<String>> {
+        let row = db.row(&CURSOR_GET, &[P::Text(self.workspace.as_str()), P::Text(&self.name)]).await?;
+        row.map(|mut row| row.text(0)).transpose()
+    }
+}
+
+struct SetCursor {
+    workspace: WorkspaceId,
+    name: String,
+    value: String,
+}
+
+impl Op for SetCursor {
+    type Out = ();
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<()> {
+        db.run(&CURSOR_SET, &[P::Text(self.workspace.as_str()), P::Text(&self.name), P::Text(&self.value)]).await?;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Takes a lease that nobody holds at this time, and yields its fence. Not even the holder gets it a second time
+    /// while it lasts, so that two tasks of one process exclude each other as well.
+    pub async fn acquire_lease(
+        &self,
+        workspace: &WorkspaceId,
+        name: &str,
+        holder: &WorkerId,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<i64>> {
+        self.run(Acquire { workspace: workspace.clone(), name: name.to_owned(), holder: holder.clone(), now, until }).await
+    }
+
+    /// Gives a lease back. `false` where it is somebody else's by now.
+    pub async fn release_lease(&self, workspace: &WorkspaceId, name: &str, holder: &WorkerId, fence: i64) -> Result<bool> {
+        self.run(Release { workspace: workspace.clone(), name: name.to_owned(), holder: holder.clone(), fence }).await
+    }
+
+    /// Where something stopped.
+    pub async fn cursor(&self, workspace: &WorkspaceId, name: &str) -> Result<Option<String>> {
+        self.run(Cursor { workspace: workspace.clone(), name: name.to_owned() }).await
+    }
+
+    /// Remembers where something stopped.
+    pub async fn set_cursor(&self, workspace: &WorkspaceId, name: &str, value: &str) -> Result<()> {
+        self.run(SetCursor { workspace: workspace.clone(), name: name.to_owned(), value: value.to_owned() }).await
+    }
+}

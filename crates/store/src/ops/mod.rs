@@ -1,0 +1,40 @@
+//! The operations: each file holds some of the store's calls with their statements. Every statement names the
+//! workspace, save those that look across all of them for work, which say so.
+
+mod claim;
+mod connections;
+mod due;
+mod fold;
+mod intake;
+mod journal;
+mod leases;
+mod merge;
+mod oauth;
+mod plan;
+mod reading;
+mod settle;
+mod shared;
+mod sweep;
+
+#[cfg(test)]
+pub(crate) fn statements() -> impl Iterator<Item = &'static (&'static str, &'static crate::db::Sql)> {
+    [
+        claim::STATEMENTS,
+        connections::STATEMENTS,
+        due::STATEMENTS,
+        fold::STATEMENTS,
+        intake::STATEMENTS,
+        journal::STATEMENTS,
+        leases::STATEMENTS,
+        merge::STATEMENTS,
+        oauth::STATEMENTS,
+        plan::STATEMENTS,
+        reading::STATEMENTS,
+        settle::STATEMENTS,
+        shared::STATEMENTS,
+        sweep::STATEMENTS,
+        crate::vault::rotation::STATEMENTS,
+    ]
+    .into_iter()
+    .flatten()
+}

@@ -1,0 +1,4 @@
+//! What must hold, on both databases.
+
+mod flow;
+mod world;

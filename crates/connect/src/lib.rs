@@ -12,6 +12,7 @@ pub mod oauth;
 pub mod pkce;
 pub mod records;
 pub mod secret;
+pub mod signature;
 
 pub use bookings::{Bookings, RawRequest, Reading, Refusal};
 pub use error::{Error, ErrorKind, Retry};

@@ -3,6 +3,7 @@
 //! Nothing here waits, fails for outside reasons, reads a clock or rolls a die: no async, no HTTP, no SQL, no vendor
 //! and no wire format. Time and chance come in through [`Clock`] and [`Entropy`].
 
+pub mod backoff;
 pub mod booking;
 pub mod effects;
 pub mod ids;

@@ -2,6 +2,9 @@
 
 use unicode_normalization::UnicodeNormalization;
 
+#[cfg(test)]
+mod tests;
+
 /// Longest address that can be delivered to (RFC 5321, section 4.5.3.1).
 pub const MAX_EMAIL_CHARS: usize = 254;
 
@@ -24,7 +27,7 @@ pub fn normal_email(typed: &str) -> Option<String> {
         return None;
     }
     let domain = idna::domain_to_ascii(domain.trim_end_matches('.')).ok()?;
-    if !domain.contains('.') || domain.starts_with('.') || domain.contains(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '-') {
+    if !domain.contains('.') || domain.split('.').any(str::is_empty) || domain.contains(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '-') {
         return None;
     }
     let email = format!("{}@{domain}", local.to_lowercase().nfc().collect::<String>());
@@ -38,7 +41,15 @@ pub fn domain_of(email: &str) -> Option<&str> {
 
 /// Whether anybody may have an address at this domain; `more` adds to the built-in list.
 pub fn is_free_mail(domain: &str, more: &[String]) -> bool {
-    FREE_MAIL.binary_search(&domain).is_ok() || more.iter().any(|own| own.eq_ignore_ascii_case(domain))
+    FREE_MAIL.binary_search(&domain).is_ok() || is_listed(domain, more)
+}
+
+/// Whether an admin's list names this domain of a normalised address, however the admin typed it.
+pub fn is_listed(domain: &str, list: &[String]) -> bool {
+    list.iter().any(|own| {
+        let own = own.trim().trim_start_matches('@').trim_end_matches('.');
+        own.eq_ignore_ascii_case(domain) || idna::domain_to_ascii(own).is_ok_and(|own| own == domain)
+    })
 }
 
 /// First and last name. A source's own split is kept; else the first word is the first name and all the rest the last
@@ -60,8 +71,8 @@ pub fn split_name(first: Option<&str>, last: Option<&str>, full: Option<&str>, e
 }
 
 fn local_part(email: &str) -> String {
-    let local = email.split('@').next().unwrap_or_default().trim();
-    if local.is_empty() { "Unknown".to_owned() } else { local.to_owned() }
+    let local = squeeze(email.split('@').next().unwrap_or_default());
+    if local.is_empty() { "Unknown".to_owned() } else { local }
 }
 
 /// White space folded to single spaces; control characters dropped.
@@ -76,15 +87,19 @@ pub fn squeeze(text: &str) -> String {
     out
 }
 
-/// The digits of a phone number with their leading plus, for comparing; `None` below 6 or above 16 digits.
+/// Fewest and most digits of a phone number that can be told apart from others: E.164 allows 15, and a zero in
+/// brackets or an access code may come on top.
+const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 6..=16;
+
+/// The digits of a phone number with their leading plus, for comparing; `None` below 6 or above 16 digits. The zero in
+/// brackets that some write after the country code is dialled only within the country, so it is left out.
 pub fn phone_digits(typed: &str) -> Option<String> {
-    let digits: String = typed.chars().filter(char::is_ascii_digit).collect();
-    if !(6..=16).contains(&digits.len()) {
+    let typed = typed.trim_start();
+    let international = typed.strip_prefix('+').or_else(|| typed.strip_prefix("00"));
+    let text = international.map_or_else(|| typed.to_owned(), |rest| rest.replacen("(0)", "", 1));
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    if !PHONE_DIGITS.contains(&digits.len()) {
         return None;
     }
-    let typed = typed.trim_start();
-    let international = typed.strip_prefix('+').map(|_| digits.clone()).or_else(|| {
-        typed.starts_with("00").then(|| digits.trim_start_matches('0').to_owned())
-    });
-    Some(international.map_or(digits, |digits| format!("+{digits}")))
+    Some(if international.is_some() { format!("+{digits}") } else { digits })
 }

@@ -1,1 +1,17 @@
-//! placeholder
+//! The loops: claim what is due, look, decide, write down, push, settle; refresh tokens; keep to budgets.
+//!
+//! Absent on purpose: any vendor by name, environment, files, real clocks and real HTTP. What can fail, wait or
+//! surprise is handed in ([`World`]).
+
+mod directory;
+mod engine;
+mod journal;
+mod look;
+mod outcome;
+mod push;
+mod setup;
+mod token;
+mod turn;
+
+pub use engine::{Engine, Options, World};
+pub use setup::{ConnectionSetup, GrantKind, Integration, Setup};

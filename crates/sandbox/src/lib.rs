@@ -1,1 +1,14 @@
-//! placeholder
+//! Imitation vendors, built from the vendors' own documents, to test programs that talk to them.
+//!
+//! Each vendor is a world that answers HTTP requests by a plain function call, and can also be served on a socket.
+//! Nothing here knows a connector, a database, or the program under test.
+
+#[cfg(test)]
+mod client_tests;
+mod reply;
+pub mod salesforce;
+mod serve;
+
+pub use reply::{Delivery, Reply};
+pub use salesforce::{SalesforceConfig, SalesforceOrg};
+pub use serve::serve;

@@ -1,1 +1,37 @@
-//! placeholder
+//! Connectors: one folder and one Cargo feature per vendor, and the list of those that are compiled in.
+//!
+//! Vendors do not know one another. What must not live here: storage, loops, retries, or a second vendor's name inside
+//! a vendor's folder.
+
+#[cfg(feature = "calcom")]
+pub mod calcom;
+#[cfg(feature = "calendly")]
+pub mod calendly;
+#[cfg(feature = "generic")]
+pub mod generic;
+#[cfg(feature = "meetergo")]
+pub mod meetergo;
+#[cfg(feature = "salesforce")]
+pub mod salesforce;
+
+pub mod intake;
+#[cfg(test)]
+mod testing;
+
+use syncline_connect::Connector;
+
+/// Every connector that is compiled in; each names itself in its manifest.
+pub fn all() -> &'static [&'static dyn Connector] {
+    &[
+        #[cfg(feature = "calcom")]
+        &calcom::Calcom,
+        #[cfg(feature = "calendly")]
+        &calendly::Calendly,
+        #[cfg(feature = "generic")]
+        &generic::Generic,
+        #[cfg(feature = "meetergo")]
+        &meetergo::Meetergo,
+        #[cfg(feature = "salesforce")]
+        &salesforce::Salesforce,
+    ]
+}

@@ -4,16 +4,19 @@
 //! last wrote, or where the booking is the authority (time, standing).
 
 use super::{
-    facts::{Facts, Questions},
-    matching::{address, company_domain, known, person_key, account_key},
-    project::{Context, Desired, Gate, Links, Note, Projection, gate, hint, may_create_contact, project, shared_record_key},
+    facts::Questions,
+    matching::{account_key, address, company_domain, known, known_goes_first, person_key},
+    project::{
+        Context, Desired, Gate, Links, Note, Projection, gate, hint, person_link, project, routed_owner, shared_record_key,
+        wants_account,
+    },
     settings::{BookingSettings, MatchRule},
-    text::{splice, with_prefix},
+    text::{newlines, splice, with_prefix},
     chain::View,
 };
 use crate::{
     ids::{ExternalKey, RecordId, SharedKey},
-    record::{Field, Fields, Role, Slot, Std, Value},
+    record::{Field, Fields, Record, Role, Slot, Std, Value},
     step::{Link, Plan, SharedLink, Step, Write},
 };
 
@@ -93,17 +96,18 @@ impl Decision {
 /// are looked up, so that nothing is repeated blindly.
 pub fn questions(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, normalise: Normalise<'_>) -> Questions {
     let mut ask = Questions::default();
-    if let Gate::Leave(..) = gate(cx, view) {
-        return ask;
-    }
-    ask_about_person(cx, view, &mut ask);
-    ask_about_owner(cx, view, &mut ask);
+    // Even where nothing is written now, what became of an earlier plan must not be forgotten.
     for step in unsettled.iter().flat_map(|plan| &plan.steps) {
         match &step.write {
             Write::Upsert { key, .. } => drop(ask.keys.entry(step.role).or_default().insert(key.clone())),
             Write::Patch { id, .. } | Write::Delete { id } => drop(ask.ids.entry(step.role).or_default().insert(id.clone())),
         }
     }
+    if let Gate::Leave(..) = gate(cx, view) {
+        return ask;
+    }
+    ask_about_person(cx, view, &mut ask);
+    ask_about_owner(cx, view, &mut ask);
     // Where a linked record would change, its present values decide what survives.
     let preview = decide(cx, view, None, normalise);
     for step in &preview.plan.steps {
@@ -123,7 +127,8 @@ fn ask_about_person(cx: &Context<'_>, view: &View<'_>, ask: &mut Questions) {
         ask.ids.entry(role).or_default().insert(id);
     }
     let Some(email) = address(&view.content.invitee.email) else { return };
-    if cx.links.contains_key(&Slot::Person) || known(cx.facts, &email, cx.settings).is_some() {
+    let is_known = known_goes_first(cx.settings) && known(cx.facts, &email, cx.settings).is_some();
+    if person_link(cx, &email).is_some() || is_known {
         return;
     }
     for role in [Role::Contact, Role::Lead] {
@@ -135,7 +140,7 @@ fn ask_about_person(cx: &Context<'_>, view: &View<'_>, ask: &mut Questions) {
         ask.phones.insert(phone.trim().to_owned());
     }
     let account = account_key(&email, cx.settings);
-    if may_create_contact(cx.settings) && cx.settings.create_account && cx.facts.shared(&account).is_none() {
+    if wants_account(cx.settings) && cx.facts.shared(&account).is_none() {
         ask.keys.entry(Role::Account).or_default().insert(shared_record_key(cx, &account));
         if let Some(domain) = company_domain(&email, cx.settings).filter(|_| cx.settings.match_order.contains(&MatchRule::AccountDomain)) {
             ask.domains.insert(domain.to_owned());
@@ -147,9 +152,13 @@ fn ask_about_person(cx: &Context<'_>, view: &View<'_>, ask: &mut Questions) {
 fn ask_about_owner(cx: &Context<'_>, view: &View<'_>, ask: &mut Questions) {
     if let Some(host) = view.content.hosts.first().and_then(|host| address(&host.email))
         && cx.facts.user(&host).is_none()
-        && !cx.settings.owner_routes.contains_key(&host)
+        && routed_owner(cx.settings, view).is_none()
     {
         ask.users.insert(host);
+        // The meeting may turn out to change hands, and then it matters who owns it at present.
+        if let Some(link) = cx.links.get(&Slot::Meeting).filter(|link| cx.facts.record(&link.id).is_none()) {
+            ask.ids.entry(link.role).or_default().insert(link.id.clone());
+        }
     }
 }
 
@@ -168,6 +177,7 @@ pub fn fields_to_read(role: Role, settings: &BookingSettings) -> Vec<Field> {
         Role::Opportunity => &[Std::Key, Std::Name, Std::CloseDate],
         Role::Meeting => &[
             Std::Key, Std::Subject, Std::Description, Std::Location, Std::Start, Std::End, Std::ShowAs, Std::Owner,
+            Std::Who, Std::What,
         ],
         Role::User => &[Std::Email, Std::Active],
     };
@@ -183,7 +193,7 @@ pub fn decide(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, norma
     let settled;
     let links = match unsettled {
         Some(plan) => {
-            settled = settle(cx.links, plan, cx.facts);
+            settled = settle(cx, plan);
             &settled
         }
         None => cx.links,
@@ -205,7 +215,7 @@ pub fn decide(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, norma
             role: link.role,
             id: Some(link.id.clone()),
             key: link.key.clone(),
-            shared: None,
+            shared: shared_account(cx, view, *slot, link),
             image: link.image.clone(),
         });
     }
@@ -216,33 +226,34 @@ pub fn decide(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, norma
     out
 }
 
+/// What other bookings may know an account by that was made for this invitee and is adopted or kept.
+fn shared_account(cx: &Context<'_>, view: &View<'_>, slot: Slot, link: &Link) -> Option<SharedKey> {
+    let shared = account_key(&address(&view.content.invitee.email)?, cx.settings);
+    (slot == Slot::Account && link.key == Some(shared_record_key(cx, &shared))).then_some(shared)
+}
+
 /// Links as they are if the unsettled plan was applied as far as the facts show.
-fn settle(links: &Links, plan: &Plan, facts: &Facts) -> Links {
-    let mut links = links.clone();
+fn settle(cx: &Context<'_>, plan: &Plan) -> Links {
+    let mut links = cx.links.clone();
     for step in &plan.steps {
         match &step.write {
             Write::Upsert { key, fields } => {
-                if let Some(record) = facts.with_key(step.role, key) {
-                    let mut image = fields.clone();
-                    for (field, value) in &record.fields {
-                        if let Some(known) = image.get_mut(field) {
-                            known.clone_from(value);
-                        }
-                    }
+                if let Some(record) = cx.facts.with_key(step.role, key) {
+                    let image = adopted_image(cx.settings, step.role, fields, record);
                     links.insert(step.slot, Link { role: step.role, id: record.id.clone(), key: Some(key.clone()), image });
                 }
             }
             Write::Patch { id, fields } => {
                 let Some(link) = links.get_mut(&step.slot).filter(|link| link.id == *id) else { continue };
-                let Some(record) = facts.record(id) else { continue };
+                let Some(record) = cx.facts.record(id) else { continue };
                 for (field, value) in fields {
-                    if record.fields.get(field) == Some(value) {
+                    if record.fields.get(field).is_some_and(|now| same(now, value)) {
                         link.image.insert(field.clone(), value.clone());
                     }
                 }
             }
             Write::Delete { id } => {
-                if facts.record(id).is_none() {
+                if cx.facts.record(id).is_none() && links.get(&step.slot).is_some_and(|link| link.id == *id) {
                     links.remove(&step.slot);
                 }
             }
@@ -262,8 +273,31 @@ fn settle(links: &Links, plan: &Plan, facts: &Facts) -> Links {
     links
 }
 
+/// What we last agreed on about a record that was found under a planned key. Where its telling fields are as planned,
+/// the plan was applied, and whatever else differs is somebody's edit since. Where not, an older version of the record
+/// stands there, and all of it is still to be brought up to date.
+fn adopted_image(settings: &BookingSettings, role: Role, planned: &Fields, record: &Record) -> Fields {
+    let telling = |field: &Field| match role {
+        Role::Meeting => has_authority(settings, role, field),
+        Role::Case => *field == Field::Std(Std::Description),
+        Role::Opportunity => *field == Field::Std(Std::CloseDate),
+        Role::Account | Role::Contact | Role::Lead | Role::User => false,
+    };
+    let holds = |field: &Field, value: &Value| match (record.fields.get(field), value) {
+        (Some(Value::Text(now)), Value::Text(value)) => newlines(now).contains(newlines(value).as_ref()),
+        (Some(now), value) => now == value,
+        (None, _) => true,
+    };
+    let applied = planned.iter().filter(|(field, _)| telling(field)).all(|(field, value)| holds(field, value));
+    let image = planned.iter().map(|(field, value)| {
+        let now = record.fields.get(field).filter(|_| !applied).unwrap_or(value);
+        (field.clone(), now.clone())
+    });
+    image.collect()
+}
+
 fn step_for(cx: &Context<'_>, desired: Desired, normalise: Normalise<'_>, out: &mut Decision) {
-    let Desired { slot, role, existing, key, shared, on_create, keep } = desired;
+    let Desired { slot, role, existing, key, shared, on_create, keep, remember } = desired;
     let normal = |fields: Fields| -> Fields {
         fields.into_iter().map(|(field, value)| { let value = normalise(role, &field, value); (field, value) }).collect()
     };
@@ -275,15 +309,17 @@ fn step_for(cx: &Context<'_>, desired: Desired, normalise: Normalise<'_>, out: &
             fields.retain(|_, value| *value != Value::Null);
             out.creates.extend(shared.clone());
             out.plan.steps.push(Step { slot, role, write: Write::Upsert { key: key.clone(), fields: fields.clone() } });
+            fields.extend(remember);
             out.after.push(After { slot, role, id: None, key: Some(key), shared, image: fields });
         }
         Some(id) => {
             let base = link.filter(|link| link.id == id);
             let mut image = base.map(|link| link.image.clone()).unwrap_or_default();
-            let patch = patch(cx, role, &id, normal(keep), &mut image, out);
+            let patch = patch(cx, role, &id, normal(keep), &mut image, normalise, out);
             if !patch.is_empty() {
                 out.plan.steps.push(Step { slot, role, write: Write::Patch { id: id.clone(), fields: patch } });
             }
+            image.extend(remember);
             let key = base.and_then(|link| link.key.clone());
             out.after.push(After { slot, role, id: Some(id), key, shared, image });
         }
@@ -291,55 +327,89 @@ fn step_for(cx: &Context<'_>, desired: Desired, normalise: Normalise<'_>, out: &
 }
 
 /// The fields of a linked record to write; `image` becomes what is agreed on afterwards.
-fn patch(cx: &Context<'_>, role: Role, id: &RecordId, keep: Fields, image: &mut Fields, out: &mut Decision) -> Fields {
+fn patch(
+    cx: &Context<'_>,
+    role: Role,
+    id: &RecordId,
+    keep: Fields,
+    image: &mut Fields,
+    normalise: Normalise<'_>,
+    out: &mut Decision,
+) -> Fields {
     let present = cx.facts.record(id);
     let mut patch = Fields::new();
     for (field, wanted) in keep {
-        let base = image.get(&field).cloned().unwrap_or(Value::Null);
+        let base = image.insert(field.clone(), wanted.clone()).unwrap_or(Value::Null);
         if base == wanted {
             continue;
         }
-        image.insert(field.clone(), wanted.clone());
-        let value = match present.and_then(|record| record.fields.get(&field)) {
-            Some(now) => merge(cx.settings, role, &field, &base, now, wanted),
-            None => Some(wanted),
+        let Some(now) = present.and_then(|record| record.fields.get(&field)) else {
+            patch.insert(field, wanted);
+            continue;
         };
-        match value {
-            Some(value) => drop(patch.insert(field, value)),
-            None if present.and_then(|record| record.fields.get(&field)) == image.get(&field) => {}
-            None => out.notes.push(Note::new("kept_edit", format!("somebody changed {field} of the {} in the CRM; that edit was kept", role.as_str()))),
+        match merge(cx.settings, role, &field, &base, now, &wanted) {
+            Merged::Write(value) => {
+                // What grew by a prefix or a note may no longer fit.
+                let value = normalise(role, &field, value);
+                if !same(now, &value) {
+                    patch.insert(field, value);
+                }
+            }
+            Merged::Agrees => {}
+            Merged::KeepEdit => out.notes.push(Note::new(
+                "kept_edit",
+                format!("somebody changed {field} of the {} in the CRM; that edit was kept", role.as_str()),
+            )),
         }
     }
     patch
 }
 
-/// Three-way: what to write over `now`, given that we last agreed on `base`. `None`: leave it.
-fn merge(settings: &BookingSettings, role: Role, field: &Field, base: &Value, now: &Value, wanted: Value) -> Option<Value> {
-    if *now == wanted {
-        return None;
+enum Merged {
+    Write(Value),
+    Agrees,
+    KeepEdit,
+}
+
+/// Three-way: what to write over `now`, given that we last agreed on `base`.
+fn merge(settings: &BookingSettings, role: Role, field: &Field, base: &Value, now: &Value, wanted: &Value) -> Merged {
+    if same(now, wanted) {
+        return Merged::Agrees;
     }
-    if now == base {
-        return Some(wanted);
+    let frees_lead = *field == Field::Std(Std::What) && *wanted == Value::Null;
+    if same(now, base) || has_authority(settings, role, field) || frees_lead {
+        return Merged::Write(wanted.clone());
     }
-    let authority = match field {
-        Field::Std(Std::Start | Std::End | Std::ShowAs) => role == Role::Meeting,
-        Field::Std(_) => false,
-        Field::Native(name) => settings.status_field.as_ref() == Some(name),
-    };
-    if authority {
-        return Some(wanted);
-    }
-    let merged = match (field, now, base, &wanted) {
-        (Field::Std(Std::Subject), Value::Text(now), _, Value::Text(wanted)) if role == Role::Meeting => {
+    match (field, now, wanted) {
+        (Field::Std(Std::Subject), Value::Text(now), Value::Text(wanted)) if role == Role::Meeting => {
             let prefix = &settings.cancel.prefix;
             let called_off = !prefix.trim().is_empty() && wanted.starts_with(prefix.as_str());
-            Value::Text(with_prefix(now, prefix, called_off))
+            match with_prefix(now, prefix, called_off) {
+                kept if kept == *now => Merged::KeepEdit,
+                changed => Merged::Write(Value::Text(changed)),
+            }
         }
-        (Field::Std(Std::Description), Value::Text(now), base, Value::Text(wanted)) => {
-            Value::Text(splice(now, base.as_text().unwrap_or_default(), wanted))
+        (Field::Std(Std::Description), Value::Text(now), Value::Text(wanted)) => {
+            Merged::Write(Value::Text(splice(now, base.as_text().unwrap_or_default(), wanted)))
         }
-        (Field::Std(Std::Description), Value::Null, _, _) => wanted,
-        _ => return None,
+        (Field::Std(Std::Description), Value::Null, wanted) => Merged::Write(wanted.clone()),
+        _ => Merged::KeepEdit,
+    }
+}
+
+/// Whether the booking alone says what stands in this field.
+fn has_authority(settings: &BookingSettings, role: Role, field: &Field) -> bool {
+    let of_meeting = match field {
+        Field::Std(field) => matches!(field, Std::Start | Std::End | Std::ShowAs),
+        Field::Native(name) => settings.status_field.as_ref() == Some(name),
     };
-    (merged != *now).then_some(merged)
+    of_meeting && role == Role::Meeting
+}
+
+/// Whether two values say the same. CRMs store their own line ends.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Text(a), Value::Text(b)) => newlines(a) == newlines(b),
+        _ => a == b,
+    }
 }

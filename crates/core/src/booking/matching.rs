@@ -1,12 +1,14 @@
 //! Who is it? Finds the record that stands for the invitee, by the admin's order of rules, and says which rule matched.
 
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+
 use super::{
     facts::Facts,
     settings::{BookingSettings, MatchRule, OpenLead, PersonMode},
 };
 use crate::{
     ids::{RecordId, SharedKey},
-    person::{domain_of, is_free_mail, normal_email, phone_digits},
+    person::{domain_of, is_free_mail, is_listed, normal_email, phone_digits},
     record::{Record, Role, Std, Value},
 };
 
@@ -49,9 +51,14 @@ pub fn account_key(email: &str, settings: &BookingSettings) -> SharedKey {
 
 /// The domain, where it stands for a company that is not the admin's own.
 pub fn company_domain<'a>(email: &'a str, settings: &BookingSettings) -> Option<&'a str> {
-    domain_of(email).filter(|domain| {
-        !is_free_mail(domain, &settings.free_mail) && !settings.own_domains.iter().any(|own| own.eq_ignore_ascii_case(domain))
-    })
+    domain_of(email).filter(|domain| !is_free_mail(domain, &settings.free_mail) && !is_listed(domain, &settings.own_domains))
+}
+
+/// Whether a person known from another booking needs no look-up: only where no rule that looks at the CRM goes first.
+pub(super) fn known_goes_first(settings: &BookingSettings) -> bool {
+    let before = settings.match_order.iter().take_while(|rule| **rule != MatchRule::KnownLink);
+    settings.match_order.contains(&MatchRule::KnownLink)
+        && before.into_iter().all(|rule| matches!(rule, MatchRule::RecordId | MatchRule::AccountDomain))
 }
 
 /// Whether a person known from another booking stands without a look: a contact always does, a lead only where the
@@ -77,6 +84,8 @@ pub fn find_person(who: &Who<'_>, settings: &BookingSettings, facts: &Facts) -> 
         let found = match rule {
             MatchRule::RecordId => by_record_id(who, facts),
             MatchRule::KnownLink => known(facts, who.email, settings),
+            // Whoever chose to use the open lead means it even where a contact has the address, too.
+            MatchRule::ContactEmail if lead_goes_first(settings) && !open_leads.is_empty() => None,
             MatchRule::ContactEmail => best(facts.with_email(Role::Contact, who.email), who, *rule),
             MatchRule::OpenLeadEmail if takes_open_lead(settings) => best(open_leads.clone(), who, *rule),
             MatchRule::ConvertedLead => by_converted_lead(who, facts),
@@ -94,6 +103,12 @@ pub fn find_person(who: &Who<'_>, settings: &BookingSettings, facts: &Facts) -> 
         PersonMode::Lead | PersonMode::ContactFirst => Role::Lead,
     };
     PersonMatch { role, id: None, account: None, rule: None, others: 0 }
+}
+
+fn lead_goes_first(settings: &BookingSettings) -> bool {
+    settings.person == PersonMode::Lead
+        && settings.open_lead == OpenLead::UseLead
+        && settings.match_order.contains(&MatchRule::OpenLeadEmail)
 }
 
 fn takes_open_lead(settings: &BookingSettings) -> bool {
@@ -147,14 +162,31 @@ fn best(mut records: Vec<&Record>, who: &Who<'_>, rule: MatchRule) -> Option<Per
 fn rank(record: &Record, who: &Who<'_>) -> impl Ord + use<> {
     let owner = record.fields.get(&Std::Owner.into());
     let owned_by_host = who.owner.is_some_and(|host| owner == Some(&Value::Id(host.clone())));
-    let as_text = |field: Std| record.fields.get(&field.into()).map(|value| format!("{value:?}"));
+    let has_account = matches!(record.fields.get(&Std::Account.into()), Some(Value::Id(_)));
     (
-        !record.fields.contains_key(&Std::Account.into()),
+        !has_account,
         !owned_by_host,
-        std::cmp::Reverse(as_text(Std::LastActivity)),
-        as_text(Std::CreatedAt),
+        std::cmp::Reverse(moment(record, Std::LastActivity)),
+        age(record),
         record.id.clone(),
     )
+}
+
+/// Older first; a record whose age is unknown last.
+fn age(record: &Record) -> (bool, Option<Timestamp>) {
+    let created = moment(record, Std::CreatedAt);
+    (created.is_none(), created)
+}
+
+/// A field as a moment. Some vendors tell only the day, and some tell it as text.
+fn moment(record: &Record, field: Std) -> Option<Timestamp> {
+    let midnight = |date: Date| date.to_zoned(TimeZone::UTC).ok().map(|day| day.timestamp());
+    match record.fields.get(&field.into())? {
+        Value::Time(at) => Some(*at),
+        Value::Date(date) => midnight(*date),
+        Value::Text(text) => text.parse().ok().or_else(|| midnight(text.parse().ok()?)),
+        Value::Null | Value::Bool(_) | Value::Decimal(_) | Value::Id(_) | Value::Slot(_) => None,
+    }
 }
 
 fn matched(record: &Record, rule: MatchRule, others: usize) -> PersonMatch {
@@ -175,10 +207,7 @@ pub fn find_account(email: &str, settings: &BookingSettings, facts: &Facts) -> O
     }
     let domain = company_domain(email, settings)?;
     let mut accounts = facts.with_website(domain);
-    accounts.sort_by_key(|account| {
-        let created = account.fields.get(&Std::CreatedAt.into()).map(|value| format!("{value:?}"));
-        (created, account.id.clone())
-    });
+    accounts.sort_by_key(|account| (age(account), account.id.clone()));
     accounts.first().map(|account| account.id.clone()).or_else(|| facts.account_of_domain(domain).cloned())
 }
 

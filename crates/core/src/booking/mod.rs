@@ -9,3 +9,7 @@ pub mod message;
 pub mod project;
 pub mod settings;
 pub mod text;
+
+mod meeting;
+#[cfg(test)]
+mod tests;

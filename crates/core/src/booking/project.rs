@@ -11,8 +11,9 @@ use super::{
     chain::{Standing, View},
     facts::Facts,
     matching::{PersonMatch, Who, account_key, address, company_domain, find_account, find_person, known, person_key},
-    settings::{About, BookingSettings, PersonMode},
-    text::{Related, description, display_name, title, with_prefix, zone},
+    meeting::{Around, meeting},
+    settings::{BookingSettings, PersonMode},
+    text::{Related, description, display_name, title, zone},
 };
 use crate::{
     ids::{ChainId, ConnectionId, ExternalKey, RecordId, SharedKey, WorkspaceId},
@@ -57,6 +58,8 @@ pub struct Desired {
     pub on_create: Fields,
     /// Kept in step with the booking.
     pub keep: Fields,
+    /// Never written for its own sake, but remembered with the link: whom or what the record was taken for.
+    pub remember: Fields,
 }
 
 /// Why something is as it is, for the activity log.
@@ -95,6 +98,8 @@ pub(super) enum Gate {
 
 pub(super) fn gate(cx: &Context<'_>, view: &View<'_>) -> Gate {
     let written = cx.links.contains_key(&Slot::Meeting);
+    // What the messages in between would have written had they been looked at one by one, whatever their order was.
+    let ever = written || view.ever_booked || (cx.settings.unconfirmed && view.ever_requested);
     let leave = |code, text: &str| Gate::Leave(Note::new(code, text), None);
     match &view.standing {
         Standing::Unconfirmed if !cx.settings.unconfirmed && !written => {
@@ -105,10 +110,10 @@ pub(super) fn gate(cx: &Context<'_>, view: &View<'_>) -> Gate {
                 Note::new("reschedule_pending", "half of a reschedule came; the new time is still to come"),
                 Some(until),
             ),
-            _ if !view.ever_booked && !written => leave("never_booked", "the booking never stood; nothing is written"),
+            _ if !ever => leave("never_booked", "the booking never stood; nothing is written"),
             _ => Gate::Write,
         },
-        Standing::Cancelled { .. } | Standing::Rejected { .. } if !view.ever_booked && !written => {
+        Standing::Cancelled { .. } | Standing::Rejected { .. } if !ever => {
             leave("never_booked", "called off before it was ever seen to stand; should the booking itself still come, it is written as cancelled")
         }
         _ => Gate::Write,
@@ -141,7 +146,9 @@ pub fn project(cx: &Context<'_>, view: &View<'_>) -> Projection {
     }
     let case = case(cx, view, person.as_ref(), owner.as_ref());
     let opportunity = opportunity(cx, view, person.as_ref(), owner.as_ref());
-    let meeting = meeting(cx, view, person.as_ref(), owner.as_ref(), case.as_ref(), opportunity.as_ref(), &mut out.notes);
+    let around =
+        Around { person: person.as_ref(), owner: owner.as_ref(), case: case.as_ref(), opportunity: opportunity.as_ref() };
+    let meeting = meeting(cx, view, &around, &mut out.notes);
     out.desired.extend(case);
     out.desired.extend(opportunity);
     out.desired.push(meeting);
@@ -149,7 +156,7 @@ pub fn project(cx: &Context<'_>, view: &View<'_>) -> Projection {
 }
 
 /// A key for this booking's own record in a slot.
-fn own_key(cx: &Context<'_>, slot: Slot) -> ExternalKey {
+pub(super) fn own_key(cx: &Context<'_>, slot: Slot) -> ExternalKey {
     ExternalKey::derive(&[slot.as_str(), cx.workspace.as_str(), cx.connection.as_str(), cx.chain.as_str()])
 }
 
@@ -165,13 +172,10 @@ pub(super) fn hint(cx: &Context<'_>, view: &View<'_>) -> Option<(Role, RecordId)
 
 /// Routing map, then the host's active user, then the default; whoever is inactive or unknown falls through.
 fn owner(cx: &Context<'_>, view: &View<'_>, notes: &mut Vec<Note>) -> Option<RecordId> {
-    let routes = &cx.settings.owner_routes;
-    let place = view.content.location.as_deref().unwrap_or_default();
-    let host = view.content.hosts.first().and_then(|host| address(&host.email));
-    let routed = routes.get(place).or_else(|| host.as_deref().and_then(|host| routes.get(host)));
-    if let Some(user) = routed {
-        return Some(RecordId::new(user.clone()));
+    if let Some(user) = routed_owner(cx.settings, view) {
+        return Some(RecordId::new(user));
     }
+    let host = view.content.hosts.first().and_then(|host| address(&host.email));
     if let Some(host) = &host {
         match cx.facts.user(host) {
             Some(Some(user)) => return Some(user.clone()),
@@ -182,11 +186,20 @@ fn owner(cx: &Context<'_>, view: &View<'_>, notes: &mut Vec<Note>) -> Option<Rec
     cx.settings.default_owner.clone().map(RecordId::new)
 }
 
-struct Person {
-    role: Role,
-    value: Value,
+/// The user that the routing map names for the meeting's place or else its first host.
+pub(super) fn routed_owner<'a>(settings: &'a BookingSettings, view: &View<'_>) -> Option<&'a str> {
+    let routes = &settings.owner_routes;
+    let place = view.content.location.as_deref().unwrap_or_default();
+    let host = view.content.hosts.first().and_then(|host| address(&host.email));
+    let by_host = || host.and_then(|host| routes.iter().find(|(route, _)| address(route).as_ref() == Some(&host)));
+    routes.get(place).or_else(|| by_host().map(|(_, user)| user)).map(String::as_str)
+}
+
+pub(super) struct Person {
+    pub role: Role,
+    pub value: Value,
     /// The account as something that another record can refer to.
-    account: Option<Value>,
+    pub account: Option<Value>,
 }
 
 /// The invitee's record, and the account that comes with a new contact.
@@ -196,7 +209,7 @@ fn person(cx: &Context<'_>, view: &View<'_>, owner: Option<&RecordId>, out: &mut
         out.notes.push(Note::new("no_address", "the invitee's e-mail address cannot be used; the meeting is written without a person"));
         return None;
     };
-    let found = match cx.links.get(&Slot::Person) {
+    let found = match person_link(cx, &email) {
         Some(link) => linked(cx, link, &email),
         None => {
             let who = Who { email: &email, phone: invitee.phone.as_deref(), hint: hint(cx, view), owner };
@@ -216,12 +229,15 @@ fn person(cx: &Context<'_>, view: &View<'_>, owner: Option<&RecordId>, out: &mut
     let account = match (&found.account, found.role) {
         (Some(id), _) => Some(Value::Id(id.clone())),
         (None, Role::Contact) if found.id.is_none() && cx.settings.create_account => Some(account(cx, view, &email, owner, out)),
-        (None, Role::Lead) => find_account(&email, cx.settings, cx.facts).map(Value::Id),
+        // Only an opportunity has a use for it, so it is only looked up, and only known, where there is one.
+        (None, Role::Lead) if cx.settings.opportunity.is_some() => find_account(&email, cx.settings, cx.facts).map(Value::Id),
         _ => None,
     };
     let value = found.id.clone().map_or(Value::Slot(Slot::Person), Value::Id);
     let on_create = if found.id.is_some() { Fields::new() } else { person_fields(cx, view, found.role, &email, account.as_ref(), owner) };
     out.person_account.clone_from(&account);
+    let mut remember = Fields::from([(Std::Email.into(), Value::Text(email))]);
+    remember.extend(account.clone().map(|account| (Std::Account.into(), account)));
     out.desired.push(Desired {
         slot: Slot::Person,
         role: found.role,
@@ -230,18 +246,30 @@ fn person(cx: &Context<'_>, view: &View<'_>, owner: Option<&RecordId>, out: &mut
         shared: Some(key),
         on_create,
         keep: Fields::new(),
+        remember,
     });
     Some(Person { role: found.role, value, account })
 }
 
-/// The person that this booking is linked to already, with the account that its other links tell.
+/// The link of the booking's person, as long as the invitee is the one that it was made for. In a group meeting the
+/// first seat may leave, and people correct their address; then the link is somebody else's.
+pub(super) fn person_link<'a>(cx: &Context<'a>, email: &str) -> Option<&'a Link> {
+    let link = cx.links.get(&Slot::Person)?;
+    let made_for = link.image.get(&Std::Email.into()).and_then(Value::as_text);
+    made_for.is_none_or(|made_for| made_for == email).then_some(link)
+}
+
+/// The person that this booking is linked to already, with the account that was known with it.
 fn linked(cx: &Context<'_>, link: &Link, email: &str) -> PersonMatch {
     let known = known(cx.facts, email, cx.settings).filter(|known| known.id.as_ref() == Some(&link.id));
-    let account = cx.links.get(&Slot::Account).map(|account| account.id.clone());
+    let account = match link.image.get(&Std::Account.into()) {
+        Some(Value::Id(id)) => Some(id.clone()),
+        _ => known.and_then(|known| known.account),
+    };
     PersonMatch {
         role: link.role,
         id: Some(link.id.clone()),
-        account: account.or(known.and_then(|known| known.account)),
+        account,
         rule: None,
         others: 0,
     }
@@ -309,7 +337,7 @@ fn person_fields(
     fields
 }
 
-fn text_value(text: Option<&str>) -> Option<Value> {
+pub(super) fn text_value(text: Option<&str>) -> Option<Value> {
     text.map(squeeze).filter(|text| !text.is_empty()).map(Value::Text)
 }
 
@@ -331,6 +359,7 @@ fn account(cx: &Context<'_>, view: &View<'_>, email: &str, owner: Option<&Record
     let existing = cx
         .links
         .get(&Slot::Account)
+        .filter(|link| link.key.as_ref() == Some(&key))
         .map(|link| link.id.clone())
         .or_else(|| find_account(email, cx.settings, cx.facts))
         .or_else(|| cx.facts.with_key(Role::Account, &key).map(|record| record.id.clone()));
@@ -355,6 +384,7 @@ fn account(cx: &Context<'_>, view: &View<'_>, email: &str, owner: Option<&Record
         shared: Some(shared),
         on_create,
         keep: Fields::new(),
+        remember: Fields::new(),
     });
     value
 }
@@ -384,7 +414,7 @@ fn case(cx: &Context<'_>, view: &View<'_>, person: Option<&Person>, owner: Optio
             if let Some(phone) = text_value(invitee.phone.as_deref()) {
                 on_create.insert(Std::SuppliedPhone.into(), phone);
             }
-            on_create.insert(Std::SuppliedCompany.into(), Value::Text(company(cx, view, &invitee.email.to_lowercase())));
+            on_create.insert(Std::SuppliedCompany.into(), Value::Text(company(cx, view, &address(&invitee.email).unwrap_or_default())));
         }
     }
     let mut keep = Fields::new();
@@ -399,6 +429,7 @@ fn case(cx: &Context<'_>, view: &View<'_>, person: Option<&Person>, owner: Optio
         shared: None,
         on_create,
         keep,
+        remember: Fields::new(),
     })
 }
 
@@ -432,106 +463,16 @@ fn opportunity(cx: &Context<'_>, view: &View<'_>, person: Option<&Person>, owner
         shared: None,
         on_create,
         keep,
+        remember: Fields::new(),
     })
 }
 
-fn opportunity_name(view: &View<'_>) -> String {
+pub(super) fn opportunity_name(view: &View<'_>) -> String {
     let name = squeeze(&view.content.meeting_type_name);
     if name.is_empty() { title(view.content) } else { name }
 }
 
-#[expect(clippy::too_many_arguments, reason = "the meeting is where all the other records of a booking meet")]
-fn meeting(
-    cx: &Context<'_>,
-    view: &View<'_>,
-    person: Option<&Person>,
-    owner: Option<&RecordId>,
-    case: Option<&Desired>,
-    opportunity: Option<&Desired>,
-    notes: &mut Vec<Note>,
-) -> Desired {
-    let settings = cx.settings;
-    let called_off = matches!(view.standing, Standing::Cancelled { .. } | Standing::Rejected { .. });
-    let is_lead = person.is_some_and(|person| person.role == Role::Lead);
-    let what = what(cx, view, case, opportunity);
-    let linked_to = what.as_ref().map(|(slot, _)| *slot).filter(|_| !is_lead);
-    if is_lead && what.is_some() {
-        notes.push(Note::new("lead_without_what", "the CRM allows no related record beside a lead; it is named in the description"));
-    }
-    let case_subject = title(view.content);
-    let opportunity_name = opportunity_name(view);
-    let related = Related {
-        case: case.filter(|_| linked_to != Some(Some(Slot::Case))).map(|_| case_subject.as_str()),
-        opportunity: opportunity.filter(|_| linked_to != Some(Some(Slot::Opportunity))).map(|_| opportunity_name.as_str()),
-    };
-    let mut keep = Fields::new();
-    let subject = with_prefix(&title(view.content), &settings.cancel.prefix, called_off);
-    keep.insert(Std::Subject.into(), Value::Text(subject));
-    keep.insert(Std::Description.into(), Value::Text(description(view, settings.language, &related)));
-    keep.insert(Std::Location.into(), text_value(view.content.location.as_deref()).unwrap_or(Value::Null));
-    if let Some(start) = view.content.start {
-        keep.insert(Std::Start.into(), Value::Time(start));
-        keep.insert(Std::End.into(), Value::Time(view.content.end.unwrap_or(start)));
-    }
-    let free = called_off && settings.cancel.show_as_free;
-    keep.insert(Std::ShowAs.into(), Value::text(if free { "free" } else { "busy" }));
-    if let Some(owner) = owner {
-        keep.insert(Std::Owner.into(), Value::Id(owner.clone()));
-    }
-    if let (Some(field), Some(value)) = (&settings.status_field, status_value(settings, view)) {
-        keep.insert(Field::Native(field.clone()), Value::text(value));
-    }
-    let mut on_create = Fields::new();
-    if let Some(person) = person {
-        on_create.insert(Std::Who.into(), person.value.clone());
-    }
-    if let Some((_, value)) = what.filter(|_| !is_lead) {
-        on_create.insert(Std::What.into(), value);
-    }
-    Desired {
-        slot: Slot::Meeting,
-        role: Role::Meeting,
-        existing: cx.links.get(&Slot::Meeting).map(|link| link.id.clone()),
-        key: own_key(cx, Slot::Meeting),
-        shared: None,
-        on_create,
-        keep,
-    }
-}
-
-/// What the meeting is about: the record that the booking link names, else case or opportunity by declared priority.
-fn what(cx: &Context<'_>, view: &View<'_>, case: Option<&Desired>, opportunity: Option<&Desired>) -> Option<(Option<Slot>, Value)> {
-    if let Some((Role::Account | Role::Case | Role::Opportunity, id)) = hint(cx, view)
-        && cx.facts.record(&id).is_some()
-    {
-        return Some((None, Value::Id(id)));
-    }
-    let (first, second) = match cx.settings.about {
-        About::Case => (case, opportunity),
-        About::Opportunity => (opportunity, case),
-    };
-    let chosen = first.or(second)?;
-    Some((Some(chosen.slot), chosen.existing.clone().map_or(Value::Slot(chosen.slot), Value::Id)))
-}
-
-fn status_value<'a>(settings: &'a BookingSettings, view: &View<'_>) -> Option<&'a str> {
-    let values = &settings.status_values;
-    let value = match &view.standing {
-        Standing::Cancelled { .. } | Standing::Rejected { .. } => &values.cancelled,
-        Standing::RescheduleRequested { .. } | Standing::ReschedulePending { .. } => &values.reschedule_requested,
-        Standing::Active | Standing::Unconfirmed | Standing::FormOnly => {
-            let missing = address(&view.content.invitee.email).is_some_and(|email| view.no_shows.contains(email.as_str()));
-            match (missing, view.moves.is_empty()) {
-                (true, _) if values.no_show.is_some() => &values.no_show,
-                (_, false) if values.rescheduled.is_some() => &values.rescheduled,
-                _ => &values.booked,
-            }
-        }
-    };
-    value.as_deref()
-}
-
-/// Whether this booking may end up as a contact, so that its account matters.
-pub(super) fn may_create_contact(settings: &BookingSettings) -> bool {
-    settings.person == PersonMode::Contact || settings.person == PersonMode::Lead
+/// Whether the account of somebody new matters: to a contact, which belongs to it, or to an opportunity.
+pub(super) fn wants_account(settings: &BookingSettings) -> bool {
+    (settings.create_account && settings.person != PersonMode::ContactFirst) || settings.opportunity.is_some()
 }

@@ -1,5 +1,7 @@
 //! The words that we write into records: subject, description, notes; in the admin's language.
 
+use std::borrow::Cow;
+
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
@@ -119,7 +121,12 @@ pub fn display_name(attendee: &Attendee) -> String {
 /// The meeting's subject without any prefix.
 pub fn title(booking: &Booking) -> String {
     let title = squeeze(&booking.title);
-    if title.is_empty() { format!("{}: {}", squeeze(&booking.meeting_type_name), display_name(&booking.invitee)) } else { title }
+    let (kind, name) = (squeeze(&booking.meeting_type_name), display_name(&booking.invitee));
+    match (title.is_empty(), kind.is_empty()) {
+        (false, _) => title,
+        (true, false) => format!("{kind}: {name}"),
+        (true, true) => name,
+    }
 }
 
 /// The subject with the prefix in front exactly once, or without it, whatever it had before.
@@ -130,7 +137,7 @@ pub fn with_prefix(subject: &str, prefix: &str, wanted: bool) -> String {
             bare = rest.trim_start();
         }
     }
-    if wanted { format!("{prefix}{bare}") } else { bare.to_owned() }
+    if wanted { format!("{prefix}{}", bare.trim_start()) } else { bare.to_owned() }
 }
 
 /// A record that the meeting cannot be linked to and that its description therefore names.
@@ -181,7 +188,7 @@ pub fn description(view: &View<'_>, language: Language, related: &Related<'_>) -
     if let Some(url) = &booking.cancel_url {
         line(words.call_off, url);
     }
-    lines.join("\n")
+    newlines(&lines.join("\n")).trim().to_owned()
 }
 
 fn standing_line(standing: &Standing, words: &Words, line: &mut impl FnMut(&str, &str)) {
@@ -207,7 +214,7 @@ fn why(reason: &Option<String>, by: &Option<String>, words: &Words) -> String {
 
 fn contact_line(attendee: &Attendee) -> String {
     let name = display_name(attendee);
-    let mut text = format!("{name} <{}>", attendee.email.trim());
+    let mut text = format!("{name} <{}>", squeeze(&attendee.email));
     if let Some(phone) = attendee.phone.as_deref().map(str::trim).filter(|phone| !phone.is_empty()) {
         text.push_str(", ");
         text.push_str(phone);
@@ -255,21 +262,46 @@ pub fn zone(name: Option<&str>) -> TimeZone {
     name.and_then(|name| TimeZone::get(name.trim()).ok()).unwrap_or(TimeZone::UTC)
 }
 
-/// Puts `ours` where our last text stood in `current`, and leaves what people wrote around it.
+/// The text with every line ended by a line feed alone, however a CRM or a person ended it.
+pub fn newlines(text: &str) -> Cow<'_, str> {
+    if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n")) } else { Cow::Borrowed(text) }
+}
+
+/// Puts `ours` where our last text stood in `current`, and leaves what people wrote around it. Doing it again changes
+/// nothing.
 pub fn splice(current: &str, last: &str, ours: &str) -> String {
-    let current = current.replace("\r\n", "\n");
-    if last.is_empty() {
-        return if current.trim().is_empty() { ours.to_owned() } else { format!("{ours}\n\n{}", current.trim()) };
+    let (current, last, ours) = (newlines(current), newlines(last), newlines(ours));
+    let (last, ours) = (last.trim(), ours.trim());
+    if current.trim().is_empty() {
+        return ours.to_owned();
     }
-    if let Some(at) = current.find(last) {
-        return format!("{}{ours}{}", &current[..at], &current[at + last.len()..]);
+    // Text of ours that our last one merely contained, or that only now contains it, must not be taken for the other.
+    let last_at = block(&current, last);
+    if ours.is_empty() || block(last, ours).is_none() || last_at.is_none() {
+        if !ours.is_empty() && block(&current, ours).is_some() {
+            return current.into_owned();
+        }
     }
-    // Somebody wrote inside our text: it gives way between its first and last line, as far as those still stand.
-    let (first_line, last_line) = (last.lines().next().unwrap_or_default(), last.lines().last().unwrap_or_default());
-    if let (Some(from), Some(to)) = (current.find(first_line), current.rfind(last_line))
-        && from <= to
-    {
-        return format!("{}{ours}{}", &current[..from], &current[to + last_line.len()..]);
+    if let Some((from, to)) = last_at.or_else(|| frame(&current, last)) {
+        return format!("{}{ours}{}", &current[..from], &current[to..]);
     }
-    format!("{ours}\n\n{}", current.trim())
+    if ours.is_empty() { current.into_owned() } else { format!("{ours}\n\n{}", current.trim()) }
+}
+
+/// Where whole lines of `text` are these.
+fn block(text: &str, lines: &str) -> Option<(usize, usize)> {
+    if lines.is_empty() {
+        return None;
+    }
+    text.match_indices(lines).map(|(from, _)| (from, from + lines.len())).find(|(from, to)| {
+        (*from == 0 || text[..*from].ends_with('\n')) && (*to == text.len() || text[*to..].starts_with('\n'))
+    })
+}
+
+/// Somebody wrote inside our text: it gives way between its first and its last line, as far as those still stand.
+fn frame(text: &str, lines: &str) -> Option<(usize, usize)> {
+    let (first, last) = lines.split_once('\n').and_then(|(first, rest)| Some((first, rest.rsplit('\n').next()?)))?;
+    let (from, after_first) = block(text, first)?;
+    let (_, to) = block(&text[after_first..], last)?;
+    Some((from, after_first + to))
 }

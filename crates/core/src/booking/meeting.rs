@@ -1,0 +1,139 @@
+//! The meeting among the records of a booking: where all the others meet. Which other records there are is decided in
+//! [`super::project`].
+
+use super::{
+    chain::{Standing, View},
+    matching::address,
+    project::{Context, Desired, Note, Person, hint, opportunity_name, own_key, text_value},
+    settings::{About, BookingSettings, MatchRule},
+    text::{Related, description, title, with_prefix},
+};
+use crate::{
+    ids::RecordId,
+    record::{Field, Fields, Role, Slot, Std, Value},
+};
+
+/// The records around a meeting, as far as they should exist.
+pub(super) struct Around<'a> {
+    pub person: Option<&'a Person>,
+    pub owner: Option<&'a RecordId>,
+    pub case: Option<&'a Desired>,
+    pub opportunity: Option<&'a Desired>,
+}
+
+/// The meeting as it should be.
+pub(super) fn meeting(cx: &Context<'_>, view: &View<'_>, around: &Around<'_>, notes: &mut Vec<Note>) -> Desired {
+    let settings = cx.settings;
+    let called_off = matches!(view.standing, Standing::Cancelled { .. } | Standing::Rejected { .. });
+    let mut keep = Fields::new();
+    let (case, opportunity) = relate(cx, view, around, &mut keep, notes);
+    let related = Related { case: case.as_deref(), opportunity: opportunity.as_deref() };
+    let subject = with_prefix(&title(view.content), &settings.cancel.prefix, called_off);
+    keep.insert(Std::Subject.into(), Value::Text(subject));
+    keep.insert(Std::Description.into(), Value::Text(description(view, settings.language, &related)));
+    keep.insert(Std::Location.into(), text_value(view.content.location.as_deref()).unwrap_or(Value::Null));
+    if let Some(start) = view.content.start {
+        keep.insert(Std::Start.into(), Value::Time(start));
+        keep.insert(Std::End.into(), Value::Time(view.content.end.unwrap_or(start)));
+    }
+    let free = called_off && settings.cancel.show_as_free;
+    keep.insert(Std::ShowAs.into(), Value::text(if free { "free" } else { "busy" }));
+    if let Some(owner) = around.owner {
+        keep.insert(Std::Owner.into(), Value::Id(owner.clone()));
+    }
+    if let (Some(field), Some(value)) = (&settings.status_field, status_value(settings, view)) {
+        keep.insert(Field::Native(field.clone()), Value::text(value));
+    }
+    Desired {
+        slot: Slot::Meeting,
+        role: Role::Meeting,
+        existing: cx.links.get(&Slot::Meeting).map(|link| link.id.clone()),
+        key: own_key(cx, Slot::Meeting),
+        shared: None,
+        on_create: Fields::new(),
+        keep,
+        remember: Fields::new(),
+    }
+}
+
+/// Ties the meeting to its person and to what it is about, and gives back the names of the case and the opportunity
+/// where it cannot be tied to them.
+fn relate(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    around: &Around<'_>,
+    keep: &mut Fields,
+    notes: &mut Vec<Note>,
+) -> (Option<String>, Option<String>) {
+    if let Some(person) = around.person {
+        keep.insert(Std::Who.into(), person.value.clone());
+    }
+    // Where the invitee cannot be told this time, the meeting stays with whom it was with.
+    let role = around.person.map(|person| person.role).or_else(|| Some(cx.links.get(&Slot::Person)?.role));
+    let what = what(cx, view, around);
+    let mut linked_to = None;
+    match what {
+        Some(_) if role == Some(Role::Lead) => {
+            notes.push(Note::new("lead_without_what", "the CRM allows no related record beside a lead; it is named in the description"));
+            if linked_what(cx).is_some() {
+                keep.insert(Std::What.into(), Value::Null);
+            }
+        }
+        Some((slot, value)) => {
+            linked_to = slot;
+            keep.insert(Std::What.into(), value);
+        }
+        None => {}
+    }
+    (
+        around.case.filter(|_| linked_to != Some(Slot::Case)).map(|_| title(view.content)),
+        around.opportunity.filter(|_| linked_to != Some(Slot::Opportunity)).map(|_| opportunity_name(view)),
+    )
+}
+
+/// What the meeting was tied to when it was last written.
+fn linked_what<'a>(cx: &Context<'a>) -> Option<&'a RecordId> {
+    match cx.links.get(&Slot::Meeting)?.image.get(&Std::What.into()) {
+        Some(Value::Id(id)) => Some(id),
+        _ => None,
+    }
+}
+
+/// What the meeting is about, with its slot where it is one of the booking's own records: what it was tied to before,
+/// else the record that the booking link names, else case or opportunity by declared priority.
+fn what(cx: &Context<'_>, view: &View<'_>, around: &Around<'_>) -> Option<(Option<Slot>, Value)> {
+    if let Some(id) = linked_what(cx) {
+        let own = [around.case, around.opportunity].into_iter().flatten().find(|own| own.existing.as_ref() == Some(id));
+        return Some((own.map(|own| own.slot), Value::Id(id.clone())));
+    }
+    if !cx.links.contains_key(&Slot::Meeting)
+        && cx.settings.match_order.contains(&MatchRule::RecordId)
+        && let Some((role @ (Role::Account | Role::Case | Role::Opportunity), id)) = hint(cx, view)
+        && cx.facts.record(&id).is_some_and(|record| record.role == role)
+    {
+        return Some((None, Value::Id(id)));
+    }
+    let (first, second) = match cx.settings.about {
+        About::Case => (around.case, around.opportunity),
+        About::Opportunity => (around.opportunity, around.case),
+    };
+    let chosen = first.or(second)?;
+    Some((Some(chosen.slot), chosen.existing.clone().map_or(Value::Slot(chosen.slot), Value::Id)))
+}
+
+fn status_value<'a>(settings: &'a BookingSettings, view: &View<'_>) -> Option<&'a str> {
+    let values = &settings.status_values;
+    let value = match &view.standing {
+        Standing::Cancelled { .. } | Standing::Rejected { .. } => &values.cancelled,
+        Standing::RescheduleRequested { .. } | Standing::ReschedulePending { .. } => &values.reschedule_requested,
+        Standing::Active | Standing::Unconfirmed | Standing::FormOnly => {
+            let missing = address(&view.content.invitee.email).is_some_and(|email| view.no_shows.contains(email.as_str()));
+            match (missing, view.moves.is_empty()) {
+                (true, _) if values.no_show.is_some() => &values.no_show,
+                (_, false) if values.rescheduled.is_some() => &values.rescheduled,
+                _ => &values.booked,
+            }
+        }
+    };
+    value.as_deref()
+}

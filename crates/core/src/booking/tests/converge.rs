@@ -1,0 +1,242 @@
+//! However the messages come and however often is looked, the CRM ends up the same.
+//!
+//! Left out on purpose, because they are written only when a record is made and then belong to the CRM's people: the
+//! fields of person and account, a case's status, origin, owner and person, an opportunity's stage, amount, owner and
+//! account. They tell what was known when the record was made.
+
+use proptest::prelude::*;
+
+use super::{story::*, world::*};
+use crate::{
+    booking::{
+        message::BookingMessage,
+        settings::{
+            About, BookingSettings, CancelSettings, CaseSettings, OpenLead, OpportunitySettings, PersonMode, StatusValues,
+        },
+    },
+    record::{Field, Fields, Record, Role, Slot, Std, Value},
+};
+
+pub fn status_values() -> StatusValues {
+    StatusValues {
+        booked: Some("booked".into()),
+        rescheduled: Some("rescheduled".into()),
+        reschedule_requested: Some("asked".into()),
+        cancelled: Some("Termin storniert".into()),
+        no_show: Some("no show".into()),
+    }
+}
+
+pub fn settings() -> impl Strategy<Value = BookingSettings> {
+    let person = prop_oneof![Just(PersonMode::Contact), Just(PersonMode::Lead), Just(PersonMode::ContactFirst)];
+    let open_lead = prop_oneof![Just(OpenLead::CreateContact), Just(OpenLead::UseLead), Just(OpenLead::ContactFirst)];
+    let about = prop_oneof![Just(About::Case), Just(About::Opportunity)];
+    let switches = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), prop::bool::weighted(0.8));
+    (person, open_lead, about, switches).prop_map(|(person, open_lead, about, switches)| {
+        let (case, opportunity, unconfirmed, show_as_free, status, create_person) = switches;
+        BookingSettings {
+            person,
+            open_lead,
+            about,
+            unconfirmed,
+            create_person,
+            case: case.then(|| CaseSettings { status: "New".into(), origin: Some("Web".into()) }),
+            opportunity: opportunity.then(|| OpportunitySettings { stage: "Open".into(), close_after_days: 30, amount: None }),
+            cancel: CancelSettings { prefix: "[STORNIERT] ".into(), show_as_free, delete: false },
+            status_field: status.then(|| "Status__c".into()),
+            status_values: status_values(),
+            ..BookingSettings::default()
+        }
+    })
+}
+
+pub fn record(role: Role, number: usize, fields: &[(Std, Value)]) -> Record {
+    let fields = fields.iter().map(|(field, value)| (Field::Std(*field), value.clone())).collect();
+    Record { role, id: format!("{}-{number}", role.as_str()).as_str().into(), fields }
+}
+
+fn host() -> Record {
+    record(Role::User, 1, &[(Std::Email, Value::text("host@own.example")), (Std::Active, Value::Bool(true))])
+}
+
+fn world() -> impl Strategy<Value = World> {
+    let contact = record(Role::Contact, 1, &[(Std::Email, Value::text("Ada@Acme.example")), (Std::LastName, Value::text("L"))]);
+    let lead = record(
+        Role::Lead,
+        1,
+        &[(Std::Email, Value::text(INVITEE)), (Std::LastName, Value::text("L")), (Std::Company, Value::text("A"))],
+    );
+    let account = record(Role::Account, 1, &[(Std::Website, Value::text("https://www.acme.example/")), (Std::Name, Value::text("A"))]);
+    prop::sample::subsequence(vec![contact, lead, account, host()], 0..=4).prop_map(|records| World::with(&records))
+}
+
+/// What of a slot's record must not depend on the order, with references to the booking's own records by their slot.
+fn settled(desk: &Desk, slot: Slot) -> Option<Fields> {
+    let kept: &[Std] = match slot {
+        Slot::Account => &[Std::Name, Std::Website],
+        Slot::Person => &[Std::Email],
+        Slot::Case => &[Std::Subject, Std::Description],
+        Slot::Opportunity => &[Std::Name, Std::CloseDate],
+        Slot::Meeting => &[
+            Std::Subject, Std::Description, Std::Location, Std::Start, Std::End, Std::ShowAs, Std::Who, Std::What, Std::Owner,
+        ],
+    };
+    let fields = desk.clone().at(slot)?;
+    let counts = |field: &Field| match field {
+        Field::Std(field) => kept.contains(field),
+        Field::Native(_) => true,
+    };
+    let by_slot = |value: Value| {
+        let own = desk.links.iter().find(|(_, link)| value == Value::Id(link.id.clone()));
+        own.map_or(value, |(slot, _)| Value::Slot(*slot))
+    };
+    Some(fields.into_iter().filter(|(field, _)| counts(field)).map(|(field, value)| (field, by_slot(value))).collect())
+}
+
+const SLOTS: [Slot; 5] = [Slot::Account, Slot::Person, Slot::Case, Slot::Opportunity, Slot::Meeting];
+
+fn all_at_once(desk: &Desk, messages: &[BookingMessage]) -> Desk {
+    let mut desk = desk.clone();
+    desk.work(messages);
+    desk
+}
+
+fn one_by_one(desk: &Desk, messages: &[BookingMessage]) -> Desk {
+    let mut desk = desk.clone();
+    desk.work_one_by_one(messages);
+    desk
+}
+
+/// A detail that overtakes its request shows the booking early: nothing is known then of a request.
+fn request_was_overtaken(story: &Story) -> bool {
+    story.end == End::Unconfirmed || story.end == End::Rejected
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    /// proves: B4
+    #[test]
+    fn every_order_ends_in_the_same_records((story, other) in told(story()), settings in settings(), world in world()) {
+        let desk = Desk::new(world, settings);
+        let once = all_at_once(&desk, &story.messages);
+        for other in [one_by_one(&desk, &story.messages), one_by_one(&desk, &other), all_at_once(&desk, &other)] {
+            for slot in SLOTS {
+                prop_assert_eq!(settled(&other, slot), settled(&once, slot), "{:?}", slot);
+            }
+            for role in [Role::Account, Role::Contact, Role::Lead, Role::Case, Role::Opportunity, Role::Meeting] {
+                prop_assert_eq!(other.count(role), once.count(role), "{:?}", role);
+            }
+        }
+        prop_assert!(!request_was_overtaken(&story) || once.count(Role::Meeting) <= 1);
+    }
+
+    /// proves: B23, B4
+    #[test]
+    fn every_order_of_a_group_ends_in_the_same_meeting(
+        (messages, other) in group_story().prop_flat_map(|(messages, _)| (Just(messages.clone()), shuffled(messages))),
+        settings in settings(),
+    ) {
+        let desk = Desk::new(World::with(&[host()]), settings);
+        let once = all_at_once(&desk, &messages);
+        let piecemeal = one_by_one(&desk, &other);
+        for slot in [Slot::Meeting, Slot::Person] {
+            prop_assert_eq!(settled(&piecemeal, slot), settled(&once, slot));
+        }
+        prop_assert!(piecemeal.count(Role::Meeting) <= 1);
+    }
+
+    /// proves: B2, B21: a look without news writes nothing, and there is one meeting whatever happened.
+    #[test]
+    fn a_second_look_writes_nothing((_, other) in told(story_with_ties()), settings in settings(), world in world()) {
+        let mut desk = Desk::new(world, settings);
+        for known in 1..=other.len() {
+            desk.work(&other[..known]);
+            let links = desk.links.clone();
+            let again = desk.work(&other[..known]);
+            prop_assert_eq!(again.plan.steps, vec![]);
+            prop_assert_eq!(again.creates, vec![]);
+            prop_assert_eq!(&desk.links, &links);
+        }
+        prop_assert!(desk.count(Role::Meeting) <= 1);
+    }
+
+    /// proves: B22: what is called off never looks as if it took place, and the prefix stands there once.
+    #[test]
+    fn what_is_called_off_shows_it_once((story, other) in told(story()), settings in settings()) {
+        let mut desk = Desk::new(World::default(), settings);
+        desk.work_one_by_one(&other);
+        if desk.links.contains_key(&Slot::Meeting) {
+            let subject = desk.text(Slot::Meeting, Std::Subject);
+            let called_off = matches!(story.end, End::Cancelled | End::Rejected);
+            prop_assert_eq!(subject.matches("[STORNIERT]").count(), usize::from(called_off));
+            prop_assert_eq!(subject.starts_with("[STORNIERT] "), called_off);
+            let free = called_off && desk.settings.cancel.show_as_free;
+            prop_assert_eq!(desk.text(Slot::Meeting, Std::ShowAs), if free { "free" } else { "busy" });
+            prop_assert_eq!(desk.record(Slot::Meeting).fields.get(&Std::Start.into()), Some(&Value::Time(story.start)));
+            if desk.settings.status_field.is_some() {
+                let status = desk.record(Slot::Meeting).fields.get(&Field::Native("Status__c".into()));
+                prop_assert_eq!(status == Some(&Value::text("Termin storniert")), called_off);
+            }
+        } else {
+            prop_assert!(matches!(story.end, End::Unconfirmed | End::Rejected));
+        }
+    }
+}
+
+/// proves: B21
+#[test]
+fn five_reschedules_leave_one_meeting_in_every_manner() {
+    for manner in [Manner::NewBooking, Manner::Pair, Manner::BlindPair, Manner::SameBooking] {
+        let story = tell(manner, false, &[(Act::Reschedule, 7); 5]);
+        let mut desk = Desk::new(World::default(), BookingSettings::default());
+        desk.work_one_by_one(&story.messages);
+        assert_eq!((desk.count(Role::Meeting), desk.count(Role::Contact), desk.count(Role::Account)), (1, 1, 1));
+        assert_eq!(desk.text(Slot::Meeting, Std::Description).matches("Rescheduled:").count(), 5);
+        assert_eq!(desk.record(Slot::Meeting).fields[&Std::Start.into()], Value::Time(story.start));
+    }
+}
+
+/// proves: B22: the meeting goes where the settings say so, and a new booking of the chain makes it anew.
+#[test]
+fn a_cancelled_meeting_can_be_deleted_and_comes_back() {
+    let cancel = CancelSettings { delete: true, ..BookingSettings::default().cancel };
+    let mut desk = Desk::new(World::default(), BookingSettings { cancel, ..BookingSettings::default() });
+    let messages = [booked("a", 0, 600), cancelled("a", 1), booked("a", 2, 700)];
+    desk.work(&messages[..1]);
+    desk.work(&messages[..2]);
+    assert_eq!((desk.count(Role::Meeting), desk.count(Role::Contact)), (0, 1));
+    desk.work(&messages);
+    assert_eq!(desk.count(Role::Meeting), 1);
+    assert_eq!(desk.text(Slot::Meeting, Std::Subject), "Demo with Ada");
+}
+
+/// proves: B4: half a reschedule is waited for, then shown as what it looks like, then made good.
+#[test]
+fn half_a_reschedule_is_waited_for() {
+    let mut settings = BookingSettings { status_field: Some("Status__c".into()), ..BookingSettings::default() };
+    settings.status_values = status_values();
+    let mut desk = Desk::new(World::default(), settings);
+    desk.now = time(6);
+    let messages = [booked("a", 0, 600), rescheduled_away("a", 5, Some("b")), replacing(booked("b", 5, 900), "a")];
+    desk.work(&messages[..1]);
+    let waits = desk.work(&messages[..2]);
+    assert_eq!((waits.plan.steps.len(), waits.look_again), (0, Some(time(20))));
+    let status = |desk: &Desk| desk.record(Slot::Meeting).fields[&Field::Native("Status__c".into())].clone();
+    desk.now = time(20);
+    desk.work(&messages[..2]);
+    assert_eq!(status(&desk), Value::text("asked"));
+    desk.work(&messages);
+    assert_eq!(status(&desk), Value::text("rescheduled"));
+}
+
+/// proves: B4: a cancellation that comes before its booking never leaves an active meeting behind.
+#[test]
+fn a_tombstone_writes_nothing_until_the_booking_comes() {
+    let mut desk = Desk::new(World::default(), BookingSettings::default());
+    let gone = message("a", 5, cancelled("a", 5).kind, Some(booking(time(600))));
+    desk.work(std::slice::from_ref(&gone));
+    assert_eq!(desk.world.records.len(), 0);
+    desk.work(&[gone, booked("a", 0, 600)]);
+    assert_eq!(desk.text(Slot::Meeting, Std::Subject), "[CANCELLED] Demo with Ada");
+}

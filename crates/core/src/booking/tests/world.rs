@@ -1,0 +1,263 @@
+//! A small CRM that refuses what real ones refuse, and a desk that works bookings off against it.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::fold::fold;
+use crate::{
+    booking::{
+        diff::{Decision, decide, fields_to_read, questions},
+        facts::{Facts, Questions, website_spellings},
+        message::BookingMessage,
+        project::{Context, Links},
+        settings::BookingSettings,
+    },
+    ids::{ChainId, ConnectionId, RecordId, SharedKey, WorkspaceId},
+    person::{domain_of, normal_email},
+    record::{Field, Fields, Record, Role, Slot, Std, Value},
+    step::{Plan, SharedLink, Write},
+};
+
+/// As CRMs do, the world cuts a subject at some length.
+pub const SUBJECT_CHARS: usize = 60;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct World {
+    pub records: BTreeMap<RecordId, Record>,
+    next: usize,
+    pub writes: usize,
+}
+
+pub fn normalise(role: Role, field: &Field, value: Value) -> Value {
+    match value {
+        Value::Text(text) if role == Role::Meeting && *field == Field::Std(Std::Subject) => {
+            Value::Text(text.chars().take(SUBJECT_CHARS).collect())
+        }
+        value => value,
+    }
+}
+
+/// The world's ids tell their role, as `contact-7`.
+pub fn identify(text: &str) -> Option<(Role, RecordId)> {
+    let (role, _) = text.split_once('-')?;
+    let roles = [Role::Account, Role::Contact, Role::Lead, Role::Case, Role::Opportunity, Role::Meeting, Role::User];
+    roles.into_iter().find(|known| known.as_str() == role).map(|role| (role, RecordId::from(text)))
+}
+
+impl World {
+    pub fn with(records: &[Record]) -> Self {
+        let records = records.iter().map(|record| (record.id.clone(), record.clone())).collect();
+        Self { records, ..Self::default() }
+    }
+
+    /// Does all of a plan or nothing.
+    pub fn apply(&mut self, plan: &Plan) -> Result<Vec<(Slot, RecordId)>, String> {
+        let mut next = self.clone();
+        let mut ids = Vec::new();
+        for step in &plan.steps {
+            let (id, fields) = match &step.write {
+                Write::Delete { id } => {
+                    next.records.remove(id).ok_or_else(|| format!("no {id} to delete"))?;
+                    next.writes += 1;
+                    continue;
+                }
+                Write::Patch { id, fields } => (id.clone(), fields),
+                Write::Upsert { key, fields } => (next.with_key(step.role, key.as_str()), fields),
+            };
+            let record = next.records.get_mut(&id).filter(|record| record.role == step.role);
+            let record = record.ok_or_else(|| format!("no {} {id}", step.role.as_str()))?;
+            for (field, value) in fields {
+                let value = match value {
+                    Value::Slot(slot) => {
+                        let known = ids.iter().find(|(made, _)| made == slot).map(|(_, id): &(Slot, RecordId)| id.clone());
+                        Value::Id(known.ok_or_else(|| format!("{} is not there yet", slot.as_str()))?)
+                    }
+                    value => value.clone(),
+                };
+                record.fields.insert(field.clone(), value);
+            }
+            next.check(&id)?;
+            next.writes += 1;
+            ids.push((step.slot, id));
+        }
+        *self = next;
+        Ok(ids)
+    }
+
+    fn with_key(&mut self, role: Role, key: &str) -> RecordId {
+        let known = self.records.values().find(|record| record.role == role && record.text(Std::Key) == Some(key));
+        if let Some(record) = known {
+            return record.id.clone();
+        }
+        self.next += 1;
+        let id = RecordId::new(format!("{}-{:04}", role.as_str(), 1000 + self.next));
+        let fields = Fields::from([(Std::Key.into(), Value::text(key))]);
+        self.records.insert(id.clone(), Record { role, id: id.clone(), fields });
+        id
+    }
+
+    fn check(&self, id: &RecordId) -> Result<(), String> {
+        let record = &self.records[id];
+        let refers = |field: Std, roles: &[Role]| match record.fields.get(&field.into()) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Id(id)) => match self.records.get(id).map(|record| record.role) {
+                Some(role) if roles.contains(&role) => Ok(Some(role)),
+                found => Err(format!("{} of {} refers to {found:?}", field.as_str(), record.id)),
+            },
+            Some(other) => Err(format!("{} of {} is {other:?}", field.as_str(), record.id)),
+        };
+        let who = refers(Std::Who, &[Role::Contact, Role::Lead])?;
+        let what = refers(Std::What, &[Role::Account, Role::Case, Role::Opportunity])?;
+        refers(Std::Account, &[Role::Account])?;
+        refers(Std::Contact, &[Role::Contact])?;
+        if who == Some(Role::Lead) && what.is_some() {
+            return Err("a lead beside a related record".to_owned());
+        }
+        let needed: &[Std] = match record.role {
+            Role::Contact => &[Std::LastName],
+            Role::Lead => &[Std::LastName, Std::Company],
+            Role::Account => &[Std::Name],
+            Role::Opportunity => &[Std::Name, Std::Stage, Std::CloseDate],
+            Role::Meeting => &[Std::Subject, Std::Start, Std::End],
+            Role::Case | Role::User => &[],
+        };
+        let blank = |field: &&Std| match record.fields.get(&(**field).into()) {
+            None | Some(Value::Null) => true,
+            Some(Value::Text(text)) => text.trim().is_empty(),
+            Some(_) => false,
+        };
+        needed.iter().find(blank).map_or(Ok(()), |field| Err(format!("{} lacks {}", record.id, field.as_str())))
+    }
+
+    /// Answers what was asked, and only that, with only the fields that a decision says it reads.
+    pub fn answer(&self, ask: &Questions, settings: &BookingSettings, facts: &mut Facts) {
+        let asked = |record: &&Record| {
+            let email = record.text(Std::Email).and_then(normal_email);
+            let is_person = matches!(record.role, Role::Contact | Role::Lead);
+            let in_domain = |email: &String| domain_of(email).is_some_and(|domain| ask.domains.contains(domain));
+            let site = |domain: &String| website_spellings(domain).iter().any(|site| record.text(Std::Website) == Some(site));
+            let phone = |field| record.text(field).is_some_and(|phone| ask.phones.contains(phone));
+            ask.ids.get(&record.role).is_some_and(|ids| ids.contains(&record.id))
+                || record.text(Std::Key).is_some_and(|key| ask.keys.get(&record.role).is_some_and(|keys| keys.contains(&key.into())))
+                || (is_person && email.as_ref().is_some_and(|email| ask.emails.contains(email)))
+                || (record.role == Role::Contact && (phone(Std::Phone) || phone(Std::Mobile)))
+                || (record.role == Role::Contact && email.as_ref().is_some_and(in_domain))
+                || (record.role == Role::Account && ask.domains.iter().any(site))
+        };
+        let readable = |record: &Record| {
+            let wanted = fields_to_read(record.role, settings);
+            let fields = record.fields.iter().filter(|(field, _)| wanted.contains(field));
+            Record { fields: fields.map(|(field, value)| (field.clone(), value.clone())).collect(), ..record.clone() }
+        };
+        facts.add(self.records.values().filter(asked).map(readable));
+        for email in &ask.users {
+            let user = self.records.values().find(|user| {
+                user.role == Role::User && user.is(Std::Active) && user.text(Std::Email) == Some(email)
+            });
+            facts.add_user(email, user.map(|user| user.id.clone()));
+        }
+    }
+}
+
+/// One chain being worked off: what is remembered between two looks.
+#[derive(Clone)]
+pub struct Desk {
+    pub world: World,
+    pub links: Links,
+    pub shared: BTreeMap<SharedKey, SharedLink>,
+    pub settings: BookingSettings,
+    pub now: Timestamp,
+    pub chain: ChainId,
+}
+
+impl Desk {
+    pub fn new(world: World, settings: BookingSettings) -> Self {
+        let now = super::story::time(24 * 60);
+        Self { world, links: Links::new(), shared: BTreeMap::new(), settings, now, chain: ChainId::from("bk_1") }
+    }
+
+    /// Asks and decides, and writes nothing.
+    pub fn decide(&self, messages: &[BookingMessage], unsettled: Option<&Plan>) -> Decision {
+        let state = fold(messages);
+        let Some(view) = state.view() else { return Decision::default() };
+        let mut facts = Facts::default();
+        facts.add_shared(self.shared.values().cloned());
+        let ids = (WorkspaceId::from("w"), ConnectionId::from("crm"));
+        let with = |facts: &Facts, then: &mut dyn FnMut(&Context<'_>)| {
+            then(&Context {
+                workspace: &ids.0,
+                connection: &ids.1,
+                chain: &self.chain,
+                settings: &self.settings,
+                links: &self.links,
+                facts,
+                now: self.now,
+                identify: &identify,
+            });
+        };
+        let mut ask = Questions::default();
+        with(&facts, &mut |cx| ask = questions(cx, &view, unsettled, &normalise));
+        self.world.answer(&ask, &self.settings, &mut facts);
+        // One look is enough: with its answers, nothing is asked that was not asked before.
+        let mut again = Questions::default();
+        with(&facts, &mut |cx| again = questions(cx, &view, unsettled, &normalise));
+        let mut both = ask.clone();
+        both.extend(again);
+        assert_eq!(both, ask, "a second look was needed");
+        let mut decision = Decision::default();
+        with(&facts, &mut |cx| decision = decide(cx, &view, unsettled, &normalise));
+        decision
+    }
+
+    pub fn remember(&mut self, decision: &Decision, ids: &[(Slot, RecordId)]) {
+        self.links = decision.links(ids);
+        self.shared.extend(decision.shared(ids).into_iter().map(|link| (link.key.clone(), link)));
+    }
+
+    /// Looks at the chain as far as these messages tell it, and writes what follows.
+    pub fn work(&mut self, messages: &[BookingMessage]) -> Decision {
+        self.work_after(messages, None)
+    }
+
+    pub fn work_after(&mut self, messages: &[BookingMessage], unsettled: Option<&Plan>) -> Decision {
+        let decision = self.decide(messages, unsettled);
+        let ids = self.world.apply(&decision.plan).unwrap_or_else(|refusal| panic!("refused: {refusal}\n{:#?}", decision.plan));
+        self.remember(&decision, &ids);
+        decision
+    }
+
+    /// Looks after every single message.
+    pub fn work_one_by_one(&mut self, messages: &[BookingMessage]) {
+        for known in 1..=messages.len() {
+            self.work(&messages[..known]);
+        }
+    }
+
+    pub fn at(mut self, slot: Slot) -> Option<Fields> {
+        let id = self.links.remove(&slot)?.id;
+        self.world.records.remove(&id).map(|record| record.fields)
+    }
+
+    pub fn record(&self, slot: Slot) -> &Record {
+        &self.world.records[&self.links[&slot].id]
+    }
+
+    pub fn text(&self, slot: Slot, field: Std) -> &str {
+        self.record(slot).text(field).unwrap_or_default()
+    }
+
+    /// Somebody edits a record in the CRM.
+    pub fn edit(&mut self, slot: Slot, field: Std, value: Value) {
+        let id = self.links[&slot].id.clone();
+        self.world.records.get_mut(&id).expect("a linked record is there").fields.insert(field.into(), value);
+    }
+
+    pub fn count(&self, role: Role) -> usize {
+        self.world.records.values().filter(|record| record.role == role).count()
+    }
+
+    pub fn later(&mut self, by: SignedDuration) {
+        self.now += by;
+    }
+}

@@ -1,0 +1,183 @@
+//! The engine as a whole: what it is made of, and the workers that turn it.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use syncline_connect::{Error, Http};
+use syncline_core::{Clock, Entropy, ids::WorkspaceId};
+use syncline_store::{Store, WorkerId};
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use crate::{directory::Directory, setup::Setup, token::Tokens};
+
+/// All that the engine needs from outside.
+#[derive(Clone)]
+pub struct World {
+    pub store: Store,
+    pub http: Arc<dyn Http>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// Named limits of the engine, with their defaults.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Workers of this process.
+    pub workers: usize,
+    /// Bookings that one worker takes at a time.
+    pub batch: usize,
+    /// How long a claim holds. It must be longer than a call's deadline plus the time in which a call that was given
+    /// up may still arrive.
+    pub lease: SignedDuration,
+    /// Calls in flight per process.
+    pub calls_in_flight: usize,
+    /// How often to look for work that another process took in.
+    pub poll: Duration,
+    /// Tries before a booking is laid aside.
+    pub max_attempts: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            workers: 4,
+            batch: 300,
+            lease: SignedDuration::from_secs(90),
+            calls_in_flight: 8,
+            poll: Duration::from_secs(5),
+            max_attempts: 20,
+        }
+    }
+}
+
+/// The loops and what they share. Cheap to hand around in an `Arc`.
+pub struct Engine {
+    pub(crate) world: World,
+    pub(crate) setup: Setup,
+    pub(crate) options: Options,
+    pub(crate) directory: Directory,
+    pub(crate) tokens: Tokens,
+    pub(crate) calls: Semaphore,
+    pub(crate) usage: Mutex<HashMap<(WorkspaceId, syncline_core::ids::ConnectionId), Timestamp>>,
+    wake: Notify,
+}
+
+/// The shortest pause after a turn that found work due which nobody may take yet.
+const BLOCKED_PAUSE: Duration = Duration::from_millis(100);
+
+/// The pause after the database failed, before it is asked again.
+const DATABASE_PAUSE: Duration = Duration::from_secs(1);
+
+impl Engine {
+    /// Puts the engine together; nothing runs yet.
+    pub fn new(world: World, setup: Setup, options: Options) -> Arc<Self> {
+        Arc::new(Self {
+            calls: Semaphore::new(options.calls_in_flight.max(1)),
+            world,
+            setup,
+            options,
+            directory: Directory::default(),
+            tokens: Tokens::default(),
+            usage: Mutex::default(),
+            wake: Notify::new(),
+        })
+    }
+
+    /// What is set up.
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// What the engine was handed.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Says that something may be due: a message was taken in, a connection came back.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Runs the workers until `stop`; each ends its batch first.
+    pub async fn run(self: &Arc<Self>, stop: CancellationToken) {
+        let mut workers = tokio::task::JoinSet::new();
+        for _ in 0..self.options.workers.max(1) {
+            let engine = Arc::clone(self);
+            let stop = stop.clone();
+            workers.spawn(async move { engine.work(stop).await });
+        }
+        while workers.join_next().await.is_some() {}
+    }
+
+    async fn work(&self, stop: CancellationToken) {
+        let worker = self.new_worker();
+        while !stop.is_cancelled() {
+            let pause = match self.turn(&worker).await {
+                Ok(0) => self.pause_until_due().await,
+                Ok(_) => continue,
+                Err(error) => {
+                    tracing::warn!(%error, "The database did not answer; trying again");
+                    DATABASE_PAUSE
+                }
+            };
+            tokio::select! {
+                () = self.wake.notified() => {}
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        if let Err(error) = self.world.store.release_worker(&worker).await {
+            tracing::warn!(%error, "Could not give leases back; they run out by themselves");
+        }
+    }
+
+    fn new_worker(&self) -> WorkerId {
+        let mut bytes = [0; 8];
+        self.world.entropy.fill(&mut bytes);
+        WorkerId(format!("w_{:016x}", u64::from_be_bytes(bytes)))
+    }
+
+    /// One turn: claims what is due in every workspace and sees it through. Returns how many bookings were handled.
+    pub async fn turn(&self, worker: &WorkerId) -> syncline_store::Result<usize> {
+        let now = self.world.clock.now();
+        let mut handled = 0;
+        for workspace in self.world.store.workspaces_due(now).await? {
+            let blocked = self.blocked(&workspace, now).await?;
+            let lease_until = now.saturating_add(self.options.lease).unwrap_or(Timestamp::MAX);
+            let claimed =
+                self.world.store.claim(&workspace, worker, now, lease_until, self.options.batch, &blocked).await?;
+            if claimed.len() >= self.options.batch {
+                self.wake();
+            }
+            handled += claimed.len();
+            self.see_through(claimed).await?;
+        }
+        Ok(handled)
+    }
+
+    async fn pause_until_due(&self) -> Duration {
+        match self.world.store.next_due().await {
+            Ok(Some(due)) => {
+                let wait = due.duration_since(self.world.clock.now());
+                Duration::try_from(wait).unwrap_or(Duration::ZERO).clamp(BLOCKED_PAUSE, self.options.poll)
+            }
+            Ok(None) => self.options.poll,
+            Err(_) => DATABASE_PAUSE,
+        }
+    }
+
+    /// A random number for jitter.
+    pub(crate) fn random(&self) -> u64 {
+        let mut bytes = [0; 8];
+        self.world.entropy.fill(&mut bytes);
+        u64::from_be_bytes(bytes)
+    }
+}
+
+/// What a look or a push on behalf of a connection ended with.
+pub(crate) type Called<T> = Result<T, Error>;

@@ -1,0 +1,104 @@
+//! What the activity log says: one line a person can read, and behind it every record, field and reason.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value as Json, json};
+use syncline_core::{
+    booking::{
+        chain::{Standing, View},
+        diff::Decision,
+        project::Links,
+        text::{display_name, title},
+    },
+    ids::RecordId,
+    record::{Fields, Slot, Value},
+    step::Write,
+};
+use syncline_store::{JournalEntry, JournalKind, Summary};
+
+/// The line for a plan that was done.
+pub(crate) fn written(at: Timestamp, decision: &Decision, ids: &[(Slot, RecordId)], links: &Links, calls: f64) -> JournalEntry {
+    let records: Vec<Json> = decision
+        .plan
+        .steps
+        .iter()
+        .map(|step| {
+            let id = ids.iter().find(|(slot, _)| *slot == step.slot).map(|(_, id)| id.as_str());
+            let (action, id, fields) = match &step.write {
+                Write::Upsert { fields, .. } => ("created", id, Some(fields)),
+                Write::Patch { id, fields } => ("updated", Some(id.as_str()), Some(fields)),
+                Write::Delete { id } => ("deleted", Some(id.as_str()), None),
+            };
+            json!({"slot": step.slot.as_str(), "role": step.role.as_str(), "id": id, "action": action,
+                   "fields": fields.map(|fields| shown(fields, links))})
+        })
+        .collect();
+    let text = records
+        .iter()
+        .map(|record| format!("{} {}", record["role"].as_str().unwrap_or_default(), record["action"].as_str().unwrap_or_default()))
+        .collect::<Vec<_>>()
+        .join(", ");
+    JournalEntry { at, kind: JournalKind::Written, text, details: details(decision, records, calls) }
+}
+
+/// The line for a booking that was looked at and left alone.
+pub(crate) fn unchanged(at: Timestamp, decision: &Decision, calls: f64) -> JournalEntry {
+    let text = match decision.notes.last() {
+        Some(note) if decision.plan.steps.is_empty() && note.code != "matched" => note.text.clone(),
+        _ => "everything is as it should be; nothing was written".to_owned(),
+    };
+    JournalEntry { at, kind: JournalKind::Unchanged, text, details: details(decision, Vec::new(), calls) }
+}
+
+fn details(decision: &Decision, records: Vec<Json>, calls: f64) -> Json {
+    let notes: Vec<Json> = decision.notes.iter().map(|note| json!({"code": note.code, "text": note.text})).collect();
+    json!({"records": records, "notes": notes, "calls": calls})
+}
+
+/// The line for a try that failed.
+pub(crate) fn failed(at: Timestamp, kind: JournalKind, error: &syncline_connect::Error, text: String) -> JournalEntry {
+    JournalEntry {
+        at,
+        kind,
+        text,
+        details: json!({"error": error.message, "code": error.code, "op": error.op,
+                        "record": error.slot.map(Slot::as_str),
+                        "fields": error.fields.iter().map(ToString::to_string).collect::<Vec<_>>()}),
+    }
+}
+
+fn shown(fields: &Fields, links: &Links) -> Json {
+    let mut out = Map::new();
+    for (field, value) in fields {
+        let value = match value {
+            Value::Null => Json::Null,
+            Value::Bool(value) => json!(value),
+            Value::Text(text) | Value::Decimal(text) => json!(text),
+            Value::Date(date) => json!(date.to_string()),
+            Value::Time(time) => json!(time.to_string()),
+            Value::Id(id) => json!(id.as_str()),
+            Value::Slot(slot) => json!(links.get(slot).map(|link| link.id.as_str())),
+        };
+        out.insert(field.to_string(), value);
+    }
+    Json::Object(out)
+}
+
+/// What lists show of a booking.
+pub(crate) fn summary(view: &View<'_>) -> Summary {
+    let standing = match &view.standing {
+        Standing::Active if view.moves.is_empty() => "active",
+        Standing::Active => "rescheduled",
+        Standing::Unconfirmed => "unconfirmed",
+        Standing::RescheduleRequested { .. } => "reschedule_requested",
+        Standing::ReschedulePending { .. } => "reschedule_pending",
+        Standing::Rejected { .. } => "rejected",
+        Standing::Cancelled { .. } => "cancelled",
+        Standing::FormOnly => "form_only",
+    };
+    Summary {
+        standing: standing.to_owned(),
+        title: title(view.content),
+        person: display_name(&view.content.invitee),
+        start: view.content.start,
+    }
+}

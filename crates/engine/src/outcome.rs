@@ -1,0 +1,104 @@
+//! What a failure means for one booking: try again when, forget what, or lay it aside with words that help.
+
+use jiff::{SignedDuration, Timestamp};
+use syncline_connect::{Error, ErrorKind, Retry};
+use syncline_core::{
+    backoff,
+    booking::project::Links,
+    ids::SharedKey,
+    record::Slot,
+};
+use syncline_store::Outcome;
+
+/// The pause before a booking is planned anew with fresh facts.
+const REPLAN_PAUSE: SignedDuration = SignedDuration::from_millis(50);
+
+/// Replans in a row before a refusal that fresh facts do not cure is laid aside.
+const MAX_REPLANS: u32 = 5;
+
+/// What is known of the booking when it failed.
+pub(crate) struct Failed<'a> {
+    pub(crate) error: &'a Error,
+    pub(crate) links: &'a Links,
+    pub(crate) attempts: u32,
+    pub(crate) max_attempts: u32,
+    pub(crate) now: Timestamp,
+    pub(crate) random: u64,
+    /// The shared records that the decision relied on.
+    pub(crate) relied_on: &'a [SharedKey],
+}
+
+/// How it goes on, and which shared records are forgotten.
+pub(crate) fn after_failure(failed: &Failed<'_>) -> (Outcome, Vec<SharedKey>) {
+    let Failed { error, links, attempts, now, .. } = failed;
+    let later = |pause: SignedDuration| now.saturating_add(pause).unwrap_or(Timestamp::MAX);
+    let unsettled = error.kind == ErrorKind::UnknownOutcome;
+    let park = |links: Links| Outcome::Parked { reason: error.to_string(), fix: fix(error).to_owned(), unsettled, links };
+    if waits_for_connection(error) {
+        // The connection rests as a whole; this booking has done nothing wrong.
+        return (Outcome::Retry { at: *now, unsettled, failed: false, links: (*links).clone() }, Vec::new());
+    }
+    match error.retry {
+        Retry::Never => (park((*links).clone()), Vec::new()),
+        Retry::Replan if *attempts >= MAX_REPLANS => (park((*links).clone()), Vec::new()),
+        Retry::Replan => {
+            let links = without_doubtful(links, error);
+            (Outcome::Retry { at: later(REPLAN_PAUSE), unsettled, failed: true, links }, failed.relied_on.to_vec())
+        }
+        _ if *attempts >= failed.max_attempts => (park((*links).clone()), Vec::new()),
+        Retry::After(pause) => {
+            let pause = backoff::capped(SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX));
+            (Outcome::Retry { at: later(pause), unsettled, failed: true, links: (*links).clone() }, Vec::new())
+        }
+        Retry::Backoff | Retry::Reauthorise => {
+            let pause = backoff::next_delay(*attempts, failed.random);
+            (Outcome::Retry { at: later(pause), unsettled, failed: true, links: (*links).clone() }, Vec::new())
+        }
+    }
+}
+
+/// Whether the connection, not the booking, is what must change.
+pub(crate) fn waits_for_connection(error: &Error) -> bool {
+    matches!(error.kind, ErrorKind::Revoked | ErrorKind::DailyLimit)
+}
+
+/// The links without those that the refusal casts doubt on: a record that is gone, merged or converted is looked up
+/// anew, or made again under its key.
+fn without_doubtful(links: &Links, error: &Error) -> Links {
+    let mut links = links.clone();
+    match (error.kind, error.slot) {
+        (ErrorKind::Gone, Some(slot @ (Slot::Meeting | Slot::Case | Slot::Opportunity))) => {
+            links.remove(&slot);
+        }
+        (ErrorKind::Gone | ErrorKind::Converted | ErrorKind::Reference, _) => {
+            links.remove(&Slot::Person);
+            links.remove(&Slot::Account);
+        }
+        _ => {}
+    }
+    links
+}
+
+/// What the person can do about it.
+pub(crate) fn fix(error: &Error) -> &'static str {
+    match error.kind {
+        ErrorKind::Forbidden => "give the connected user the permission that the CRM names, then replay the booking",
+        ErrorKind::Invalid => "change the setting or the validation rule that refuses the value, then replay the booking",
+        ErrorKind::Field => "add the field in the CRM, or take it out of the mapping, then replay the booking",
+        ErrorKind::DuplicateRule => "resolve the duplicate in the CRM, or loosen the rule, then replay the booking",
+        ErrorKind::Owner => "activate the user in the CRM, or change the owner route, then replay the booking",
+        ErrorKind::Configuration => "correct the configuration and restart, then replay the booking",
+        ErrorKind::Protocol => "look at the CRM's status page; if it persists, report it, then replay the booking",
+        ErrorKind::Gone | ErrorKind::Converted | ErrorKind::Reference | ErrorKind::KeyTaken => {
+            "look at the record in the CRM and at who may see it, then replay the booking"
+        }
+        ErrorKind::Unreachable
+        | ErrorKind::UnknownOutcome
+        | ErrorKind::Unavailable
+        | ErrorKind::RateLimited
+        | ErrorKind::DailyLimit
+        | ErrorKind::Locked
+        | ErrorKind::Unauthorised
+        | ErrorKind::Revoked => "make sure that the CRM answers and the account is connected, then replay the booking",
+    }
+}

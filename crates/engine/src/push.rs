@@ -1,0 +1,178 @@
+//! Calls to a CRM: with a token, within the number in flight, refreshed once, their cost noted.
+
+use std::time::Instant;
+
+use jiff::{SignedDuration, Timestamp};
+use syncline_connect::{Answered, Cx, Error, ErrorKind, Find, GraphOutcome, Records, Retry, Usage, records::Finding};
+use syncline_core::{
+    ids::{IntegrationId, WorkspaceId},
+    record::Record,
+    step::Plan,
+};
+use syncline_store::ConnectionStatus;
+
+use crate::{
+    engine::{Called, Engine},
+    setup::ConnectionSetup,
+    token::Token,
+};
+
+/// How long a connection rests once its share of the day's calls is used up, before the account is asked again.
+const BUDGET_PAUSE: SignedDuration = SignedDuration::from_mins(15);
+
+/// How often the account's use is written down for the activity page.
+const USAGE_NOTE_EVERY: SignedDuration = SignedDuration::from_secs(10);
+
+/// How a call is named in metrics.
+#[derive(Clone, Copy)]
+enum Op {
+    Find,
+    Write,
+}
+
+impl Op {
+    fn as_str(self) -> &'static str {
+        match self {
+            Op::Find => "find",
+            Op::Write => "write",
+        }
+    }
+}
+
+impl Engine {
+    /// The integrations of the workspace whose CRM must not be called now.
+    pub(crate) async fn blocked(&self, workspace: &WorkspaceId, now: Timestamp) -> syncline_store::Result<Vec<IntegrationId>> {
+        let rows = self.world.store.connections(workspace).await?;
+        let rests = |integration: &crate::setup::Integration| {
+            rows.iter().any(|row| {
+                row.connection == integration.crm
+                    && (row.status == ConnectionStatus::NeedsReconnect || row.paused_until.is_some_and(|until| now < until))
+            })
+        };
+        let of_workspace = self.setup.integrations.iter().filter(|integration| integration.workspace == *workspace);
+        Ok(of_workspace.filter(|integration| rests(integration)).map(|integration| integration.id.clone()).collect())
+    }
+
+    /// Looks records up.
+    pub(crate) async fn find(&self, setup: &ConnectionSetup, finds: &[Find]) -> Called<Answered<Vec<Vec<Record>>>> {
+        let crm = crm(setup)?;
+        let mut token = self.token(setup, None).await?;
+        let mut answer = self.timed(setup, Op::Find, crm.find(&self.cx(setup, &token), finds)).await;
+        if refused_token(&answer) {
+            token = self.token(setup, Some(token.version)).await?;
+            answer = self.timed(setup, Op::Find, crm.find(&self.cx(setup, &token), finds)).await;
+        }
+        self.note_usage(setup, &answer).await;
+        answer
+    }
+
+    /// Writes plans, at most as many as one call carries.
+    pub(crate) async fn write(&self, setup: &ConnectionSetup, plans: &[&Plan]) -> Called<Answered<Vec<GraphOutcome>>> {
+        let crm = crm(setup)?;
+        let mut token = self.token(setup, None).await?;
+        let mut answer = self.timed(setup, Op::Write, crm.write(&self.cx(setup, &token), plans)).await;
+        if refused_token(&answer) {
+            token = self.token(setup, Some(token.version)).await?;
+            answer = self.timed(setup, Op::Write, crm.write(&self.cx(setup, &token), plans)).await;
+        }
+        self.note_usage(setup, &answer).await;
+        answer
+    }
+
+    /// Asks the CRM whether everything that the booking flow needs is there.
+    pub async fn check(&self, setup: &ConnectionSetup) -> Result<Vec<Finding>, Error> {
+        let crm = crm(setup)?;
+        let token = self.token(setup, None).await?;
+        Ok(crm.check(&self.cx(setup, &token)).await?.value)
+    }
+
+    fn cx<'a>(&'a self, setup: &'a ConnectionSetup, token: &'a Token) -> Cx<'a> {
+        Cx {
+            http: &*self.world.http,
+            now: self.world.clock.now(),
+            base_url: &token.base_url,
+            bearer: &token.bearer,
+            settings: &setup.settings,
+        }
+    }
+
+    async fn timed<T>(
+        &self,
+        setup: &ConnectionSetup,
+        op: Op,
+        call: impl Future<Output = Called<Answered<T>>>,
+    ) -> Called<Answered<T>> {
+        let _permit = self.calls.acquire().await.expect("the engine never closes its semaphore");
+        let started = Instant::now();
+        let answer = call.await;
+        let vendor = setup.connector.manifest().vendor;
+        let calls = answer.as_ref().map_or(1, |answer| u64::from(answer.calls));
+        metrics::counter!("syncline_vendor_calls_total", "vendor" => vendor, "op" => op.as_str()).increment(calls);
+        metrics::histogram!("syncline_vendor_call_seconds", "vendor" => vendor, "op" => op.as_str()).record(started.elapsed());
+        answer
+    }
+
+    /// Keeps to the account's budget, and notes its use now and then.
+    async fn note_usage<T: Sync>(&self, setup: &ConnectionSetup, answer: &Called<Answered<T>>) {
+        let now = self.world.clock.now();
+        match answer {
+            Ok(Answered { usage: Some(usage), .. }) => {
+                let due = {
+                    let mut noted = self.usage.lock().expect("no code panics while it holds this lock");
+                    let last = noted.entry((setup.workspace.clone(), setup.id.clone())).or_insert(Timestamp::MIN);
+                    let due = now.duration_since(*last) >= USAGE_NOTE_EVERY;
+                    if due {
+                        *last = now;
+                    }
+                    due
+                };
+                let used_up = over_budget(*usage, setup.budget_share);
+                if due || used_up {
+                    self.store_usage(setup, *usage).await;
+                }
+                if used_up {
+                    let text = format!("{} of the account's {} daily calls are used, which is the share that is left to Syncline", usage.used, usage.max);
+                    self.rest(setup, now, BUDGET_PAUSE, &text).await;
+                }
+            }
+            Ok(_) => {}
+            Err(error) if error.kind == ErrorKind::DailyLimit => {
+                self.rest(setup, now, BUDGET_PAUSE, "the account's daily calls are used up").await;
+            }
+            Err(_) => {}
+        }
+    }
+
+    async fn store_usage(&self, setup: &ConnectionSetup, usage: Usage) {
+        let (used, max) = (i64::try_from(usage.used).unwrap_or(i64::MAX), i64::try_from(usage.max).unwrap_or(i64::MAX));
+        if let Err(error) = self.world.store.record_usage(&setup.workspace, &setup.id, used, max).await {
+            tracing::warn!(%error, "Could not note the account's use");
+        }
+    }
+
+    /// Nothing goes out on this connection for a while.
+    async fn rest(&self, setup: &ConnectionSetup, now: Timestamp, pause: SignedDuration, why: &str) {
+        let until = now.saturating_add(pause).unwrap_or(Timestamp::MAX);
+        tracing::warn!(connection.id = %setup.id, "Connection {} rests until {until}: {why}", setup.id);
+        if let Err(error) = self.world.store.pause(&setup.workspace, &setup.id, until, why).await {
+            tracing::warn!(%error, "Could not note that the connection rests");
+        }
+    }
+}
+
+/// The CRM facet, or an error that says there is none.
+pub(crate) fn crm(setup: &ConnectionSetup) -> Called<&'static dyn Records> {
+    setup.connector.records().ok_or_else(|| {
+        let name = setup.connector.manifest().display_name;
+        Error::new(ErrorKind::Configuration, Retry::Never, "find", format!("{name} is no CRM; bookings cannot be written to it"))
+    })
+}
+
+fn refused_token<T>(answer: &Called<Answered<T>>) -> bool {
+    answer.as_ref().is_err_and(|error| error.retry == Retry::Reauthorise)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "daily calls are far below the 2^52 at which a double loses units")]
+fn over_budget(usage: Usage, share: f64) -> bool {
+    usage.max > 0 && usage.used as f64 >= usage.max as f64 * share
+}

@@ -1,0 +1,186 @@
+//! Access tokens: kept in memory, refreshed once for all workers of all processes, stored before they are used.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use syncline_connect::{Connector, Error, ErrorKind, Grant, Retry, Secret, TokenSet, oauth::TokenCx};
+use syncline_core::ids::{ConnectionId, WorkspaceId};
+use syncline_store::{ConnectionStatus, StoredTokens, WorkerId};
+use tokio::sync::Mutex;
+use url::Url;
+
+use crate::{
+    engine::{Called, Engine},
+    setup::{ConnectionSetup, GrantKind},
+};
+
+/// How long a process may hold the right to refresh; longer than a token call's deadline.
+const REFRESH_LEASE: SignedDuration = SignedDuration::from_secs(60);
+
+/// How often to look whether another process has finished refreshing.
+const REFRESH_POLL: Duration = Duration::from_millis(100);
+
+/// How often to look at the most: together a little more than the lease.
+const REFRESH_POLLS: u32 = 700;
+
+/// How long before a known expiry a token counts as old, as a share of nothing but prudence.
+const EXPIRY_MARGIN: SignedDuration = SignedDuration::from_mins(5);
+
+/// A token in use.
+#[derive(Debug)]
+pub(crate) struct Token {
+    pub(crate) bearer: Secret,
+    pub(crate) base_url: Url,
+    pub(crate) version: i64,
+    expires_at: Option<Timestamp>,
+}
+
+type Slot = Arc<Mutex<Option<Arc<Token>>>>;
+
+/// The tokens of this process; one lock a connection makes refreshing single-flight here.
+#[derive(Default)]
+pub(crate) struct Tokens(std::sync::Mutex<HashMap<(WorkspaceId, ConnectionId), Slot>>);
+
+impl Tokens {
+    fn slot(&self, setup: &ConnectionSetup) -> Slot {
+        let mut slots = self.0.lock().expect("no code panics while it holds this lock");
+        Arc::clone(slots.entry((setup.workspace.clone(), setup.id.clone())).or_default())
+    }
+}
+
+impl Engine {
+    /// A token to call with. `stale` is the version that the vendor has just refused.
+    pub(crate) async fn token(&self, setup: &ConnectionSetup, stale: Option<i64>) -> Called<Arc<Token>> {
+        let slot = self.tokens.slot(setup);
+        let mut held = slot.lock().await;
+        let now = self.world.clock.now();
+        let good = |token: &Token| {
+            Some(token.version) != stale && token.expires_at.is_none_or(|at| now < at.saturating_sub(EXPIRY_MARGIN).unwrap_or(at))
+        };
+        if let Some(token) = held.as_ref().filter(|token| good(token)) {
+            return Ok(Arc::clone(token));
+        }
+        let token = self.renew(setup, &good).await?;
+        *held = Some(Arc::clone(&token));
+        Ok(token)
+    }
+
+    /// Forgets a connection's token, so that the next call reads it anew.
+    pub async fn forget_token(&self, setup: &ConnectionSetup) {
+        *self.tokens.slot(setup).lock().await = None;
+    }
+
+    /// Reads the stored token and, if it is not good, refreshes it; only one process does, the others wait for it.
+    async fn renew(&self, setup: &ConnectionSetup, good: &(impl Fn(&Token) -> bool + Sync)) -> Called<Arc<Token>> {
+        let name = format!("refresh:{}", setup.id);
+        let holder = WorkerId(format!("r_{:016x}", self.random()));
+        for _ in 0..REFRESH_POLLS {
+            if let Some(token) = self.stored(setup).await?.filter(|token| good(token)) {
+                return Ok(Arc::new(token));
+            }
+            let now = self.world.clock.now();
+            let until = now.saturating_add(REFRESH_LEASE).unwrap_or(Timestamp::MAX);
+            let lease = self.world.store.acquire_lease(&setup.workspace, &name, &holder, now, until).await;
+            if let Some(fence) = lease.map_err(database)? {
+                let token = self.refresh(setup, good).await;
+                let released = self.world.store.release_lease(&setup.workspace, &name, &holder, fence).await;
+                if let Err(error) = released {
+                    tracing::warn!(%error, "Could not give the refresh lease back; it runs out by itself");
+                }
+                return token;
+            }
+            tokio::time::sleep(REFRESH_POLL).await;
+        }
+        Err(Error::new(ErrorKind::Unavailable, Retry::Backoff, "refresh token", "another process is refreshing and did not finish"))
+    }
+
+    async fn stored(&self, setup: &ConnectionSetup) -> Called<Option<Token>> {
+        let row = self.world.store.connection(&setup.workspace, &setup.id).await.map_err(database)?;
+        let Some(row) = row else { return Ok(None) };
+        if row.status == ConnectionStatus::NeedsReconnect {
+            return Err(reconnect("the grant was withdrawn or has run out"));
+        }
+        let Some(tokens) = row.tokens else { return Ok(None) };
+        let base_url = Url::parse(&tokens.base_url)
+            .map_err(|_| Error::new(ErrorKind::Configuration, Retry::Never, "read token", "the stored API address is no URL; reconnect"))?;
+        Ok(Some(Token { bearer: Secret::new(tokens.access), base_url, version: row.version, expires_at: tokens.expires_at }))
+    }
+
+    /// The holder of the lease refreshes, unless somebody did just before.
+    async fn refresh(&self, setup: &ConnectionSetup, good: &(impl Fn(&Token) -> bool + Sync)) -> Called<Arc<Token>> {
+        if let Some(token) = self.stored(setup).await?.filter(|token| good(token)) {
+            return Ok(Arc::new(token));
+        }
+        let row = self.world.store.connection(&setup.workspace, &setup.id).await.map_err(database)?;
+        let (version, old) = row.map_or((0, None), |row| (row.version, row.tokens));
+        let grant = match (&setup.grant, old.as_ref().and_then(|tokens| tokens.refresh.clone())) {
+            (GrantKind::Browser, Some(refresh)) => Grant::Refresh { token: Secret::new(refresh) },
+            (GrantKind::Browser, None) => return Err(reconnect("nobody has connected this account yet")),
+            (GrantKind::JwtBearer { username, key }, _) => Grant::JwtBearer { username: username.clone(), key: key.clone() },
+            (GrantKind::ClientCredentials, _) => Grant::ClientCredentials,
+        };
+        let set = match self.exchange(setup, &grant).await {
+            Ok(set) => set,
+            Err(error) => {
+                if matches!(error.kind, ErrorKind::Revoked) {
+                    self.lose(setup, &error).await;
+                }
+                return Err(error);
+            }
+        };
+        self.keep(setup, set, old, version).await
+    }
+
+    /// One call to the vendor's token endpoint.
+    pub async fn exchange(&self, setup: &ConnectionSetup, grant: &Grant) -> Result<TokenSet, Error> {
+        let oauth = oauth(setup.connector)?;
+        let now = self.world.clock.now();
+        let cx = TokenCx { http: &*self.world.http, now, app: &setup.app, settings: &setup.settings };
+        metrics::counter!("syncline_token_calls_total", "vendor" => setup.connector.manifest().vendor).increment(1);
+        oauth.exchange(&cx, grant).await
+    }
+
+    /// Stores the whole answer before anybody uses it.
+    async fn keep(&self, setup: &ConnectionSetup, set: TokenSet, old: Option<StoredTokens>, version: i64) -> Called<Arc<Token>> {
+        let tokens = StoredTokens {
+            access: set.access.expose().to_owned(),
+            // No new refresh token in the answer means that the old one stays good.
+            refresh: set.refresh.as_ref().map(|token| token.expose().to_owned()).or(old.and_then(|old| old.refresh)),
+            base_url: set.base_url.to_string(),
+            expires_at: set.expires_at,
+            account: set.account,
+        };
+        let kept = self.world.store.store_tokens(&setup.workspace, &setup.id, &tokens, Some(version)).await.map_err(database)?;
+        if !kept {
+            return self.stored(setup).await?.map(Arc::new).ok_or_else(|| reconnect("the account was disconnected meanwhile"));
+        }
+        let token = Token { bearer: set.access, base_url: set.base_url, version: version + 1, expires_at: set.expires_at };
+        tracing::info!(connection.id = %setup.id, "Renewed the access token of {}", setup.id);
+        Ok(Arc::new(token))
+    }
+
+    async fn lose(&self, setup: &ConnectionSetup, error: &Error) {
+        tracing::error!(connection.id = %setup.id, "Connection {} needs to be connected again", setup.id);
+        metrics::counter!("syncline_connections_lost_total").increment(1);
+        let status = ConnectionStatus::NeedsReconnect;
+        if let Err(error) = self.world.store.set_status(&setup.workspace, &setup.id, status, Some(&error.message)).await {
+            tracing::warn!(%error, "Could not note that the connection is lost");
+        }
+    }
+}
+
+/// The vendor's OAuth facet, or an error that says there is none.
+pub(crate) fn oauth(connector: &'static dyn Connector) -> Called<&'static dyn syncline_connect::OAuth> {
+    connector.oauth().ok_or_else(|| {
+        Error::new(ErrorKind::Configuration, Retry::Never, "token", format!("{} is not connected by OAuth", connector.manifest().display_name))
+    })
+}
+
+fn reconnect(why: &str) -> Error {
+    Error::new(ErrorKind::Revoked, Retry::Never, "token", format!("{why}; connect the account again"))
+}
+
+/// A failing database is no verdict on the vendor: try again.
+pub(crate) fn database(error: syncline_store::Error) -> Error {
+    Error::new(ErrorKind::Unavailable, Retry::Backoff, "read state", format!("the database did not answer: {error}"))
+}

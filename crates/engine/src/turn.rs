@@ -1,0 +1,395 @@
+//! One batch of claimed bookings, from looking to settling.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+};
+
+use futures::{StreamExt, stream::FuturesUnordered};
+use jiff::Timestamp;
+use syncline_connect::{Answered, Error, ErrorKind, GraphOutcome, Records, Retry};
+use syncline_core::{
+    booking::{
+        chain::View,
+        diff::{Decision, decide, questions},
+        facts::{Facts, Questions},
+        matching::{account_key, address, person_key},
+        project::Context,
+        settings::BookingSettings,
+    },
+    ids::{ConnectionId, RecordId, SharedKey},
+    record::{Field, Role, Slot, Value},
+};
+use syncline_store::{
+    Claimed, JournalEntry, JournalKind, Outcome, PlanOutcome, Planned, Result as StoreResult, Settlement,
+};
+
+use crate::{
+    engine::Engine,
+    journal, look,
+    outcome::{Failed, after_failure, waits_for_connection},
+    push::crm,
+    setup::ConnectionSetup,
+};
+
+/// A booking in hand.
+struct Job<'a> {
+    claimed: &'a Claimed,
+    view: View<'a>,
+    settings: &'a Arc<BookingSettings>,
+    /// The shared records that the decision may rely on.
+    shared: Vec<SharedKey>,
+    ask: Questions,
+}
+
+/// A booking whose plan is to be pushed.
+struct Push<'a> {
+    job: Job<'a>,
+    decision: Decision,
+    looks: f64,
+}
+
+impl Engine {
+    /// Sees a claimed batch through, connection by connection.
+    pub(crate) async fn see_through(&self, claimed: Vec<Claimed>) -> StoreResult<()> {
+        let mut by_connection: BTreeMap<ConnectionId, (Option<&ConnectionSetup>, Vec<&Claimed>)> = BTreeMap::new();
+        let mut homeless = Vec::new();
+        for booking in &claimed {
+            let integration = self.setup.integration(&booking.workspace, &booking.integration);
+            let Some(integration) = integration else {
+                homeless.push(booking);
+                continue;
+            };
+            let setup = self.setup.connection(&booking.workspace, &integration.crm);
+            by_connection.entry(integration.crm.clone()).or_insert((setup, Vec::new())).1.push(booking);
+        }
+        for booking in homeless {
+            let error = Error::new(ErrorKind::Configuration, Retry::Never, "read settings", "the integration of this booking is no longer configured");
+            self.fail(&ConnectionId::new("-"), [(booking, None)], &error, &[]).await?;
+        }
+        for (connection, (setup, bookings)) in by_connection {
+            match setup.map(|setup| (setup, crm(setup))) {
+                Some((setup, Ok(crm))) => self.see_connection_through(setup, crm, bookings).await?,
+                Some((_, Err(error))) => self.fail(&connection, bookings.into_iter().map(|booking| (booking, None)), &error, &[]).await?,
+                None => {
+                    let error = Error::new(ErrorKind::Configuration, Retry::Never, "read settings", "the CRM connection of this booking is no longer configured");
+                    self.fail(&connection, bookings.into_iter().map(|booking| (booking, None)), &error, &[]).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn see_connection_through(&self, setup: &ConnectionSetup, crm: &dyn Records, bookings: Vec<&Claimed>) -> StoreResult<()> {
+        let now = self.world.clock.now();
+        let identify = |text: &str| crm.identify(text);
+        let normalise = |role: Role, field: &Field, value: Value| crm.normalise(role, field, value);
+        let mut facts = Facts::default();
+        let (mut jobs, blank) = self.jobs(&bookings);
+        self.settle_blank(setup, blank, now).await?;
+        self.recall(setup, &jobs, &mut facts, now).await?;
+
+        let mut ask = Questions::default();
+        for job in &mut jobs {
+            let cx = context(setup, job, &facts, now, &identify);
+            job.ask = questions(&cx, &job.view, job.claimed.unsettled.as_ref(), &normalise);
+            ask.extend(job.ask.clone());
+        }
+        let askers = jobs.iter().filter(|job| !job.ask.is_empty()).count();
+        let mut looks = 0.0;
+        if askers > 0 {
+            let settings: Vec<&BookingSettings> = jobs.iter().map(|job| &**job.settings).collect();
+            match self.find(setup, &look::finds(&ask, &settings)).await {
+                Ok(answer) => {
+                    looks = share(answer.calls, askers);
+                    look::learn(&ask, answer.value, &mut facts);
+                    for email in &ask.users {
+                        let user = facts.user(email).flatten().cloned();
+                        self.directory.learn(&setup.workspace, &setup.id, email, user, now);
+                    }
+                }
+                Err(error) => {
+                    // What could not be looked up is not absent: those who asked wait, the others go on.
+                    let (failed, rest): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| !job.ask.is_empty());
+                    self.fail(&setup.id, failed.iter().map(|job| (job.claimed, Some(&job.view))), &error, &[]).await?;
+                    jobs = rest;
+                }
+            }
+        }
+        let decided = jobs.into_iter().map(|job| {
+            let looks = if job.ask.is_empty() { 0.0 } else { looks };
+            let cx = context(setup, &job, &facts, now, &identify);
+            let decision = decide(&cx, &job.view, job.claimed.unsettled.as_ref(), &normalise);
+            Push { job, decision, looks }
+        });
+        let (idle, pushes): (Vec<_>, Vec<_>) = decided.partition(|push| push.decision.plan.steps.is_empty());
+        self.settle_idle(setup, idle, now).await?;
+        let ready = self.write_down(setup, pushes, now).await?;
+        self.push_all(setup, crm, ready).await
+    }
+
+    /// The bookings that carry content, and those that do not yet.
+    fn jobs<'a>(&'a self, bookings: &[&'a Claimed]) -> (Vec<Job<'a>>, Vec<&'a Claimed>) {
+        let mut jobs = Vec::with_capacity(bookings.len());
+        let mut blank = Vec::new();
+        for &claimed in bookings {
+            let integration = self.setup.integration(&claimed.workspace, &claimed.integration);
+            let (Some(view), Some(integration)) = (claimed.state.view(), integration) else {
+                blank.push(claimed);
+                continue;
+            };
+            let settings = integration.settings(&view.content.meeting_type, &view.content.meeting_type_name);
+            let shared = address(&view.content.invitee.email).map_or_else(Vec::new, |email| {
+                vec![person_key(Role::Contact, &email), person_key(Role::Lead, &email), account_key(&email, settings)]
+            });
+            jobs.push(Job { claimed, view, settings, shared, ask: Questions::default() });
+        }
+        (jobs, blank)
+    }
+
+    /// What we know without asking the CRM: links of other bookings, hosts.
+    async fn recall(&self, setup: &ConnectionSetup, jobs: &[Job<'_>], facts: &mut Facts, now: Timestamp) -> StoreResult<()> {
+        let mut keys: Vec<SharedKey> = jobs.iter().flat_map(|job| job.shared.iter().cloned()).collect();
+        keys.sort();
+        keys.dedup();
+        if !keys.is_empty() {
+            facts.add_shared(self.world.store.shared_links(&setup.workspace, &setup.id, &keys).await?);
+        }
+        for host in jobs.iter().filter_map(|job| job.view.content.hosts.first()) {
+            if let Some(email) = address(&host.email)
+                && let Some(user) = self.directory.get(&setup.workspace, &setup.id, &email, now)
+            {
+                facts.add_user(&email, user);
+            }
+        }
+        Ok(())
+    }
+
+    /// Bookings whose messages carry no content yet: kept, with nothing to write.
+    async fn settle_blank(&self, setup: &ConnectionSetup, blank: Vec<&Claimed>, now: Timestamp) -> StoreResult<()> {
+        let settlements = blank.into_iter().map(|claimed| {
+            let outcome = Outcome::Done { links: claimed.links.clone(), look_again: None };
+            let entry = JournalEntry {
+                at: now,
+                kind: JournalKind::Unchanged,
+                text: "the message speaks of a booking that is still to come; it is kept until then".to_owned(),
+                details: serde_json::Value::Null,
+            };
+            settlement(&setup.id, claimed, outcome, vec![entry])
+        });
+        self.settle(settlements.collect()).await
+    }
+
+    async fn settle_idle(&self, setup: &ConnectionSetup, idle: Vec<Push<'_>>, now: Timestamp) -> StoreResult<()> {
+        let settlements = idle.into_iter().map(|push| {
+            let links = push.decision.links(&[]);
+            let outcome = Outcome::Done { links, look_again: push.decision.look_again };
+            let entry = journal::unchanged(now, &push.decision, push.looks);
+            let mut settlement = settlement(&setup.id, push.job.claimed, outcome, vec![entry]);
+            settlement.shared = push.decision.shared(&[]);
+            settlement.summary = Some(journal::summary(&push.job.view));
+            settlement
+        });
+        self.settle(settlements.collect()).await
+    }
+
+    /// Writes every plan down before its first byte leaves; keeps those that may be sent.
+    async fn write_down<'a>(&self, setup: &ConnectionSetup, pushes: Vec<Push<'a>>, now: Timestamp) -> StoreResult<Vec<Push<'a>>> {
+        if pushes.is_empty() {
+            return Ok(pushes);
+        }
+        let planned = pushes
+            .iter()
+            .map(|push| Planned {
+                workspace: setup.workspace.clone(),
+                connection: setup.id.clone(),
+                chain: push.job.claimed.chain.clone(),
+                fence: push.job.claimed.fence,
+                plan: push.decision.plan.clone(),
+                creates: push.decision.creates.clone(),
+            })
+            .collect();
+        let outcomes = self.world.store.plan(planned, now).await?;
+        Ok(pushes.into_iter().zip(outcomes).filter(|(_, outcome)| *outcome == PlanOutcome::Ready).map(|(push, _)| push).collect())
+    }
+
+    /// Pushes in as few calls as the vendor allows, several in flight; each call is settled as soon as it is answered.
+    async fn push_all(&self, setup: &ConnectionSetup, crm: &dyn Records, pushes: Vec<Push<'_>>) -> StoreResult<()> {
+        let mut calls: FuturesUnordered<_> = chunks(pushes, crm.plans_per_call(), crm.steps_per_call())
+            .into_iter()
+            .map(|chunk| self.push_chunk(setup, chunk))
+            .collect();
+        while let Some(done) = calls.next().await {
+            done?;
+        }
+        Ok(())
+    }
+
+    async fn push_chunk(&self, setup: &ConnectionSetup, chunk: Vec<Push<'_>>) -> StoreResult<()> {
+        let plans: Vec<_> = chunk.iter().map(|push| &push.decision.plan).collect();
+        let answer = self.write(setup, &plans).await;
+        let now = self.world.clock.now();
+        let mut settlements = Vec::with_capacity(chunk.len());
+        match answer {
+            Ok(Answered { value, calls, .. }) => {
+                let writes = share(calls, chunk.len());
+                for (push, outcome) in chunk.iter().zip(value) {
+                    settlements.push(match outcome {
+                        GraphOutcome::Done(ids) => self.done(setup, push, &ids, writes, now),
+                        GraphOutcome::Refused(error) | GraphOutcome::Unknown(error) => {
+                            self.refused(&setup.id, push.job.claimed, Some(&push.job.view), &error, &push.job.shared, now)
+                        }
+                    });
+                }
+            }
+            Err(error) => {
+                for push in &chunk {
+                    settlements.push(self.refused(&setup.id, push.job.claimed, Some(&push.job.view), &error, &push.job.shared, now));
+                }
+            }
+        }
+        self.settle(settlements).await
+    }
+
+    fn done(&self, setup: &ConnectionSetup, push: &Push<'_>, ids: &[(Slot, RecordId)], writes: f64, now: Timestamp) -> Settlement {
+        let links = push.decision.links(ids);
+        let entry = journal::written(now, &push.decision, ids, &links, push.looks + writes);
+        let waited = now.duration_since(push.job.claimed.waiting_since);
+        metrics::histogram!("syncline_booking_seconds").record(waited.as_secs_f64().max(0.0));
+        metrics::counter!("syncline_bookings_written_total").increment(1);
+        let outcome = Outcome::Done { links, look_again: push.decision.look_again };
+        let mut settlement = settlement(&setup.id, push.job.claimed, outcome, vec![entry]);
+        settlement.shared = push.decision.shared(ids);
+        settlement.summary = Some(journal::summary(&push.job.view));
+        settlement
+    }
+
+    /// Settles bookings that failed before anything was sent.
+    async fn fail<'a>(
+        &self,
+        connection: &ConnectionId,
+        failed: impl IntoIterator<Item = (&'a Claimed, Option<&'a View<'a>>)>,
+        error: &Error,
+        relied_on: &[SharedKey],
+    ) -> StoreResult<()> {
+        let now = self.world.clock.now();
+        let settlements =
+            failed.into_iter().map(|(claimed, view)| self.refused(connection, claimed, view, error, relied_on, now)).collect();
+        self.settle(settlements).await
+    }
+
+    fn refused(
+        &self,
+        connection: &ConnectionId,
+        claimed: &Claimed,
+        view: Option<&View<'_>>,
+        error: &Error,
+        relied_on: &[SharedKey],
+        now: Timestamp,
+    ) -> Settlement {
+        if error.kind == ErrorKind::Owner
+            && let Some(host) = view.and_then(|view| view.content.hosts.first()).and_then(|host| address(&host.email))
+        {
+            self.directory.learn(&claimed.workspace, connection, &host, None, now);
+        }
+        let failed = Failed {
+            error,
+            links: &claimed.links,
+            attempts: claimed.attempts,
+            max_attempts: self.options.max_attempts,
+            now,
+            random: self.random(),
+            relied_on,
+        };
+        let (outcome, forget) = after_failure(&failed);
+        let entry = match &outcome {
+            Outcome::Parked { reason, fix, .. } => {
+                metrics::counter!("syncline_bookings_parked_total").increment(1);
+                Some(journal::failed(now, JournalKind::Parked, error, format!("{reason}; {fix}")))
+            }
+            Outcome::Retry { at, .. } if !waits_for_connection(error) => {
+                metrics::counter!("syncline_bookings_retried_total").increment(1);
+                Some(journal::failed(now, JournalKind::Retried, error, format!("{error}; next try at {at:.0}")))
+            }
+            Outcome::Retry { .. } | Outcome::Done { .. } => None,
+        };
+        let mut settlement = settlement(connection, claimed, outcome, entry.into_iter().collect());
+        settlement.forget = forget;
+        settlement.summary = view.map(journal::summary);
+        settlement
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>) -> StoreResult<()> {
+        if settlements.is_empty() {
+            return Ok(());
+        }
+        let kept = self.world.store.settle(settlements, self.world.clock.now()).await?;
+        let lost = kept.iter().filter(|kept| !**kept).count();
+        if lost > 0 {
+            tracing::warn!(lost, "Another worker took {lost} bookings over; what this one knew of them was dropped");
+        }
+        // A booking that waited for a person or account of these may be due now.
+        self.wake();
+        Ok(())
+    }
+}
+
+fn context<'a>(
+    setup: &'a ConnectionSetup,
+    job: &'a Job<'_>,
+    facts: &'a Facts,
+    now: Timestamp,
+    identify: &'a dyn Fn(&str) -> Option<(Role, RecordId)>,
+) -> Context<'a> {
+    Context {
+        workspace: &setup.workspace,
+        connection: &setup.id,
+        chain: &job.claimed.chain,
+        settings: job.settings,
+        links: &job.claimed.links,
+        facts,
+        now,
+        identify,
+    }
+}
+
+fn settlement(connection: &ConnectionId, claimed: &Claimed, outcome: Outcome, journal: Vec<JournalEntry>) -> Settlement {
+    Settlement {
+        workspace: claimed.workspace.clone(),
+        connection: connection.clone(),
+        chain: claimed.chain.clone(),
+        fence: claimed.fence,
+        revision: claimed.revision,
+        outcome,
+        shared: Vec::new(),
+        forget: Vec::new(),
+        journal,
+        summary: None,
+    }
+}
+
+/// Each booking's share of the calls that several made together.
+#[expect(clippy::cast_precision_loss, reason = "a batch has far fewer bookings than a double has digits")]
+fn share(calls: u32, bookings: usize) -> f64 {
+    f64::from(calls) / bookings.max(1) as f64
+}
+
+/// Cuts a batch into calls by the vendor's limits.
+fn chunks(pushes: Vec<Push<'_>>, plans_per_call: usize, steps_per_call: usize) -> Vec<Vec<Push<'_>>> {
+    let mut chunks: Vec<Vec<Push<'_>>> = Vec::new();
+    let mut steps = usize::MAX;
+    for push in pushes {
+        let more = push.decision.plan.steps.len();
+        match chunks.last_mut().filter(|chunk| chunk.len() < plans_per_call && steps.saturating_add(more) <= steps_per_call) {
+            Some(chunk) => {
+                steps += more;
+                chunk.push(push);
+            }
+            None => {
+                steps = more;
+                chunks.push(vec![push]);
+            }
+        }
+    }
+    chunks
+}

@@ -1,0 +1,105 @@
+//! Programs that others wrote for Salesforce run against the sandbox on a socket.
+
+use std::{
+    path::PathBuf,
+    process::{Command, Output},
+    sync::Arc,
+};
+
+use syncline_core::{Clock, Entropy};
+use tokio_util::sync::CancellationToken;
+
+use crate::{SalesforceConfig, SalesforceOrg, serve};
+
+struct WallClock;
+
+impl Clock for WallClock {
+    #[expect(clippy::disallowed_methods, reason = "a client in another process signs its tokens with the real time")]
+    fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::now()
+    }
+}
+
+/// Enough chance for tokens that only have to differ.
+struct Counting(std::sync::atomic::AtomicU64);
+
+impl Entropy for Counting {
+    fn fill(&self, bytes: &mut [u8]) {
+        for byte in bytes {
+            *byte = (self.0.fetch_add(0x9E37_79B9_7F4A_7C15, std::sync::atomic::Ordering::Relaxed) >> 32) as u8;
+        }
+    }
+}
+
+fn here() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn installed() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| here().join("../../target"), PathBuf::from);
+    let clients = target.join("clients");
+    assert!(
+        clients.join("stamp").exists(),
+        "the clients are not in {}: run ./test, which installs the clients",
+        clients.display()
+    );
+    clients
+}
+
+/// Runs a program against a new org, and answers how many things it checked.
+fn run(config: SalesforceConfig, make: impl FnOnce(&str) -> Command) -> u64 {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
+    let org = SalesforceOrg::new(config, Arc::new(WallClock), Arc::new(Counting(std::sync::atomic::AtomicU64::new(7))));
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a free port");
+    let base = format!("http://{}", listener.local_addr().expect("a bound port has an address"));
+    let stop = CancellationToken::new();
+    let server = runtime.spawn(serve(listener, org, stop.clone()));
+    let output: Output = make(&base).output().expect("the client starts");
+    stop.cancel();
+    runtime.block_on(server).expect("the server ends by itself").expect("and without an error");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "the client failed:\n{out}\n{err}");
+    let last: serde_json::Value = serde_json::from_str(out.trim().lines().last().unwrap_or_default()).unwrap_or_default();
+    last["checks"].as_u64().unwrap_or_default()
+}
+
+#[test]
+fn jsforce_works_against_the_sandbox() {
+    let clients = installed();
+    let checks = run(SalesforceConfig::default(), |base| {
+        let mut command = Command::new("node");
+        command.arg(here().join("clients/jsforce.mjs")).arg(base).env("SANDBOX_CLIENTS", &clients);
+        command
+    });
+    assert!(checks >= 39, "only {checks} checks were made");
+}
+
+#[test]
+fn simple_salesforce_works_against_the_sandbox() {
+    let clients = installed();
+    let python = clients.join("python/bin/python");
+    // A key pair of this run's own: no private key is kept with the sources.
+    let key = clients.join(format!("jwt-{}.pem", std::process::id()));
+    let made = Command::new(&python)
+        .arg("-c")
+        .arg(
+            "import sys\nfrom cryptography.hazmat.primitives import serialization as s\n\
+             from cryptography.hazmat.primitives.asymmetric import rsa\n\
+             k = rsa.generate_private_key(public_exponent=65537, key_size=2048)\n\
+             open(sys.argv[1], 'wb').write(k.private_bytes(s.Encoding.PEM, s.PrivateFormat.PKCS8, s.NoEncryption()))\n\
+             print(k.public_key().public_bytes(s.Encoding.PEM, s.PublicFormat.SubjectPublicKeyInfo).decode())",
+        )
+        .arg(&key)
+        .output()
+        .expect("Python starts");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let mut config = SalesforceConfig::default();
+    config.app.jwt_public_key_pem = Some(String::from_utf8_lossy(&made.stdout).into_owned());
+    let checks = run(config, |base| {
+        let mut command = Command::new(&python);
+        command.arg(here().join("clients/simple_salesforce_client.py")).arg(base).arg(&key);
+        command
+    });
+    std::fs::remove_file(&key).expect("the key of this run can be removed");
+    assert!(checks >= 30, "only {checks} checks were made");
+}

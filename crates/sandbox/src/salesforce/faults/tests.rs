@@ -1,0 +1,1 @@
+//! Faults strike as often as their rules say.

@@ -1,0 +1,1 @@
+//! Each way of logging in, and each way it is refused.

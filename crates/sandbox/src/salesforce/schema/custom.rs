@@ -1,0 +1,153 @@
+//! The org's own objects and fields, and the fields that a setting brings (shared activities).
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value, json};
+
+use super::{ChildDef, ObjectDef, load};
+use crate::salesforce::config::{CustomField, CustomObject, SalesforceConfig};
+
+/// The first key prefix of custom objects; the next is `a01`.
+const FIRST_CUSTOM_PREFIX: usize = 0;
+/// Bytes that a describe grants per character of a text field.
+const BYTES_PER_CHARACTER: u32 = 3;
+
+pub(super) fn extend(objects: &mut Vec<ObjectDef>, config: &SalesforceConfig) {
+    for (number, custom) in config.custom_objects.iter().enumerate() {
+        objects.push(object(custom, FIRST_CUSTOM_PREFIX + number));
+    }
+    for custom in &config.custom_fields {
+        add_field(objects, custom);
+    }
+    if config.shared_activities {
+        shared_activities(objects);
+    }
+}
+
+fn object(custom: &CustomObject, number: usize) -> ObjectDef {
+    let fact = |value: Value| load::field(as_map(value));
+    let user = |name: &str, label: &str, relationship: &str, writeable: bool| {
+        fact(json!({"name": name, "label": label, "type": "reference", "soapType": "tns:ID", "length": 18,
+            "byteLength": 18, "referenceTo": ["User"], "relationshipName": relationship, "nillable": false,
+            "defaultedOnCreate": true, "createable": writeable, "updateable": writeable}))
+    };
+    let moment = |name: &str, label: &str| {
+        fact(json!({"name": name, "label": label, "type": "datetime", "soapType": "xsd:dateTime", "nillable": false,
+            "defaultedOnCreate": true, "createable": false, "updateable": false}))
+    };
+    let fields = vec![
+        fact(json!({"name": "Id", "label": "Record ID", "type": "id", "soapType": "tns:ID", "length": 18,
+            "byteLength": 18, "nillable": false, "defaultedOnCreate": true, "idLookup": true, "createable": false,
+            "updateable": false, "permissionable": false})),
+        user("OwnerId", "Owner ID", "Owner", true),
+        fact(json!({"name": "IsDeleted", "label": "Deleted", "type": "boolean", "soapType": "xsd:boolean",
+            "nillable": false, "defaultedOnCreate": true, "defaultValue": false, "createable": false,
+            "updateable": false, "permissionable": false})),
+        fact(json!({"name": "Name", "label": format!("{} Name", custom.label), "length": 80, "byteLength": 240,
+            "nameField": true, "idLookup": true, "defaultedOnCreate": true, "permissionable": false})),
+        moment("CreatedDate", "Created Date"),
+        user("CreatedById", "Created By ID", "CreatedBy", false),
+        moment("LastModifiedDate", "Last Modified Date"),
+        user("LastModifiedById", "Last Modified By ID", "LastModifiedBy", false),
+        moment("SystemModstamp", "System Modstamp"),
+    ];
+    let mut flags = Map::new();
+    for (name, value) in [("createable", true), ("deletable", true), ("layoutable", true), ("queryable", true),
+        ("replicateable", true), ("retrieveable", true), ("searchable", true), ("triggerable", true),
+        ("undeletable", true), ("updateable", true), ("activateable", false), ("compactLayoutable", true),
+        ("deepCloneable", false), ("deprecatedAndHidden", false), ("feedEnabled", false), ("hasSubtypes", false),
+        ("isInterface", false), ("isSubtype", false), ("mergeable", false), ("mruEnabled", true),
+        ("searchLayoutable", true)]
+    {
+        flags.insert(name.into(), value.into());
+    }
+    ObjectDef {
+        name: custom.name.clone(),
+        label: custom.label.clone(),
+        label_plural: custom.label_plural.clone(),
+        prefix: format!("a{number:02}"),
+        custom: true,
+        fields,
+        children: Vec::new(),
+        flags,
+        scopes: Vec::new(),
+        by_name: HashMap::new(),
+        by_relationship: HashMap::new(),
+        required: Vec::new(),
+        indexed: Vec::new(),
+        name_field: None,
+        system: super::SystemFields::default(),
+    }
+}
+
+fn add_field(objects: &mut [ObjectDef], custom: &CustomField) {
+    let described = describe_field(custom);
+    let relationship = described.get("relationshipName").and_then(Value::as_str).map(str::to_owned);
+    for object in objects.iter_mut() {
+        if object.name.eq_ignore_ascii_case(&custom.object) {
+            object.fields.push(load::field(described.clone()));
+        }
+        if custom.reference_to.iter().any(|target| target.eq_ignore_ascii_case(&object.name)) && relationship.is_some() {
+            let plural = format!("{}s__r", custom.object.trim_end_matches("__c"));
+            object.children.push(ChildDef {
+                object: custom.object.clone(),
+                field: custom.name.clone(),
+                relationship: Some(plural),
+                cascade: false,
+                restrict: false,
+            });
+        }
+    }
+}
+
+fn describe_field(custom: &CustomField) -> Map<String, Value> {
+    let soap = match custom.kind.as_str() {
+        "boolean" => "xsd:boolean",
+        "int" => "xsd:int",
+        "double" | "currency" | "percent" => "xsd:double",
+        "date" => "xsd:date",
+        "datetime" => "xsd:dateTime",
+        "reference" => "tns:ID",
+        _ => "xsd:string",
+    };
+    let length = if custom.kind == "reference" { 18 } else { custom.length };
+    let mut fact = as_map(json!({
+        "name": custom.name, "label": custom.label, "type": custom.kind, "soapType": soap, "custom": true,
+        "length": length, "byteLength": length * BYTES_PER_CHARACTER, "nillable": !custom.required,
+        "unique": custom.unique, "externalId": custom.external_id, "idLookup": custom.external_id,
+        "caseSensitive": custom.case_sensitive, "restrictedPicklist": custom.restricted,
+        "picklistValues": custom.picklist, "referenceTo": custom.reference_to,
+    }));
+    if custom.kind == "reference" {
+        fact.insert("relationshipName".into(), custom.name.replace("__c", "__r").into());
+    }
+    if custom.kind == "boolean" {
+        fact.insert("defaultValue".into(), false.into());
+        fact.insert("defaultedOnCreate".into(), true.into());
+        fact.insert("nillable".into(), false.into());
+    }
+    if matches!(custom.kind.as_str(), "double" | "currency" | "percent") {
+        fact.insert("precision".into(), 18.into());
+    }
+    fact
+}
+
+/// Shared activities bring the lists of related people to Event and Task.
+fn shared_activities(objects: &mut [ObjectDef]) {
+    for (object, field, label) in
+        [("Event", "EventWhoIds", "Related Event Who IDs"), ("Task", "TaskWhoIds", "Related Task Who IDs")]
+    {
+        let fact = json!({"name": field, "label": label, "type": "junctionidlist", "soapType": "urn:JunctionIdListNames",
+            "filterable": false, "groupable": false, "sortable": false, "aggregatable": false});
+        if let Some(object) = objects.iter_mut().find(|o| o.name == object) {
+            object.fields.push(load::field(as_map(fact)));
+        }
+    }
+}
+
+fn as_map(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}

@@ -1,0 +1,1 @@
+//! What queries are read, and what they find.

@@ -1,0 +1,141 @@
+//! A sandbox on a socket: HTTP/1.1 with keep-alive, delays and broken connections as its answers ask for.
+
+use std::{io, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::{
+    body::{Body, Frame, Incoming, SizeHint},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{Delivery, SalesforceOrg};
+
+/// Largest request body; Salesforce's own bulk upload limit is 150 MB, everything served here is smaller.
+const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
+/// How long a connection may take to send its request's head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Serves the org until `stop` is cancelled; requests under way are finished.
+pub async fn serve(listener: TcpListener, org: Arc<SalesforceOrg>, stop: CancellationToken) -> io::Result<()> {
+    let base: Arc<str> = format!("http://{}", listener.local_addr()?).into();
+    let connections = TaskTracker::new();
+    loop {
+        let stream = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                // One connection that could not be taken (reset, out of descriptors) is not the end of the service.
+                Err(_) => continue,
+            },
+        };
+        connections.spawn(connection(stream, base.clone(), org.clone(), stop.clone()));
+    }
+    connections.close();
+    connections.wait().await;
+    Ok(())
+}
+
+async fn connection(stream: TcpStream, base: Arc<str>, org: Arc<SalesforceOrg>, stop: CancellationToken) {
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let service = service_fn(move |request| answer(base.clone(), org.clone(), request));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
+    let stopped = tokio::select! {
+        // A connection that ends badly is the client's business, or a fault that was asked for.
+        _ = connection.as_mut() => false,
+        () = stop.cancelled() => true,
+    };
+    if stopped {
+        connection.as_mut().graceful_shutdown();
+        let _ = connection.await;
+    }
+}
+
+/// An error of the service makes hyper drop the connection without an answer.
+#[derive(Debug)]
+struct Dropped;
+
+impl std::fmt::Display for Dropped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the connection was dropped on purpose")
+    }
+}
+
+impl std::error::Error for Dropped {}
+
+async fn answer(base: Arc<str>, org: Arc<SalesforceOrg>, request: Request<Incoming>) -> Result<Response<Sent>, Dropped> {
+    let (parts, body) = request.into_parts();
+    let bytes = match Limited::new(body, MAX_BODY_BYTES).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let mut response = Response::new(Sent::whole(Bytes::new()));
+            *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+            return Ok(response);
+        }
+        Err(_) => return Err(Dropped),
+    };
+    // The address that the client used is the one it will use again.
+    let host = parts.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
+    let base = host.map_or_else(|| base.to_string(), |host| format!("http://{host}"));
+    let reply = org.handle(&base, Request::from_parts(parts, bytes));
+    if !reply.delay.is_zero() {
+        tokio::time::sleep(reply.delay).await;
+    }
+    match reply.deliver {
+        Delivery::Answer => Ok(reply.response.map(Sent::whole)),
+        Delivery::Truncate => Ok(reply.response.map(Sent::half)),
+        Delivery::DropConnection => Err(Dropped),
+    }
+}
+
+/// A body that is sent whole, or half and then breaks.
+struct Sent {
+    bytes: Option<Bytes>,
+    announced: u64,
+    breaks: bool,
+}
+
+impl Sent {
+    fn whole(bytes: Bytes) -> Self {
+        Self { announced: bytes.len() as u64, bytes: Some(bytes), breaks: false }
+    }
+
+    fn half(bytes: Bytes) -> Self {
+        let announced = bytes.len() as u64;
+        Self { announced, bytes: Some(bytes.slice(..bytes.len() / 2)), breaks: true }
+    }
+}
+
+impl Body for Sent {
+    type Data = Bytes;
+    type Error = Dropped;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        _cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<Frame<Bytes>, Dropped>>> {
+        std::task::Poll::Ready(match self.bytes.take() {
+            Some(bytes) if !bytes.is_empty() => Some(Ok(Frame::data(bytes))),
+            _ if self.breaks => Some(Err(Dropped)),
+            _ => None,
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        !self.breaks && self.bytes.as_ref().is_none_or(Bytes::is_empty)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.announced)
+    }
+}
+

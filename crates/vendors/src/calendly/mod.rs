@@ -1,0 +1,56 @@
+//! Calendly as a booking source: webhook subscriptions of API v2, signed with our own key.
+//!
+//! Manifest and facets only; shapes are in `wire`, their meaning in `convert`. What must not live here: calls to
+//! Calendly, or anything about a CRM.
+
+mod convert;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use jiff::Timestamp;
+use syncline_connect::{
+    Bookings, Connector, Manifest, RawRequest, Reading, Refusal, Secret,
+    bookings::Malformed,
+    signature::{self, CALENDLY_TOLERANCE},
+};
+
+const MANIFEST: Manifest = Manifest {
+    vendor: "calendly",
+    display_name: "Calendly",
+    docs: "https://developer.calendly.com/api-docs",
+    scopes: &[],
+    settings: &[],
+    roles: &[],
+    overload_status: 503,
+    trusted_domains: &[],
+};
+
+/// The connector for Calendly.
+#[derive(Debug, Clone, Copy)]
+pub struct Calendly;
+
+impl Connector for Calendly {
+    fn manifest(&self) -> &'static Manifest {
+        &MANIFEST
+    }
+
+    fn bookings(&self) -> Option<&dyn Bookings> {
+        Some(self)
+    }
+}
+
+impl Bookings for Calendly {
+    fn signed(&self) -> bool {
+        true
+    }
+
+    fn verify(&self, raw: &RawRequest, secrets: &[Secret], now: Timestamp) -> Result<(), Refusal> {
+        signature::calendly(raw, secrets, now, CALENDLY_TOLERANCE)
+    }
+
+    fn read(&self, raw: &RawRequest, received: Timestamp) -> Result<Reading, Malformed> {
+        convert::read(&raw.body, received)
+    }
+}

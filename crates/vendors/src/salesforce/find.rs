@@ -1,0 +1,257 @@
+//! Look-ups: questions become queries, five of them share a call, and rows go back to the question that asked. A failed
+//! query fails everything: a row that is missing for want of an answer would be taken for a person nobody knows.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value as Json};
+use syncline_connect::{Answered, Cx, Error, ErrorKind, Find, Retry, Usage, Wanted};
+use syncline_core::{
+    ids::RecordId,
+    record::{Field, Record, Role, Std},
+};
+
+use super::{
+    api, classify, convert, id,
+    manifest::{Holds, holds},
+    settings::Org,
+    soql::{ApiName, Condition, Literal, Select, percent_encoded},
+    wire::{ErrorRow, QueryPage, SubAnswer, SubRequest, error_rows},
+};
+
+/// Queries in one composite call (of its 25 sub-requests, five may be queries).
+/// <https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_composite_composite.htm>
+pub const QUERIES_PER_CALL: usize = 5;
+
+/// Values in one query: at 80 characters an address, well within the length of a statement.
+pub const VALUES_PER_QUERY: usize = 400;
+
+/// Characters of values in one query: a statement may have 100,000.
+/// <https://developer.salesforce.com/docs/atlas.en-us.salesforce_app_limits_cheatsheet.meta/salesforce_app_limits_cheatsheet/>
+const VALUE_CHARS_PER_QUERY: usize = 60_000;
+
+/// Pages of one query that are followed, of up to 2,000 rows each. More rows for 400 values are no answer to a question
+/// about people.
+pub const PAGES_MAX: usize = 25;
+
+const OP: &str = "find";
+
+/// Answers all questions.
+pub async fn find(cx: &Cx<'_>, finds: &[Find]) -> Result<Answered<Vec<Vec<Record>>>, Error> {
+    let org = Org::read(cx.settings, OP)?;
+    let mut open = VecDeque::from(asks(&org, finds)?);
+    let mut found = vec![Found::default(); finds.len()];
+    let (mut calls, mut usage) = (0, None::<Usage>);
+    while !open.is_empty() {
+        let round: Vec<Ask> = open.drain(..open.len().min(QUERIES_PER_CALL)).collect();
+        let requests = round.iter().enumerate().map(|(at, ask)| ask.request(at)).collect();
+        let (answer, used) = api::composite(cx, &org, requests).await?;
+        calls += 1;
+        usage = used.or(usage);
+        for (at, ask) in round.into_iter().enumerate() {
+            let find = &finds[ask.find];
+            let page = page_of(&answer.composite_response, at, find)?;
+            for row in &page.records {
+                found[ask.find].add(&org, find, row)?;
+            }
+            open.extend(ask.next(&org, &page)?);
+        }
+    }
+    Ok(Answered { value: found.into_iter().map(Found::in_order).collect(), calls, usage })
+}
+
+/// One query, or the rest of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// Whose question it is, by position.
+    find: usize,
+    pub url: String,
+    pages: usize,
+    rows: usize,
+}
+
+impl Ask {
+    fn request(&self, at: usize) -> SubRequest {
+        SubRequest { method: "GET", url: self.url.clone(), reference_id: reference(at), body: None }
+    }
+
+    /// What is still to be asked after this page.
+    fn next(self, org: &Org, page: &QueryPage) -> Result<Option<Ask>, Error> {
+        let (pages, rows) = (self.pages + 1, self.rows + page.records.len());
+        if page.done {
+            let whole = page.total_size == rows;
+            return if whole { Ok(None) } else { Err(protocol("a query's answer lacks rows")) };
+        }
+        if pages >= PAGES_MAX {
+            return Err(protocol("a query has more rows than are ever followed"));
+        }
+        let url = page.next_records_url.clone().filter(|url| is_next_page(org, url));
+        let url = url.ok_or_else(|| protocol("a query's answer does not say where it goes on"))?;
+        Ok(Some(Ask { find: self.find, url, pages, rows }))
+    }
+}
+
+/// Whether the address is one of a next page and nothing else: it will be called with our token.
+fn is_next_page(org: &Org, url: &str) -> bool {
+    let locator = url.strip_prefix(&org.root()).and_then(|rest| rest.strip_prefix("/query/"));
+    locator.is_some_and(|locator| {
+        !locator.is_empty() && locator.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    })
+}
+
+/// The rows of one question, each once, in the order of their making.
+#[derive(Debug, Clone, Default)]
+struct Found(BTreeMap<RecordId, (Timestamp, Record)>);
+
+impl Found {
+    fn add(&mut self, org: &Org, find: &Find, row: &Map<String, Json>) -> Result<(), Error> {
+        let record = convert::record(org, find.role, &find.fields, row).map_err(protocol)?;
+        let created_at = convert::created_at(row).ok_or_else(|| protocol("a row does not say when it was made"))?;
+        self.0.insert(record.id.clone(), (created_at, record));
+        Ok(())
+    }
+
+    fn in_order(self) -> Vec<Record> {
+        let mut rows: Vec<_> = self.0.into_values().collect();
+        // Stable: rows of the same moment stay in the order of their ids.
+        rows.sort_by_key(|(created_at, _)| *created_at);
+        rows.into_iter().map(|(_, record)| record).collect()
+    }
+}
+
+/// The queries that answer all questions.
+pub fn asks(org: &Org, finds: &[Find]) -> Result<Vec<Ask>, Error> {
+    let mut asks = Vec::new();
+    for (at, find) in finds.iter().enumerate() {
+        for select in selects(org, find)? {
+            let url = format!("{}/query?q={}", org.root(), percent_encoded(&select.to_string()));
+            asks.push(Ask { find: at, url, pages: 0, rows: 0 });
+        }
+    }
+    Ok(asks)
+}
+
+/// The queries that answer one question: none where nothing could match.
+pub fn selects(org: &Org, find: &Find) -> Result<Vec<Select>, Error> {
+    let name = |field: &Field| convert::api_name(org, find.role, field).map_err(|why| unusable(field, why));
+    let mut fields = vec![ApiName::fixed("Id"), ApiName::fixed("CreatedDate")];
+    for field in &find.fields {
+        let name = name(field)?;
+        if !fields.contains(&name) {
+            fields.push(name);
+        }
+    }
+    let mut values = Vec::new();
+    for wanted in &find.any {
+        values.extend(matches(org, find.role, wanted)?);
+    }
+    // An invitation to a user makes a child of the event: the same meeting once more.
+    let all = match find.role {
+        Role::Meeting => vec![Condition::Is(ApiName::fixed("IsChild"), Literal::Bool(false))],
+        _ => Vec::new(),
+    };
+    let object = ApiName::fixed(convert::spec(find.role).object);
+    let chunks = chunked(values);
+    Ok(chunks
+        .into_iter()
+        .map(|any| Select { object: object.clone(), fields: fields.clone(), any, all: all.clone() })
+        .collect())
+}
+
+/// One value that a row may match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Match {
+    Equals(ApiName, String),
+    EndsWith(ApiName, String),
+}
+
+/// The values of one criterion. A blank is left out: a query would take it for "has none". So is what cannot be an id
+/// of the role: no record has it.
+fn matches(org: &Org, role: Role, wanted: &Wanted) -> Result<Vec<Match>, Error> {
+    let name = |std: Std| convert::api_name(org, role, &std.into()).map_err(|why| unusable(&std.into(), why));
+    Ok(match wanted {
+        Wanted::Ids(ids) => {
+            let sound = ids.iter().filter_map(|id| id::identify(id.as_str())).filter(|(found, _)| *found == role);
+            sound.map(|(_, id)| Match::Equals(ApiName::fixed("Id"), id.as_str().to_owned())).collect()
+        }
+        Wanted::Is(std, texts) => {
+            let name = name(*std)?;
+            let texts: Vec<String> = match holds(*std) {
+                Holds::Line | Holds::Email => texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty()).map(str::to_owned).collect(),
+                Holds::Reference => texts.iter().filter_map(|id| id::canonical(id)).map(|id| id.as_str().to_owned()).collect(),
+                _ => return Err(unusable(&(*std).into(), "cannot be looked up by its text")),
+            };
+            texts.into_iter().map(|text| Match::Equals(name.clone(), text)).collect()
+        }
+        Wanted::EmailDomain(domains) => {
+            let name = name(Std::Email)?;
+            let domains = domains.iter().map(|domain| domain.trim()).filter(|domain| !domain.is_empty());
+            domains.map(|domain| Match::EndsWith(name.clone(), format!("@{domain}"))).collect()
+        }
+    })
+}
+
+/// Packs values into as few queries as the limits allow, the values of a field side by side.
+fn chunked(matches: Vec<Match>) -> Vec<Vec<Condition>> {
+    let mut chunks: Vec<Vec<Condition>> = Vec::new();
+    let (mut count, mut chars) = (VALUES_PER_QUERY, 0);
+    for one in matches {
+        let (Match::Equals(_, text) | Match::EndsWith(_, text)) = &one;
+        let length = text.chars().count();
+        if count >= VALUES_PER_QUERY || chars + length > VALUE_CHARS_PER_QUERY {
+            chunks.push(Vec::new());
+            (count, chars) = (0, 0);
+        }
+        (count, chars) = (count + 1, chars + length);
+        let conditions = chunks.last_mut().expect("the first value opens a chunk");
+        match one {
+            Match::EndsWith(name, text) => conditions.push(Condition::EndsWith(name, text)),
+            Match::Equals(name, text) => match conditions.iter_mut().find_map(|condition| match condition {
+                Condition::In(field, literals) if *field == name => Some(literals),
+                _ => None,
+            }) {
+                Some(literals) => literals.push(Literal::Text(text)),
+                None => conditions.push(Condition::In(name, vec![Literal::Text(text)])),
+            },
+        }
+    }
+    chunks
+}
+
+fn page_of(answers: &[SubAnswer], at: usize, find: &Find) -> Result<QueryPage, Error> {
+    let reference = reference(at);
+    let answer = answers.iter().find(|answer| answer.reference_id == reference);
+    let answer = answer.ok_or_else(|| protocol("a query was left without an answer"))?;
+    if answer.http_status_code != 200 {
+        let rows = error_rows(&answer.body);
+        let mut error = classify::error_from_rows(OP, answer.http_status_code, &rows);
+        error.fields = fields_named(&rows, find);
+        return Err(error);
+    }
+    serde::Deserialize::deserialize(&answer.body).map_err(|_| protocol("a query's answer is not what Salesforce documents"))
+}
+
+/// The org's own fields that an error names: a query's error tells the column in its text alone.
+fn fields_named(rows: &[ErrorRow], find: &Find) -> Vec<Field> {
+    let named = |field: &&Field| match field {
+        Field::Native(name) => rows.iter().any(|row| {
+            row.message.split(|char: char| !char.is_ascii_alphanumeric() && char != '_').any(|word| word == name)
+        }),
+        Field::Std(_) => false,
+    };
+    find.fields.iter().filter(named).cloned().collect()
+}
+
+fn reference(at: usize) -> String {
+    format!("q{at}")
+}
+
+fn unusable(field: &Field, why: &str) -> Error {
+    let mut error = Error::new(ErrorKind::Configuration, Retry::Never, OP, format!("the field {field} {why}"));
+    error.fields = vec![field.clone()];
+    error
+}
+
+fn protocol(what: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Protocol, Retry::Backoff, OP, what)
+}

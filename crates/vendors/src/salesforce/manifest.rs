@@ -1,0 +1,184 @@
+//! Salesforce's facts as data: objects, fields and their lengths. No behaviour.
+//!
+//! Lengths come from the objects' own descriptions (recorded describes of Account, Contact, Lead, Case, Opportunity and
+//! Event) and, for User, from the vendor's field reference: <https://developer.salesforce.com/docs/atlas.en-us.sfFieldRef.meta/>,
+//! read 2026-11. Formats without a length of their own (numbers, dates, references) carry 0.
+
+use syncline_connect::{
+    Manifest, RoleSpec,
+    manifest::FieldSpec,
+};
+use syncline_core::record::{Role, Std};
+
+/// The field that bears our key, unless the setting [`EXTERNAL_ID_FIELD`] names another.
+pub const DEFAULT_KEY_FIELD: &str = "Syncline_Uid__c";
+
+/// Length that the README tells the admin to give to the key field; our keys have 35 characters.
+pub const KEY_FIELD_CHARS: usize = 64;
+
+/// The version that the connector was written against.
+pub const DEFAULT_API_VERSION: u16 = 64;
+
+pub const EXTERNAL_ID_FIELD: &str = "external_id_field";
+pub const API_VERSION: &str = "api_version";
+pub const LOGIN_HOST: &str = "login_host";
+pub const ALLOW_HOST: &str = "allow_host";
+pub const STATUS_FIELD: &str = "status_field";
+pub const DUPLICATE_RULES: &str = "duplicate_rules";
+
+/// Everything about Salesforce that is a fact and not a behaviour.
+pub static MANIFEST: Manifest = Manifest {
+    vendor: "salesforce",
+    display_name: "Salesforce",
+    docs: "https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/",
+    scopes: &["api", "refresh_token"],
+    settings: &[
+        (EXTERNAL_ID_FIELD, "API name of the custom field that bears Syncline's key; `Syncline_Uid__c` unless set"),
+        (API_VERSION, "REST API version, such as `64.0`; pinned until you change it"),
+        (LOGIN_HOST, "where to log in: https://login.salesforce.com unless set, https://test.salesforce.com, or your My Domain"),
+        (ALLOW_HOST, "one further exact origin, such as https://crm.example:8443, that stands in for Salesforce; for test set-ups"),
+        (STATUS_FIELD, "API name of the Event's field that carries the booking's standing; the check looks for it"),
+        (DUPLICATE_RULES, "`stop` (unless set): a duplicate rule's alert holds the record back; `save`: it is saved all the same"),
+    ],
+    roles: ROLES,
+    overload_status: 503,
+    trusted_domains: &[".salesforce.com", ".force.com"],
+};
+
+const fn spec(field: Std, name: &'static str, max_chars: usize) -> FieldSpec {
+    FieldSpec { field, name, max_chars }
+}
+
+const KEY: FieldSpec = spec(Std::Key, DEFAULT_KEY_FIELD, KEY_FIELD_CHARS);
+const OWNER: FieldSpec = spec(Std::Owner, "OwnerId", 0);
+const CREATED_AT: FieldSpec = spec(Std::CreatedAt, "CreatedDate", 0);
+const LAST_ACTIVITY: FieldSpec = spec(Std::LastActivity, "LastActivityDate", 0);
+const ACCOUNT: FieldSpec = spec(Std::Account, "AccountId", 0);
+const CONTACT: FieldSpec = spec(Std::Contact, "ContactId", 0);
+const DESCRIPTION: FieldSpec = spec(Std::Description, "Description", 32_000);
+const FIRST_NAME: FieldSpec = spec(Std::FirstName, "FirstName", 40);
+const LAST_NAME: FieldSpec = spec(Std::LastName, "LastName", 80);
+const FULL_NAME: FieldSpec = spec(Std::Name, "Name", 121);
+const EMAIL: FieldSpec = spec(Std::Email, "Email", 80);
+const PHONE: FieldSpec = spec(Std::Phone, "Phone", 40);
+const MOBILE: FieldSpec = spec(Std::Mobile, "MobilePhone", 40);
+const SUBJECT: FieldSpec = spec(Std::Subject, "Subject", 255);
+
+static ROLES: &[RoleSpec] = &[
+    RoleSpec {
+        role: Role::Account,
+        object: "Account",
+        fields: &[
+            KEY, spec(Std::Name, "Name", 255), PHONE, spec(Std::Website, "Website", 255), DESCRIPTION, OWNER, CREATED_AT,
+            LAST_ACTIVITY,
+        ],
+    },
+    RoleSpec {
+        role: Role::Contact,
+        object: "Contact",
+        fields: &[
+            KEY, FULL_NAME, FIRST_NAME, LAST_NAME, EMAIL, PHONE, MOBILE, DESCRIPTION, OWNER, ACCOUNT, CREATED_AT, LAST_ACTIVITY,
+        ],
+    },
+    RoleSpec {
+        role: Role::Lead,
+        object: "Lead",
+        fields: &[
+            KEY, FULL_NAME, FIRST_NAME, LAST_NAME, EMAIL, PHONE, MOBILE, spec(Std::Company, "Company", 255),
+            spec(Std::Website, "Website", 255), spec(Std::Status, "Status", 255), DESCRIPTION, OWNER,
+            spec(Std::Converted, "IsConverted", 0), spec(Std::ConvertedContact, "ConvertedContactId", 0),
+            spec(Std::ConvertedAccount, "ConvertedAccountId", 0), CREATED_AT, LAST_ACTIVITY,
+        ],
+    },
+    RoleSpec {
+        role: Role::Case,
+        object: "Case",
+        fields: &[
+            KEY, SUBJECT, DESCRIPTION, spec(Std::Status, "Status", 40), spec(Std::Origin, "Origin", 40), OWNER, ACCOUNT, CONTACT,
+            spec(Std::SuppliedName, "SuppliedName", 80), spec(Std::SuppliedEmail, "SuppliedEmail", 80),
+            spec(Std::SuppliedPhone, "SuppliedPhone", 40), spec(Std::SuppliedCompany, "SuppliedCompany", 80), CREATED_AT,
+        ],
+    },
+    RoleSpec {
+        role: Role::Opportunity,
+        object: "Opportunity",
+        fields: &[
+            KEY, spec(Std::Name, "Name", 120), spec(Std::Stage, "StageName", 255), spec(Std::CloseDate, "CloseDate", 0),
+            spec(Std::Amount, "Amount", 0), DESCRIPTION, OWNER, ACCOUNT, CONTACT, CREATED_AT, LAST_ACTIVITY,
+        ],
+    },
+    RoleSpec {
+        role: Role::Meeting,
+        object: "Event",
+        fields: &[
+            KEY, SUBJECT, DESCRIPTION, spec(Std::Location, "Location", 255), spec(Std::Start, "StartDateTime", 0),
+            spec(Std::End, "EndDateTime", 0), spec(Std::ShowAs, "ShowAs", 40), OWNER, spec(Std::Who, "WhoId", 0),
+            spec(Std::What, "WhatId", 0), CREATED_AT,
+        ],
+    },
+    RoleSpec {
+        role: Role::User,
+        object: "User",
+        fields: &[
+            FULL_NAME, FIRST_NAME, LAST_NAME, spec(Std::Email, "Email", 128), PHONE, MOBILE, spec(Std::Active, "IsActive", 0),
+            CREATED_AT,
+        ],
+    },
+];
+
+/// The first three characters of an id tell its object.
+pub const PREFIXES: &[(&str, Role)] = &[
+    ("001", Role::Account),
+    ("003", Role::Contact),
+    ("00Q", Role::Lead),
+    ("500", Role::Case),
+    ("006", Role::Opportunity),
+    ("00U", Role::Meeting),
+    ("005", Role::User),
+];
+
+/// What a standard field holds, whichever object it is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    /// One line.
+    Line,
+    /// An e-mail address: never cut, because a cut address is another address.
+    Email,
+    /// Several lines.
+    Text,
+    Bool,
+    Decimal,
+    Date,
+    Time,
+    Reference,
+    /// `busy` or `free` with us, `Busy` or `Free` there.
+    ShowAs,
+}
+
+/// What the field holds.
+pub fn holds(field: Std) -> Holds {
+    match field {
+        Std::Key | Std::Name | Std::FirstName | Std::LastName | Std::Phone | Std::Mobile | Std::Company | Std::Website => Holds::Line,
+        Std::Status | Std::Origin | Std::Stage | Std::Subject | Std::Location => Holds::Line,
+        Std::SuppliedName | Std::SuppliedPhone | Std::SuppliedCompany => Holds::Line,
+        Std::Email | Std::SuppliedEmail => Holds::Email,
+        Std::Description => Holds::Text,
+        Std::Active | Std::Converted => Holds::Bool,
+        Std::Amount => Holds::Decimal,
+        Std::CloseDate | Std::LastActivity => Holds::Date,
+        Std::Start | Std::End | Std::CreatedAt => Holds::Time,
+        Std::Owner | Std::Account | Std::Contact | Std::Who | Std::What | Std::ConvertedContact | Std::ConvertedAccount => {
+            Holds::Reference
+        }
+        Std::ShowAs => Holds::ShowAs,
+    }
+}
+
+/// Whether Salesforce alone sets the field (by the describes' `createable` and `updateable`).
+pub fn read_only(role: Role, field: Std) -> bool {
+    match field {
+        Std::CreatedAt | Std::LastActivity | Std::Converted | Std::ConvertedContact | Std::ConvertedAccount => true,
+        Std::Name => matches!(role, Role::Contact | Role::Lead | Role::User),
+        _ => role == Role::User,
+    }
+}

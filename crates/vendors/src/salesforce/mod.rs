@@ -1,0 +1,101 @@
+//! Salesforce: the CRM's records, looked up by queries and written as composite graphs, and its OAuth.
+//!
+//! What an org needs is in `README.md`; facts are in [`manifest`]; what leaves and comes back is in `api` and `wire`;
+//! everything between is pure. Nothing here waits, repeats, refreshes, stores or logs, and nothing outside this folder
+//! names Salesforce.
+
+mod api;
+mod check;
+mod classify;
+mod convert;
+mod find;
+mod id;
+pub mod manifest;
+mod oauth;
+mod settings;
+pub mod soql;
+mod wire;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use syncline_connect::{
+    Answered, BoxFuture, Connector, Cx, Error, Find, Grant, GraphOutcome, Manifest, OAuth, Records, Secret, Settings, TokenSet,
+    oauth::{App, TokenCx},
+    records::Finding,
+};
+use syncline_core::{
+    ids::RecordId,
+    record::{Field, Record, Role, Value},
+    step::Plan,
+};
+use url::Url;
+
+pub use manifest::MANIFEST;
+
+/// The connector.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Salesforce;
+
+impl Connector for Salesforce {
+    fn manifest(&self) -> &'static Manifest {
+        &MANIFEST
+    }
+
+    fn records(&self) -> Option<&dyn Records> {
+        Some(self)
+    }
+
+    fn oauth(&self) -> Option<&dyn OAuth> {
+        Some(self)
+    }
+}
+
+impl Records for Salesforce {
+    fn find<'a>(&'a self, cx: &'a Cx<'a>, finds: &'a [Find]) -> BoxFuture<'a, Result<Answered<Vec<Vec<Record>>>, Error>> {
+        Box::pin(find::find(cx, finds))
+    }
+
+    fn write<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        plans: &'a [&'a Plan],
+    ) -> BoxFuture<'a, Result<Answered<Vec<GraphOutcome>>, Error>> {
+        Box::pin(write::write(cx, plans))
+    }
+
+    fn plans_per_call(&self) -> usize {
+        write::GRAPHS_PER_CALL
+    }
+
+    fn steps_per_call(&self) -> usize {
+        write::NODES_PER_CALL
+    }
+
+    fn normalise(&self, role: Role, field: &Field, value: Value) -> Value {
+        convert::normalise(role, field, value)
+    }
+
+    fn identify(&self, id: &str) -> Option<(Role, RecordId)> {
+        id::identify(id)
+    }
+
+    fn check<'a>(&'a self, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Answered<Vec<Finding>>, Error>> {
+        Box::pin(check::check(cx))
+    }
+}
+
+impl OAuth for Salesforce {
+    fn authorize_url(&self, app: &App, settings: &Settings, state: &str, challenge: &str) -> Result<Url, Error> {
+        oauth::authorize_url(app, settings, state, challenge)
+    }
+
+    fn exchange<'a>(&'a self, cx: &'a TokenCx<'a>, grant: &'a Grant) -> BoxFuture<'a, Result<TokenSet, Error>> {
+        Box::pin(oauth::exchange(cx, grant))
+    }
+
+    fn revoke<'a>(&'a self, cx: &'a TokenCx<'a>, token: &'a Secret) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(oauth::revoke(cx, token))
+    }
+}

@@ -1,0 +1,20 @@
+//! The folder's tests, one file per promise. They meet Salesforce as a scripted world over `Http`.
+
+mod checking;
+mod classifying;
+mod converting;
+mod finding;
+mod ids;
+mod logging_in;
+mod queries;
+mod world;
+mod writing;
+
+use syncline_connect::Settings;
+
+use super::settings::Org;
+
+/// The settings as they are when nothing is set.
+pub fn org() -> Org {
+    Org::read(&Settings::new(), "test").unwrap()
+}

@@ -1,0 +1,147 @@
+//! Bodies exactly as Salesforce speaks them. Nothing here decides anything, and nothing outside this folder sees it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// `POST /composite`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CompositeRequest {
+    pub all_or_none: bool,
+    pub collate_subrequests: bool,
+    pub composite_request: Vec<SubRequest>,
+}
+
+/// One request within a composite or a graph.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SubRequest {
+    pub method: &'static str,
+    pub url: String,
+    pub reference_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<Map<String, Value>>,
+}
+
+/// `POST /composite/graph`.
+#[derive(Debug, Serialize)]
+pub struct GraphsRequest {
+    pub graphs: Vec<GraphRequest>,
+}
+
+/// One graph: done or refused as a whole.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GraphRequest {
+    pub graph_id: String,
+    pub composite_request: Vec<SubRequest>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CompositeAnswer {
+    pub composite_response: Vec<SubAnswer>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SubAnswer {
+    #[serde(default)]
+    pub body: Value,
+    pub http_status_code: u16,
+    pub reference_id: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct GraphsAnswer {
+    pub graphs: Vec<GraphAnswer>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GraphAnswer {
+    pub graph_id: String,
+    /// A composite answer, except perhaps for a graph that was never tried.
+    #[serde(default)]
+    pub graph_response: Value,
+    pub is_successful: bool,
+}
+
+/// One page of a query's rows.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueryPage {
+    pub total_size: usize,
+    pub done: bool,
+    pub next_records_url: Option<String>,
+    pub records: Vec<Map<String, Value>>,
+}
+
+/// What a create or an upsert answers.
+#[derive(Debug, Deserialize)]
+pub struct Saved {
+    pub id: String,
+    pub success: bool,
+}
+
+/// An object's description, as far as it is looked at.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Describe {
+    pub createable: bool,
+    pub updateable: bool,
+    pub fields: Vec<DescribedField>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribedField {
+    pub name: String,
+    pub createable: bool,
+    pub updateable: bool,
+    #[serde(default)]
+    pub length: usize,
+    #[serde(default)]
+    pub external_id: bool,
+    #[serde(default)]
+    pub id_lookup: bool,
+    #[serde(default)]
+    pub unique: bool,
+}
+
+/// The token endpoint's answer. Nothing in it tells when the token ends.
+#[derive(Deserialize)]
+pub struct TokenAnswer {
+    pub access_token: String,
+    pub refresh_token: Option<String>,
+    pub instance_url: String,
+    /// `https://{login host}/id/{organisation}/{user}`.
+    pub id: Option<String>,
+    pub token_type: Option<String>,
+}
+
+/// The token endpoint's refusal.
+#[derive(Debug, Deserialize)]
+pub struct TokenRefusal {
+    pub error: String,
+}
+
+/// One error of an answer, in either of the two spellings.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ErrorRow {
+    #[serde(alias = "errorCode", alias = "statusCode")]
+    pub code: String,
+    #[serde(default)]
+    pub message: String,
+    #[serde(default)]
+    pub fields: Vec<String>,
+}
+
+/// The errors that a body tells of: an array of them, or one; none where the body is something else.
+pub fn error_rows(body: &Value) -> Vec<ErrorRow> {
+    match body {
+        Value::Array(rows) => rows.iter().filter_map(|row| ErrorRow::deserialize(row).ok()).collect(),
+        Value::Object(_) => ErrorRow::deserialize(body).into_iter().collect(),
+        _ => Vec::new(),
+    }
+}

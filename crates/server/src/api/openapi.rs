@@ -1,0 +1,54 @@
+//! The API's own description (OpenAPI 3.1), made from the handlers; `docs/openapi.json` is a copy of it.
+
+use axum::{http::header, response::IntoResponse};
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{Http, HttpAuthScheme, SecurityScheme},
+};
+
+use super::{activity, bookings, connections, messages, model, status};
+use crate::problem::ProblemBody;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Syncline",
+        description = "What was booked, what it became in the CRM, and why. Every request bears the admin token.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    paths(
+        status::read,
+        activity::list,
+        bookings::take_in,
+        bookings::list,
+        bookings::read,
+        bookings::replay,
+        connections::list,
+        connections::disconnect,
+        messages::list,
+    ),
+    components(schemas(ProblemBody, model::Health, model::Work, model::MessageState)),
+    modifiers(&AdminToken),
+)]
+struct Description;
+
+struct AdminToken;
+
+impl Modify for AdminToken {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        openapi.components.get_or_insert_default().add_security_scheme("admin", scheme);
+    }
+}
+
+/// The description as JSON text.
+pub fn openapi_json() -> String {
+    let mut text = Description::openapi().to_pretty_json().expect("a description made of texts is always JSON");
+    text.push('\n');
+    text
+}
+
+/// `GET /api/openapi.json`.
+pub(crate) async fn document() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], openapi_json())
+}

@@ -1,0 +1,184 @@
+//! The activity log, line by line.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{extract::State, http::StatusCode, response::Response};
+use serde::Deserialize;
+use serde_json::Value as Json;
+use syncline_core::ids::IntegrationId;
+use syncline_store::{ActivityFilter, ActivityRow, JournalKind};
+
+use super::Asked;
+use crate::{
+    api::{KINDS, PAGE_DEFAULT, kind, next_before, search},
+    page::{self, Frame, Signed, time},
+    problem::Problem,
+    shared::Shared,
+    shown::{Shown, link},
+};
+
+/// A line of the log with all that is behind it.
+pub(super) struct Entry {
+    pub(super) at: String,
+    pub(super) kind: &'static str,
+    pub(super) text: Shown,
+    pub(super) href: Option<String>,
+    pub(super) records: Vec<Written>,
+    /// Reasons: which rule matched, what was left out.
+    pub(super) notes: Vec<Shown>,
+    pub(super) error: Option<Shown>,
+    pub(super) calls: Option<String>,
+}
+
+/// A record that was written.
+pub(super) struct Written {
+    pub(super) role: Shown,
+    pub(super) id: Shown,
+    pub(super) action: Shown,
+    pub(super) fields: Vec<(Shown, FieldValue)>,
+}
+
+/// A value, with a link where it is a safe one.
+pub(super) struct FieldValue {
+    pub(super) text: Shown,
+    pub(super) link: Option<String>,
+}
+
+impl Entry {
+    pub(super) fn new(frame: &Frame, row: &ActivityRow) -> Self {
+        let details = &row.entry.details;
+        let list = |name: &str| details[name].as_array().map(Vec::as_slice).unwrap_or_default();
+        let notes = list("notes").iter().filter_map(|note| note["text"].as_str().or(note.as_str()));
+        Self {
+            at: time(row.entry.at),
+            kind: row.entry.kind.as_str(),
+            text: Shown::value(&row.entry.text),
+            href: row.chain.as_ref().map(|chain| frame.href(&format!("/bookings/{chain}"))),
+            records: list("records").iter().map(written).collect(),
+            notes: notes.map(Shown::value).collect(),
+            error: error(details),
+            calls: details["calls"].as_f64().map(calls),
+        }
+    }
+}
+
+fn written(record: &Json) -> Written {
+    let word = |name: &str| Shown::value(record[name].as_str().unwrap_or_default());
+    let fields = record["fields"].as_object().into_iter().flatten();
+    let fields = fields.map(|(name, value)| {
+        let text = match value {
+            Json::String(text) => text.clone(),
+            Json::Null => "(empty)".to_owned(),
+            other => other.to_string(),
+        };
+        // The mark of a vendor's own field is ours, not the reader's.
+        (Shown::value(name.trim_start_matches('@')), FieldValue { link: link(&text), text: Shown::value(&text) })
+    });
+    Written { role: word("role"), id: word("id"), action: word("action"), fields: fields.collect() }
+}
+
+fn error(details: &Json) -> Option<Shown> {
+    let text = |name: &str| details[name].as_str().map(str::to_owned);
+    let mut error = text("error")?;
+    if let Some(code) = text("code") {
+        error = format!("{code}: {error}");
+    }
+    if let Some(record) = text("record") {
+        error = format!("{error} (record: {record})");
+    }
+    let fields: Vec<&str> = details["fields"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+    if !fields.is_empty() {
+        error = format!("{error} (fields: {})", fields.join(", "));
+    }
+    Some(Shown::value(&error))
+}
+
+/// Calls are shared between bookings, so that one may cost a part of a call.
+fn calls(count: f64) -> String {
+    let text = format!("{count:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[derive(Template)]
+#[template(path = "activity.html")]
+struct Log {
+    frame: Frame,
+    kinds: Vec<(&'static str, bool)>,
+    text: Shown,
+    entries: Vec<Entry>,
+    older: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    kind: Option<String>,
+    text: Option<String>,
+    integration: Option<String>,
+    before: Option<i64>,
+}
+
+/// `GET /activity`.
+pub(super) async fn show(State(shared): State<Arc<Shared>>, signed: Signed, Asked(wanted): Asked<Wanted>) -> Response {
+    match log(&shared, &signed, wanted).await {
+        Ok(page) => page::html(StatusCode::OK, &page),
+        Err(problem) => page::problem(problem),
+    }
+}
+
+/// Older pages that a search looks through before it stops and offers to go on.
+const SEARCH_PAGES_MAX: usize = 10;
+
+async fn log(shared: &Shared, signed: &Signed, wanted: Wanted) -> Result<Log, Problem> {
+    let chosen = kind(wanted.kind.as_deref())?;
+    let text = search(wanted.text)?;
+    let integration = wanted.integration.filter(|name| !name.is_empty());
+    let mut before = wanted.before;
+    let mut found: Vec<ActivityRow> = Vec::new();
+    for _ in 0..SEARCH_PAGES_MAX {
+        let filter = ActivityFilter {
+            kind: chosen,
+            integration: integration.clone().map(IntegrationId::new),
+            before,
+            limit: PAGE_DEFAULT,
+            ..ActivityFilter::default()
+        };
+        let rows = shared.store().activity(&signed.workspace, filter).await.map_err(|error| Problem::store(shared, &error))?;
+        before = next_before(&rows, PAGE_DEFAULT, |row| row.id);
+        found.extend(rows.into_iter().filter(|row| text.as_deref().is_none_or(|text| mentions(row, text))));
+        if before.is_none() || found.len() >= PAGE_DEFAULT || text.is_none() {
+            break;
+        }
+    }
+    let frame = signed.frame(shared, "Activity");
+    let (kind, text) = (chosen.map(JournalKind::as_str).unwrap_or_default(), text.unwrap_or_default());
+    let integration = integration.unwrap_or_default();
+    let older = before.map(|before| {
+        let before = before.to_string();
+        frame.href_with("/activity", &[("kind", kind), ("text", &text), ("integration", &integration), ("before", &before)])
+    });
+    Ok(Log {
+        kinds: KINDS.into_iter().map(|kind| (kind.as_str(), Some(kind) == chosen)).collect(),
+        text: Shown::new(&text),
+        entries: found.iter().map(|row| Entry::new(&frame, row)).collect(),
+        older,
+        frame,
+    })
+}
+
+/// Whether the line or anything behind it has the text, in any case.
+fn mentions(row: &ActivityRow, text: &str) -> bool {
+    let text = text.to_lowercase();
+    row.entry.text.to_lowercase().contains(&text)
+        || row.chain.as_ref().is_some_and(|chain| chain.as_str() == text)
+        || says(&row.entry.details, &text)
+}
+
+fn says(details: &Json, text: &str) -> bool {
+    match details {
+        Json::String(said) => said.to_lowercase().contains(text),
+        Json::Array(list) => list.iter().any(|one| says(one, text)),
+        Json::Object(map) => map.values().any(|one| says(one, text)),
+        Json::Null | Json::Bool(_) | Json::Number(_) => false,
+    }
+}

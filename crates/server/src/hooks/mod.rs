@@ -1,0 +1,181 @@
+//! Webhooks: find the source by its address, verify the raw bytes, read, take in durably, answer. Nothing else happens
+//! in the request, and no vendor is called. The answer is never a redirect and never 410: senders switch off on those.
+
+pub(crate) mod body;
+mod depth;
+
+use std::{sync::Arc, time::Instant};
+
+use axum::{
+    body::Body,
+    extract::{Path, Request, State, rejection::PathRejection},
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use syncline_connect::{RawRequest, Refusal, bookings::Malformed};
+use syncline_store::{Content, Delivery, TakenIn};
+
+use crate::{
+    options::JSON_DEPTH_MAX,
+    problem::{Code, Problem, RETRY_AFTER},
+    shared::{Shared, Source},
+};
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    Stored,
+    Duplicate,
+    Ignored,
+    Parked,
+}
+
+impl Taken {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Taken::Stored => "stored",
+            Taken::Duplicate => "duplicate",
+            Taken::Ignored => "ignored",
+            Taken::Parked => "parked",
+        }
+    }
+}
+
+impl IntoResponse for Taken {
+    fn into_response(self) -> Response {
+        let body: &'static [u8] = match self {
+            Taken::Stored => br#"{"status":"stored"}"#,
+            Taken::Duplicate => br#"{"status":"duplicate"}"#,
+            Taken::Ignored => br#"{"status":"ignored"}"#,
+            Taken::Parked => br#"{"status":"parked"}"#,
+        };
+        let mut response = Response::new(Body::from(body));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    }
+}
+
+/// `POST /hooks/{source}/{path_key}`.
+pub(crate) async fn receive(
+    State(shared): State<Arc<Shared>>,
+    address: Result<Path<(String, String)>, PathRejection>,
+    request: Request,
+) -> Response {
+    // An address that cannot even be read is as unknown as any other.
+    let source = address.ok().and_then(|Path((name, key))| shared.source_by_address(&name, &key));
+    let Some(source) = source else {
+        return Problem::new(Code::NotFound).into_response();
+    };
+    let started = Instant::now();
+    let answer = take(&shared, source, request).await;
+    let outcome = match &answer {
+        Ok(taken) => taken.as_str(),
+        Err(problem) => problem.code.as_str(),
+    };
+    // By vendor, never by name: names of customers have no place in metrics.
+    metrics::counter!("syncline_hooks_total", "vendor" => source.vendor, "outcome" => outcome).increment(1);
+    metrics::histogram!("syncline_hook_seconds").record(started.elapsed().as_secs_f64());
+    answer.into_response()
+}
+
+async fn take(shared: &Shared, source: &Source, request: Request) -> Result<Taken, Problem> {
+    let now = shared.now();
+    if let Err(wait) = source.bucket.take(now) {
+        return Err(Problem::new(Code::Overloaded).later(source.overload_status, wait));
+    }
+    let (head, body) = request.into_parts();
+    let body = body::read(shared, body).await?;
+    let raw = RawRequest { headers: head.headers, body };
+    source.bookings.verify(&raw, &source.secrets, now).map_err(|refusal| refused(source, refusal))?;
+    let (key, content) = read(source, &raw, now).unwrap_or_else(|malformed| unread(&raw, malformed));
+    let result = store(shared, source, key, raw, content, now).await;
+    result.map_err(|error| {
+        let problem = Problem::store(shared, &error);
+        // Whatever failed inside, the message is not lost if the sender comes again.
+        problem.later(source.overload_status, RETRY_AFTER)
+    })
+}
+
+/// `POST /api/v1/bookings` for a caller who bears the admin token instead of a signature. What cannot be read is
+/// refused, because this caller can mend it.
+pub(crate) async fn take_unsigned(shared: &Shared, source: &Source, request: Request) -> Result<Taken, Problem> {
+    let now = shared.now();
+    if let Err(wait) = source.bucket.take(now) {
+        return Err(Problem::new(Code::Overloaded).later(503, wait));
+    }
+    let (head, body) = request.into_parts();
+    let raw = RawRequest { headers: head.headers, body: body::read(shared, body).await? };
+    let read = read(source, &raw, now);
+    let (key, content) = read.map_err(|malformed| Problem::new(Code::UnreadableBooking).detail(malformed.reason))?;
+    store(shared, source, key, raw, content, now).await.map_err(|error| Problem::store(shared, &error))
+}
+
+/// The delivery's key and what it says.
+fn read(source: &Source, raw: &RawRequest, now: Timestamp) -> Result<(String, Content), Malformed> {
+    if depth::exceeds(&raw.body, JSON_DEPTH_MAX) {
+        return Err(Malformed { reason: format!("the body is nested deeper than {JSON_DEPTH_MAX} levels") });
+    }
+    let reading = source.bookings.read(raw, now)?;
+    let content = match reading.ignored {
+        Some(reason) if reading.messages.is_empty() => Content::Ignored { reason },
+        None if reading.messages.is_empty() => Content::Ignored { reason: "the message names no booking".to_owned() },
+        _ => Content::Messages(reading.messages),
+    };
+    Ok((reading.delivery, content))
+}
+
+/// A verified message that cannot be read is kept for a person: refusing it would make the sender try again, and in the
+/// end switch the webhook off.
+fn unread(raw: &RawRequest, malformed: Malformed) -> (String, Content) {
+    let key = format!("raw:{}", hex::encode(Sha256::digest(&raw.body)));
+    (key, Content::Parked { reason: malformed.reason })
+}
+
+async fn store(
+    shared: &Shared,
+    source: &Source,
+    key: String,
+    raw: RawRequest,
+    content: Content,
+    now: Timestamp,
+) -> syncline_store::Result<Taken> {
+    let taken = match content {
+        Content::Messages(_) => Taken::Stored,
+        Content::Ignored { .. } => Taken::Ignored,
+        Content::Parked { .. } => Taken::Parked,
+    };
+    let delivery = Delivery {
+        workspace: source.workspace.clone(),
+        integration: source.integration.clone(),
+        source: source.id.clone(),
+        key,
+        received: now,
+        body: raw.body.into(),
+        content,
+    };
+    match shared.store().take_in(delivery).await? {
+        TakenIn::Stored if taken == Taken::Stored => {
+            shared.engine.wake();
+            Ok(taken)
+        }
+        TakenIn::Stored => Ok(taken),
+        TakenIn::Duplicate => Ok(Taken::Duplicate),
+    }
+}
+
+fn refused(source: &Source, refusal: Refusal) -> Problem {
+    tracing::warn!(connection.id = %source.id, reason = %refusal, "Refused a webhook of source {}", source.id);
+    let detail = match refusal {
+        Refusal::Missing => "the signature header is missing",
+        Refusal::Unreadable => "the signature header cannot be read",
+        Refusal::Mismatch => "the signature does not match",
+        Refusal::Stale => "the time stamp is outside the tolerance",
+        Refusal::NoSecret => "no secret is set for this source",
+    };
+    Problem::new(Code::BadSignature).detail(detail)
+}
+
+#[cfg(test)]
+mod tests;

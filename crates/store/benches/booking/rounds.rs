@@ -117,6 +117,7 @@ fn planned(chain: &Claimed, crm: &ConnectionId) -> Planned {
         chain: chain.chain.clone(),
         fence: chain.fence,
         plan: Plan { steps: vec![step(Slot::Person, Role::Contact), step(Slot::Meeting, Role::Meeting)] },
+        adopted: None,
         creates: vec![person_of(chain)],
     }
 }

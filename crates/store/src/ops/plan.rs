@@ -30,6 +30,7 @@ statements! {
         (select 1 from outbox where outbox.workspace = chain.workspace and outbox.id = chain.id) then 1 else 0 end \
         where workspace = ?1 and id = ?2";
     CREATES_OF = "select creates from outbox where workspace = ?1 and id = ?2";
+    LINKS_SET = "insert into chain_links (workspace, id, links) values (?1, ?2, ?3) on conflict {pk} do update set links = excluded.links";
     OUTBOX_PUT = "insert into outbox (workspace, id, connection, fence, attempt, sent_at, creates, plan) \
         values (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7) on conflict {pk} do update set connection = excluded.connection, \
         fence = excluded.fence, attempt = outbox.attempt + 1, sent_at = excluded.sent_at, creates = excluded.creates, plan = excluded.plan";
@@ -157,6 +158,16 @@ impl Plan {
             })
             .collect();
         db.each(&OUTBOX_PUT, &sets).await?;
+        self.keep_adopted(db, &ready).await
+    }
+
+    async fn keep_adopted<D: Db>(&self, db: &mut D, ready: &[&Held<'_>]) -> Result<()> {
+        for held in ready {
+            if let Some(links) = &held.planned.adopted {
+                let links = to_json(links)?;
+                db.run(&LINKS_SET, &[P::Text(held.planned.workspace.as_str()), P::Int(held.id), P::Blob(&links)]).await?;
+            }
+        }
         Ok(())
     }
 }

@@ -234,6 +234,7 @@ pub(crate) fn planned(claimed: &Claimed, creates: &[&str]) -> Planned {
         chain: claimed.chain.clone(),
         fence: claimed.fence,
         plan: some_plan(claimed.chain.as_str()),
+        adopted: None,
         creates: creates.iter().map(|key| SharedKey::new(*key)).collect(),
     }
 }

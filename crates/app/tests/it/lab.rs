@@ -39,6 +39,12 @@ impl Clock for WallClock {
     }
 }
 
+/// Waits between two looks at a process that is not ours to wake us.
+#[expect(clippy::disallowed_methods, reason = "another process cannot be awaited, only looked at")]
+pub fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
 /// Random enough for keys of a laboratory, and the same every time.
 struct Counting(AtomicU64);
 
@@ -171,7 +177,7 @@ impl Installation {
         while !server.answers() {
             assert!(server.child.try_wait().expect("a status").is_none(), "the server ended: {}", self.log());
             assert!(started.elapsed() < PATIENCE, "the server does not answer: {}", self.log());
-            std::thread::sleep_until(Instant::now() + Duration::from_micros(500));
+            pause(Duration::from_micros(500));
         }
         server.started_in = started.elapsed();
         server.hook = self.hook(binary);
@@ -260,7 +266,7 @@ impl Server {
         let started = Instant::now();
         while !self.is_quiet() {
             assert!(started.elapsed() < PATIENCE, "still busy: {} {}", self.api("/api/v1/status"), installation.log());
-            std::thread::sleep_until(Instant::now() + Duration::from_millis(20));
+            pause(Duration::from_millis(20));
         }
     }
 
@@ -292,7 +298,8 @@ impl Connection {
         Self::try_open(address).expect("a connection")
     }
 
-    fn try_open(address: SocketAddr) -> Option<Self> {
+    /// `None` where nobody listens.
+    pub fn try_open(address: SocketAddr) -> Option<Self> {
         let stream = TcpStream::connect(address).ok()?;
         stream.set_nodelay(true).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
@@ -416,4 +423,16 @@ impl Booking {
         }
         Hook::new(&json!({"triggerEvent": trigger, "createdAt": said, "payload": payload}))
     }
+}
+
+/// A fresh database on the test server, as an address for the configuration.
+pub fn postgres_database(server: &str, run: &str) -> String {
+    let schema = format!("lab_{}_{run}", std::process::id());
+    let made = Command::new("psql")
+        .args([server, "-qc", &format!("drop schema if exists {schema} cascade"), "-c", &format!("create schema {schema}")])
+        .output()
+        .expect("psql comes with PostgreSQL");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let mark = if server.contains('?') { '&' } else { '?' };
+    format!("{server}{mark}options=-csearch_path%3D{schema}")
 }

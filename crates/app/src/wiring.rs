@@ -51,6 +51,8 @@ impl Installation {
     /// Takes a configuration that was read already.
     pub fn of(config: Config, base: PathBuf) -> anyhow::Result<Self> {
         let master_key = read_master_key(&config.vault.key, &base)?;
+        // What is kept are the bytes, because other keys are derived from them; whether they make a key is judged here.
+        MasterKey::new(&master_key).with_context(|| format!("{} holds no usable key; `syncline init` makes one", config.vault.key))?;
         let mut old_keys = Vec::new();
         for key in &config.vault.old_keys {
             old_keys.push(MasterKey::new(&read_master_key(key, &base)?)?);
@@ -64,7 +66,7 @@ impl Installation {
 
     /// The configured master key.
     pub fn master_key(&self) -> MasterKey {
-        MasterKey::new(&self.master_key).expect("the key was read as so many bytes")
+        MasterKey::new(&self.master_key).expect("the same bytes made a key when they were read")
     }
 
     /// The database's address, with the file's path resolved.

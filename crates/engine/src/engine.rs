@@ -12,6 +12,7 @@ use syncline_core::{Clock, Entropy, ids::WorkspaceId};
 use syncline_store::{Store, WorkerId};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::{directory::Directory, setup::Setup, token::Tokens};
 
@@ -155,7 +156,10 @@ impl Engine {
                 self.wake();
             }
             handled += claimed.len();
-            self.see_through(claimed).await?;
+            if !claimed.is_empty() {
+                let turn = tracing::info_span!("turn", bookings = claimed.len());
+                self.see_through(claimed).instrument(turn).await?;
+            }
         }
         Ok(handled)
     }

@@ -85,7 +85,8 @@ pub struct VaultConfig {
     /// 32 bytes in base64 or hexadecimal digits; `syncline init` makes one.
     #[serde(default = "default_key")]
     pub key: SecretRef,
-    /// Keys that were used before; kept until `syncline rotate-key` has run.
+    /// Keys that were used before. They stay here until `syncline rotate-key` has run and the new webhook addresses are
+    /// entered at the scheduling tools; see [operating.md](operating.md#keys-and-secrets).
     #[serde(default)]
     pub old_keys: Vec<SecretRef>,
 }

@@ -1,6 +1,6 @@
 //! Traces reach a collector that is named, and nothing leaves where none is.
 
-use std::sync::Once;
+use std::{collections::BTreeSet, fs, path::Path, sync::Once};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -108,4 +108,39 @@ fn without_a_collector_spans_are_off() {
 fn a_wrong_level_is_refused_in_words() {
     let error = subscriber(&TelemetryConfig::default(), "syncline=loud").err().expect("it is refused");
     assert!(error.to_string().contains("use error, warn, info, debug or trace"), "{error}");
+}
+
+/// What follows each of these in the code is a metric's name.
+const METRIC_MACROS: [&str; 3] = ["counter!(\"", "gauge!(\"", "histogram!(\""];
+
+fn metrics_of_code(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).expect("the folder can be read") {
+        let path = entry.expect("the entry can be read").path();
+        if path.is_dir() {
+            metrics_of_code(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("telemetry/tests.rs") {
+            let text = fs::read_to_string(&path).expect("the file can be read");
+            for metric_macro in METRIC_MACROS {
+                let names = text.split(metric_macro).skip(1).filter_map(|rest| rest.split('"').next());
+                found.extend(names.map(str::to_owned));
+            }
+        }
+    }
+}
+
+/// proves: O6
+///
+/// Every metric of the code is explained in docs/operating.md, and every one that is explained there exists.
+#[test]
+fn the_docs_name_the_metrics_of_the_code() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut of_code = BTreeSet::new();
+    for name in ["app", "engine", "server", "store", "vendors"] {
+        metrics_of_code(&root.join("crates").join(name).join("src"), &mut of_code);
+    }
+    assert!(of_code.len() > 5, "the metrics of the code are found: {of_code:?}");
+    let docs = fs::read_to_string(root.join("docs/operating.md")).expect("the page is there");
+    let of_docs: BTreeSet<String> =
+        docs.lines().filter_map(|line| line.strip_prefix("| `syncline_")?.split('`').next()).map(|name| format!("syncline_{name}")).collect();
+    assert_eq!(of_code, of_docs);
 }

@@ -225,6 +225,25 @@ async fn names_that_clash_or_lead_nowhere_are_refused() {
     refused(&folder, &with("vendor = \"calcom\"", "vendor = \"salesforce\""), &["source `calcom`", "sends no bookings"]).await;
 }
 
+/// While the master key is being changed, webhooks to the addresses that were made under the old one still arrive.
+///
+/// proves: sec:S11
+#[test]
+fn addresses_under_an_old_key_stay_good_until_it_is_taken_out() {
+    let folder = Folder::new("rotation");
+    let before = Installation::of(Config::parse(WHOLE).expect("it is right"), folder.0.clone()).expect("it works");
+    let new: String = KEY.chars().rev().collect();
+    folder.key("syncline-2.key", &new, 0o600);
+    let during = with("[server]\n", "[vault]\nkey = \"file:syncline-2.key\"\nold_keys = [\"file:syncline.key\"]\n[server]\n");
+    let during = Installation::of(Config::parse(&during).expect("it is right"), folder.0.clone()).expect("it works");
+    let keys: Vec<String> = during.sources().expect("they are right").into_iter().map(|source| source.path_key).collect();
+    assert_eq!(keys, [during.path_key("calcom"), before.path_key("calcom")], "the new address is the one that is shown");
+    let after = with("[server]\n", "[vault]\nkey = \"file:syncline-2.key\"\n[server]\n");
+    let after = Installation::of(Config::parse(&after).expect("it is right"), folder.0.clone()).expect("it works");
+    let keys: Vec<String> = after.sources().expect("they are right").into_iter().map(|source| source.path_key).collect();
+    assert_eq!(keys, [during.path_key("calcom")]);
+}
+
 #[tokio::test]
 async fn grants_that_lack_something_are_refused() {
     let folder = Folder::new("grants");

@@ -18,6 +18,8 @@ pub async fn run(args: RotateKeyArgs) -> anyhow::Result<()> {
     let store = installation.open_store().await?;
     store.rotate_master_key(installation.master_key()).await?;
     store.close().await;
-    println!("Every data key is sealed under [vault] key now; `old_keys` open nothing any more and can be removed.");
+    println!("Every data key is sealed under [vault] key now.");
+    println!("Next: enter the new webhook addresses (`syncline sources`) at the scheduling tools; the old ones are good while `old_keys` stands.");
+    println!("Then take `old_keys` out and restart.");
     Ok(())
 }

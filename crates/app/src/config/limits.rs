@@ -62,12 +62,18 @@ pub(super) fn check_addresses(config: &Config) -> anyhow::Result<()> {
     for text in &config.network.allow {
         let is_origin = Url::parse(text).is_ok_and(|url| is_plain(&url) && url.path() == "/");
         if !is_origin || Origin::parse(text).is_err() {
-            bail!("[network] `allow` has an entry that is no origin; write scheme, host and port alone, such as http://127.0.0.1:9000");
+            bail!(
+                "[network] `allow` has an entry that is no origin; write scheme, host and port alone, such as http://127.0.0.1:9000"
+            );
         }
     }
-    for (place, url) in [("[server] `public_url`", &config.server.public_url), ("[telemetry] `otlp`", &config.telemetry.otlp)] {
+    for (place, url) in
+        [("[server] `public_url`", &config.server.public_url), ("[telemetry] `otlp`", &config.telemetry.otlp)]
+    {
         if url.as_ref().is_some_and(|url| !is_plain(url)) {
-            bail!("{place} is an http or https address without credentials, `?` and `#`, such as https://syncline.example.com");
+            bail!(
+                "{place} is an http or https address without credentials, `?` and `#`, such as https://syncline.example.com"
+            );
         }
     }
     Ok(())

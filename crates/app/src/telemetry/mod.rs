@@ -1,9 +1,9 @@
 //! Logs to standard error, metrics for Prometheus, traces to a collector where one is named. Bodies, tokens and
 //! addresses of people are in none of them.
 
-mod traces;
 #[cfg(test)]
 mod tests;
+mod traces;
 
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -38,12 +38,21 @@ pub fn start_logs(config: &TelemetryConfig) -> anyhow::Result<Telemetry> {
 
 /// Logs take events alone and traces spans alone: without a collector no layer asks for a span, and then a span costs
 /// as little as a log line of a level that is off.
-fn subscriber(config: &TelemetryConfig, wanted: &str) -> anyhow::Result<(impl Subscriber + Send + Sync + use<>, Telemetry)> {
-    let level = || EnvFilter::try_new(wanted).with_context(|| format!("`{wanted}` is no log level; use error, warn, info, debug or trace"));
+fn subscriber(
+    config: &TelemetryConfig,
+    wanted: &str,
+) -> anyhow::Result<(impl Subscriber + Send + Sync + use<>, Telemetry)> {
+    let level = || {
+        EnvFilter::try_new(wanted)
+            .with_context(|| format!("`{wanted}` is no log level; use error, warn, info, debug or trace"))
+    };
     let events = level()?.and(filter_fn(|line: &Metadata<'_>| line.is_event()).with_max_level_hint(LevelFilter::TRACE));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let lines: Box<dyn Layer<Registry> + Send + Sync> =
-        if config.json { lines.json().with_filter(events).boxed() } else { lines.with_target(false).with_filter(events).boxed() };
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = if config.json {
+        lines.json().with_filter(events).boxed()
+    } else {
+        lines.with_target(false).with_filter(events).boxed()
+    };
     let mut layers = vec![lines];
     let traces = config.otlp.as_ref().map(Traces::to).transpose().context("in [telemetry] otlp")?;
     if let Some(traces) = &traces {

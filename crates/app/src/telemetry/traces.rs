@@ -99,7 +99,10 @@ impl fmt::Debug for Collector {
 }
 
 impl HttpClient for Collector {
-    fn send_bytes<'a, 'b>(&'a self, request: http::Request<Bytes>) -> BoxFuture<'b, Result<http::Response<Bytes>, HttpError>>
+    fn send_bytes<'a, 'b>(
+        &'a self,
+        request: http::Request<Bytes>,
+    ) -> BoxFuture<'b, Result<http::Response<Bytes>, HttpError>>
     where
         'a: 'b,
         Self: 'b,

@@ -91,11 +91,13 @@ impl<'a> Reference<'a> {
             let path = if section.path.is_empty() { key.clone() } else { format!("{}.{key}", section.path) };
             let (target, many) = self.behind(schema).unwrap_or((schema, false));
             if target.get("properties").is_some() {
-                let about = schema["description"].as_str().or_else(|| target["description"].as_str()).unwrap_or_default();
+                let about =
+                    schema["description"].as_str().or_else(|| target["description"].as_str()).unwrap_or_default();
                 below.push(Section { path, many, about, schema: target });
                 continue;
             }
-            let default = if required.contains(key.as_str()) { "**needed**".to_owned() } else { default(&path, schema) };
+            let default =
+                if required.contains(key.as_str()) { "**needed**".to_owned() } else { default(&path, schema) };
             let (kind, limits) = (kind(target), limits(schema));
             let meaning = meaning(schema, target);
             writeln!(keys, "| `{key}` | {kind}{limits} | {default} | {meaning} |").expect("a string takes all");
@@ -115,8 +117,11 @@ impl<'a> Reference<'a> {
                 (path, false) => format!("`[{path}]`"),
             };
             let about = sentence(section.about);
-            write!(text, "\n## {heading}\n{about}\n| key | type | unless set | meaning |\n| --- | --- | --- | --- |\n{keys}")
-                .expect("a string takes all");
+            write!(
+                text,
+                "\n## {heading}\n{about}\n| key | type | unless set | meaning |\n| --- | --- | --- | --- |\n{keys}"
+            )
+            .expect("a string takes all");
             waiting.splice(0..0, below);
         }
         text
@@ -136,7 +141,9 @@ fn sentence(text: &str) -> String {
 
 fn values(schema: &Value) -> Vec<(&str, &str)> {
     let described = schema["oneOf"].as_array().into_iter().flatten();
-    described.filter_map(|one| Some((one["const"].as_str()?, one["description"].as_str().unwrap_or_default()))).collect()
+    described
+        .filter_map(|one| Some((one["const"].as_str()?, one["description"].as_str().unwrap_or_default())))
+        .collect()
 }
 
 fn kind(schema: &Value) -> String {
@@ -148,7 +155,10 @@ fn kind(schema: &Value) -> String {
         ("number", _) => "number".to_owned(),
         ("boolean", _) => "`true` or `false`".to_owned(),
         ("array", _) => match schema["items"]["enum"].as_array() {
-            Some(words) => format!("list of {}", words.iter().filter_map(Value::as_str).map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")),
+            Some(words) => format!(
+                "list of {}",
+                words.iter().filter_map(Value::as_str).map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+            ),
             None if schema["items"]["format"] == "secret" => "list of secrets".to_owned(),
             None => "list of texts".to_owned(),
         },
@@ -156,11 +166,14 @@ fn kind(schema: &Value) -> String {
         (other, _) => panic!("the reference has no word for {other}: {schema}"),
     };
     match &schema["type"] {
-        _ if !values(schema).is_empty() => values(schema).iter().map(|(value, _)| format!("`{value}`")).collect::<Vec<_>>().join(", "),
+        _ if !values(schema).is_empty() => {
+            values(schema).iter().map(|(value, _)| format!("`{value}`")).collect::<Vec<_>>().join(", ")
+        }
         Value::String(name) => plain(name),
         Value::Array(names) => plain(names[0].as_str().expect("a type has a name")),
         _ => {
-            let alternatives = schema["anyOf"].as_array().unwrap_or_else(|| panic!("a schema without a type: {schema}"));
+            let alternatives =
+                schema["anyOf"].as_array().unwrap_or_else(|| panic!("a schema without a type: {schema}"));
             kind(&alternatives[0])
         }
     }
@@ -226,7 +239,10 @@ fn the_reference_is_current() {
         std::fs::write(&path, &text).expect("the page can be written");
     }
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == text, "docs/configuration.md is out of date; SYNCLINE_BLESS=1 cargo test -p syncline the_reference writes it anew");
+    assert!(
+        committed == text,
+        "docs/configuration.md is out of date; SYNCLINE_BLESS=1 cargo test -p syncline the_reference writes it anew"
+    );
 }
 
 /// Whatever the file takes, the reference names.
@@ -235,11 +251,20 @@ fn the_reference_misses_no_key() {
     let text = std::fs::read_to_string(page("configuration.md")).expect("the page is there");
     // What a table takes is what the error names when it is given something else.
     let tables = [
-        "", "[server]\n", "[vault]\n", "[engine]\n", "[network]\n", "[telemetry]\n", "[[connections]]\n", "[[sources]]\n",
+        "",
+        "[server]\n",
+        "[vault]\n",
+        "[engine]\n",
+        "[network]\n",
+        "[telemetry]\n",
+        "[[connections]]\n",
+        "[[sources]]\n",
         "[[integrations]]\n",
     ];
-    let mut errors: Vec<String> =
-        tables.iter().map(|table| format!("{:#}", Config::parse(&format!("{table}nonsense = 1\n")).expect_err("it is unknown"))).collect();
+    let mut errors: Vec<String> = tables
+        .iter()
+        .map(|table| format!("{:#}", Config::parse(&format!("{table}nonsense = 1\n")).expect_err("it is unknown")))
+        .collect();
     for below in ["", "cancel.", "status.", "case.", "opportunity."] {
         let table = format!("{EXAMPLE}\n[[integrations.meeting_types]]\nmatch = \"x\"\n{below}nonsense = 1\n");
         errors.push(format!("{:#}", Config::parse(&table).expect_err("it is unknown")));
@@ -249,7 +274,7 @@ fn the_reference_misses_no_key() {
         let keys: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
         assert!(!keys.is_empty(), "{error}");
         for key in keys {
-            let is_named = text.contains(&format!("| `{key}` |")) || text.contains(&format!("{key}]")) ;
+            let is_named = text.contains(&format!("| `{key}` |")) || text.contains(&format!("{key}]"));
             assert!(is_named, "docs/configuration.md does not name `{key}`");
         }
     }

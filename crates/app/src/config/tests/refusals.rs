@@ -55,7 +55,10 @@ impl Folder {
     }
 
     fn has_database(&self) -> bool {
-        fs::read_dir(&self.0).expect("the folder is there").flatten().any(|entry| entry.path().extension().is_some_and(|e| e != "key"))
+        fs::read_dir(&self.0)
+            .expect("the folder is there")
+            .flatten()
+            .any(|entry| entry.path().extension().is_some_and(|e| e != "key"))
     }
 }
 
@@ -174,7 +177,14 @@ async fn secrets_that_are_missing_short_or_readable_by_others_are_refused() {
 #[tokio::test]
 async fn addresses_that_are_no_origins_are_refused() {
     let folder = Folder::new("origins");
-    let bad = ["127.0.0.1:9000", "ftp://crm.example", "http://crm.example/path", "http://me:pw@crm.example", "http://crm.example?x=1", ""];
+    let bad = [
+        "127.0.0.1:9000",
+        "ftp://crm.example",
+        "http://crm.example/path",
+        "http://me:pw@crm.example",
+        "http://crm.example?x=1",
+        "",
+    ];
     for origin in bad {
         let text = with("[server]\n", &format!("[network]\nallow = [\"{origin}\"]\n[server]\n"));
         refused(&folder, &text, &["[network] `allow`", "no origin", "http://127.0.0.1:9000"]).await;
@@ -191,10 +201,20 @@ async fn addresses_that_are_no_origins_are_refused() {
 async fn numbers_beyond_their_limits_are_refused() {
     let folder = Folder::new("numbers");
     let short = with("[server]\n", "[engine]\ncall_seconds = 60\nlease_seconds = 119\n[server]\n");
-    refused(&folder, &short, &["`engine.lease_seconds`", "at least 2 × `engine.call_seconds`", "may still arrive"]).await;
+    refused(&folder, &short, &["`engine.lease_seconds`", "at least 2 × `engine.call_seconds`", "may still arrive"])
+        .await;
     let numbers = [
-        ("workers", 257), ("batch", 0), ("batch", 5001), ("calls_in_flight", 0), ("max_attempts", 0), ("call_seconds", 0),
-        ("call_seconds", 601), ("lease_seconds", 1), ("lease_seconds", 3601), ("keep_bodies_days", 0), ("keep_activity_days", 3651),
+        ("workers", 257),
+        ("batch", 0),
+        ("batch", 5001),
+        ("calls_in_flight", 0),
+        ("max_attempts", 0),
+        ("call_seconds", 0),
+        ("call_seconds", 601),
+        ("lease_seconds", 1),
+        ("lease_seconds", 3601),
+        ("keep_bodies_days", 0),
+        ("keep_activity_days", 3651),
     ];
     for (key, number) in numbers {
         let text = with("[server]\n", &format!("[engine]\n{key} = {number}\n[server]\n"));
@@ -212,17 +232,40 @@ async fn names_that_clash_or_lead_nowhere_are_refused() {
     refused(&folder, &with("name = \"calcom\"", "name = \"crm\""), &["called `crm`", "used once"]).await;
     let twice = format!("{WHOLE}\n[[integrations]]\nname = \"bookings\"\ncrm = \"crm\"\n");
     refused(&folder, &twice, &["two integrations are called `bookings`", "used once"]).await;
-    let types = format!("{WHOLE}\n[[integrations.meeting_types]]\nmatch = \"x\"\n[[integrations.meeting_types]]\nmatch = \"x\"\n");
+    let types = format!(
+        "{WHOLE}\n[[integrations.meeting_types]]\nmatch = \"x\"\n[[integrations.meeting_types]]\nmatch = \"x\"\n"
+    );
     refused(&folder, &types, &["integration `bookings`", "meeting type `x` stands twice"]).await;
     for name in ["name = \"calcom\"", "name = \"bookings\""] {
         refused(&folder, &with(name, "name = \"Not/A name\""), &["`Not/A name`", "lower-case letters"]).await;
     }
     refused(&folder, &with("[server]", "workspace = \"\"\n[server]"), &["`workspace`", "lower-case letters"]).await;
-    refused(&folder, &with("crm = \"crm\"", "crm = \"gone\""), &["integration `bookings`", "`gone`", "correct `crm`"]).await;
-    refused(&folder, &with("integration = \"bookings\"", "integration = \"gone\""), &["source `calcom`", "`gone`", "correct `integration`"]).await;
-    refused(&folder, &with("vendor = \"calcom\"", "vendor = \"gone\""), &["source `calcom`", "no vendor `gone`", "calendly"]).await;
-    refused(&folder, &with("vendor = \"salesforce\"", "vendor = \"gone\""), &["connection `crm`", "no vendor `gone`", "salesforce"]).await;
-    refused(&folder, &with("vendor = \"calcom\"", "vendor = \"salesforce\""), &["source `calcom`", "sends no bookings"]).await;
+    refused(&folder, &with("crm = \"crm\"", "crm = \"gone\""), &["integration `bookings`", "`gone`", "correct `crm`"])
+        .await;
+    refused(
+        &folder,
+        &with("integration = \"bookings\"", "integration = \"gone\""),
+        &["source `calcom`", "`gone`", "correct `integration`"],
+    )
+    .await;
+    refused(
+        &folder,
+        &with("vendor = \"calcom\"", "vendor = \"gone\""),
+        &["source `calcom`", "no vendor `gone`", "calendly"],
+    )
+    .await;
+    refused(
+        &folder,
+        &with("vendor = \"salesforce\"", "vendor = \"gone\""),
+        &["connection `crm`", "no vendor `gone`", "salesforce"],
+    )
+    .await;
+    refused(
+        &folder,
+        &with("vendor = \"calcom\"", "vendor = \"salesforce\""),
+        &["source `calcom`", "sends no bookings"],
+    )
+    .await;
 }
 
 /// While the master key is being changed, webhooks to the addresses that were made under the old one still arrive.
@@ -234,13 +277,20 @@ fn addresses_under_an_old_key_stay_good_until_it_is_taken_out() {
     let before = Installation::of(Config::parse(WHOLE).expect("it is right"), folder.0.clone()).expect("it works");
     let new: String = KEY.chars().rev().collect();
     folder.key("syncline-2.key", &new, 0o600);
-    let during = with("[server]\n", "[vault]\nkey = \"file:syncline-2.key\"\nold_keys = [\"file:syncline.key\"]\n[server]\n");
+    let during =
+        with("[server]\n", "[vault]\nkey = \"file:syncline-2.key\"\nold_keys = [\"file:syncline.key\"]\n[server]\n");
     let during = Installation::of(Config::parse(&during).expect("it is right"), folder.0.clone()).expect("it works");
-    let keys: Vec<String> = during.sources().expect("they are right").into_iter().map(|source| source.path_key).collect();
-    assert_eq!(keys, [during.path_key("calcom"), before.path_key("calcom")], "the new address is the one that is shown");
+    let keys: Vec<String> =
+        during.sources().expect("they are right").into_iter().map(|source| source.path_key).collect();
+    assert_eq!(
+        keys,
+        [during.path_key("calcom"), before.path_key("calcom")],
+        "the new address is the one that is shown"
+    );
     let after = with("[server]\n", "[vault]\nkey = \"file:syncline-2.key\"\n[server]\n");
     let after = Installation::of(Config::parse(&after).expect("it is right"), folder.0.clone()).expect("it works");
-    let keys: Vec<String> = after.sources().expect("they are right").into_iter().map(|source| source.path_key).collect();
+    let keys: Vec<String> =
+        after.sources().expect("they are right").into_iter().map(|source| source.path_key).collect();
     assert_eq!(keys, [during.path_key("calcom")]);
 }
 

@@ -6,12 +6,15 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::TelemetryConfig;
 
+/// What is logged unless configured otherwise: the database driver's notices are none of an operator's business.
+const DEFAULT_LOG: &str = "info,tokio_postgres=warn";
+
 /// Bounds of the duration histograms, in seconds.
 const BUCKETS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
 
 /// Starts logging as configured; `RUST_LOG` overrides.
 pub fn start_logs(config: &TelemetryConfig) -> anyhow::Result<()> {
-    let wanted = std::env::var("RUST_LOG").ok().or_else(|| config.log.clone()).unwrap_or_else(|| "info".to_owned());
+    let wanted = std::env::var("RUST_LOG").ok().or_else(|| config.log.clone()).unwrap_or_else(|| DEFAULT_LOG.to_owned());
     let filter = EnvFilter::try_new(&wanted).with_context(|| format!("`{wanted}` is no log level; use error, warn, info, debug or trace"))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if config.json { builder.json().init() } else { builder.with_target(false).init() }

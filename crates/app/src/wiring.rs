@@ -36,7 +36,9 @@ pub struct Installation {
     pub config: Config,
     /// Where relative paths start.
     pub base: PathBuf,
-    master_key: [u8; MASTER_KEY_BYTES],
+    /// What keys for other purposes are derived from.
+    root_key: [u8; MASTER_KEY_BYTES],
+    master_key: MasterKey,
     old_keys: Vec<MasterKey>,
 }
 
@@ -50,12 +52,13 @@ impl Installation {
 
     /// Takes a configuration that was read already.
     pub fn of(config: Config, base: PathBuf) -> anyhow::Result<Self> {
-        let master_key = read_master_key(&config.vault.key, &base)?;
+        let root_key = read_master_key(&config.vault.key, &base)?;
+        let master_key = MasterKey::new(&root_key).context("in [vault] key")?;
         let mut old_keys = Vec::new();
         for key in &config.vault.old_keys {
-            old_keys.push(MasterKey::new(&read_master_key(key, &base)?)?);
+            old_keys.push(MasterKey::new(&read_master_key(key, &base)?).context("in [vault] old_keys")?);
         }
-        Ok(Self { config, base, master_key, old_keys })
+        Ok(Self { config, base, root_key, master_key, old_keys })
     }
 
     pub fn workspace(&self) -> WorkspaceId {
@@ -64,7 +67,7 @@ impl Installation {
 
     /// The configured master key.
     pub fn master_key(&self) -> MasterKey {
-        MasterKey::new(&self.master_key).expect("the key was read as so many bytes")
+        self.master_key.clone()
     }
 
     /// The database's address, with the file's path resolved.
@@ -104,7 +107,7 @@ impl Installation {
 
     /// A key for one purpose, derived from the master key.
     pub fn derive(&self, purpose: &[&str]) -> [u8; 32] {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.master_key).expect("HMAC takes keys of any length");
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.root_key).expect("HMAC takes keys of any length");
         for part in purpose {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());

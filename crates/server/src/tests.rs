@@ -1,0 +1,6 @@
+//! What holds for the server as a whole: health, common headers, every error with its page; and the small world that
+//! all tests of this crate act in.
+
+mod routes;
+pub(crate) mod vendor;
+pub(crate) mod world;

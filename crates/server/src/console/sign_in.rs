@@ -65,11 +65,17 @@ async fn sign_in(State(shared): State<Arc<Shared>>, peer: Option<Extension<Peer>
 }
 
 /// `GET /sign-in/{key}`: the printed link. It changes nothing but who the browser is.
-async fn link(State(shared): State<Arc<Shared>>, peer: Option<Extension<Peer>>, Path(key): Path<String>) -> Response {
+async fn link(
+    State(shared): State<Arc<Shared>>,
+    peer: Option<Extension<Peer>>,
+    Path(key): Path<String>,
+    Asked(asked): Asked<Next>,
+) -> Response {
     if shared.options.sign_in_key.is_none() {
         return super::not_found();
     }
-    admit(&shared, peer, shared.is_sign_in_key(&key), "/")
+    let next = return_target(asked.next.as_deref().unwrap_or_default());
+    admit(&shared, peer, shared.is_sign_in_key(&key), &next)
 }
 
 fn admit(shared: &Shared, peer: Option<Extension<Peer>>, known: bool, next: &str) -> Response {

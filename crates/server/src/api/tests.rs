@@ -26,14 +26,16 @@ fn validator(method: &str, path: &str, status: &str) -> jsonschema::Validator {
     let content = response["content"].as_object().unwrap_or_else(|| panic!("{method} {path} {status} is described"));
     let schema = content.values().next().unwrap()["schema"].clone();
     // References point into the description, so the whole of it goes along.
-    let mut root = json!({"$schema": "https://json-schema.org/draft/2020-12/schema", "components": description["components"]});
+    let mut root =
+        json!({"$schema": "https://json-schema.org/draft/2020-12/schema", "components": description["components"]});
     root.as_object_mut().unwrap().extend(schema.as_object().unwrap().clone());
     jsonschema::validator_for(&root).unwrap()
 }
 
 #[track_caller]
 fn valid(method: &str, path: &str, status: &str, body: &Json) {
-    let problems: Vec<String> = validator(method, path, status).iter_errors(body).map(|error| error.to_string()).collect();
+    let problems: Vec<String> =
+        validator(method, path, status).iter_errors(body).map(|error| error.to_string()).collect();
     assert!(problems.is_empty(), "{method} {path}: {problems:?} in {body}");
 }
 
@@ -68,7 +70,10 @@ async fn answers_are_what_the_description_says() {
     let gone = world.api(Method::POST, "/api/v1/connections/crm/disconnect", "").await.json();
     valid("post", "/api/v1/connections/{id}/disconnect", "200", &gone);
     let status = world.api(Method::GET, "/api/v1/status", "").await.json();
-    assert_eq!((status["done"].as_u64(), status["parked"].as_u64(), status["messages_parked"].as_u64()), (Some(1), Some(1), Some(1)));
+    assert_eq!(
+        (status["done"].as_u64(), status["parked"].as_u64(), status["messages_parked"].as_u64()),
+        (Some(1), Some(1), Some(1))
+    );
     let served = world.get("/api/openapi.json", &[]).await;
     assert_eq!(served.text(), openapi_json());
 }
@@ -77,7 +82,9 @@ async fn answers_are_what_the_description_says() {
 #[test]
 fn the_validators_do_refuse() {
     assert!(!validator("get", "/api/v1/status", "200").is_valid(&json!({"workspace": "main"})));
-    assert!(!validator("get", "/api/v1/bookings", "200").is_valid(&json!({"bookings": [{"id": "x"}], "next_before": null})));
+    assert!(
+        !validator("get", "/api/v1/bookings", "200").is_valid(&json!({"bookings": [{"id": "x"}], "next_before": null}))
+    );
 }
 
 #[tokio::test]
@@ -99,7 +106,11 @@ async fn nobody_gets_in_without_the_token() {
                 vec![("cookie", cookie.as_str())],
             ] {
                 let answer = world.request(method.clone(), &path, &headers, "").await;
-                assert_eq!((answer.status, answer.code().as_str()), (StatusCode::UNAUTHORIZED, "unauthorised"), "{method} {path}");
+                assert_eq!(
+                    (answer.status, answer.code().as_str()),
+                    (StatusCode::UNAUTHORIZED, "unauthorised"),
+                    "{method} {path}"
+                );
                 assert_eq!(answer.header("www-authenticate"), "Bearer");
             }
             operations += 1;
@@ -149,11 +160,19 @@ async fn lists_are_paged_without_gaps_or_doubles() {
         assert!(seen.is_sorted_by(|a, b| a > b), "{list}: {seen:?}");
     }
     for query in ["limit=0", "limit=201", "limit=x", "before=x", "limit=-1"] {
-        assert_eq!(world.api(Method::GET, &format!("/api/v1/bookings?{query}"), "").await.code(), "bad-parameter", "{query}");
+        assert_eq!(
+            world.api(Method::GET, &format!("/api/v1/bookings?{query}"), "").await.code(),
+            "bad-parameter",
+            "{query}"
+        );
     }
     assert_eq!(world.api(Method::GET, "/api/v1/activity?kind=nonsense", "").await.code(), "bad-parameter");
     let found = world.api(Method::GET, "/api/v1/bookings?text=person%203", "").await.json();
     assert_eq!(found["bookings"].as_array().unwrap().len(), 1);
+    let found = world.api(Method::GET, "/api/v1/activity?text=MEETING&limit=2", "").await.json();
+    assert_eq!(found["activity"].as_array().unwrap().len(), 2);
+    let found = world.api(Method::GET, "/api/v1/activity?text=nothing%20like%20this", "").await.json();
+    assert_eq!((&found["activity"], &found["next_before"]), (&json!([]), &Json::Null));
     let long = "x".repeat(201);
     assert_eq!(world.api(Method::GET, &format!("/api/v1/bookings?text={long}"), "").await.code(), "bad-parameter");
 }

@@ -89,7 +89,10 @@ fn admit(shared: &Shared, peer: Option<Extension<Peer>>, known: bool, next: &str
         metrics::counter!("syncline_sign_ins_total", "outcome" => "refused").increment(1);
         tracing::warn!("Refused a sign-in");
         let refused = Some("That is not the admin token. You find it in the server's configuration.");
-        return page::html(StatusCode::UNAUTHORIZED, &Form { frame: Frame::bare("Sign in"), next: next.to_owned(), refused });
+        return page::html(
+            StatusCode::UNAUTHORIZED,
+            &Form { frame: Frame::bare("Sign in"), next: next.to_owned(), refused },
+        );
     }
     metrics::counter!("syncline_sign_ins_total", "outcome" => "let in").increment(1);
     let (_, cookie) = shared.sessions.begin(now, &*shared.engine.world().entropy);

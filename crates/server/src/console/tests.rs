@@ -96,7 +96,9 @@ async fn pages_are_whole_and_readable_without_script() {
 async fn the_activity_is_searched_by_kind_and_text() {
     let (world, _) = small_world().await;
     let cookie = world.sign_in().await;
-    let lines = async |path: &str| elements(world.page(path, &cookie).await.text()).iter().filter(|element| element.name == "article").count();
+    let lines = async |path: &str| {
+        elements(world.page(path, &cookie).await.text()).iter().filter(|element| element.name == "article").count()
+    };
     assert_eq!(lines("/activity").await, 3);
     assert_eq!(lines("/activity?kind=written").await, 1);
     assert_eq!(lines("/activity?text=DEMO%20with%20ada").await, 1, "what is behind a line counts");
@@ -116,18 +118,25 @@ async fn the_activity_is_searched_by_kind_and_text() {
 async fn only_a_form_of_ours_changes_anything() {
     let (world, _) = small_world().await;
     let cookie = world.sign_in().await;
-    let chain = world.store.bookings(&ws(), syncline_store::BookingFilter { parked_only: true, limit: 1, ..Default::default() }).await.unwrap()[0].chain.clone();
+    let chain = world
+        .store
+        .bookings(&ws(), syncline_store::BookingFilter { parked_only: true, limit: 1, ..Default::default() })
+        .await
+        .unwrap()[0]
+        .chain
+        .clone();
     let replay = format!("/bookings/{chain}/replay");
     let parked = async || world.store.counts(&ws()).await.unwrap().parked;
     let other_session = world.sign_in().await;
     let token_of = async |cookie: &str| {
         let page = world.page("/", cookie).await;
-        let token = page.text().split("name=\"form_token\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
-        token
+        page.text().split("name=\"form_token\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
     };
     let (token, other_token) = (token_of(&cookie).await, token_of(&other_session).await);
     assert_ne!(token, other_token);
-    let from = |site: &'static str, origin: &'static str| vec![("cookie", cookie.as_str()), ("sec-fetch-site", site), ("origin", origin)];
+    let from = |site: &'static str, origin: &'static str| {
+        vec![("cookie", cookie.as_str()), ("sec-fetch-site", site), ("origin", origin)]
+    };
     for (headers, fields) in [
         (vec![("cookie", cookie.as_str())], vec![]),
         (vec![("cookie", cookie.as_str())], vec![("form_token", "")]),
@@ -151,7 +160,10 @@ async fn only_a_form_of_ours_changes_anything() {
     assert_eq!(parked().await, 1);
 
     let done = world.form(&replay, &[("cookie", &cookie)], &[("form_token", &token)]).await;
-    assert_eq!((done.status, done.header("location")), (StatusCode::SEE_OTHER, format!("/bookings/{chain}?workspace=main").as_str()));
+    assert_eq!(
+        (done.status, done.header("location")),
+        (StatusCode::SEE_OTHER, format!("/bookings/{chain}?workspace=main").as_str())
+    );
     assert_eq!(parked().await, 0);
     let by_browser = from("same-origin", "https://sync.example");
     assert_eq!(world.form("/connections/crm/disconnect", &by_browser, &[]).await.status, StatusCode::SEE_OTHER);
@@ -179,11 +191,36 @@ async fn who_is_not_signed_in_sees_the_door() {
 async fn a_sign_in_leads_to_a_page_of_ours() {
     let world = World::new();
     for next in [
-        "//evil.example", "///evil.example", "/\\evil.example", "\\\\evil.example", "/%2fevil.example", "/%09/evil.example",
-        "https://evil.example", "HTTPS:evil.example", "https:/evil.example", "http:\\\\evil.example", "javascript:alert(1)",
-        "/\t/evil.example", "/\n/evil.example", "\u{0}//evil.example", " //evil.example", "@evil.example", "/@evil.example",
-        "/.evil.example", "//user:pass@evil.example", "/bookings/../../evil", "/bookings//evil.example", "/bookings?x=//evil",
-        "/connect/", "/connect/a/b", "/sign-out", "/oauth/callback/crm", "///", "/%5cevil.example", "／／evil.example", "",
+        "//evil.example",
+        "///evil.example",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "/%2fevil.example",
+        "/%09/evil.example",
+        "https://evil.example",
+        "HTTPS:evil.example",
+        "https:/evil.example",
+        "http:\\\\evil.example",
+        "javascript:alert(1)",
+        "/\t/evil.example",
+        "/\n/evil.example",
+        "\u{0}//evil.example",
+        " //evil.example",
+        "@evil.example",
+        "/@evil.example",
+        "/.evil.example",
+        "//user:pass@evil.example",
+        "/bookings/../../evil",
+        "/bookings//evil.example",
+        "/bookings?x=//evil",
+        "/connect/",
+        "/connect/a/b",
+        "/sign-out",
+        "/oauth/callback/crm",
+        "///",
+        "/%5cevil.example",
+        "／／evil.example",
+        "",
     ] {
         assert_eq!(return_target(next), "/", "{next:?}");
         let answer = world.form("/sign-in", &[], &[("token", ADMIN), ("next", next)]).await;
@@ -248,7 +285,11 @@ async fn no_text_from_outside_becomes_part_of_a_page() {
     }
     let reasons = world.parked("reason", "<i>", "<script>alert(1)</script>").await;
     for path in ["/", &format!("/bookings/{reasons}"), "/bookings"] {
-        assert!(!elements(world.page(path, &cookie).await.text()).iter().any(|element| ["script", "i"].contains(&element.name.as_str())));
+        assert!(
+            !elements(world.page(path, &cookie).await.text())
+                .iter()
+                .any(|element| ["script", "i"].contains(&element.name.as_str()))
+        );
     }
 }
 
@@ -269,9 +310,11 @@ fn details(text: &str) -> serde_json::Value {
 async fn line_breaks_never_reach_a_header() {
     let world = World::new();
     let cookie = world.sign_in().await;
-    let mut payloads = vec!["/%0d%0aSet-Cookie:crlf=injection".to_owned(), "/%E5%98%8D%E5%98%8ASet-Cookie:crlf=injection".to_owned()];
+    let mut payloads =
+        vec!["/%0d%0aSet-Cookie:crlf=injection".to_owned(), "/%E5%98%8D%E5%98%8ASet-Cookie:crlf=injection".to_owned()];
     if let Some(file) = shared_sets("crlf/crlfinjection.txt") {
-        payloads.extend(std::fs::read_to_string(file).unwrap().lines().filter(|line| !line.is_empty()).map(str::to_owned));
+        payloads
+            .extend(std::fs::read_to_string(file).unwrap().lines().filter(|line| !line.is_empty()).map(str::to_owned));
     }
     for payload in payloads {
         let value: String = url::form_urlencoded::byte_serialize(payload.as_bytes()).collect();

@@ -213,7 +213,9 @@ async fn hostile_json_is_never_more_than_a_parked_message() {
         }
     }
     // A few of JSONTestSuite (nst/JSONTestSuite, MIT); all of it where the shared sets are.
-    for sample in ["[1,]", "{\"a\":\"b\",}", "[\"\\u00A\"]", "[1 true]", "{'a':0}", "[NaN]", "[-]", "\u{feff}[]", "[\"\t\"]"] {
+    for sample in
+        ["[1,]", "{\"a\":\"b\",}", "[\"\\u00A\"]", "[1 true]", "{'a':0}", "[NaN]", "[-]", "\u{feff}[]", "[\"\t\"]"]
+    {
         assert_eq!(world.hook(HOOK, sample.as_bytes()).await.text(), r#"{"status":"parked"}"#, "{sample}");
     }
     let Some(folder) = shared_sets("json-jsontestsuite") else { return };
@@ -221,8 +223,10 @@ async fn hostile_json_is_never_more_than_a_parked_message() {
     for file in std::fs::read_dir(folder).unwrap() {
         let file = file.unwrap().path();
         let answer = world.hook(HOOK, &std::fs::read(&file).unwrap()).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", file.display());
+        let name = file.file_name().unwrap().to_str().unwrap();
         let said = [r#"{"status":"parked"}"#, r#"{"status":"duplicate"}"#];
-        assert!(said.contains(&answer.text()), "none of them is a booking: {} {}", file.display(), answer.text());
+        assert!(!name.starts_with("n_") || said.contains(&answer.text()), "{name}: {}", answer.text());
         files += 1;
     }
     assert!(files > 300);

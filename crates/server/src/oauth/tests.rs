@@ -35,7 +35,8 @@ async fn an_account_is_connected_with_state_and_verifier() {
     let cookie = world.sign_in().await;
     let (state, challenge) = begin(&world, "/connect/crm", &cookie).await;
     assert!(state.len() >= 22, "128 bits in base64");
-    let answer = back(&world, "crm", &format!("code=c0de&state={state}&iss=https%3A%2F%2Feu1.acme.example"), &cookie).await;
+    let answer =
+        back(&world, "crm", &format!("code=c0de&state={state}&iss=https%3A%2F%2Feu1.acme.example"), &cookie).await;
     assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, "/connected/crm?workspace=main"));
 
     let calls = world.http.calls();
@@ -48,7 +49,11 @@ async fn an_account_is_connected_with_state_and_verifier() {
 
     let page = world.page("/connected/crm", &cookie).await;
     assert_eq!(page.status, StatusCode::OK);
-    assert!(page.text().contains("acme &#60;main&#62;") && page.text().contains("syncline doctor") && !page.text().contains("canary"));
+    assert!(
+        page.text().contains("acme &#60;main&#62;")
+            && page.text().contains("syncline doctor")
+            && !page.text().contains("canary")
+    );
 }
 
 /// proves: sec:S1
@@ -115,7 +120,9 @@ async fn only_the_registered_address_of_the_same_connection_takes_an_answer() {
         assert_eq!(answer.status, status, "{path}");
     }
     let foreign = begin(&world, "/connect/crm", &cookie).await.0;
-    let answer = back(&world, "crm", &format!("code=c&state={foreign}&iss=https%3A%2F%2Facme.example.evil.example"), &cookie).await;
+    let answer =
+        back(&world, "crm", &format!("code=c&state={foreign}&iss=https%3A%2F%2Facme.example.evil.example"), &cookie)
+            .await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST, "another issuer");
     let mixed = back(&world, "spare", &format!("code=c&state={state}"), &cookie).await;
     assert_eq!(mixed.status, StatusCode::BAD_REQUEST, "a code for one connection, sent to another");

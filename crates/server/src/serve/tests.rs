@@ -66,7 +66,8 @@ async fn a_head_or_body_that_trickles_does_not_hold_a_connection() {
         let answer = served.exchange(head.as_bytes()).await;
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{head:?}: {answer}");
     }
-    let hook = "POST /hooks/web/k7-0123456789abcdef0123456789abcdef HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{";
+    let hook =
+        "POST /hooks/web/k7-0123456789abcdef0123456789abcdef HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{";
     assert!(served.exchange(hook.as_bytes()).await.starts_with("HTTP/1.1 408"));
     // After an answer, silence ends the connection, too.
     let mut stream = served.connect().await;
@@ -107,7 +108,12 @@ async fn a_stop_lets_requests_in_flight_end_and_takes_no_new_ones() {
     let head = format!("POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
     stream.write_all(head.as_bytes()).await.unwrap();
     // The answer to a second connection says that the first one's head was taken in.
-    assert!(served.exchange(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.starts_with("HTTP/1.1 200"));
+    assert!(
+        served
+            .exchange(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .await
+            .starts_with("HTTP/1.1 200")
+    );
     served.stop.cancel();
     stream.write_all(body.as_bytes()).await.unwrap();
     assert!(read_to_end(&mut stream).await.starts_with("HTTP/1.1 401"), "it was let to end");
@@ -120,7 +126,12 @@ async fn a_stop_does_not_wait_for_ever() {
     let served = serve(Duration::from_millis(1)).await;
     let mut stream = served.connect().await;
     stream.write_all(b"POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n").await.unwrap();
-    assert!(served.exchange(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.starts_with("HTTP/1.1 200"));
+    assert!(
+        served
+            .exchange(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .await
+            .starts_with("HTTP/1.1 200")
+    );
     served.stop.cancel();
     served.done.await.unwrap();
 }

@@ -34,7 +34,11 @@ async fn every_sign_in_is_a_new_session_and_each_can_be_ended() {
     let world = World::new();
     let (one, two) = (world.sign_in().await, world.sign_in().await);
     assert_ne!(one, two);
-    let token = world.server.shared().sessions.form_token(&world.server.shared().sessions.read(&headers(&one), world.clock.now()).unwrap());
+    let token = world
+        .server
+        .shared()
+        .sessions
+        .form_token(&world.server.shared().sessions.read(&headers(&one), world.clock.now()).unwrap());
     let answer = world.form("/sign-out", &[("cookie", &one)], &[("form_token", &token)]).await;
     assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, "/sign-in"));
     assert!(answer.header("set-cookie").contains("Max-Age=0"));
@@ -74,7 +78,11 @@ async fn the_printed_link_lets_in_only_with_its_key() {
     assert_eq!(without.get("/sign-in/", &[]).await.status, StatusCode::NOT_FOUND);
     assert_eq!(without.get(&format!("/sign-in/{LINK_KEY}"), &[]).await.status, StatusCode::NOT_FOUND);
     let empty = World::with(|options| options.admin_token = syncline_connect::Secret::new(""));
-    assert_eq!(empty.form("/sign-in", &[], &[("token", "")]).await.status, StatusCode::UNAUTHORIZED, "never open by default");
+    assert_eq!(
+        empty.form("/sign-in", &[], &[("token", "")]).await.status,
+        StatusCode::UNAUTHORIZED,
+        "never open by default"
+    );
 }
 
 /// proves: sec:S48 (the throttle)

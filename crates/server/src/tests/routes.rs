@@ -13,13 +13,20 @@ async fn health_says_whether_the_process_lives_and_can_work() {
     assert_eq!(world.get("/healthz", &[]).await.status, StatusCode::OK);
     assert_eq!(world.get("/readyz", &[]).await.status, StatusCode::OK);
     let metrics = world.get("/metrics", &[]).await;
-    assert_eq!((metrics.text(), metrics.header("content-type")), ("syncline_up 1\n", "text/plain; version=0.0.4; charset=utf-8"));
+    assert_eq!(
+        (metrics.text(), metrics.header("content-type")),
+        ("syncline_up 1\n", "text/plain; version=0.0.4; charset=utf-8")
+    );
 
     let idle = World::with(|options| options.workers_alive = std::sync::Arc::new(|| false));
     assert_eq!(idle.get("/readyz", &[]).await.status, StatusCode::SERVICE_UNAVAILABLE);
     world.store.clone().close().await;
     assert_eq!(world.get("/readyz", &[]).await.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(world.get("/healthz", &[]).await.status, StatusCode::OK, "a dead database is no reason to kill the process");
+    assert_eq!(
+        world.get("/healthz", &[]).await.status,
+        StatusCode::OK,
+        "a dead database is no reason to kill the process"
+    );
 }
 
 /// proves: sec:S55
@@ -65,14 +72,19 @@ async fn every_answer_says_how_it_may_be_used() {
 async fn every_code_has_a_page_that_says_what_to_do() {
     let world = World::new();
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors");
-    let mut pages: Vec<String> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut pages: Vec<String> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     pages.sort();
     let mut codes: Vec<String> = Code::ALL.iter().map(|code| format!("{}.md", code.as_str())).collect();
     codes.sort();
     assert_eq!(pages, codes);
     for code in Code::ALL {
         let text = page(code.as_str()).unwrap();
-        assert!(text.starts_with(&format!("# `{}`: ", code.as_str())) && text.contains("\n## What to do\n"), "{}", code.as_str());
+        assert!(
+            text.starts_with(&format!("# `{}`: ", code.as_str())) && text.contains("\n## What to do\n"),
+            "{}",
+            code.as_str()
+        );
         let served = world.get(&format!("/docs/errors/{}", code.as_str()), &[]).await;
         assert_eq!((served.status, served.text()), (StatusCode::OK, text));
     }

@@ -91,7 +91,8 @@ impl Bookings for TestVendor {
     fn read(&self, raw: &RawRequest, received: Timestamp) -> Result<Reading, Malformed> {
         let malformed = |_| Malformed { reason: "the body is no booking".to_owned() };
         // An object first: serde reads a struct from an array as well.
-        let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&raw.body).map_err(malformed)?;
+        let object: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_slice(&raw.body).map_err(malformed)?;
         let wire: Wire = serde_json::from_value(object.into()).map_err(malformed)?;
         let message = BookingMessage {
             booking: BookingKey::new(wire.id.clone()),
@@ -102,7 +103,11 @@ impl Bookings for TestVendor {
             replaced_by: None,
             booked: Some(Box::new(Booking {
                 title: wire.title,
-                invitee: Attendee { email: "ada@example.org".to_owned(), full_name: Some(wire.name), ..Attendee::default() },
+                invitee: Attendee {
+                    email: "ada@example.org".to_owned(),
+                    full_name: Some(wire.name),
+                    ..Attendee::default()
+                },
                 ..Booking::default()
             })),
         };
@@ -138,7 +143,9 @@ impl OAuth for TestVendor {
     }
 
     fn revoke<'a>(&'a self, cx: &'a TokenCx<'a>, token: &'a Secret) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(async move { call(cx.http, "https://login.acme.example/revoke", format!("token={}", token.expose())).await })
+        Box::pin(async move {
+            call(cx.http, "https://login.acme.example/revoke", format!("token={}", token.expose())).await
+        })
     }
 }
 

@@ -188,7 +188,13 @@ impl World {
         Self { router: server.router(), server, store, clock, http }
     }
 
-    pub(crate) async fn request(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+    pub(crate) async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -234,7 +240,14 @@ impl World {
     }
 
     /// Takes a booking in and settles it with these lines, as a worker would.
-    pub(crate) async fn booking(&self, id: &str, person: &str, title: &str, journal: Vec<JournalEntry>, outcome: Outcome) -> ChainId {
+    pub(crate) async fn booking(
+        &self,
+        id: &str,
+        person: &str,
+        title: &str,
+        journal: Vec<JournalEntry>,
+        outcome: Outcome,
+    ) -> ChainId {
         let body = serde_json::json!({"id": id, "name": person, "title": title}).to_string();
         assert_eq!(self.hook(HOOK, body.as_bytes()).await.status, StatusCode::OK);
         let now = self.clock.now();
@@ -291,7 +304,12 @@ impl World {
 }
 
 fn store_options(entropy: Arc<Seeded>) -> StoreOptions {
-    StoreOptions { key: MasterKey::new(b"a master key for tests, 32 bytes").unwrap(), old_keys: Vec::new(), entropy, pool: 1 }
+    StoreOptions {
+        key: MasterKey::new(b"a master key for tests, 32 bytes").unwrap(),
+        old_keys: Vec::new(),
+        entropy,
+        pool: 1,
+    }
 }
 
 /// A place in the shared test sets; `None`, with a word, where they are not there and this is no CI run.

@@ -26,10 +26,18 @@ pub struct TokenCx<'a> {
 /// What is exchanged for a token.
 #[derive(Debug, Clone)]
 pub enum Grant {
-    Code { code: Secret, verifier: Secret },
-    Refresh { token: Secret },
+    Code {
+        code: Secret,
+        verifier: Secret,
+    },
+    Refresh {
+        token: Secret,
+    },
     /// A signed assertion for this user; the key is PEM.
-    JwtBearer { username: String, key: Secret },
+    JwtBearer {
+        username: String,
+        key: Secret,
+    },
     ClientCredentials,
 }
 

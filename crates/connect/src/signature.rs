@@ -15,16 +15,13 @@ use subtle::{Choice, ConstantTimeEq};
 
 use crate::{RawRequest, Refusal, Secret};
 
-/// How far a Calendly time stamp may lie from now, either way (Calendly's webhook signature page: three minutes).
-pub const CALENDLY_TOLERANCE: SignedDuration = SignedDuration::from_mins(3);
-
 /// How far a Standard Webhooks time stamp may lie from now, either way (the reference libraries' five minutes).
 pub const STANDARD_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Signatures looked at in one Standard Webhooks header: enough for any key rotation, few enough to be cheap.
 pub const MAX_SIGNATURES: usize = 16;
 
-/// What Cal.com writes into its signature header when its webhook has no secret.
+/// What a sender writes into its signature header when its webhook has no secret.
 const UNSIGNED: &str = "no-secret-provided";
 
 /// How Standard Webhooks secrets are marked; what follows is base64.
@@ -48,11 +45,17 @@ pub fn hex_body(raw: &RawRequest, header: &str, secrets: &[Secret]) -> Result<()
     settle(keys.iter().map(|key| mac(key, &[&raw.body]).ct_eq(&given)))
 }
 
-/// Calendly's scheme: `t=<unix seconds>,v1=<hex>` over `<t>.<body>`. Unknown parts are skipped; a repeated or empty
+/// A stamped signature in one header: `t=<unix seconds>,v1=<hex>` over `<t>.<body>`. Unknown parts are skipped; a repeated or empty
 /// one is refused, because a second value could be the one that somebody else checks.
-pub fn calendly(raw: &RawRequest, secrets: &[Secret], now: Timestamp, tolerance: SignedDuration) -> Result<(), Refusal> {
+pub fn stamped_hex(
+    raw: &RawRequest,
+    header: &str,
+    secrets: &[Secret],
+    now: Timestamp,
+    tolerance: SignedDuration,
+) -> Result<(), Refusal> {
     let keys = text_keys(secrets)?;
-    let header = only(&raw.headers, "calendly-webhook-signature")?;
+    let header = only(&raw.headers, header)?;
     if header.trim().is_empty() {
         return Err(Refusal::Missing);
     }

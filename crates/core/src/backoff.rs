@@ -28,7 +28,7 @@ pub fn next_delay(attempt: u32, random: u64) -> SignedDuration {
     let least = DELAY_MIN.as_millis();
     let span = u128::try_from(ceiling - least).expect("the ceiling is never below the least delay");
     // Scaling the whole 64 bits down keeps every length equally likely, which a remainder would not.
-    let drawn = (span + 1) * u128::from(random) >> u64::BITS;
+    let drawn = ((span + 1) * u128::from(random)) >> u64::BITS;
     let millis = least + i128::try_from(drawn).expect("drawn is at most the span");
     SignedDuration::from_millis(i64::try_from(millis).expect("the longest delay fits in 64 bits of milliseconds"))
 }

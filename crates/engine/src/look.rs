@@ -26,11 +26,6 @@ pub(crate) fn finds(ask: &Questions, settings: &[&BookingSettings]) -> Vec<Find>
         if matches!(role, Role::Contact | Role::Lead) {
             want(Std::Email, ask.emails.iter().cloned().collect());
         }
-        if role == Role::Contact {
-            let phones: BTreeSet<String> = ask.phones.iter().flat_map(|phone| phone_spellings(phone)).collect();
-            want(Std::Phone, phones.iter().cloned().collect());
-            want(Std::Mobile, phones.into_iter().collect());
-        }
         if role == Role::Account {
             want(Std::Website, ask.domains.iter().flat_map(|domain| website_spellings(domain)).collect());
         }
@@ -42,12 +37,18 @@ pub(crate) fn finds(ask: &Questions, settings: &[&BookingSettings]) -> Vec<Find>
             finds.push(Find { role, any, fields: fields(role, settings) });
         }
     }
+    // What CRMs keep no index for is asked apart, so that it cannot make the other answers slow.
+    let mut unindexed = Vec::new();
+    if !ask.phones.is_empty() {
+        let phones: BTreeSet<String> = ask.phones.iter().flat_map(|phone| phone_spellings(phone)).collect();
+        unindexed.push(Wanted::Is(Std::Phone, phones.iter().cloned().collect()));
+        unindexed.push(Wanted::Is(Std::Mobile, phones.into_iter().collect()));
+    }
     if !ask.domains.is_empty() {
-        finds.push(Find {
-            role: Role::Contact,
-            any: vec![Wanted::EmailDomain(ask.domains.iter().cloned().collect())],
-            fields: vec![Std::Email.into(), Std::Account.into()],
-        });
+        unindexed.push(Wanted::EmailDomain(ask.domains.iter().cloned().collect()));
+    }
+    if !unindexed.is_empty() {
+        finds.push(Find { role: Role::Contact, any: unindexed, fields: fields(Role::Contact, settings) });
     }
     if !ask.users.is_empty() {
         finds.push(Find {

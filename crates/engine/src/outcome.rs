@@ -24,6 +24,8 @@ pub(crate) struct Failed<'a> {
     pub(crate) max_attempts: u32,
     pub(crate) now: Timestamp,
     pub(crate) random: u64,
+    /// Whether a plan from before, whose outcome nobody knows, is still to be looked at.
+    pub(crate) unsettled: bool,
     /// The shared records that the decision relied on.
     pub(crate) relied_on: &'a [SharedKey],
 }
@@ -32,7 +34,7 @@ pub(crate) struct Failed<'a> {
 pub(crate) fn after_failure(failed: &Failed<'_>) -> (Outcome, Vec<SharedKey>) {
     let Failed { error, links, attempts, now, .. } = failed;
     let later = |pause: SignedDuration| now.saturating_add(pause).unwrap_or(Timestamp::MAX);
-    let unsettled = error.kind == ErrorKind::UnknownOutcome;
+    let unsettled = failed.unsettled || error.kind == ErrorKind::UnknownOutcome;
     let park = |links: Links| Outcome::Parked { reason: error.to_string(), fix: fix(error).to_owned(), unsettled, links };
     if waits_for_connection(error) {
         // The connection rests as a whole; this booking has done nothing wrong.

@@ -65,6 +65,20 @@ impl Engine {
         Ok(token)
     }
 
+    /// Gets a new token by the connection's own grant, whatever became of the old one. For grants without a browser.
+    pub async fn reconnect(&self, setup: &ConnectionSetup) -> Result<(), Error> {
+        let row = self.world.store.connection(&setup.workspace, &setup.id).await.map_err(database)?;
+        let grant = match &setup.grant {
+            GrantKind::Browser => return Err(reconnect("this account is connected in the browser")),
+            GrantKind::JwtBearer { username, key } => Grant::JwtBearer { username: username.clone(), key: key.clone() },
+            GrantKind::ClientCredentials => Grant::ClientCredentials,
+        };
+        let set = self.exchange(setup, &grant).await?;
+        self.keep(setup, set, None, row.map_or(0, |row| row.version)).await?;
+        self.forget_token(setup).await;
+        Ok(())
+    }
+
     /// Forgets a connection's token, so that the next call reads it anew.
     pub async fn forget_token(&self, setup: &ConnectionSetup) {
         *self.tokens.slot(setup).lock().await = None;

@@ -14,7 +14,7 @@ use syncline_core::{
         diff::{Decision, decide, questions},
         facts::{Facts, Questions},
         matching::{account_key, address, person_key},
-        project::Context,
+        project::{Context, Links},
         settings::BookingSettings,
     },
     ids::{ConnectionId, RecordId, SharedKey},
@@ -47,6 +47,13 @@ struct Push<'a> {
     job: Job<'a>,
     decision: Decision,
     looks: f64,
+}
+
+/// What is known of a booking that fails.
+struct Before<'a> {
+    links: &'a Links,
+    /// Whether a plan from before, whose outcome nobody knows, is still to be looked at.
+    unsettled: bool,
 }
 
 impl Engine {
@@ -207,6 +214,7 @@ impl Engine {
                 fence: push.job.claimed.fence,
                 plan: push.decision.plan.clone(),
                 creates: push.decision.creates.clone(),
+                adopted: push.decision.adopted.clone(),
             })
             .collect();
         let outcomes = self.world.store.plan(planned, now).await?;
@@ -237,14 +245,14 @@ impl Engine {
                     settlements.push(match outcome {
                         GraphOutcome::Done(ids) => self.done(setup, push, &ids, writes, now),
                         GraphOutcome::Refused(error) | GraphOutcome::Unknown(error) => {
-                            self.refused(&setup.id, push.job.claimed, Some(&push.job.view), &error, &push.job.shared, now)
+                            self.refused_push(setup, push, &error, now)
                         }
                     });
                 }
             }
             Err(error) => {
                 for push in &chunk {
-                    settlements.push(self.refused(&setup.id, push.job.claimed, Some(&push.job.view), &error, &push.job.shared, now));
+                    settlements.push(self.refused_push(setup, push, &error, now));
                 }
             }
         }
@@ -274,14 +282,22 @@ impl Engine {
     ) -> StoreResult<()> {
         let now = self.world.clock.now();
         let settlements =
-            failed.into_iter().map(|(claimed, view)| self.refused(connection, claimed, view, error, relied_on, now)).collect();
+            failed.into_iter().map(|(claimed, view)| self.refused(connection, claimed, Before { links: &claimed.links, unsettled: claimed.unsettled.is_some() }, view, error, relied_on, now)).collect();
         self.settle(settlements).await
     }
 
+    /// A push that failed leaves what a former plan turned out to have done.
+    fn refused_push(&self, setup: &ConnectionSetup, push: &Push<'_>, error: &Error, now: Timestamp) -> Settlement {
+        let links = push.decision.adopted.as_ref().unwrap_or(&push.job.claimed.links);
+        self.refused(&setup.id, push.job.claimed, Before { links, unsettled: false }, Some(&push.job.view), error, &push.job.shared, now)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a failure is told with all that it concerns")]
     fn refused(
         &self,
         connection: &ConnectionId,
         claimed: &Claimed,
+        before: Before<'_>,
         view: Option<&View<'_>>,
         error: &Error,
         relied_on: &[SharedKey],
@@ -294,7 +310,8 @@ impl Engine {
         }
         let failed = Failed {
             error,
-            links: &claimed.links,
+            links: before.links,
+            unsettled: before.unsettled,
             attempts: claimed.attempts,
             max_attempts: self.options.max_attempts,
             now,

@@ -59,7 +59,8 @@ fn run(config: SalesforceConfig, make: impl FnOnce(&str) -> Command) -> u64 {
     runtime.block_on(server).expect("the server ends by itself").expect("and without an error");
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "the client failed:\n{out}\n{err}");
-    let last: serde_json::Value = serde_json::from_str(out.trim().lines().last().unwrap_or_default()).unwrap_or_default();
+    let last: serde_json::Value =
+        serde_json::from_str(out.trim().lines().last().unwrap_or_default()).unwrap_or_default();
     last["checks"].as_u64().unwrap_or_default()
 }
 
@@ -102,4 +103,36 @@ fn simple_salesforce_works_against_the_sandbox() {
     });
     std::fs::remove_file(&key).expect("the key of this run can be removed");
     assert!(checks >= 30, "only {checks} checks were made");
+}
+
+/// One request by hand, and everything that comes back.
+fn raw_exchange(address: std::net::SocketAddr, path: &str) -> Vec<u8> {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(address).expect("the server listens");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("the request is sent");
+    let mut all = Vec::new();
+    // A connection that breaks is an answer too.
+    let _ = stream.read_to_end(&mut all);
+    all
+}
+
+#[test]
+fn broken_answers_are_broken_on_the_socket() {
+    use crate::salesforce::{FaultKind, FaultRule};
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
+    let chance = Counting(std::sync::atomic::AtomicU64::new(7));
+    let org = SalesforceOrg::new(SalesforceConfig::default(), Arc::new(WallClock), Arc::new(chance));
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a free port");
+    let address = listener.local_addr().expect("a bound port has an address");
+    let stop = CancellationToken::new();
+    let server = runtime.spawn(serve(listener, org.clone(), stop.clone()));
+    let once = |kind| FaultRule { next: Some(1), ..FaultRule::new(kind) };
+    org.faults().add(once(FaultKind::AppliedAnswerLost));
+    assert!(raw_exchange(address, "/services/data").is_empty());
+    let whole = raw_exchange(address, "/services/data");
+    org.faults().add(once(FaultKind::Truncated));
+    let cut = raw_exchange(address, "/services/data");
+    assert!(!cut.is_empty() && cut.len() < whole.len(), "{} of {} bytes", cut.len(), whole.len());
+    stop.cancel();
+    runtime.block_on(server).expect("the server ends by itself").expect("and without an error");
 }

@@ -1,6 +1,13 @@
 //! A sandbox on a socket: HTTP/1.1 with keep-alive, delays and broken connections as its answers ask for.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -11,7 +18,10 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::Sleep,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{Delivery, SalesforceOrg};
@@ -72,7 +82,11 @@ impl std::fmt::Display for Dropped {
 
 impl std::error::Error for Dropped {}
 
-async fn answer(base: Arc<str>, org: Arc<SalesforceOrg>, request: Request<Incoming>) -> Result<Response<Sent>, Dropped> {
+async fn answer(
+    base: Arc<str>,
+    org: Arc<SalesforceOrg>,
+    request: Request<Incoming>,
+) -> Result<Response<Sent>, Dropped> {
     let (parts, body) = request.into_parts();
     let bytes = match Limited::new(body, MAX_BODY_BYTES).collect().await {
         Ok(body) => body.to_bytes(),
@@ -97,21 +111,26 @@ async fn answer(base: Arc<str>, org: Arc<SalesforceOrg>, request: Request<Incomi
     }
 }
 
+/// How long the half that is sent has to get on its way before the connection breaks.
+const HALF_FLUSH: Duration = Duration::from_millis(50);
+
 /// A body that is sent whole, or half and then breaks.
 struct Sent {
     bytes: Option<Bytes>,
     announced: u64,
-    breaks: bool,
+    /// Runs from when the half was handed over.
+    breaks: Option<Pin<Box<Sleep>>>,
 }
 
 impl Sent {
     fn whole(bytes: Bytes) -> Self {
-        Self { announced: bytes.len() as u64, bytes: Some(bytes), breaks: false }
+        Self { announced: bytes.len() as u64, bytes: Some(bytes), breaks: None }
     }
 
     fn half(bytes: Bytes) -> Self {
         let announced = bytes.len() as u64;
-        Self { announced, bytes: Some(bytes.slice(..bytes.len() / 2)), breaks: true }
+        let breaks = Some(Box::pin(tokio::time::sleep(HALF_FLUSH)));
+        Self { announced, bytes: Some(bytes.slice(..bytes.len() / 2)), breaks }
     }
 }
 
@@ -119,23 +138,21 @@ impl Body for Sent {
     type Data = Bytes;
     type Error = Dropped;
 
-    fn poll_frame(
-        mut self: std::pin::Pin<&mut Self>,
-        _cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<Frame<Bytes>, Dropped>>> {
-        std::task::Poll::Ready(match self.bytes.take() {
-            Some(bytes) if !bytes.is_empty() => Some(Ok(Frame::data(bytes))),
-            _ if self.breaks => Some(Err(Dropped)),
-            _ => None,
-        })
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Dropped>>> {
+        if let Some(bytes) = self.bytes.take().filter(|bytes| !bytes.is_empty()) {
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        }
+        match &mut self.breaks {
+            Some(wait) => wait.as_mut().poll(cx).map(|()| Some(Err(Dropped))),
+            None => Poll::Ready(None),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        !self.breaks && self.bytes.as_ref().is_none_or(Bytes::is_empty)
+        self.breaks.is_none() && self.bytes.as_ref().is_none_or(Bytes::is_empty)
     }
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.announced)
     }
 }
-

@@ -47,6 +47,8 @@ def children(d):
             for c in d["childRelationships"] if not c["childSObject"].endswith("__c") and not c["field"].endswith("__c")]
 
 
+# Fields that only orgs with partner portals have.
+PORTAL = {"ChannelProgramName", "ChannelProgramLevelName", "IsPartner", "IsCustomerPortal"}
 FLAGS = ["activateable", "associateEntityType", "associateParentEntity", "compactLayoutable", "createable",
          "deepCloneable", "defaultImplementation", "deletable", "deprecatedAndHidden", "extendedBy",
          "extendsInterfaces", "feedEnabled", "hasSubtypes", "implementedBy", "implementsInterfaces", "isInterface",
@@ -68,7 +70,8 @@ def write(name, doc):
 
 def genuine(name, file):
     d = json.load(open(os.path.join(src, file)))
-    fields = [field(f) for f in d["fields"] if not f["custom"]]
+    fields = [field(f) for f in d["fields"]
+              if not f["custom"] and not f["name"].endswith("__c") and f["name"] not in PORTAL]
     flags = {k: d.get(k) for k in FLAGS}
     write(name, dict(name=name, label=d["label"], labelPlural=d["labelPlural"], keyPrefix=d["keyPrefix"],
                      flags=flags, scopes=scopes(d), children=children(d), fields=fields))

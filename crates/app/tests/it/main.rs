@@ -1,1 +1,5 @@
-//! it
+//! The product as a whole: the real executable as a process, over real sockets, on real databases, against the sandbox.
+
+mod kill;
+mod lab;
+mod story;

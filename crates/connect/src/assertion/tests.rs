@@ -24,7 +24,12 @@ fn key() -> Secret {
 }
 
 fn claims() -> Claims<'static> {
-    Claims { issuer: "app", subject: "ada@example.org", audience: "https://login.example", lifetime: Duration::from_secs(180) }
+    Claims {
+        issuer: "app",
+        subject: "ada@example.org",
+        audience: "https://login.example",
+        lifetime: Duration::from_secs(180),
+    }
 }
 
 #[test]

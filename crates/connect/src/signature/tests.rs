@@ -9,6 +9,9 @@ use super::*;
 
 const VECTORS: &str = include_str!("../../testdata/webhook-signatures/vectors.json");
 const NOW: i64 = 1_700_000_000;
+/// The header and the tolerance of the vectors with a stamped signature.
+const STAMPED: &str = "calendly-webhook-signature";
+const TOLERANCE: SignedDuration = SignedDuration::from_mins(3);
 
 fn request(headers: &[(&str, &str)], body: &[u8]) -> RawRequest {
     let mut map = HeaderMap::new();
@@ -39,8 +42,8 @@ fn judge(scheme: &str, raw: &RawRequest, secret: &str, now: i64, tolerance: Opti
         "standard-webhooks" => standard_webhooks(raw, "webhook", &secrets, at(now)),
         "svix" => standard_webhooks(raw, "svix", &secrets, at(now)),
         "calendly" => {
-            let tolerance = tolerance.map_or(CALENDLY_TOLERANCE, SignedDuration::from_secs);
-            calendly(raw, &secrets, at(now), tolerance)
+            let tolerance = tolerance.map_or(TOLERANCE, SignedDuration::from_secs);
+            stamped_hex(raw, STAMPED, &secrets, at(now), tolerance)
         }
         other => panic!("no verifier for the scheme {other}"),
     }
@@ -79,7 +82,7 @@ fn an_empty_secret_is_no_secret() {
     let signed = request(&[("x-cal-signature-256", &hex_mac("", &[b"{}"]))], b"{}");
     for none in [secrets(&[]), secrets(&[""]), secrets(&["", ""])] {
         assert_eq!(hex_body(&signed, "x-cal-signature-256", &none), Err(Refusal::NoSecret));
-        assert_eq!(calendly(&signed, &none, at(NOW), CALENDLY_TOLERANCE), Err(Refusal::NoSecret));
+        assert_eq!(stamped_hex(&signed, STAMPED, &none, at(NOW), TOLERANCE), Err(Refusal::NoSecret));
         assert_eq!(standard_webhooks(&signed, "webhook", &none, at(NOW)), Err(Refusal::NoSecret));
     }
     assert_eq!(standard_webhooks(&signed, "webhook", &secrets(&["whsec_"]), at(NOW)), Err(Refusal::NoSecret));
@@ -116,10 +119,10 @@ fn a_reserialised_body_fails() {
     assert_eq!(hex_body(&raw, "x-cal-signature-256", &secrets(&["key"])), Err(Refusal::Mismatch));
 }
 
-fn calendly_request(key: &str, time: i64) -> RawRequest {
+fn stamped_request(key: &str, time: i64) -> RawRequest {
     let time = time.to_string();
     let header = format!("t={time},v1={}", hex_mac(key, &[time.as_bytes(), b".", b"{}"]));
-    request(&[("calendly-webhook-signature", &header)], b"{}")
+    request(&[(STAMPED, &header)], b"{}")
 }
 
 fn standard_request(key: &[u8], time: i64) -> RawRequest {
@@ -132,7 +135,7 @@ fn standard_request(key: &[u8], time: i64) -> RawRequest {
 #[test]
 fn a_time_stamp_counts_within_its_window_on_both_sides() {
     for (distance, fits) in [(0, true), (179, true), (180, true), (-180, true), (181, false), (-181, false)] {
-        let verdict = calendly(&calendly_request("key", NOW - distance), &secrets(&["key"]), at(NOW), CALENDLY_TOLERANCE);
+        let verdict = stamped_hex(&stamped_request("key", NOW - distance), STAMPED, &secrets(&["key"]), at(NOW), TOLERANCE);
         assert_eq!(verdict, if fits { Ok(()) } else { Err(Refusal::Stale) }, "{distance}");
     }
     for (distance, fits) in [(0, true), (300, true), (-300, true), (301, false), (-301, false)] {
@@ -151,8 +154,8 @@ fn a_missing_or_odd_time_stamp_is_refused() {
     }
     let none = request(&[("webhook-id", "m"), ("webhook-signature", "v1,AAAA")], b"{}");
     assert_eq!(standard_webhooks(&none, "webhook", &secrets(&["key"]), at(NOW)), Err(Refusal::Missing));
-    let only_digest = request(&[("calendly-webhook-signature", "v1=00")], b"{}");
-    assert_eq!(calendly(&only_digest, &secrets(&["key"]), at(NOW), CALENDLY_TOLERANCE), Err(Refusal::Unreadable));
+    let only_digest = request(&[(STAMPED, "v1=00")], b"{}");
+    assert_eq!(stamped_hex(&only_digest, STAMPED, &secrets(&["key"]), at(NOW), TOLERANCE), Err(Refusal::Unreadable));
 }
 
 /// Id, time and body are parted by full stops, so a full stop in the id could move the border.
@@ -175,7 +178,7 @@ fn secrets_can_be_rotated() {
         let active = secrets(active);
         let verdicts = [
             hex_body(&hex_signed(key), "x-cal-signature-256", &active),
-            calendly(&calendly_request(key, NOW), &active, at(NOW), CALENDLY_TOLERANCE),
+            stamped_hex(&stamped_request(key, NOW), STAMPED, &active, at(NOW), TOLERANCE),
             standard_webhooks(&standard_request(key.as_bytes(), NOW), "webhook", &active, at(NOW)),
         ];
         assert!(verdicts.iter().all(|verdict| *verdict == verdicts[0]), "{verdicts:?}");
@@ -199,7 +202,7 @@ proptest! {
         let raw = request(
             &[
                 ("x-cal-signature-256", &value),
-                ("calendly-webhook-signature", &value),
+                (STAMPED, &value),
                 ("webhook-id", &id),
                 ("webhook-timestamp", &time),
                 ("webhook-signature", &value),
@@ -208,7 +211,7 @@ proptest! {
         );
         let keys = secrets(&["key", "whsec_a2V5"]);
         prop_assert!(hex_body(&raw, "x-cal-signature-256", &keys).is_err());
-        prop_assert!(calendly(&raw, &keys, at(NOW), CALENDLY_TOLERANCE).is_err());
+        prop_assert!(stamped_hex(&raw, STAMPED, &keys, at(NOW), TOLERANCE).is_err());
         prop_assert!(standard_webhooks(&raw, "webhook", &keys, at(NOW)).is_err());
     }
 

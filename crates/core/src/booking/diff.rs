@@ -31,6 +31,9 @@ pub struct Decision {
     pub creates: Vec<SharedKey>,
     pub notes: Vec<Note>,
     pub look_again: Option<jiff::Timestamp>,
+    /// Where an unsettled plan was looked into: the links as they are before this plan. To be kept with the plan, so
+    /// that what was adopted is still known should this plan's outcome stay unknown, too.
+    pub adopted: Option<Links>,
     after: Vec<After>,
     person_account: Option<Value>,
 }
@@ -200,7 +203,8 @@ pub fn decide(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, norma
     };
     let cx = &Context { links, ..*cx };
     let Projection { desired, delete, notes, look_again, person_account } = project(cx, view);
-    let mut out = Decision { notes, look_again, person_account, ..Decision::default() };
+    let adopted = unsettled.map(|_| links.clone());
+    let mut out = Decision { notes, look_again, adopted, person_account, ..Decision::default() };
     for slot in delete {
         if let Some(link) = links.get(&slot) {
             out.plan.steps.push(Step { slot, role: link.role, write: Write::Delete { id: link.id.clone() } });
@@ -385,6 +389,8 @@ fn merge(settings: &BookingSettings, role: Role, field: &Field, base: &Value, no
             let prefix = &settings.cancel.prefix;
             let called_off = !prefix.trim().is_empty() && wanted.starts_with(prefix.as_str());
             match with_prefix(now, prefix, called_off) {
+                // Nothing was there but the prefix, so there are no words to keep.
+                bare if bare.trim().is_empty() => Merged::Write(Value::text(wanted)),
                 kept if kept == *now => Merged::KeepEdit,
                 changed => Merged::Write(Value::Text(changed)),
             }

@@ -28,8 +28,7 @@ pub(super) fn meeting(cx: &Context<'_>, view: &View<'_>, around: &Around<'_>, no
     let mut keep = Fields::new();
     let (case, opportunity) = relate(cx, view, around, &mut keep, notes);
     let related = Related { case: case.as_deref(), opportunity: opportunity.as_deref() };
-    let subject = with_prefix(&title(view.content), &settings.cancel.prefix, called_off);
-    keep.insert(Std::Subject.into(), Value::Text(subject));
+    keep.insert(Std::Subject.into(), Value::Text(subject(view, &settings.cancel.prefix, called_off)));
     keep.insert(Std::Description.into(), Value::Text(description(view, settings.language, &related)));
     keep.insert(Std::Location.into(), text_value(view.content.location.as_deref()).unwrap_or(Value::Null));
     if let Some(start) = view.content.start {
@@ -54,6 +53,14 @@ pub(super) fn meeting(cx: &Context<'_>, view: &View<'_>, around: &Around<'_>, no
         keep,
         remember: Fields::new(),
     }
+}
+
+/// The title, with the prefix where the booking is called off. A title that is nothing but the prefix is left as it is:
+/// a meeting needs a subject.
+fn subject(view: &View<'_>, prefix: &str, called_off: bool) -> String {
+    let title = title(view.content);
+    let subject = with_prefix(&title, prefix, called_off);
+    if subject.trim().is_empty() { title } else { subject }
 }
 
 /// Ties the meeting to its person and to what it is about, and gives back the names of the case and the opportunity

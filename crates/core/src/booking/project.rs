@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp, ToSpan};
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     chain::{Standing, View},
@@ -24,6 +24,9 @@ use crate::{
 
 /// How long half a reschedule waits for its other half before it counts as "asked to pick another time".
 pub const RESCHEDULE_WAIT: SignedDuration = SignedDuration::from_mins(15);
+
+/// Counted on bare dates, where every day is as long as the other.
+const HOURS_A_DAY: i64 = 24;
 
 /// The links of one chain.
 pub type Links = BTreeMap<Slot, Link>;
@@ -454,7 +457,7 @@ fn opportunity(cx: &Context<'_>, view: &View<'_>, person: Option<&Person>, owner
     let day = start.to_zoned(zone).date();
     let mut keep = Fields::new();
     keep.insert(Std::Name.into(), Value::Text(opportunity_name(view)));
-    keep.insert(Std::CloseDate.into(), Value::Date(day.saturating_add(settings.close_after_days.days())));
+    keep.insert(Std::CloseDate.into(), Value::Date(day.saturating_add(SignedDuration::from_hours(HOURS_A_DAY * i64::from(settings.close_after_days)))));
     Some(Desired {
         slot: Slot::Opportunity,
         role: Role::Opportunity,

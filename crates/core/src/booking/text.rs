@@ -201,12 +201,14 @@ fn standing_line(standing: &Standing, words: &Words, line: &mut impl FnMut(&str,
     }
 }
 
+/// Who and why, on one line, however many the reason was typed on.
 fn why(reason: &Option<String>, by: &Option<String>, words: &Words) -> String {
+    let said = |text: &Option<String>| text.as_deref().map(squeeze).filter(|text| !text.is_empty());
     let mut parts = Vec::new();
-    if let Some(by) = by.as_deref().map(str::trim).filter(|by| !by.is_empty()) {
+    if let Some(by) = said(by) {
         parts.push(format!("{} {by}", words.by));
     }
-    if let Some(reason) = reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty()) {
+    if let Some(reason) = said(reason) {
         parts.push(format!("{}: {reason}", words.reason));
     }
     parts.join(", ")
@@ -277,10 +279,9 @@ pub fn splice(current: &str, last: &str, ours: &str) -> String {
     }
     // Text of ours that our last one merely contained, or that only now contains it, must not be taken for the other.
     let last_at = block(&current, last);
-    if ours.is_empty() || block(last, ours).is_none() || last_at.is_none() {
-        if !ours.is_empty() && block(&current, ours).is_some() {
-            return current.into_owned();
-        }
+    let is_part_of_last = last_at.is_some() && block(last, ours).is_some();
+    if !is_part_of_last && block(&current, ours).is_some() {
+        return current.into_owned();
     }
     if let Some((from, to)) = last_at.or_else(|| frame(&current, last)) {
         return format!("{}{ours}{}", &current[..from], &current[to..]);

@@ -121,8 +121,7 @@ impl Default for SalesforceConfig {
             restricted: false,
             reference_to: Vec::new(),
         };
-        let mut custom_fields: Vec<_> =
-            ["Account", "Contact", "Lead", "Opportunity", "Case", "Event"].map(uid).into();
+        let mut custom_fields: Vec<_> = ["Account", "Contact", "Lead", "Opportunity", "Case", "Event"].map(uid).into();
         custom_fields.push(CustomField {
             object: "Event".into(),
             name: "Meeting_Status__c".into(),

@@ -16,9 +16,9 @@ mod rules;
 mod schema;
 mod seed;
 mod soql;
-mod time;
 #[cfg(test)]
 mod testkit;
+mod time;
 mod world;
 
 use std::{
@@ -154,12 +154,14 @@ impl SalesforceOrg {
                 let status = rule.status.unwrap_or(503);
                 Some(match rule.body {
                     FaultBody::Empty => reply::empty(status),
-                    FaultBody::Html => {
-                        reply::html(status, format!("<html><head><title>Error</title></head><body><h1>{status}</h1></body></html>"))
-                    }
+                    FaultBody::Html => reply::html(
+                        status,
+                        format!("<html><head><title>Error</title></head><body><h1>{status}</h1></body></html>"),
+                    ),
                     FaultBody::Json => {
                         let code = if status == 503 { "SERVER_UNAVAILABLE" } else { "UNKNOWN_EXCEPTION" };
-                        let message = "An unexpected error occurred. Please include this ErrorId if you contact support";
+                        let message =
+                            "An unexpected error occurred. Please include this ErrorId if you contact support";
                         reply::json(status, &json!([{"message": message, "errorCode": code}]))
                     }
                 })

@@ -36,7 +36,10 @@ pub fn redirect(target: &str) -> Response<Bytes> {
 /// Sets a header; a value that cannot be one is left out.
 pub fn set(response: &mut Response<Bytes>, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
-        response.headers_mut().insert(header::HeaderName::from_bytes(name.to_ascii_lowercase().as_bytes()).unwrap_or(header::WARNING), value);
+        response.headers_mut().insert(
+            header::HeaderName::from_bytes(name.to_ascii_lowercase().as_bytes()).unwrap_or(header::WARNING),
+            value,
+        );
     }
 }
 

@@ -25,9 +25,12 @@ pub(super) fn found(world: &mut World, config: &SalesforceConfig, now: i64) -> F
         let record: Map<String, Value> = record.as_object().cloned().unwrap_or_default();
         rules::insert(world, object, &record, None, writer, Op::Seed).ok()
     };
-    let org = add("Organization", json!({"Name": config.org_name, "DefaultLocaleSidKey": "en_US",
+    let org = add(
+        "Organization",
+        json!({"Name": config.org_name, "DefaultLocaleSidKey": "en_US",
         "TimeZoneSidKey": "GMT", "LanguageLocaleKey": "en_US", "OrganizationType": "Developer Edition",
-        "InstanceName": "IMI1", "IsSandbox": true}));
+        "InstanceName": "IMI1", "IsSandbox": true}),
+    );
     let mut profiles: Vec<(String, Id)> = Vec::new();
     let mut default_owner = None;
     for user in &config.users {
@@ -38,11 +41,14 @@ pub(super) fn found(world: &mut World, config: &SalesforceConfig, now: i64) -> F
             Some(id)
         });
         let alias: String = user.last_name.chars().take(8).collect();
-        let id = add("User", json!({"Username": user.username, "Email": user.email, "FirstName": user.first_name,
+        let id = add(
+            "User",
+            json!({"Username": user.username, "Email": user.email, "FirstName": user.first_name,
             "LastName": user.last_name, "IsActive": user.is_active, "Alias": alias.to_lowercase(),
             "CommunityNickname": user.username, "TimeZoneSidKey": "GMT", "LocaleSidKey": "en_US",
             "EmailEncodingKey": "UTF-8", "LanguageLocaleKey": "en_US", "UserType": "Standard",
-            "ProfileId": profile.map(|id| id.as_str().to_owned())}));
+            "ProfileId": profile.map(|id| id.as_str().to_owned())}),
+        );
         default_owner = default_owner.or(id.filter(|_| user.is_active));
     }
     world.commit();

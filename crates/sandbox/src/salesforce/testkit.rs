@@ -73,8 +73,14 @@ impl Kit {
     /// Gets a fresh session by the client-credentials flow.
     pub fn log_in(&self) {
         let app = &self.org.config.app;
-        let got = self.form("/services/oauth2/token", &[("grant_type", "client_credentials"),
-            ("client_id", &app.client_id), ("client_secret", &app.client_secret)]);
+        let got = self.form(
+            "/services/oauth2/token",
+            &[
+                ("grant_type", "client_credentials"),
+                ("client_id", &app.client_id),
+                ("client_secret", &app.client_secret),
+            ],
+        );
         *self.token.lock().expect("tests use one thread") =
             got.body["access_token"].as_str().unwrap_or_default().to_owned();
     }
@@ -105,7 +111,8 @@ impl Kit {
     pub fn ask_with(&self, method: &str, path: &str, body: Value, headers: &[(&str, &str)]) -> Got {
         let path = format!("/services/data/v64.0{path}");
         let token = self.token.lock().expect("tests use one thread").clone();
-        let mut request = Request::builder().method(method).uri(path).header("authorization", format!("Bearer {token}"));
+        let mut request =
+            Request::builder().method(method).uri(path).header("authorization", format!("Bearer {token}"));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -2,6 +2,10 @@
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
+/// Years that a date field can hold ("Date Formats and Date Literals", read 2026-11-21).
+const FIRST_YEAR: i16 = 1700;
+const LAST_YEAR: i16 = 4000;
+
 /// `2026-05-06T11:56:44.000+0000`
 pub fn stamp(seconds: i64) -> String {
     civil(seconds).strftime("%Y-%m-%dT%H:%M:%S.000+0000").to_string()
@@ -19,7 +23,8 @@ pub fn civil(seconds: i64) -> jiff::civil::DateTime {
 }
 
 pub fn day_start(day: Date) -> i64 {
-    TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).map_or(i64::MAX, |at| at.as_second())
+    let beyond = if day.year() < FIRST_YEAR { i64::MIN } else { i64::MAX };
+    TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).map_or(beyond, |at| at.as_second())
 }
 
 pub fn day_of(seconds: i64) -> Date {
@@ -61,7 +66,9 @@ pub fn parse_day(text: &str) -> Option<Date> {
     if parts.next().is_some() || year.len() != 4 || month.len() != 2 || day.len() != 2 {
         return None;
     }
-    Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?).ok()
+    let year: i16 = year.parse().ok()?;
+    let day = Date::new(year, month.parse().ok()?, day.parse().ok()?).ok()?;
+    (FIRST_YEAR..=LAST_YEAR).contains(&year).then_some(day)
 }
 
 /// Reads an HTTP date such as `Tue, 05 May 2026 10:00:00 GMT`.
@@ -70,8 +77,7 @@ pub fn parse_http_date(text: &str) -> Option<i64> {
     let mut words = rest.split(' ').filter(|word| !word.is_empty());
     let day: i8 = words.next()?.parse().ok()?;
     let name = words.next()?;
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let month = MONTHS.iter().position(|m| m.eq_ignore_ascii_case(name))? + 1;
     let year: i16 = words.next()?.parse().ok()?;
     let date = Date::new(year, i8::try_from(month).ok()?, day).ok()?;

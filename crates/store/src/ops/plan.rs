@@ -29,6 +29,8 @@ statements! {
     PUT_OFF = "update chain set owner = null, due_at = ?3, deferred = 1, unsettled = case when exists \
         (select 1 from outbox where outbox.workspace = chain.workspace and outbox.id = chain.id) then 1 else 0 end \
         where workspace = ?1 and id = ?2";
+    CREATES_OF = "select creates from outbox where workspace = ?1 and id = ?2";
+    LINKS_SET = "insert into chain_links (workspace, id, links) values (?1, ?2, ?3) on conflict {pk} do update set links = excluded.links";
     OUTBOX_PUT = "insert into outbox (workspace, id, connection, fence, attempt, sent_at, creates, plan) \
         values (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7) on conflict {pk} do update set connection = excluded.connection, \
         fence = excluded.fence, attempt = outbox.attempt + 1, sent_at = excluded.sent_at, creates = excluded.creates, plan = excluded.plan";
@@ -133,9 +135,17 @@ impl Plan {
 
     async fn write_down<D: Db>(&self, db: &mut D, held: &[Held<'_>]) -> Result<()> {
         let ready: Vec<&Held<'_>> = held.iter().filter(|held| !held.blocked).collect();
+        let sets: Vec<_> = ready.iter().map(|held| [P::Text(held.planned.workspace.as_str()), P::Int(held.id)]).collect();
+        let before = db.each(&CREATES_OF, &sets).await?;
         let mut blobs = Vec::with_capacity(ready.len());
-        for held in &ready {
-            blobs.push((to_json(&held.planned.creates)?, to_json(&held.planned.plan)?));
+        for (held, before) in ready.iter().zip(before) {
+            let mut creates = held.planned.creates.clone();
+            if let Some(mut row) = before {
+                // What a former, unsettled plan said it would create is this one's to settle.
+                let known: Vec<SharedKey> = row.json(0)?;
+                creates.extend(known.into_iter().filter(|key| !held.planned.creates.contains(key)));
+            }
+            blobs.push((to_json(&creates)?, to_json(&held.planned.plan)?));
         }
         let sets: Vec<_> = ready
             .iter()
@@ -148,6 +158,16 @@ impl Plan {
             })
             .collect();
         db.each(&OUTBOX_PUT, &sets).await?;
+        self.keep_adopted(db, &ready).await
+    }
+
+    async fn keep_adopted<D: Db>(&self, db: &mut D, ready: &[&Held<'_>]) -> Result<()> {
+        for held in ready {
+            if let Some(links) = &held.planned.adopted {
+                let links = to_json(links)?;
+                db.run(&LINKS_SET, &[P::Text(held.planned.workspace.as_str()), P::Int(held.id), P::Blob(&links)]).await?;
+            }
+        }
         Ok(())
     }
 }

@@ -18,7 +18,7 @@ use crate::{
 
 statements! {
     SETTLE = "update chain set owner = null, deferred = 0, updated_at = ?5, \
-        due_at = case when ?6 = 1 and revision > ?4 then ?5 else ?7 end, \
+        due_at = case when ?6 = 1 and revision > ?4 then cast(?5 as bigint) else cast(?7 as bigint) end, \
         attempts = attempts * ?8 + ?9, \
         parked = case when revision > ?4 then 0 else ?10 end, \
         parked_reason = case when revision > ?4 then null else ?11 end, \

@@ -33,7 +33,7 @@ statements! {
     STATE_DROP = "delete from chain_state where workspace = ?1 and id = ?2";
     LINKS_DROP = "delete from chain_links where workspace = ?1 and id = ?2";
     OUTBOX_DROP = "delete from outbox where workspace = ?1 and id = ?2";
-    CHAIN_DROP = "delete from chain where workspace = ?1 and id = ?2 returning id";
+    CHAIN_DROP = "delete from chain where workspace = ?1 and id = ?2";
     FLOWS_DROP = "delete from oauth_flow where workspace = ?1 and expires < ?2";
     WAITS_DROP = "delete from shared_wait where workspace = ?1 and since < ?2";
 }

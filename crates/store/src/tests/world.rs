@@ -84,6 +84,14 @@ impl World {
         }
     }
 
+    /// The same, with SQLite in memory: for many short runs that prove nothing about disks.
+    pub(crate) async fn quick(on: On) -> Self {
+        match on {
+            On::Postgres => Self::new(on).await,
+            On::Sqlite | On::Inline => Self { url: "sqlite::memory:".to_owned(), on, folder: None },
+        }
+    }
+
     pub(crate) async fn store(&self) -> Store {
         self.store_with(options()).await.unwrap()
     }
@@ -226,6 +234,7 @@ pub(crate) fn planned(claimed: &Claimed, creates: &[&str]) -> Planned {
         chain: claimed.chain.clone(),
         fence: claimed.fence,
         plan: some_plan(claimed.chain.as_str()),
+        adopted: None,
         creates: creates.iter().map(|key| SharedKey::new(*key)).collect(),
     }
 }

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Data keys re-wrapped in one transaction.
-const REWRAP_BATCH: i64 = 100;
+const REWRAP_BATCH: i64 = 20;
 
 statements! {
     CANARIES = "select master, sealed from vault_canary order by master";
@@ -125,36 +125,57 @@ const LEFT_OVER: &str = "a data key is still wrapped with the old master key";
 /// Rounds over workspaces that appear while the key is being changed.
 const ROUNDS_MAX: usize = 16;
 
+/// The beginning of a change of the master key: the new canary and one batch, as if the process then died.
+#[cfg(test)]
+pub(crate) async fn begin_and_stop(store: &Store, new: MasterKey) -> Result<()> {
+    let keys = store.begin_rotation(new).await?;
+    let entropy = std::sync::Arc::clone(&store.inner.entropy);
+    store.run(Rewrap { keys, entropy, after: String::new() }).await.map(drop)
+}
+
 impl Store {
+    async fn begin_rotation(&self, new: MasterKey) -> Result<std::sync::Arc<MasterKeys>> {
+        let keys = std::sync::Arc::new(self.master_keys().with_current(new));
+        let sealed = keys.canary(&*self.inner.entropy)?;
+        self.run(AddCanary { master: keys.current().to_owned(), sealed }).await?;
+        self.set_master_keys(std::sync::Arc::clone(&keys));
+        Ok(keys)
+    }
+
     /// The data key of a workspace, made where there is none.
     pub(crate) async fn data_key(&self, workspace: &WorkspaceId) -> Result<std::sync::Arc<DataKey>> {
         if let Some(key) = self.inner.data_keys.get(workspace) {
             return Ok(key);
         }
-        let keys = self.master_keys();
-        let found = self.run(WrappedKey { workspace: workspace.clone(), offer: None }).await?;
-        let found = match found {
-            Some(found) => Some(found),
-            None => {
-                let mut key = DataKey::default();
-                self.inner.entropy.fill(key.as_mut_slice());
-                let wrapped = keys.wrap(&*self.inner.entropy, workspace, &key)?;
-                let offer = Some((keys.current().to_owned(), wrapped));
-                self.run(WrappedKey { workspace: workspace.clone(), offer }).await?
-            }
-        };
+        let mut keys = self.master_keys();
+        let mut found = self.run(WrappedKey { workspace: workspace.clone(), offer: None }).await?;
+        if found.is_none() {
+            let mut key = DataKey::default();
+            self.inner.entropy.fill(key.as_mut_slice());
+            found = match self.offer_key(workspace, &keys, &key).await {
+                // The master key was changed between the two steps; this process knows the new one.
+                Err(Error::WrongKey(_)) if self.master_keys().current() != keys.current() => {
+                    keys = self.master_keys();
+                    self.offer_key(workspace, &keys, &key).await?
+                }
+                found => found?,
+            };
+        }
         let (master, wrapped) = found.ok_or_else(|| Error::corrupt("a workspace has no data key"))?;
-        let key = keys.unwrap(&master, workspace, &wrapped)?;
+        let key = self.master_keys().unwrap(&master, workspace, &wrapped)?;
         Ok(self.inner.data_keys.keep(workspace, key))
+    }
+
+    async fn offer_key(&self, workspace: &WorkspaceId, keys: &MasterKeys, key: &DataKey) -> Result<Option<(String, Vec<u8>)>> {
+        let wrapped = keys.wrap(&*self.inner.entropy, workspace, key)?;
+        let offer = Some((keys.current().to_owned(), wrapped));
+        self.run(WrappedKey { workspace: workspace.clone(), offer }).await
     }
 
     /// Changes the master key while work goes on. A crash at any point leaves everything readable to a process that is
     /// given both keys; run it again then. Once it returns, the old key opens nothing.
     pub async fn rotate_master_key(&self, new: MasterKey) -> Result<()> {
-        let keys = std::sync::Arc::new(self.master_keys().with_current(new));
-        let sealed = keys.canary(&*self.inner.entropy)?;
-        self.run(AddCanary { master: keys.current().to_owned(), sealed }).await?;
-        self.set_master_keys(std::sync::Arc::clone(&keys));
+        let keys = self.begin_rotation(new).await?;
         for _ in 0..ROUNDS_MAX {
             let mut after = String::new();
             loop {

@@ -69,8 +69,8 @@ fn booking(trigger: &str, payload: &Payload, at: Timestamp, key: &dyn Fn(&str) -
     let uid = intake::booking_key(payload.uid.raw()).ok_or_else(|| {
         malformed("there is no usable uid: either this is not a booking, or a custom payload template left it out")
     })?;
-    intake::limit_people(payload.attendees.0.len(), "attendees")?;
-    intake::limit_people(payload.team.0.as_ref().map_or(0, |team| team.members.0.len()), "hosts")?;
+    let hosts = payload.team.0.as_ref().map_or(0, |team| team.members.0.len());
+    intake::limit_people(payload.attendees.0.len() + people::named_guests(payload).len(), hosts)?;
     let kind = kind(trigger, payload);
     let needs_content = matches!(kind, MessageKind::Booked | MessageKind::Requested | MessageKind::Updated);
     let old = intake::booking_key(payload.reschedule_uid.raw()).filter(|old| *old != uid);

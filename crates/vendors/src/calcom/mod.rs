@@ -25,7 +25,7 @@ const SIGNATURE_HEADER: &str = "x-cal-signature-256";
 const MANIFEST: Manifest = Manifest {
     vendor: "calcom",
     display_name: "Cal.com",
-    docs: "https://cal.com/docs/developing/guides/automation/webhooks",
+    docs: "https://cal.com/docs/core-features/webhooks",
     scopes: &[],
     settings: &[],
     roles: &[],

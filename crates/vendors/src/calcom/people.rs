@@ -96,15 +96,19 @@ fn host(person: &Person) -> Host {
     Host { email: person.email.email(), name: person.name.line(), time_zone: person.time_zone.time_zone() }
 }
 
-/// The other attendees, and those whom the booker only named by address.
-pub fn guests(payload: &Payload, invitee: &Attendee, hosts: &[Host]) -> Vec<Attendee> {
-    let mut candidates: Vec<Attendee> = payload.attendees.0.iter().map(attendee).collect();
-    let named = match response(payload, "guests") {
+/// Those whom the booker only named by address.
+pub fn named_guests(payload: &Payload) -> Vec<Value> {
+    match response(payload, "guests") {
         Some(Value::Array(values)) => values,
         Some(Value::String(list)) => list.split([',', ';']).map(Value::from).collect(),
         _ => Vec::new(),
-    };
-    for value in &named {
+    }
+}
+
+/// The other attendees, and those whom the booker only named by address.
+pub fn guests(payload: &Payload, invitee: &Attendee, hosts: &[Host]) -> Vec<Attendee> {
+    let mut candidates: Vec<Attendee> = payload.attendees.0.iter().map(attendee).collect();
+    for value in &named_guests(payload) {
         let email = match value {
             Value::Object(fields) => fields.get("email").and_then(Value::as_str),
             other => other.as_str(),

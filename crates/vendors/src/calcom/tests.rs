@@ -123,6 +123,8 @@ fn a_cancelled_slot_cancels_every_seat() {
     assert_eq!(cancelled(fixtures::seat_cancelled_by_attendee), [seat("ada@example.org")]);
     let named = changed(fixtures::seats_cancelled_by_host, "\"seatsPerTimeSlot\": 10", "\"seatsPerTimeSlot\": 10, \"attendeeSeatId\": \"seat-c\"");
     assert_eq!(cancelled(&named), [seat("cleo@example.net")]);
+    let unnumbered = changed(&named, "\"seatsPerTimeSlot\": 10, ", "");
+    assert_eq!(cancelled(&unnumbered), [seat("cleo@example.net")]);
 }
 
 /// The two triggers of one submission are one form.
@@ -178,6 +180,19 @@ fn what_is_no_booking_is_refused_with_advice() {
     form.headers.insert("content-type", "application/x-www-form-urlencoded; charset=utf-8".parse().expect("header"));
     let refused = Calcom.read(&form, received()).expect_err("refused");
     assert!(refused.reason.contains("form-encoded"), "{refused}");
+}
+
+/// Cutting a list would silently drop somebody, so a message beyond the limit is laid aside whole.
+#[test]
+fn more_people_than_the_limit_are_refused() {
+    let crowd = |count: usize| {
+        let mut body: serde_json::Value = serde_json::from_str(fixtures::booking_created).expect("JSON");
+        body["payload"]["attendees"] = (0..count).map(|n| serde_json::json!({"name": "A", "email": format!("a{n}@example.org")})).collect();
+        body.to_string()
+    };
+    // The booker of the form is not among them, so the first stands in, and the form's one guest is added.
+    assert_eq!(messages(&Calcom, &[&crowd(999)])[0].booked.as_ref().expect("content").guests.len(), 999);
+    check_refused(&crowd(1_000), "more than 1000 attendees");
 }
 
 #[test]

@@ -50,8 +50,7 @@ fn invitee(
     let booking = name_of(&invitee.uri).ok_or_else(|| malformed("payload.uri does not name an invitee"))?;
     let meeting = invitee.scheduled_event.0.as_ref();
     if let Some(meeting) = meeting {
-        intake::limit_people(meeting.event_guests.0.len(), "guests")?;
-        intake::limit_people(meeting.event_memberships.0.len(), "hosts")?;
+        intake::limit_people(meeting.event_guests.0.len(), meeting.event_memberships.0.len())?;
     }
     let content = meeting.and_then(|meeting| content(&invitee, meeting));
     let kind = match event {

@@ -9,12 +9,18 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use syncline_connect::{
     Bookings, Connector, Manifest, RawRequest, Reading, Refusal, Secret,
     bookings::Malformed,
-    signature::{self, CALENDLY_TOLERANCE},
+    signature,
 };
+
+/// The header that carries time and digest.
+const SIGNATURE_HEADER: &str = "calendly-webhook-signature";
+
+/// How far a time stamp may lie from now, either way (Calendly's webhook signature page: three minutes).
+const TOLERANCE: SignedDuration = SignedDuration::from_mins(3);
 
 const MANIFEST: Manifest = Manifest {
     vendor: "calendly",
@@ -47,7 +53,7 @@ impl Bookings for Calendly {
     }
 
     fn verify(&self, raw: &RawRequest, secrets: &[Secret], now: Timestamp) -> Result<(), Refusal> {
-        signature::calendly(raw, secrets, now, CALENDLY_TOLERANCE)
+        signature::stamped_hex(raw, SIGNATURE_HEADER, secrets, now, TOLERANCE)
     }
 
     fn read(&self, raw: &RawRequest, received: Timestamp) -> Result<Reading, Malformed> {

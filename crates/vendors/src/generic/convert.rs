@@ -6,7 +6,7 @@ use syncline_connect::{Reading, bookings::Malformed};
 use syncline_core::booking::message::{Answer, Attendee, Booking, BookingMessage, Host, MessageKind};
 
 use super::wire::{Fields, Problems};
-use crate::intake::{self, MAX_ANSWERS, MAX_PEOPLE, delivery, malformed};
+use crate::intake::{self, MAX_ANSWERS, MAX_HOSTS, MAX_PEOPLE, delivery, malformed};
 
 /// Most tracking fields of one message; campaign tracking knows about ten.
 pub const MAX_TRACKING: usize = 50;
@@ -117,7 +117,7 @@ fn content(root: &Fields<'_>, kind: Option<&MessageKind>) -> Option<Booking> {
     let form = root.object("form", FORM).map(|form| (form.line("type"), form.line("name")));
     let invitee = root.object("invitee", PERSON).and_then(|invitee| person(&invitee));
     let guests: Vec<Attendee> = root.objects("guests", MAX_PEOPLE, PERSON).iter().filter_map(person).collect();
-    let hosts: Vec<Host> = root.objects("hosts", MAX_PEOPLE, HOST).iter().filter_map(host).collect();
+    let hosts: Vec<Host> = root.objects("hosts", MAX_HOSTS, HOST).iter().filter_map(host).collect();
     let answers: Vec<Answer> = root.objects("answers", MAX_ANSWERS, ANSWER).iter().filter_map(answer).collect();
     let tracking = root.free_lines("tracking", MAX_TRACKING).into_iter().collect();
     let record_hint = root.line("record_hint");

@@ -24,7 +24,7 @@ const HEADER_PREFIX: &str = "webhook";
 const MANIFEST: Manifest = Manifest {
     vendor: "generic",
     display_name: "Signed webhook",
-    docs: "https://www.standardwebhooks.com",
+    docs: "docs/generic-webhook.md",
     scopes: &[],
     settings: &[],
     roles: &[],

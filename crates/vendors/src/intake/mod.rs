@@ -19,8 +19,12 @@ use syncline_core::{
 /// Deepest nesting of a body that is parsed (security checklist S29). Known payloads have fewer than ten levels.
 pub const MAX_JSON_DEPTH: usize = 64;
 
-/// Most attendees, and most hosts, of one message. The largest meetings that sources offer hold a thousand people.
+/// Most attendees of one message. The largest meetings that sources offer hold a thousand people.
 pub const MAX_PEOPLE: usize = 1_000;
+
+/// Most hosts of one message. Every seat of a group meeting repeats its hosts, so this also bounds what one small body
+/// can grow to.
+pub const MAX_HOSTS: usize = 200;
 
 /// Most answers of one message; no known booking form has more questions.
 pub const MAX_ANSWERS: usize = 500;
@@ -44,7 +48,11 @@ pub fn object(body: &[u8]) -> Result<Map<String, Value>, Malformed> {
     if depth(body) > MAX_JSON_DEPTH {
         return Err(malformed(format!("the body is nested deeper than {MAX_JSON_DEPTH} levels")));
     }
-    match serde_json::from_slice(body) {
+    let parsed = serde_json::from_slice(body).or_else(|error| match mended(body) {
+        Some(mended) => serde_json::from_slice(&mended),
+        None => Err(error),
+    });
+    match parsed {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(malformed("the body is JSON, but not an object")),
         Err(error) => Err(malformed(format!(
@@ -58,6 +66,35 @@ pub fn object(body: &[u8]) -> Result<Map<String, Value>, Malformed> {
 /// Reads an object into a wire type whose fields all tolerate what they do not know.
 pub fn wire<T: DeserializeOwned>(object: Map<String, Value>) -> Result<T, Malformed> {
     serde_json::from_value(Value::Object(object)).map_err(|_| malformed("the body does not have the documented shape"))
+}
+
+/// The body with halves of surrogate pairs replaced by U+FFFD, if there are any. JavaScript senders that cut a text in
+/// the middle of an emoji write such a half, which is not JSON; a booking must not be lost over it.
+fn mended(body: &[u8]) -> Option<Vec<u8>> {
+    const ESCAPE_BYTES: usize = 6;
+    let unit = |at: usize| {
+        let escape = body.get(at..at + ESCAPE_BYTES)?.strip_prefix(br"\u")?;
+        u32::from_str_radix(std::str::from_utf8(escape).ok()?, 16).ok()
+    };
+    let mut mended = body.to_vec();
+    let (mut at, mut changed) = (0, false);
+    while at < body.len() {
+        if body[at] != b'\\' {
+            at += 1;
+            continue;
+        }
+        at += match (unit(at), unit(at + ESCAPE_BYTES)) {
+            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => 2 * ESCAPE_BYTES,
+            (Some(0xD800..=0xDFFF), _) => {
+                mended[at + 2..at + ESCAPE_BYTES].copy_from_slice(b"fffd");
+                changed = true;
+                ESCAPE_BYTES
+            }
+            // Any other escape: past the backslash and what it escapes, which may be a backslash itself.
+            _ => 2,
+        };
+    }
+    changed.then_some(mended)
 }
 
 /// How deep brackets nest outside strings. Counting needs no valid JSON; what is invalid fails in the parser.
@@ -126,9 +163,11 @@ pub fn booking_key(text: &str) -> Option<BookingKey> {
 }
 
 /// Refuses lists of people beyond the limit: cutting them would silently drop somebody.
-pub fn limit_people(count: usize, what: &str) -> Result<(), Malformed> {
-    if count > MAX_PEOPLE {
-        return Err(malformed(format!("the message names more than {MAX_PEOPLE} {what}")));
+pub fn limit_people(attendees: usize, hosts: usize) -> Result<(), Malformed> {
+    for (count, max, what) in [(attendees, MAX_PEOPLE, "attendees"), (hosts, MAX_HOSTS, "hosts")] {
+        if count > max {
+            return Err(malformed(format!("the message names more than {max} {what}")));
+        }
     }
     Ok(())
 }

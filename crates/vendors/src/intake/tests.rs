@@ -90,6 +90,22 @@ fn deep_nesting_is_refused_before_it_is_parsed() {
     assert!(object(brackets_in_text.as_bytes()).is_ok());
 }
 
+/// A text that its sender cut within an emoji is still a text.
+#[test]
+fn half_a_surrogate_pair_is_mended() {
+    let check = |body: &str, expected: Option<&str>| {
+        let found = object(body.as_bytes()).ok().and_then(|object| Some(object.get("a")?.as_str()?.to_owned()));
+        assert_eq!(found.as_deref(), expected, "{body}");
+    };
+    check(r#"{"a":"x\ud83d"}"#, Some("x\u{fffd}"));
+    check(r#"{"a":"\ude00x"}"#, Some("\u{fffd}x"));
+    check(r#"{"a":"\ud83d\ud83d\ude00"}"#, Some("\u{fffd}😀"));
+    check(r#"{"a":"\\\ud83d"}"#, Some("\\\u{fffd}"));
+    check(r#"{"a":"\\ud83d"}"#, Some("\\ud83d"));
+    check(r#"{"a":"\ud83d\u"}"#, None);
+    check(r#"{"a":"\ud8"#, None);
+}
+
 #[test]
 fn the_same_bytes_give_the_same_key_and_others_another() {
     let key = |parts: &[&str], body: &str| delivery(parts, body.as_bytes());

@@ -36,8 +36,7 @@ type Key<'a> = &'a dyn Fn(&str, Option<Timestamp>) -> String;
 fn booking(event: &str, fields: Map<String, Value>, received: Timestamp, key: Key<'_>) -> Result<Reading, Malformed> {
     let appointment: Appointment = wire(fields)?;
     let booking = intake::booking_key(appointment.id.raw()).ok_or_else(|| malformed("the appointment has no id"))?;
-    intake::limit_people(appointment.attendees.0.len(), "attendees")?;
-    intake::limit_people(appointment.hosts.0.len(), "hosts")?;
+    intake::limit_people(appointment.attendees.0.len(), appointment.hosts.0.len())?;
     let kind = kind(event, &appointment);
     let content = content(&appointment);
     if content.is_none() && matches!(kind, MessageKind::Booked | MessageKind::Updated) {

@@ -15,7 +15,7 @@ use syncline_connect::{Bookings, Connector, Manifest, RawRequest, Reading, Refus
 const MANIFEST: Manifest = Manifest {
     vendor: "meetergo",
     display_name: "meetergo",
-    docs: "https://developer.meetergo.com",
+    docs: "https://api.meetergo.com/spec/v2",
     scopes: &[],
     settings: &[],
     roles: &[],

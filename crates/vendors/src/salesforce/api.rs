@@ -36,9 +36,15 @@ struct Reply {
 
 /// The answer to a write.
 pub enum Written {
-    Answer { graphs: GraphsAnswer, usage: Option<Usage> },
+    Answer {
+        graphs: GraphsAnswer,
+        usage: Option<Usage>,
+    },
     /// Nobody knows whether it was applied.
-    Unknown { reason: String, usage: Option<Usage> },
+    Unknown {
+        reason: String,
+        usage: Option<Usage>,
+    },
 }
 
 /// `POST /composite` with reads only.
@@ -165,7 +171,9 @@ fn refused(op: &'static str, reply: &Reply) -> Error {
     let by_status = || classify::error(op, class_of_status(reply.status), by_rows.code.as_deref());
     let mut error = match reply.status {
         300..=399 => configuration("Salesforce points to another address; reconnect the account"),
-        404 | 405 | 410 => configuration("the org does not offer this resource in this API version; see the setting `api_version`"),
+        404 | 405 | 410 => {
+            configuration("the org does not offer this resource in this API version; see the setting `api_version`")
+        }
         401 if !matches!(by_rows.kind, ErrorKind::Unauthorised | ErrorKind::Forbidden) => by_status(),
         408 | 420 | 429 | 500..=599 if by_rows.retry != Retry::Backoff => by_status(),
         _ => by_rows,

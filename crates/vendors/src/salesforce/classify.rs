@@ -25,11 +25,13 @@ const UNKNOWN: Class = class(ErrorKind::Invalid, Retry::Never, "Salesforce refus
 const LOCKED: Class = class(ErrorKind::Locked, Retry::Backoff, "another transaction holds the record");
 const UNAVAILABLE: Class = class(ErrorKind::Unavailable, Retry::Backoff, "Salesforce cannot answer just now");
 const RATE_LIMITED: Class = class(ErrorKind::RateLimited, Retry::Backoff, "too many calls at the same time");
-const DAILY_LIMIT: Class = class(ErrorKind::DailyLimit, Retry::Backoff, "the org's API calls of the last 24 hours are used up");
+const DAILY_LIMIT: Class =
+    class(ErrorKind::DailyLimit, Retry::Backoff, "the org's API calls of the last 24 hours are used up");
 const SESSION: Class = class(ErrorKind::Unauthorised, Retry::Reauthorise, "the access token is no longer good");
 const GONE: Class = class(ErrorKind::Gone, Retry::Replan, "the record is gone");
 const KEY_TAKEN: Class = class(ErrorKind::KeyTaken, Retry::Replan, "a record with the same unique value exists");
-const REFERENCE: Class = class(ErrorKind::Reference, Retry::Replan, "a reference points at nothing that the user may see");
+const REFERENCE: Class =
+    class(ErrorKind::Reference, Retry::Replan, "a reference points at nothing that the user may see");
 const OWNER: Class = class(ErrorKind::Owner, Retry::Replan, "the owner cannot own records");
 const FIELD: Class = class(ErrorKind::Field, Retry::Never, "a field is not there or cannot be written");
 const FORBIDDEN: Class = class(ErrorKind::Forbidden, Retry::Never, "the user lacks a permission");
@@ -43,9 +45,19 @@ static TABLE: &[(&[&str], Class)] = &[
     (&["UNABLE_TO_LOCK_ROW", "ALREADY_IN_PROCESS"], LOCKED),
     (
         &[
-            "SERVER_UNAVAILABLE", "QUERY_TIMEOUT", "REQUEST_RUNNING_TOO_LONG", "FUNCTIONALITY_TEMPORARILY_UNAVAILABLE",
-            "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE", "ORG_IN_MAINTENANCE", "TXN_SECURITY_METERING_ERROR",
-            "MATCH_SERVICE_TIMED_OUT", "MATCH_SERVICE_UNAVAILABLE_ERROR", "UNKNOWN_EXCEPTION",
+            "SERVER_UNAVAILABLE",
+            "QUERY_TIMEOUT",
+            "REQUEST_RUNNING_TOO_LONG",
+            "FUNCTIONALITY_TEMPORARILY_UNAVAILABLE",
+            "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE",
+            "ORG_IN_MAINTENANCE",
+            "TXN_SECURITY_METERING_ERROR",
+            "MATCH_SERVICE_TIMED_OUT",
+            "MATCH_SERVICE_UNAVAILABLE_ERROR",
+            "UNKNOWN_EXCEPTION",
+            // A query's page that has expired: asked anew from the first page.
+            "INVALID_QUERY_LOCATOR",
+            "INVALID_LOCATOR",
         ],
         UNAVAILABLE,
     ),
@@ -89,6 +101,15 @@ static TABLE: &[(&[&str], Class)] = &[
     (
         &["DELETE_FAILED"],
         class(ErrorKind::Invalid, Retry::Never, "the record cannot be deleted while others depend on it"),
+    ),
+    (&["INVALID_TYPE"], class(ErrorKind::Forbidden, Retry::Never, "the user cannot see the object")),
+    (
+        &["UNSUPPORTED_API_VERSION"],
+        class(
+            ErrorKind::Configuration,
+            Retry::Never,
+            "the org does not offer this API version; see the setting `api_version`",
+        ),
     ),
     (&["STORAGE_LIMIT_EXCEEDED"], class(ErrorKind::Forbidden, Retry::Never, "the org's storage is full")),
     (

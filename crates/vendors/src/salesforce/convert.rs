@@ -130,10 +130,12 @@ pub fn normalise(role: Role, field: &Field, value: Value) -> Value {
     };
     match (value, known) {
         (Value::Text(text), Some((held, max_chars))) => normal_text(&text, held, max_chars),
-        (value, Some((held @ (Holds::Line | Holds::Email | Holds::Text | Holds::ShowAs), max_chars))) => match as_text(&value) {
-            Some(text) => normal_text(&text, held, max_chars),
-            None => value,
-        },
+        (value, Some((held @ (Holds::Line | Holds::Email | Holds::Text | Holds::ShowAs), max_chars))) => {
+            match as_text(&value) {
+                Some(text) => normal_text(&text, held, max_chars),
+                None => value,
+            }
+        }
         (Value::Text(text), None) => native_text(&harmless(&tidy(&text, true))),
         (Value::Time(time), Some((Holds::Date, _))) => Value::Date(time.to_zoned(TimeZone::UTC).date()),
         (Value::Decimal(text), _) => normal_decimal(&text).map_or(Value::Decimal(text), Value::Decimal),
@@ -165,7 +167,9 @@ fn normal_text(text: &str, held: Holds, max_chars: usize) -> Value {
         Holds::Reference => id::canonical(text.trim()).map_or_else(|| text_or_null(text), Value::Id),
         Holds::Decimal => normal_decimal(text).map_or_else(|| text_or_null(text), Value::Decimal),
         Holds::Date => text.trim().parse().map_or_else(|_| text_or_null(text), Value::Date),
-        Holds::Time => read_time(text.trim()).map_or_else(|| text_or_null(text), |time| Value::Time(whole_seconds(time))),
+        Holds::Time => {
+            read_time(text.trim()).map_or_else(|| text_or_null(text), |time| Value::Time(whole_seconds(time)))
+        }
         Holds::Bool => text_or_null(text),
     }
 }
@@ -244,8 +248,21 @@ fn number_text(number: &serde_json::Number) -> Option<String> {
     normal_decimal(&number.to_string()).or_else(|| normal_decimal(&number.as_f64()?.to_string()))
 }
 
-/// `007.50` → `7.5`: the same number has one text. `None` where it is no plain decimal number.
+/// Significant digits that a number keeps on the way: Salesforce's numbers and JSON's are binary fractions.
+const EXACT_DIGITS: usize = 15;
+
+/// `007.50` → `7.5`: the same number has one text, with no more digits than come back. `None` where it is no plain
+/// decimal number.
 fn normal_decimal(text: &str) -> Option<String> {
+    let plain = plain_decimal(text)?;
+    if plain.bytes().filter(u8::is_ascii_digit).count() <= EXACT_DIGITS {
+        return Some(plain);
+    }
+    let held: f64 = plain.parse().ok().filter(|held: &f64| held.is_finite())?;
+    plain_decimal(&held.to_string())
+}
+
+fn plain_decimal(text: &str) -> Option<String> {
     let text = text.trim();
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => ("-", digits),

@@ -177,8 +177,12 @@ fn matches(org: &Org, role: Role, wanted: &Wanted) -> Result<Vec<Match>, Error> 
         Wanted::Is(std, texts) => {
             let name = name(*std)?;
             let texts: Vec<String> = match holds(*std) {
-                Holds::Line | Holds::Email => texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty()).map(str::to_owned).collect(),
-                Holds::Reference => texts.iter().filter_map(|id| id::canonical(id)).map(|id| id.as_str().to_owned()).collect(),
+                Holds::Line | Holds::Email => {
+                    texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty()).map(str::to_owned).collect()
+                }
+                Holds::Reference => {
+                    texts.iter().filter_map(|id| id::canonical(id)).map(|id| id.as_str().to_owned()).collect()
+                }
                 _ => return Err(unusable(&(*std).into(), "cannot be looked up by its text")),
             };
             texts.into_iter().map(|text| Match::Equals(name.clone(), text)).collect()
@@ -228,15 +232,14 @@ fn page_of(answers: &[SubAnswer], at: usize, find: &Find) -> Result<QueryPage, E
         error.fields = fields_named(&rows, find);
         return Err(error);
     }
-    serde::Deserialize::deserialize(&answer.body).map_err(|_| protocol("a query's answer is not what Salesforce documents"))
+    serde::Deserialize::deserialize(&answer.body)
+        .map_err(|_| protocol("a query's answer is not what Salesforce documents"))
 }
 
-/// The org's own fields that an error names: a query's error tells the column in its text alone.
+/// The org's own fields that an error names: one that was deleted or renamed there.
 fn fields_named(rows: &[ErrorRow], find: &Find) -> Vec<Field> {
     let named = |field: &&Field| match field {
-        Field::Native(name) => rows.iter().any(|row| {
-            row.message.split(|char: char| !char.is_ascii_alphanumeric() && char != '_').any(|word| word == name)
-        }),
+        Field::Native(name) => rows.iter().any(|row| row.names(name)),
         Field::Std(_) => false,
     };
     find.fields.iter().filter(named).cloned().collect()

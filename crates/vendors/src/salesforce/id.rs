@@ -37,7 +37,11 @@ pub fn identify(id: &str) -> Option<(Role, RecordId)> {
 fn with_guard(short: &str) -> String {
     let mut text = short.to_owned();
     for five in short.as_bytes().chunks(5) {
-        let bits = five.iter().enumerate().filter(|(_, byte)| byte.is_ascii_uppercase()).fold(0, |bits, (at, _)| bits | 1 << at);
+        let bits = five
+            .iter()
+            .enumerate()
+            .filter(|(_, byte)| byte.is_ascii_uppercase())
+            .fold(0, |bits, (at, _)| bits | 1 << at);
         text.push(char::from(GUARD[bits]));
     }
     text

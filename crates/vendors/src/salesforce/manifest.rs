@@ -4,10 +4,7 @@
 //! Event) and, for User, from the vendor's field reference: <https://developer.salesforce.com/docs/atlas.en-us.sfFieldRef.meta/>,
 //! read 2026-11. Formats without a length of their own (numbers, dates, references) carry 0.
 
-use syncline_connect::{
-    Manifest, RoleSpec,
-    manifest::FieldSpec,
-};
+use syncline_connect::{Manifest, RoleSpec, manifest::FieldSpec};
 use syncline_core::record::{Role, Std};
 
 /// The field that bears our key, unless the setting [`EXTERNAL_ID_FIELD`] names another.
@@ -35,10 +32,19 @@ pub static MANIFEST: Manifest = Manifest {
     settings: &[
         (EXTERNAL_ID_FIELD, "API name of the custom field that bears Syncline's key; `Syncline_Uid__c` unless set"),
         (API_VERSION, "REST API version, such as `64.0`; pinned until you change it"),
-        (LOGIN_HOST, "where to log in: https://login.salesforce.com unless set, https://test.salesforce.com, or your My Domain"),
-        (ALLOW_HOST, "one further exact origin, such as https://crm.example:8443, that stands in for Salesforce; for test set-ups"),
+        (
+            LOGIN_HOST,
+            "where to log in: https://login.salesforce.com unless set, https://test.salesforce.com, or your My Domain",
+        ),
+        (
+            ALLOW_HOST,
+            "one further exact origin, such as https://crm.example:8443, that stands in for Salesforce; for test set-ups",
+        ),
         (STATUS_FIELD, "API name of the Event's field that carries the booking's standing; the check looks for it"),
-        (DUPLICATE_RULES, "`stop` (unless set): a duplicate rule's alert holds the record back; `save`: it is saved all the same"),
+        (
+            DUPLICATE_RULES,
+            "`stop` (unless set): a duplicate rule's alert holds the record back; `save`: it is saved all the same",
+        ),
     ],
     roles: ROLES,
     overload_status: 503,
@@ -69,7 +75,13 @@ static ROLES: &[RoleSpec] = &[
         role: Role::Account,
         object: "Account",
         fields: &[
-            KEY, spec(Std::Name, "Name", 255), PHONE, spec(Std::Website, "Website", 255), DESCRIPTION, OWNER, CREATED_AT,
+            KEY,
+            spec(Std::Name, "Name", 255),
+            PHONE,
+            spec(Std::Website, "Website", 255),
+            DESCRIPTION,
+            OWNER,
+            CREATED_AT,
             LAST_ACTIVITY,
         ],
     },
@@ -77,50 +89,107 @@ static ROLES: &[RoleSpec] = &[
         role: Role::Contact,
         object: "Contact",
         fields: &[
-            KEY, FULL_NAME, FIRST_NAME, LAST_NAME, EMAIL, PHONE, MOBILE, DESCRIPTION, OWNER, ACCOUNT, CREATED_AT, LAST_ACTIVITY,
+            KEY,
+            FULL_NAME,
+            FIRST_NAME,
+            LAST_NAME,
+            EMAIL,
+            PHONE,
+            MOBILE,
+            DESCRIPTION,
+            OWNER,
+            ACCOUNT,
+            CREATED_AT,
+            LAST_ACTIVITY,
         ],
     },
     RoleSpec {
         role: Role::Lead,
         object: "Lead",
         fields: &[
-            KEY, FULL_NAME, FIRST_NAME, LAST_NAME, EMAIL, PHONE, MOBILE, spec(Std::Company, "Company", 255),
-            spec(Std::Website, "Website", 255), spec(Std::Status, "Status", 255), DESCRIPTION, OWNER,
-            spec(Std::Converted, "IsConverted", 0), spec(Std::ConvertedContact, "ConvertedContactId", 0),
-            spec(Std::ConvertedAccount, "ConvertedAccountId", 0), CREATED_AT, LAST_ACTIVITY,
+            KEY,
+            FULL_NAME,
+            FIRST_NAME,
+            LAST_NAME,
+            EMAIL,
+            PHONE,
+            MOBILE,
+            spec(Std::Company, "Company", 255),
+            spec(Std::Website, "Website", 255),
+            spec(Std::Status, "Status", 255),
+            DESCRIPTION,
+            OWNER,
+            spec(Std::Converted, "IsConverted", 0),
+            spec(Std::ConvertedContact, "ConvertedContactId", 0),
+            spec(Std::ConvertedAccount, "ConvertedAccountId", 0),
+            CREATED_AT,
+            LAST_ACTIVITY,
         ],
     },
     RoleSpec {
         role: Role::Case,
         object: "Case",
         fields: &[
-            KEY, SUBJECT, DESCRIPTION, spec(Std::Status, "Status", 40), spec(Std::Origin, "Origin", 40), OWNER, ACCOUNT, CONTACT,
-            spec(Std::SuppliedName, "SuppliedName", 80), spec(Std::SuppliedEmail, "SuppliedEmail", 80),
-            spec(Std::SuppliedPhone, "SuppliedPhone", 40), spec(Std::SuppliedCompany, "SuppliedCompany", 80), CREATED_AT,
+            KEY,
+            SUBJECT,
+            DESCRIPTION,
+            spec(Std::Status, "Status", 40),
+            spec(Std::Origin, "Origin", 40),
+            OWNER,
+            ACCOUNT,
+            CONTACT,
+            spec(Std::SuppliedName, "SuppliedName", 80),
+            spec(Std::SuppliedEmail, "SuppliedEmail", 80),
+            spec(Std::SuppliedPhone, "SuppliedPhone", 40),
+            spec(Std::SuppliedCompany, "SuppliedCompany", 80),
+            CREATED_AT,
         ],
     },
     RoleSpec {
         role: Role::Opportunity,
         object: "Opportunity",
         fields: &[
-            KEY, spec(Std::Name, "Name", 120), spec(Std::Stage, "StageName", 255), spec(Std::CloseDate, "CloseDate", 0),
-            spec(Std::Amount, "Amount", 0), DESCRIPTION, OWNER, ACCOUNT, CONTACT, CREATED_AT, LAST_ACTIVITY,
+            KEY,
+            spec(Std::Name, "Name", 120),
+            spec(Std::Stage, "StageName", 255),
+            spec(Std::CloseDate, "CloseDate", 0),
+            spec(Std::Amount, "Amount", 0),
+            DESCRIPTION,
+            OWNER,
+            ACCOUNT,
+            CONTACT,
+            CREATED_AT,
+            LAST_ACTIVITY,
         ],
     },
     RoleSpec {
         role: Role::Meeting,
         object: "Event",
         fields: &[
-            KEY, SUBJECT, DESCRIPTION, spec(Std::Location, "Location", 255), spec(Std::Start, "StartDateTime", 0),
-            spec(Std::End, "EndDateTime", 0), spec(Std::ShowAs, "ShowAs", 40), OWNER, spec(Std::Who, "WhoId", 0),
-            spec(Std::What, "WhatId", 0), CREATED_AT,
+            KEY,
+            SUBJECT,
+            DESCRIPTION,
+            spec(Std::Location, "Location", 255),
+            spec(Std::Start, "StartDateTime", 0),
+            spec(Std::End, "EndDateTime", 0),
+            spec(Std::ShowAs, "ShowAs", 40),
+            OWNER,
+            spec(Std::Who, "WhoId", 0),
+            spec(Std::What, "WhatId", 0),
+            CREATED_AT,
         ],
     },
     RoleSpec {
         role: Role::User,
         object: "User",
         fields: &[
-            FULL_NAME, FIRST_NAME, LAST_NAME, spec(Std::Email, "Email", 128), PHONE, MOBILE, spec(Std::Active, "IsActive", 0),
+            FULL_NAME,
+            FIRST_NAME,
+            LAST_NAME,
+            spec(Std::Email, "Email", 128),
+            PHONE,
+            MOBILE,
+            spec(Std::Active, "IsActive", 0),
             CREATED_AT,
         ],
     },
@@ -158,7 +227,14 @@ pub enum Holds {
 /// What the field holds.
 pub fn holds(field: Std) -> Holds {
     match field {
-        Std::Key | Std::Name | Std::FirstName | Std::LastName | Std::Phone | Std::Mobile | Std::Company | Std::Website => Holds::Line,
+        Std::Key
+        | Std::Name
+        | Std::FirstName
+        | Std::LastName
+        | Std::Phone
+        | Std::Mobile
+        | Std::Company
+        | Std::Website => Holds::Line,
         Std::Status | Std::Origin | Std::Stage | Std::Subject | Std::Location => Holds::Line,
         Std::SuppliedName | Std::SuppliedPhone | Std::SuppliedCompany => Holds::Line,
         Std::Email | Std::SuppliedEmail => Holds::Email,
@@ -167,9 +243,13 @@ pub fn holds(field: Std) -> Holds {
         Std::Amount => Holds::Decimal,
         Std::CloseDate | Std::LastActivity => Holds::Date,
         Std::Start | Std::End | Std::CreatedAt => Holds::Time,
-        Std::Owner | Std::Account | Std::Contact | Std::Who | Std::What | Std::ConvertedContact | Std::ConvertedAccount => {
-            Holds::Reference
-        }
+        Std::Owner
+        | Std::Account
+        | Std::Contact
+        | Std::Who
+        | Std::What
+        | Std::ConvertedContact
+        | Std::ConvertedAccount => Holds::Reference,
         Std::ShowAs => Holds::ShowAs,
     }
 }

@@ -21,7 +21,8 @@ mod write;
 mod tests;
 
 use syncline_connect::{
-    Answered, BoxFuture, Connector, Cx, Error, Find, Grant, GraphOutcome, Manifest, OAuth, Records, Secret, Settings, TokenSet,
+    Answered, BoxFuture, Connector, Cx, Error, Find, Grant, GraphOutcome, Manifest, OAuth, Records, Secret, Settings,
+    TokenSet,
     oauth::{App, TokenCx},
     records::Finding,
 };
@@ -53,7 +54,11 @@ impl Connector for Salesforce {
 }
 
 impl Records for Salesforce {
-    fn find<'a>(&'a self, cx: &'a Cx<'a>, finds: &'a [Find]) -> BoxFuture<'a, Result<Answered<Vec<Vec<Record>>>, Error>> {
+    fn find<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        finds: &'a [Find],
+    ) -> BoxFuture<'a, Result<Answered<Vec<Vec<Record>>>, Error>> {
         Box::pin(find::find(cx, finds))
     }
 

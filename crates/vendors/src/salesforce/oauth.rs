@@ -64,9 +64,12 @@ pub async fn revoke(cx: &TokenCx<'_>, token: &Secret) -> Result<(), Error> {
     match (response.status().as_u16(), serde_json::from_slice::<TokenRefusal>(response.body())) {
         (200, _) => Ok(()),
         (400, Ok(refusal)) if refusal.error == "invalid_token" || refusal.error == "unsupported_token_type" => Ok(()),
-        (status, _) => {
-            Err(Error::new(ErrorKind::Unavailable, Retry::Backoff, OP, format!("the token was not revoked (status {status})")))
-        }
+        (status, _) => Err(Error::new(
+            ErrorKind::Unavailable,
+            Retry::Backoff,
+            OP,
+            format!("the token was not revoked (status {status})"),
+        )),
     }
 }
 
@@ -141,10 +144,13 @@ fn token_set(settings: &Settings, body: &[u8]) -> Result<TokenSet, Error> {
 /// The API address of an answer, where we may call it: under Salesforce's own domains, or the very origin that the
 /// operator configured.
 fn trusted_instance(settings: &Settings, text: &str) -> Result<Url, Error> {
-    let refuse = || Error::new(ErrorKind::Protocol, Retry::Never, OP, "the token answer names an API host that is not trusted");
+    let refuse =
+        || Error::new(ErrorKind::Protocol, Retry::Never, OP, "the token answer names an API host that is not trusted");
     let url = Url::parse(text).map_err(|_| refuse())?;
-    let configured = origin(&login_host(settings)?) == origin(&url) || allowed_origin(settings)?.is_some_and(|allowed| allowed == origin(&url));
-    let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    let configured = origin(&login_host(settings)?) == origin(&url)
+        || allowed_origin(settings)?.is_some_and(|allowed| allowed == origin(&url));
+    let plain =
+        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
     let host = url.host_str().unwrap_or_default();
     let theirs = url.scheme() == "https"
         && url.port().is_none()
@@ -157,7 +163,8 @@ fn trusted_instance(settings: &Settings, text: &str) -> Result<Url, Error> {
 
 /// Where to log in, by the settings.
 pub fn login_host(settings: &Settings) -> Result<Url, Error> {
-    let text = settings.get(LOGIN_HOST).map(|text| text.trim()).filter(|text| !text.is_empty()).unwrap_or(DEFAULT_LOGIN_HOST);
+    let text =
+        settings.get(LOGIN_HOST).map(|text| text.trim()).filter(|text| !text.is_empty()).unwrap_or(DEFAULT_LOGIN_HOST);
     let wrong = || {
         configuration(
             OP,
@@ -165,7 +172,11 @@ pub fn login_host(settings: &Settings) -> Result<Url, Error> {
         )
     };
     let url = Url::parse(text).map_err(|_| wrong())?;
-    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
+    let bare = url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
     let theirs = [DEFAULT_LOGIN_HOST, SANDBOX_LOGIN_HOST].contains(&origin(&url).as_str()) || is_my_domain(&url);
     let allowed = allowed_origin(settings)?.is_some_and(|allowed| allowed == origin(&url));
     if bare && (theirs || allowed) { Ok(url) } else { Err(wrong()) }
@@ -173,22 +184,28 @@ pub fn login_host(settings: &Settings) -> Result<Url, Error> {
 
 /// The one further origin that the operator lets stand in for Salesforce.
 fn allowed_origin(settings: &Settings) -> Result<Option<String>, Error> {
-    let Some(text) = settings.get(ALLOW_HOST).map(|text| text.trim()).filter(|text| !text.is_empty()) else { return Ok(None) };
+    let Some(text) = settings.get(ALLOW_HOST).map(|text| text.trim()).filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "https" | "http") && url.path() == "/");
-    let url = url.ok_or_else(|| configuration(OP, "`allow_host` must be an exact origin, such as https://crm.example:8443"))?;
+    let url =
+        url.ok_or_else(|| configuration(OP, "`allow_host` must be an exact origin, such as https://crm.example:8443"))?;
     Ok(Some(origin(&url)))
 }
 
 /// `{name}.my.salesforce.com`, with whatever stands between for sandboxes and other editions.
 fn is_my_domain(url: &Url) -> bool {
-    url.scheme() == "https" && url.port().is_none() && url.host_str().is_some_and(|host| is_under(host, ".my.salesforce.com"))
+    url.scheme() == "https"
+        && url.port().is_none()
+        && url.host_str().is_some_and(|host| is_under(host, ".my.salesforce.com"))
 }
 
 /// Whether a host is a sound name below the domain; `domain` begins with a dot.
 fn is_under(host: &str, domain: &str) -> bool {
     host.strip_suffix(domain).is_some_and(|labels| {
         labels.split('.').all(|label| {
-            !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            !label.is_empty()
+                && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         })
     })
 }
@@ -196,7 +213,11 @@ fn is_under(host: &str, domain: &str) -> bool {
 /// The `aud` of an assertion: production and sandboxes are two authorisation servers, whatever the host is called.
 fn audience(login_host: &Url) -> &'static str {
     let host = login_host.host_str().unwrap_or_default();
-    if host == "test.salesforce.com" || is_under(host, ".sandbox.my.salesforce.com") { SANDBOX_LOGIN_HOST } else { DEFAULT_LOGIN_HOST }
+    if host == "test.salesforce.com" || is_under(host, ".sandbox.my.salesforce.com") {
+        SANDBOX_LOGIN_HOST
+    } else {
+        DEFAULT_LOGIN_HOST
+    }
 }
 
 fn endpoint(settings: &Settings, name: &str) -> Result<Url, Error> {
@@ -210,7 +231,9 @@ fn origin(url: &Url) -> String {
 }
 
 fn redirect_uri(app: &App) -> Result<&Url, Error> {
-    app.redirect_uri.as_ref().ok_or_else(|| configuration(OP, "the app has no callback address; set it as registered in the org"))
+    app.redirect_uri
+        .as_ref()
+        .ok_or_else(|| configuration(OP, "the app has no callback address; set it as registered in the org"))
 }
 
 fn unanswered(grant: &Grant, error: &HttpError) -> Error {
@@ -248,9 +271,11 @@ fn refusal(grant: &Grant, status: u16, body: &[u8]) -> Error {
         (429 | 420, ..) | (_, "rate_limit_exceeded", _) => {
             with_code(ErrorKind::RateLimited, Retry::Backoff, "too many logins in a short time")
         }
-        (_, "invalid_grant", Grant::Code { .. } | Grant::Refresh { .. }) => {
-            with_code(ErrorKind::Revoked, Retry::Never, "the org no longer accepts this approval; connect the account again")
-        }
+        (_, "invalid_grant", Grant::Code { .. } | Grant::Refresh { .. }) => with_code(
+            ErrorKind::Revoked,
+            Retry::Never,
+            "the org no longer accepts this approval; connect the account again",
+        ),
         (_, "invalid_grant", Grant::JwtBearer { .. }) => configuration(
             "the org does not accept the assertion; pre-authorise the app for the user, and check its certificate and the clock",
         ),
@@ -263,8 +288,12 @@ fn refusal(grant: &Grant, status: u16, body: &[u8]) -> Error {
         (_, "invalid_client" | "invalid_client_id" | "invalid_client_credentials" | "unauthorized_client", _) => {
             configuration("the app's client id or secret is not accepted; set those of the External Client App")
         }
-        (_, "redirect_uri_mismatch", _) => configuration("the callback address differs from the one registered in the app"),
-        (_, "invalid_scope", _) => configuration("the app does not offer the scopes `api` and `refresh_token`; add them"),
+        (_, "redirect_uri_mismatch", _) => {
+            configuration("the callback address differs from the one registered in the app")
+        }
+        (_, "invalid_scope", _) => {
+            configuration("the app does not offer the scopes `api` and `refresh_token`; add them")
+        }
         (_, "unsupported_grant_type" | "invalid_app_access", _) => {
             configuration("the app or its policies do not allow this way to log in; enable it in the app's settings")
         }

@@ -29,12 +29,13 @@ impl Org {
         let wrong = |name: &str, must: &str| {
             Error::new(ErrorKind::Configuration, Retry::Never, op, format!("the setting `{name}` must be {must}"))
         };
-        let name_of = |setting: &str| match settings.get(setting).map(|text| text.trim()).filter(|text| !text.is_empty()) {
-            None => Ok(None),
-            Some(text) => ApiName::parse(text)
-                .map(Some)
-                .ok_or_else(|| wrong(setting, "the API name of a field, such as `Syncline_Uid__c`")),
-        };
+        let name_of =
+            |setting: &str| match settings.get(setting).map(|text| text.trim()).filter(|text| !text.is_empty()) {
+                None => Ok(None),
+                Some(text) => ApiName::parse(text)
+                    .map(Some)
+                    .ok_or_else(|| wrong(setting, "the API name of a field, such as `Syncline_Uid__c`")),
+            };
         let save_duplicates = match settings.get(DUPLICATE_RULES).map(|text| text.trim()) {
             None | Some("" | "stop") => false,
             Some("save") => true,

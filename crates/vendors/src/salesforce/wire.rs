@@ -126,22 +126,39 @@ pub struct TokenRefusal {
     pub error: String,
 }
 
-/// One error of an answer, in either of the two spellings.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// One error of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorRow {
-    #[serde(alias = "errorCode", alias = "statusCode")]
     pub code: String,
-    #[serde(default)]
     pub message: String,
-    #[serde(default)]
     pub fields: Vec<String>,
 }
 
-/// The errors that a body tells of: an array of them, or one; none where the body is something else.
+/// The errors that a body tells of: an array of them, or one; none where the body is something else. Rows and
+/// collections spell the code in two ways, and what else is in a row may be missing or null.
 pub fn error_rows(body: &Value) -> Vec<ErrorRow> {
     match body {
-        Value::Array(rows) => rows.iter().filter_map(|row| ErrorRow::deserialize(row).ok()).collect(),
-        Value::Object(_) => ErrorRow::deserialize(body).into_iter().collect(),
-        _ => Vec::new(),
+        Value::Array(rows) => rows.iter().filter_map(error_row).collect(),
+        row => error_row(row).into_iter().collect(),
+    }
+}
+
+fn error_row(row: &Value) -> Option<ErrorRow> {
+    let text = |name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
+    let fields = row.get("fields").and_then(Value::as_array);
+    Some(ErrorRow {
+        code: text("errorCode").or_else(|| text("statusCode"))?,
+        message: text("message").unwrap_or_default(),
+        fields: fields.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
+    })
+}
+
+impl ErrorRow {
+    /// Whether the row names the field. Where a column is missing, only the text tells which, as an identifier among
+    /// words of any language.
+    pub fn names(&self, field: &str) -> bool {
+        let mut words = self.message.split(|char: char| !char.is_ascii_alphanumeric() && char != '_');
+        self.fields.iter().any(|named| named.eq_ignore_ascii_case(field))
+            || (self.fields.is_empty() && words.any(|word| word.eq_ignore_ascii_case(field)))
     }
 }

@@ -20,7 +20,10 @@ use super::{
     classify, convert, id,
     settings::Org,
     soql::percent_encoded,
-    wire::{CompositeAnswer, ErrorRow, GraphAnswer, GraphRequest, GraphsAnswer, GraphsRequest, Saved, SubAnswer, SubRequest, error_rows},
+    wire::{
+        CompositeAnswer, ErrorRow, GraphAnswer, GraphRequest, GraphsAnswer, GraphsRequest, Saved, SubAnswer,
+        SubRequest, error_rows,
+    },
 };
 
 /// Graphs in one call. These limits: <https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api/resources_composite_graph_limits.htm>,
@@ -102,7 +105,12 @@ pub fn draw(org: &Org, plan: &Plan) -> Result<Drawn, Error> {
     while !left.is_empty() {
         let ready = |at: &usize| needs(plan, *at).is_subset(&placed);
         let next = left.iter().position(ready).ok_or_else(|| {
-            Error::new(ErrorKind::Configuration, Retry::Never, OP, "the records of the plan refer to each other in a circle")
+            Error::new(
+                ErrorKind::Configuration,
+                Retry::Never,
+                OP,
+                "the records of the plan refer to each other in a circle",
+            )
         })?;
         let at = left.remove(next);
         placed.insert(at);
@@ -159,8 +167,7 @@ fn node(org: &Org, plan: &Plan, at: usize) -> Result<Node, Error> {
         Write::Delete { id } => ("DELETE", known(id)?.as_str().to_owned(), Effect::Delete),
     };
     let body = fields_of(step).map(|fields| body(org, plan, step, fields)).transpose()?;
-    let request =
-        SubRequest { method, url: format!("{object}/{path}"), reference_id: reference(plan, at), body };
+    let request = SubRequest { method, url: format!("{object}/{path}"), reference_id: reference(plan, at), body };
     Ok(Node { at, slot: step.slot, role: step.role, effect, request })
 }
 
@@ -177,7 +184,9 @@ fn body(org: &Org, plan: &Plan, step: &Step, fields: &Fields) -> Result<Map<Stri
             return Err(wrong("cannot be written"));
         }
         let json = match value {
-            Value::Slot(slot) => reference_to(plan, *slot).ok_or_else(|| wrong("refers to a record that the plan has not"))?,
+            Value::Slot(slot) => {
+                reference_to(plan, *slot).ok_or_else(|| wrong("refers to a record that the plan has not"))?
+            }
             value => convert::to_json(field, &convert::normalise(step.role, field, value.clone())).map_err(wrong)?,
         };
         if body.insert(name.as_str().to_owned(), json).is_some() {
@@ -214,7 +223,8 @@ fn done(drawn: &Drawn, graph: &GraphAnswer) -> GraphOutcome {
     let mut ids = Vec::new();
     for node in &drawn.nodes {
         let answer = answers.composite_response.iter().find(|answer| answer.reference_id == node.request.reference_id);
-        match answer.filter(|answer| (200..300).contains(&answer.http_status_code)).map(|answer| saved_id(node, answer)) {
+        match answer.filter(|answer| (200..300).contains(&answer.http_status_code)).map(|answer| saved_id(node, answer))
+        {
             Some(Some(id)) => ids.push((node.at, node.slot, id)),
             Some(None) if node.effect == Effect::Delete => {}
             // Before version 46 an upsert that updates answered 204 without a body. The versions that we accept send the
@@ -277,10 +287,18 @@ fn verdict(org: &Org, drawn: &Drawn, node: Option<&Node>, status: u16, rows: &[E
         _ => {}
     }
     error.slot = Some(node.slot);
-    let names: BTreeSet<&String> = rows.iter().flat_map(|row| &row.fields).collect();
-    error.fields = names.into_iter().map(|name| convert::field_named(org, node.role, name)).collect();
-    error.fields.dedup();
+    error.fields = refused_fields(org, node, error.kind, rows);
     GraphOutcome::Refused(error)
+}
+
+/// The fields that were refused: those that the rows list, or the missing one that only the text names.
+fn refused_fields(org: &Org, node: &Node, kind: ErrorKind, rows: &[ErrorRow]) -> Vec<Field> {
+    let listed = rows.iter().flat_map(|row| &row.fields).map(String::as_str);
+    let written = node.request.body.iter().flat_map(Map::keys).map(String::as_str);
+    let missing = written.filter(|name| kind == ErrorKind::Field && rows.iter().any(|row| row.names(name)));
+    let names: BTreeSet<&str> = listed.chain(missing).collect();
+    let fields: BTreeSet<Field> = names.into_iter().map(|name| convert::field_named(org, node.role, name)).collect();
+    fields.into_iter().collect()
 }
 
 fn not_tried() -> Error {

@@ -2,7 +2,10 @@
 //!
 //! Left out on purpose, because they are written only when a record is made and then belong to the CRM's people: the
 //! fields of person and account, a case's status, origin, owner and person, an opportunity's stage, amount, owner and
-//! account. They tell what was known when the record was made.
+//! account. They tell what was known when the record was made. And where leads are made and `create_contact` is chosen
+//! for people who have an open one, an invitee of a group meeting who is taken up a second time has one by then, which
+//! is what that setting is about. Where cancelled meetings are deleted, a case or opportunity that was made before the
+//! cancellation stays; of a booking that was first seen cancelled none is made.
 
 use proptest::prelude::*;
 
@@ -98,27 +101,38 @@ const SLOTS: [Slot; 5] = [Slot::Account, Slot::Person, Slot::Case, Slot::Opportu
 fn all_at_once(desk: &Desk, messages: &[BookingMessage]) -> Desk {
     let mut desk = desk.clone();
     desk.work(messages);
-    desk
+    at_last(desk, messages)
 }
 
 fn one_by_one(desk: &Desk, messages: &[BookingMessage]) -> Desk {
     let mut desk = desk.clone();
     desk.work_one_by_one(messages);
+    at_last(desk, messages)
+}
+
+/// Looks once more when nothing is waited for any longer.
+fn at_last(mut desk: Desk, messages: &[BookingMessage]) -> Desk {
+    desk.now = time(24 * 60);
+    desk.work(messages);
     desk
 }
 
-/// A detail that overtakes its request shows the booking early: nothing is known then of a request.
-fn request_was_overtaken(story: &Story) -> bool {
-    story.end == End::Unconfirmed || story.end == End::Rejected
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(super::cases(100))]
 
     /// proves: B4
     #[test]
-    fn every_order_ends_in_the_same_records((story, other) in told(story()), settings in settings(), world in world()) {
-        let desk = Desk::new(world, settings);
+    fn every_order_ends_in_the_same_records(
+        (story, other) in told(prop_oneof![story(), story_with_ties()]),
+        settings in settings(),
+        world in world(),
+        waits in any::<bool>(),
+    ) {
+        let mut desk = Desk::new(world, settings);
+        if waits {
+            // Every half of a reschedule is still waited for when it is first looked at.
+            desk.now = time(0);
+        }
         let once = all_at_once(&desk, &story.messages);
         for other in [one_by_one(&desk, &story.messages), one_by_one(&desk, &other), all_at_once(&desk, &other)] {
             for slot in SLOTS {
@@ -128,7 +142,7 @@ proptest! {
                 prop_assert_eq!(other.count(role), once.count(role), "{:?}", role);
             }
         }
-        prop_assert!(!request_was_overtaken(&story) || once.count(Role::Meeting) <= 1);
+        prop_assert!(once.count(Role::Meeting) <= 1);
     }
 
     /// proves: B23, B4
@@ -137,6 +151,7 @@ proptest! {
         (messages, other) in group_story().prop_flat_map(|(messages, _)| (Just(messages.clone()), shuffled(messages))),
         settings in settings(),
     ) {
+        prop_assume!(settings.person != PersonMode::Lead || settings.open_lead != OpenLead::CreateContact);
         let desk = Desk::new(World::with(&[host()]), settings);
         let once = all_at_once(&desk, &messages);
         let piecemeal = one_by_one(&desk, &other);

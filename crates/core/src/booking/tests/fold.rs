@@ -19,7 +19,7 @@ fn view_of(messages: &[BookingMessage], check: impl FnOnce(View<'_>)) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(super::cases(500))]
 
     /// proves: B4
     #[test]

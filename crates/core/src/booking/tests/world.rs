@@ -253,6 +253,12 @@ impl Desk {
         self.world.records.get_mut(&id).expect("a linked record is there").fields.insert(field.into(), value);
     }
 
+    /// The one account of the world.
+    pub fn only_account(&self) -> RecordId {
+        let mut accounts = self.world.records.values().filter(|record| record.role == Role::Account);
+        accounts.next().expect("an account was made").id.clone()
+    }
+
     pub fn count(&self, role: Role) -> usize {
         self.world.records.values().filter(|record| record.role == role).count()
     }

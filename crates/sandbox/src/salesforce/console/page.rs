@@ -62,8 +62,10 @@ impl SalesforceOrg {
                 escape(call.fault.as_deref().unwrap_or_default())
             );
         }
-        body.push_str("</table><p><a href=\"/_sandbox/state.json\">state.json</a> \
-            <a href=\"/_sandbox/calls.json\">calls.json</a> <a href=\"/_sandbox/faults\">faults</a></p>");
+        body.push_str(
+            "</table><p><a href=\"/_sandbox/state.json\">state.json</a> \
+            <a href=\"/_sandbox/calls.json\">calls.json</a> <a href=\"/_sandbox/faults\">faults</a></p>",
+        );
         page(&self.config.org_name, &body)
     }
 
@@ -73,20 +75,30 @@ impl SalesforceOrg {
             let _ = write!(body, "<li>{:?}: {} of {}</li>", fired.kind, fired.fired, fired.seen);
         }
         body.push_str("</ul><form method=post action=\"/_sandbox/faults\"><select name=kind aria-label=kind>");
-        for kind in [FaultKind::Status, FaultKind::Slow, FaultKind::AppliedAnswerLost, FaultKind::LostRequest,
-            FaultKind::ExpiredToken, FaultKind::DailyLimit, FaultKind::Truncated, FaultKind::RowLock, FaultKind::Partial]
-        {
+        for kind in [
+            FaultKind::Status,
+            FaultKind::Slow,
+            FaultKind::AppliedAnswerLost,
+            FaultKind::LostRequest,
+            FaultKind::ExpiredToken,
+            FaultKind::DailyLimit,
+            FaultKind::Truncated,
+            FaultKind::RowLock,
+            FaultKind::Partial,
+        ] {
             let name = serde_json::to_value(kind).ok().and_then(|name| name.as_str().map(str::to_owned));
             let _ = write!(body, "<option>{}</option>", name.unwrap_or_default());
         }
-        body.push_str("</select><input name=path placeholder=\"path, e.g. /services/data\" aria-label=path>\
+        body.push_str(
+            "</select><input name=path placeholder=\"path, e.g. /services/data\" aria-label=path>\
             <input name=object placeholder=object aria-label=object>\
             <input name=status placeholder=\"status, e.g. 503\" inputmode=numeric aria-label=status>\
             <input name=delay_ms placeholder=\"delay in ms\" inputmode=numeric aria-label=delay>\
             <input name=next placeholder=\"how many times\" inputmode=numeric aria-label=times>\
             <input name=probability placeholder=\"probability 0 to 1\" aria-label=probability>\
             <button>Add fault</button></form>\
-            <form method=post action=\"/_sandbox/faults/clear\"><button>Remove all faults</button></form>");
+            <form method=post action=\"/_sandbox/faults/clear\"><button>Remove all faults</button></form>",
+        );
     }
 
     pub(super) fn object_page(&self, name: &str, from: usize, size: usize) -> Option<String> {
@@ -94,8 +106,18 @@ impl SalesforceOrg {
         let def = self.schema.def(object);
         let state = self.state();
         let custom = def.fields.iter().zip(0..).filter(|(field, _)| field.custom).map(|(_, no)| no);
-        let wanted = ["Name", "Subject", "Email", "Status", "StageName", "StartDateTime", "OwnerId", "AccountId",
-            "WhoId", "SystemModstamp"];
+        let wanted = [
+            "Name",
+            "Subject",
+            "Email",
+            "Status",
+            "StageName",
+            "StartDateTime",
+            "OwnerId",
+            "AccountId",
+            "WhoId",
+            "SystemModstamp",
+        ];
         let columns: Vec<u16> =
             wanted.iter().filter_map(|name| def.field_no(name)).take(COLUMNS).chain(custom).collect();
         let mut body = String::from("<p><a href=\"/_sandbox/\">All objects</a></p><table><tr><th>Id");

@@ -97,7 +97,8 @@ impl Faults {
     }
 
     pub(super) fn to_json(&self) -> Value {
-        let shown = |active: &Active| json!({"id": active.id, "rule": active.rule, "seen": active.seen, "fired": active.fired});
+        let shown =
+            |active: &Active| json!({"id": active.id, "rule": active.rule, "seen": active.seen, "fired": active.fired});
         json!({"faults": self.lock().rules.iter().map(shown).collect::<Vec<_>>()})
     }
 

@@ -109,7 +109,8 @@ impl SalesforceOrg {
         let Some(pem) = &self.config.app.jwt_public_key_pem else {
             return Err(Refused::grant("user hasn't approved this consumer"));
         };
-        let key = jsonwebtoken::DecodingKey::from_rsa_pem(pem.as_bytes()).map_err(|_| Refused::grant("invalid assertion"))?;
+        let key =
+            jsonwebtoken::DecodingKey::from_rsa_pem(pem.as_bytes()).map_err(|_| Refused::grant("invalid assertion"))?;
         let mut rules = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::RS256);
         // The expiry is checked below, against this world's clock.
         rules.validate_exp = false;

@@ -3,9 +3,9 @@
 mod grants;
 mod page;
 mod soap;
-mod tokens;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 use bytes::Bytes;
 use http::{Method, Response};
@@ -105,23 +105,29 @@ impl SalesforceOrg {
         let token = form.get("token").unwrap_or_default();
         let Some(session) = state.tokens.access(token, form.now) else {
             return match state.tokens.refresh_user(token) {
-                Some(user) => reply::json(200, &json!({"active": true, "scope": "api refresh_token",
+                Some(user) => reply::json(
+                    200,
+                    &json!({"active": true, "scope": "api refresh_token",
                     "client_id": app.client_id, "username": self.user_text(state, user, "Username"),
-                    "sub": self.identity_of(form.base, user), "token_type": "refresh_token"})),
+                    "sub": self.identity_of(form.base, user), "token_type": "refresh_token"}),
+                ),
                 None => reply::json(200, &json!({"active": false})),
             };
         };
-        reply::json(200, &json!({
-            "active": true,
-            "scope": "api refresh_token",
-            "client_id": app.client_id,
-            "username": self.user_text(state, session.user, "Username"),
-            "sub": self.identity_of(form.base, session.user),
-            "token_type": "access_token",
-            "exp": session.expires,
-            "iat": session.issued,
-            "nbf": session.issued,
-        }))
+        reply::json(
+            200,
+            &json!({
+                "active": true,
+                "scope": "api refresh_token",
+                "client_id": app.client_id,
+                "username": self.user_text(state, session.user, "Username"),
+                "sub": self.identity_of(form.base, session.user),
+                "token_type": "access_token",
+                "exp": session.expires,
+                "iat": session.issued,
+                "nbf": session.issued,
+            }),
+        )
     }
 
     /// `https://{host}/id/{org}/{user}`
@@ -145,40 +151,43 @@ impl SalesforceOrg {
         let text = |field: &str| self.user_text(state, user, field);
         let api = |kind: &str| format!("{base}/services/Soap/{kind}/{{version}}/{}", &self.org_id.as_str()[..15]);
         let rest = format!("{base}/services/data/v{{version}}/");
-        reply::json(200, &json!({
-            "sub": self.identity_of(base, user),
-            "user_id": user.as_str(),
-            "organization_id": self.org_id.as_str(),
-            "preferred_username": text("Username"),
-            "nickname": text("CommunityNickname"),
-            "name": text("Name"),
-            "email": text("Email"),
-            "email_verified": true,
-            "given_name": text("FirstName"),
-            "family_name": text("LastName"),
-            "zoneinfo": "GMT",
-            "photos": {"picture": format!("{base}/profilephoto/005/F"), "thumbnail": format!("{base}/profilephoto/005/T")},
-            "profile": format!("{base}/{}", user.as_str()),
-            "picture": format!("{base}/profilephoto/005/F"),
-            "address": {},
-            "is_salesforce_integration_user": false,
-            "urls": {
-                "enterprise": api("c"), "metadata": api("m"), "partner": api("u"), "rest": rest,
-                "sobjects": format!("{rest}sobjects/"), "search": format!("{rest}search/"),
-                "query": format!("{rest}query/"), "recent": format!("{rest}recent/"),
-                "tooling_soap": api("T"), "tooling_rest": format!("{rest}tooling/"),
-                "profile": format!("{base}/{}", user.as_str()), "feeds": format!("{rest}chatter/feeds"),
-                "groups": format!("{rest}chatter/groups"), "users": format!("{rest}chatter/users"),
-                "feed_items": format!("{rest}chatter/feed-items"),
-                "feed_elements": format!("{rest}chatter/feed-elements"), "custom_domain": base,
-            },
-            "active": true,
-            "user_type": "STANDARD",
-            "language": "en_US",
-            "locale": "en_US",
-            "utcOffset": 0,
-            "updated_at": time::stamp(self.born),
-        }))
+        reply::json(
+            200,
+            &json!({
+                "sub": self.identity_of(base, user),
+                "user_id": user.as_str(),
+                "organization_id": self.org_id.as_str(),
+                "preferred_username": text("Username"),
+                "nickname": text("CommunityNickname"),
+                "name": text("Name"),
+                "email": text("Email"),
+                "email_verified": true,
+                "given_name": text("FirstName"),
+                "family_name": text("LastName"),
+                "zoneinfo": "GMT",
+                "photos": {"picture": format!("{base}/profilephoto/005/F"), "thumbnail": format!("{base}/profilephoto/005/T")},
+                "profile": format!("{base}/{}", user.as_str()),
+                "picture": format!("{base}/profilephoto/005/F"),
+                "address": {},
+                "is_salesforce_integration_user": false,
+                "urls": {
+                    "enterprise": api("c"), "metadata": api("m"), "partner": api("u"), "rest": rest,
+                    "sobjects": format!("{rest}sobjects/"), "search": format!("{rest}search/"),
+                    "query": format!("{rest}query/"), "recent": format!("{rest}recent/"),
+                    "tooling_soap": api("T"), "tooling_rest": format!("{rest}tooling/"),
+                    "profile": format!("{base}/{}", user.as_str()), "feeds": format!("{rest}chatter/feeds"),
+                    "groups": format!("{rest}chatter/groups"), "users": format!("{rest}chatter/users"),
+                    "feed_items": format!("{rest}chatter/feed-items"),
+                    "feed_elements": format!("{rest}chatter/feed-elements"), "custom_domain": base,
+                },
+                "active": true,
+                "user_type": "STANDARD",
+                "language": "en_US",
+                "locale": "en_US",
+                "utcOffset": 0,
+                "updated_at": time::stamp(self.born),
+            }),
+        )
     }
 
     fn identity_url(
@@ -197,14 +206,17 @@ impl SalesforceOrg {
             return reply::text(404, "Not found");
         }
         let text = |field: &str| self.user_text(state, user, field);
-        reply::json(200, &json!({
-            "id": self.identity_of(base, user), "asserted_user": true, "user_id": user.as_str(),
-            "organization_id": self.org_id.as_str(), "username": text("Username"), "nick_name": text("CommunityNickname"),
-            "display_name": text("Name"), "email": text("Email"), "email_verified": true,
-            "first_name": text("FirstName"), "last_name": text("LastName"), "timezone": "GMT", "active": true,
-            "user_type": "STANDARD", "language": "en_US", "locale": "en_US", "utcOffset": 0,
-            "urls": {"rest": format!("{base}/services/data/v{{version}}/")}, "is_app_installed": true,
-        }))
+        reply::json(
+            200,
+            &json!({
+                "id": self.identity_of(base, user), "asserted_user": true, "user_id": user.as_str(),
+                "organization_id": self.org_id.as_str(), "username": text("Username"), "nick_name": text("CommunityNickname"),
+                "display_name": text("Name"), "email": text("Email"), "email_verified": true,
+                "first_name": text("FirstName"), "last_name": text("LastName"), "timezone": "GMT", "active": true,
+                "user_type": "STANDARD", "language": "en_US", "locale": "en_US", "utcOffset": 0,
+                "urls": {"rest": format!("{base}/services/data/v{{version}}/")}, "is_app_installed": true,
+            }),
+        )
     }
 
     /// The active user with this name.
@@ -248,13 +260,7 @@ pub(super) fn signature(secret: &str, identity: &str, issued_at: &str) -> String
     base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes())
 }
 
-pub(super) fn token_body(
-    org: &SalesforceOrg,
-    form: &Form<'_>,
-    user: Id,
-    access: &str,
-    refresh: Option<&str>,
-) -> Value {
+pub(super) fn token_body(org: &SalesforceOrg, form: &Form<'_>, user: Id, access: &str, refresh: Option<&str>) -> Value {
     let identity = org.identity_of(form.base, user);
     let issued_at = (form.now * 1_000).to_string();
     let mut body = json!({

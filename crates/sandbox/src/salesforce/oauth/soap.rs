@@ -30,10 +30,7 @@ impl SalesforceOrg {
             return fault("UNKNOWN_EXCEPTION", "only login and logout are supported by this sandbox");
         };
         let Some(user) = self.log_in(state, &username, &password) else {
-            return fault(
-                "INVALID_LOGIN",
-                "Invalid username, password, security token; or user locked out.",
-            );
+            return fault("INVALID_LOGIN", "Invalid username, password, security token; or user locked out.");
         };
         let lifetime = self.config.access_token_seconds;
         let session = state.tokens.new_access(&*self.entropy, self.org_id, user, now, lifetime);
@@ -78,7 +75,11 @@ fn element(xml: &str, name: &str) -> Option<String> {
 }
 
 fn unescape(text: &str) -> String {
-    text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&apos;", "'").replace("&#39;", "'")
+    text.replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&quot;", "\"")
+        .replace("&apos;", "'")
+        .replace("&#39;", "'")
         .replace("&amp;", "&")
 }
 

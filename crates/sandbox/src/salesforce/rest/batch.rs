@@ -54,7 +54,8 @@ impl SalesforceOrg {
         };
         let headers = Headers { auto_assign: call.headers.auto_assign.clone(), ..Headers::default() };
         let path = segments(path);
-        if path.first().is_some_and(|first| first == "composite") && path.get(1).is_some_and(|second| second == "batch") {
+        if path.first().is_some_and(|first| first == "composite") && path.get(1).is_some_and(|second| second == "batch")
+        {
             return Answer::error(&ApiError::request("INVALID_ARGUMENT", "a batch cannot hold a batch"));
         }
         let mut sub = Call { method: &method, version, path, params: params(query), headers, body, asker: call.asker };

@@ -49,13 +49,12 @@ impl SalesforceOrg {
 /// The minutes asked for; seconds are cut off, and the end cannot lie in the future.
 fn span(call: &Call<'_>, back: i64) -> Outcome<(i64, i64)> {
     let read = |name: &str| -> Outcome<i64> {
-        let text = call.param(name).ok_or_else(|| {
-            ApiError::request("MISSING_ARGUMENT", format!("missing required parameter: {name}"))
-        })?;
+        let text = call
+            .param(name)
+            .ok_or_else(|| ApiError::request("MISSING_ARGUMENT", format!("missing required parameter: {name}")))?;
         // A plus sign that nobody escaped arrives as a space.
-        time::parse_stamp(&text.replacen(' ', "+", 1)).ok_or_else(|| {
-            ApiError::request("INVALID_REPLICATION_DATE", format!("invalid date: {text}"))
-        })
+        time::parse_stamp(&text.replacen(' ', "+", 1))
+            .ok_or_else(|| ApiError::request("INVALID_REPLICATION_DATE", format!("invalid date: {text}")))
     };
     let (start, end) = (read("start")?, read("end")?);
     let floor = |at: i64| at.div_euclid(MINUTE) * MINUTE;

@@ -73,13 +73,7 @@ impl SalesforceOrg {
         Ok(Answer::ok(results.into_iter().map(|result| row_result(result, upsert)).collect()))
     }
 
-    fn write_one(
-        &self,
-        state: &mut State,
-        record: Value,
-        verb: Verb,
-        writer: Writer,
-    ) -> Outcome<(Id, bool)> {
+    fn write_one(&self, state: &mut State, record: Value, verb: Verb, writer: Writer) -> Outcome<(Id, bool)> {
         let Value::Object(mut record) = record else { return Err(missing_attributes()) };
         let named = record.get("attributes").and_then(|a| a.get("type")).and_then(Value::as_str);
         let object = match named {
@@ -154,7 +148,12 @@ impl SalesforceOrg {
             all.filter_map(Value::as_str).map(str::to_owned).collect()
         };
         let split = |name: &str| -> Vec<String> {
-            call.param(name).unwrap_or_default().split(',').map(|one| one.trim().to_owned()).filter(|one| !one.is_empty()).collect()
+            call.param(name)
+                .unwrap_or_default()
+                .split(',')
+                .map(|one| one.trim().to_owned())
+                .filter(|one| !one.is_empty())
+                .collect()
         };
         let (ids, fields) = match &call.body {
             Payload::Json(Value::Object(body)) => (list(body.get("ids")), list(body.get("fields"))),

@@ -143,14 +143,15 @@ impl SalesforceOrg {
             let answer = if stop && !worked {
                 halted(ROLLED_BACK.to_owned())
             } else {
-                self.run_sub(state, sub, &answers, asker)
+                self.run_sub(state, sub, &answers, asker, stop)
             };
-            worked &= answers.push(reference, answer);
+            let rows_failed = stop && some_row_failed(&answer);
+            worked &= answers.push(reference, answer) && !rows_failed;
         }
         (answers, worked)
     }
 
-    fn run_sub(&self, state: &mut State, mut sub: Sub, answers: &Answers, asker: Asker) -> Answer {
+    fn run_sub(&self, state: &mut State, mut sub: Sub, answers: &Answers, asker: Asker, strict: bool) -> Answer {
         let find = |reference: &str| answers.find(reference);
         let unresolved = |path: String| {
             let reference = path.split(['.', '[']).next().unwrap_or_default().to_owned();
@@ -178,15 +179,17 @@ impl SalesforceOrg {
             let message = "The requested resource is not supported within a composite request";
             return Answer::error(&ApiError::request("INVALID_ARGUMENT", message));
         }
-        let mut call = Call {
-            method: &sub.method,
-            version,
-            path,
-            params: params(query),
-            headers: sub.headers,
-            body: sub.body,
-            asker,
-        };
+        let mut given = params(query);
+        if strict && path.first().is_some_and(|first| first == "composite") {
+            // The outer flag overrides that of a collection within.
+            given.retain(|(name, _)| name != "allOrNone");
+            given.push(("allOrNone".to_owned(), "true".to_owned()));
+            if let Payload::Json(Value::Object(body)) = &mut sub.body {
+                body.insert("allOrNone".to_owned(), true.into());
+            }
+        }
+        let mut call =
+            Call { method: &sub.method, version, path, params: given, headers: sub.headers, body: sub.body, asker };
         self.rest(state, &mut call)
     }
 
@@ -202,6 +205,16 @@ impl SalesforceOrg {
     pub(in crate::salesforce) fn version(&self, text: &str) -> Option<u32> {
         let number: u32 = text.strip_suffix(".0")?.parse().ok()?;
         (self.config.oldest_version..=self.config.newest_version).contains(&number).then_some(number)
+    }
+}
+
+/// Whether a collection's answer tells of a row that failed.
+fn some_row_failed(answer: &Answer) -> bool {
+    match &answer.body {
+        super::Content::Json(Value::Array(rows)) => {
+            rows.iter().any(|row| row.get("success") == Some(&Value::Bool(false)))
+        }
+        _ => false,
     }
 }
 

@@ -26,13 +26,25 @@ impl Usage {
     }
 }
 
+/// Permission sets that an org may make itself, told within their allowance.
+const CUSTOM_SETS: u64 = 1_000;
+
 /// Allowances of a developer org that nothing here uses up ("Limits" resource, read 2026-11-21).
-const OTHERS: [(&str, u64); 24] = [
+const OTHERS: [(&str, u64); 70] = [
     ("AnalyticsExternalDataSizeMB", 40_960),
+    ("CdpAiInferenceApiMonthlyLimit", 500_000_000),
     ("ConcurrentAsyncGetReportInstances", 200),
+    ("ConcurrentEinsteinDataInsightsStoryCreation", 5),
+    ("ConcurrentEinsteinDiscoveryStoryCreation", 2),
     ("ConcurrentSyncReportRuns", 20),
+    ("ContentDistBandwidthLimitMB", 51_200),
+    ("ContentDistViewLimit", 50_000),
+    ("ContentPublicationLimit", 2_500),
     ("DailyAnalyticsDataflowJobExecutions", 60),
     ("DailyAnalyticsUploadedFilesSizeMB", 51_200),
+    ("DailyApexCursorLimit", 10_000),
+    ("DailyApexCursorRowsLimit", 100_000_000),
+    ("DailyApexPCursorLimit", 200_000),
     ("DailyAsyncApexExecutions", 250_000),
     ("DailyAsyncApexTests", 500),
     ("DailyBulkApiBatches", 15_000),
@@ -41,15 +53,52 @@ const OTHERS: [(&str, u64); 24] = [
     ("DailyDeliveredPlatformEvents", 10_000),
     ("DailyDurableGenericStreamingApiEvents", 10_000),
     ("DailyDurableStreamingApiEvents", 10_000),
+    ("DailyEinsteinDataInsightsStoryCreation", 1_000),
+    ("DailyEinsteinDiscoveryOptimizationJobRuns", 25),
+    ("DailyEinsteinDiscoveryPredictAPICalls", 50_000),
+    ("DailyEinsteinDiscoveryPredictionsByCDC", 500_000),
+    ("DailyEinsteinDiscoveryStoryCreation", 100),
+    ("DailyFunctionsApiCallLimit", 50_000),
     ("DailyGenericStreamingApiEvents", 10_000),
+    ("DailyMetadataRetrievesWithDependencies", 25),
+    ("DailyServiceEmailAgentforceCalls", 5_000),
     ("DailyStandardVolumePlatformEvents", 10_000),
     ("DailyStreamingApiEvents", 10_000),
-    ("DailyWorkflowEmails", 1_000),
+    ("DailyWorkflowEmails", 8_040),
     ("DataStorageMB", 5),
+    ("DurableStreamingApiConcurrentClients", 20),
+    ("ExternalServicesActiveObjects", 3_000),
+    ("ExternalServicesActiveOperations", 3_000),
+    ("ExternalServicesObjectProperties", 400_000),
+    ("ExternalServicesObjects", 10_000),
+    ("ExternalServicesOperations", 10_000),
+    ("ExternalServicesRegistrations", 700),
     ("FileStorageMB", 20),
     ("HourlyAsyncReportRuns", 1_200),
+    ("HourlyDashboardRefreshes", 200),
+    ("HourlyDashboardResults", 5_000),
+    ("HourlyDashboardStatuses", 999_999_999),
+    ("HourlyElevateAsyncReportRuns", 1_200),
+    ("HourlyElevateSyncReportRuns", 500),
+    ("HourlyLongTermIdMapping", 100_000),
+    ("HourlyManagedContentPublicRequests", 50_000),
+    ("HourlyODataCallout", 1_000),
     ("HourlyPublishedPlatformEvents", 50_000),
+    ("HourlyPublishedStandardVolumePlatformEvents", 1_000),
+    ("HourlyShortTermIdMapping", 100_000),
+    ("HourlySyncReportRuns", 500),
+    ("HourlyTimeBasedWorkflow", 1_000),
     ("MassEmail", 10),
+    ("MaxContentDocumentsLimit", 30_000_000),
+    ("MonthlyEinsteinDiscoveryStoryCreation", 500),
+    ("Package2VersionCreates", 6),
+    ("Package2VersionCreatesWithoutValidation", 500),
+    ("PermissionSets", 1_500),
+    ("PlatformEventTriggersWithParallelProcessing", 5),
+    ("PrivateConnectOutboundCalloutHourlyLimitMB", 0),
+    ("PublishCallbackUsageInApex", 5_242_880),
+    ("ScheduledFlowRunLimit", 250_000),
+    ("ScheduledPathRunLimit", 250_000),
     ("SingleEmail", 15),
     ("StreamingApiConcurrentClients", 20),
 ];
@@ -62,6 +111,7 @@ impl SalesforceOrg {
         for (name, max) in OTHERS {
             out.insert(name.into(), json!({"Max": max, "Remaining": max}));
         }
+        out["PermissionSets"]["CreateCustom"] = json!({"Max": CUSTOM_SETS, "Remaining": CUSTOM_SETS});
         Answer::ok(Value::Object(out))
     }
 
@@ -69,7 +119,8 @@ impl SalesforceOrg {
     pub(super) fn record_count(&self, state: &State, call: &Call<'_>) -> Answer {
         let asked: Option<Vec<&str>> = call.param("sObjects").map(|names| names.split(',').map(str::trim).collect());
         let counts = self.schema.objects.iter().enumerate().filter_map(|(no, def)| {
-            let wanted = asked.as_ref().is_none_or(|names| names.iter().any(|name| name.eq_ignore_ascii_case(&def.name)));
+            let wanted =
+                asked.as_ref().is_none_or(|names| names.iter().any(|name| name.eq_ignore_ascii_case(&def.name)));
             let count = state.world.table(no).live();
             (wanted && count > 0).then(|| json!({"count": count, "name": def.name}))
         });

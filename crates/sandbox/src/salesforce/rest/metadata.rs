@@ -3,12 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Answer, Call, Content};
-use crate::salesforce::{
-    SalesforceOrg, State,
-    error::Outcome,
-    schema::basic,
-    time,
-};
+use crate::salesforce::{SalesforceOrg, State, error::Outcome, schema::basic, time};
 
 /// Releases by their REST version: three a year, v31.0 was Summer '14.
 const FIRST_KNOWN: u32 = 31;
@@ -31,12 +26,15 @@ impl SalesforceOrg {
     /// `GET /services/data`, which needs no session.
     pub(in crate::salesforce) fn versions(&self) -> Value {
         let known = self.config.oldest_version..=self.config.newest_version;
-        let version = |v: u32| json!({"label": release(v), "url": format!("/services/data/v{v}.0"), "version": format!("{v}.0")});
+        let version =
+            |v: u32| json!({"label": release(v), "url": format!("/services/data/v{v}.0"), "version": format!("{v}.0")});
         known.map(version).collect()
     }
 
     pub(super) fn describe_global(&self, call: &Call<'_>) -> Outcome<Answer> {
-        Ok(self.unchanged(call).unwrap_or_else(|| self.tagged(Answer::ok(self.describes.global(&self.schema, call.version)))))
+        Ok(self
+            .unchanged(call)
+            .unwrap_or_else(|| self.tagged(Answer::ok(self.describes.global(&self.schema, call.version)))))
     }
 
     pub(super) fn describe(&self, call: &Call<'_>, object: usize) -> Answer {
@@ -53,7 +51,8 @@ impl SalesforceOrg {
     /// `304`, when the client's copy is still good.
     fn unchanged(&self, call: &Call<'_>) -> Option<Answer> {
         let headers = &call.headers;
-        let same = headers.if_none_match.as_deref().is_some_and(|tags| tags.contains(self.schema_tag.trim_matches('"')));
+        let same =
+            headers.if_none_match.as_deref().is_some_and(|tags| tags.contains(self.schema_tag.trim_matches('"')));
         let fresh = headers.if_modified_since.is_some_and(|since| self.born <= since);
         (same || (headers.if_none_match.is_none() && fresh)).then(|| self.tagged(Answer::empty(304)))
     }

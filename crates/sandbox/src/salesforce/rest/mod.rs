@@ -7,6 +7,8 @@ mod composite;
 mod limits;
 mod metadata;
 mod query;
+#[cfg(test)]
+mod recorded;
 mod references;
 mod rows;
 mod search;
@@ -147,9 +149,13 @@ impl Call<'_> {
     pub fn object(&mut self) -> Outcome<serde_json::Map<String, Value>> {
         match std::mem::replace(&mut self.body, Payload::None) {
             Payload::Json(Value::Object(map)) => Ok(map),
-            Payload::Json(_) => Err(ApiError::request("JSON_PARSER_ERROR", "Can not deserialize the body as an object")),
+            Payload::Json(_) => {
+                Err(ApiError::request("JSON_PARSER_ERROR", "Can not deserialize the body as an object"))
+            }
             Payload::Broken(message) => Err(ApiError::request("JSON_PARSER_ERROR", message)),
-            Payload::None => Err(ApiError::request("JSON_PARSER_ERROR", "No content to map to Object due to end of input")),
+            Payload::None => {
+                Err(ApiError::request("JSON_PARSER_ERROR", "No content to map to Object due to end of input"))
+            }
         }
     }
 
@@ -183,9 +189,9 @@ impl SalesforceOrg {
         let path = std::mem::take(&mut call.path);
         let parts: Vec<&str> = path.iter().map(AsRef::as_ref).collect();
         match parts.as_slice() {
-            [] => call.only(&["GET"]).map(|()| {
-                metadata::resources(call.version, self.identity_of(&self.base(), call.asker.user))
-            }),
+            [] => call
+                .only(&["GET"])
+                .map(|()| metadata::resources(call.version, self.identity_of(&self.base(), call.asker.user))),
             ["sobjects"] => call.only(&["GET"]).and_then(|()| self.describe_global(call)),
             ["sobjects", object, rest @ ..] => self.sobject(state, call, object, rest),
             ["query", rest @ ..] | ["queryAll", rest @ ..] => {

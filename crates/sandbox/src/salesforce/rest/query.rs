@@ -108,7 +108,9 @@ fn shown(state: &State, version: u32, rows: &Rows, slots: &[Slot], from: usize, 
     let until = (from + page).min(slots.len());
     let records: Vec<Value> = slots[from..until]
         .iter()
-        .filter_map(|slot| Some(rows.node.show(&state.world, rows.object, state.world.row(rows.object, *slot)?, version)))
+        .filter_map(|slot| {
+            Some(rows.node.show(&state.world, rows.object, state.world.row(rows.object, *slot)?, version))
+        })
         .collect();
     let mut out = Map::new();
     out.insert("totalSize".into(), slots.len().into());

@@ -35,8 +35,12 @@ impl SalesforceOrg {
                 (body.get("q").and_then(Value::as_str).unwrap_or_default().to_owned(), names)
             }
             _ => {
-                let names: Vec<String> =
-                    call.params.iter().filter(|(key, _)| key == "sObject" || key == "sobject").map(|(_, name)| name.clone()).collect();
+                let names: Vec<String> = call
+                    .params
+                    .iter()
+                    .filter(|(key, _)| key == "sObject" || key == "sobject")
+                    .map(|(_, name)| name.clone())
+                    .collect();
                 (call.param("q").unwrap_or_default().to_owned(), names)
             }
         };
@@ -46,9 +50,10 @@ impl SalesforceOrg {
         }
         let mut found = Vec::new();
         for name in objects {
-            let object = self.schema.find(&name).ok_or_else(|| {
-                ApiError::request("INVALID_TYPE", format!("sObject type '{name}' is not supported."))
-            })?;
+            let object = self
+                .schema
+                .find(&name)
+                .ok_or_else(|| ApiError::request("INVALID_TYPE", format!("sObject type '{name}' is not supported.")))?;
             self.search_object(state, call.version, object, &term, &mut found);
         }
         Ok(Answer::ok(json!({"searchRecords": found})))
@@ -65,7 +70,9 @@ impl SalesforceOrg {
             if found.len() >= MAX_FOUND {
                 return;
             }
-            let hit = |no: &u16| row.stored(*no).and_then(Val::as_text).is_some_and(|text| text.to_lowercase().contains(term));
+            let hit = |no: &u16| {
+                row.stored(*no).and_then(Val::as_text).is_some_and(|text| text.to_lowercase().contains(term))
+            };
             if fields.iter().any(hit) {
                 let url = format!("/services/data/v{version}.0/sobjects/{}/{}", def.name, row.id.as_str());
                 let mut out = Map::new();

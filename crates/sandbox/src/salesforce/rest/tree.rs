@@ -54,7 +54,8 @@ impl SalesforceOrg {
         }
         for record in records {
             let Value::Object(mut record) = record else { return Err(missing_attributes()) };
-            let reference = record.get("attributes").and_then(|a| a["referenceId"].as_str()).unwrap_or_default().to_owned();
+            let reference =
+                record.get("attributes").and_then(|a| a["referenceId"].as_str()).unwrap_or_default().to_owned();
             if planted.results.len() + planted.errors.len() >= MAX_RECORDS {
                 return Err(ApiError::request("INVALID_INPUT", format!("a tree has at most {MAX_RECORDS} records")));
             }

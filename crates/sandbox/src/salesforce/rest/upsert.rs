@@ -34,7 +34,11 @@ impl SalesforceOrg {
             && def.field(no).kind == Kind::Id
         {
             let place = world.find(*id).filter(|(found, _)| *found == object);
-            return place.map(|(_, slot)| slot).filter(|slot| world.row(object, *slot).is_some_and(|r| !r.deleted)).into_iter().collect();
+            return place
+                .map(|(_, slot)| slot)
+                .filter(|slot| world.row(object, *slot).is_some_and(|r| !r.deleted))
+                .into_iter()
+                .collect();
         }
         let slots = world.table(object).lookup(def, no, value).unwrap_or_default();
         slots.iter().copied().filter(|slot| world.row(object, *slot).is_some_and(|row| !row.deleted)).collect()
@@ -156,13 +160,11 @@ impl SalesforceOrg {
                 rules::update(&mut state.world, (object, *slot), &body, writer, Op::Update).map(|()| (id, false))
             }
             many => {
-                let ids = many.iter().filter_map(|slot| Some(state.world.row(object, *slot)?.id.as_str()[..15].to_owned()));
+                let ids =
+                    many.iter().filter_map(|slot| Some(state.world.row(object, *slot)?.id.as_str()[..15].to_owned()));
                 let ids: Vec<String> = ids.collect();
-                let message = format!(
-                    "{}: more than one record found for external id field: [{}]",
-                    field.name,
-                    ids.join(", ")
-                );
+                let message =
+                    format!("{}: more than one record found for external id field: [{}]", field.name, ids.join(", "));
                 Err(ApiError::record("DUPLICATE_EXTERNAL_ID", message, &[]))
             }
         }

@@ -76,7 +76,12 @@ pub fn value_of(world: &World, field: &FieldDef, value: &Value) -> Outcome<Optio
     match field.kind {
         Kind::Bool => boolean(value).map(|flag| Some(Val::Bool(flag))).ok_or_else(|| unreadable("boolean", value)),
         Kind::Int => number(field, value, "int").map(|n| n.map(|n| Val::Int(n.trunc() as i64))),
-        Kind::Double => number(field, value, "double").map(|n| n.map(|n| Val::Num(rounded(field, n)))),
+        Kind::Double => number(field, value, "double").map(|n| {
+            n.map(|n| {
+                // Negative zero would print as "-0.0".
+                Val::Num(if n == 0.0 { 0.0 } else { n })
+            })
+        }),
         Kind::Date => day(value),
         Kind::DateTime => moment(value),
         Kind::Id | Kind::Reference => reference(world, field, value),
@@ -128,11 +133,6 @@ fn number(field: &FieldDef, value: &Value, kind: &str) -> Outcome<Option<f64>> {
     Ok(Some(number))
 }
 
-fn rounded(_field: &FieldDef, number: f64) -> f64 {
-    // Negative zero would print as "-0.0".
-    if number == 0.0 { 0.0 } else { number }
-}
-
 fn day(value: &Value) -> Outcome<Option<Val>> {
     let Value::String(text) = value else { return Err(unreadable("date", value)) };
     if text.is_empty() {
@@ -161,7 +161,11 @@ fn text(field: &FieldDef, value: &Value) -> Outcome<Option<Val>> {
             &owned
         }
         Value::Bool(flag) => {
-            if *flag { "true" } else { "false" }
+            if *flag {
+                "true"
+            } else {
+                "false"
+            }
         }
         _ => return Err(unreadable("string", value)),
     };
@@ -236,7 +240,7 @@ fn reference(world: &World, field: &FieldDef, value: &Value) -> Outcome<Option<V
     let Some(object) = world.schema.by_prefix(id.prefix()) else { return Err(ApiError::bad_reference()) };
     let target = world.schema.def(object);
     let custom_what = field.name == "WhatId" && target.custom;
-    if !custom_what && !field.reference_to.iter().any(|name| *name == target.name) {
+    if !custom_what && !field.reference_to.contains(&target.name) {
         return wrong("FIELD_INTEGRITY_EXCEPTION");
     }
     match world.find(id).and_then(|(object, slot)| world.row(object, slot)) {

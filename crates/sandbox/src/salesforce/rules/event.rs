@@ -15,8 +15,8 @@ const MAX_WHOS: usize = 50;
 
 pub(super) fn check(draft: &mut Draft<'_>, op: Op) -> Outcome<()> {
     whos(draft)?;
-    let timed = ["StartDateTime", "ActivityDateTime", "EndDateTime", "DurationInMinutes", "ActivityDate",
-        "IsAllDayEvent"];
+    let timed =
+        ["StartDateTime", "ActivityDateTime", "EndDateTime", "DurationInMinutes", "ActivityDate", "IsAllDayEvent"];
     if draft.creating() || timed.iter().any(|name| draft.touched(name)) {
         times(draft, op)?;
     }
@@ -160,9 +160,10 @@ pub(super) fn relation(draft: &mut Draft<'_>) -> Outcome<()> {
     let (Some(event), Some(person)) = (draft.get(event_no), draft.get(person_no)) else { return Ok(()) };
     let table = draft.world.table(draft.object);
     let same = table.lookup(draft.def, event_no, event).unwrap_or_default();
-    let taken = same.iter().filter_map(|slot| table.row(*slot)).find(|row| {
-        !row.deleted && row.stored(person_no) == Some(person)
-    });
+    let taken = same
+        .iter()
+        .filter_map(|slot| table.row(*slot))
+        .find(|row| !row.deleted && row.stored(person_no) == Some(person));
     if let Some(row) = taken {
         let short = &row.id.as_str()[..15];
         let message = format!("duplicate value found: <unknown> duplicates value on record with id: {short}");

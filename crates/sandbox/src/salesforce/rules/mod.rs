@@ -103,7 +103,12 @@ pub fn insert(
     // A later change of the same field wins.
     changes.reverse();
     let mut seen: Vec<FieldNo> = Vec::with_capacity(changes.len());
-    changes.retain(|(no, _)| !seen.contains(no) && { seen.push(*no); true });
+    changes.retain(|(no, _)| {
+        !seen.contains(no) && {
+            seen.push(*no);
+            true
+        }
+    });
     if objects::needs_number(def) {
         let number = world.next_auto_number(object);
         if let Some(no) = def.field_no("CaseNumber") {
@@ -139,6 +144,9 @@ pub fn update(
     let changes = convert::changes(world, object, body, op)?;
     let mut draft = Draft { world, object, def, old: Some(row), changes, writer };
     emptied(&draft)?;
+    if let Some(owner) = assigned(&draft) {
+        draft.set("OwnerId", Some(Val::Ref(owner)));
+    }
     objects::check(&mut draft, op)?;
     unique(&draft, Some(slot))?;
     owner(&draft, op)?;
@@ -191,16 +199,17 @@ fn defaults(draft: &mut Draft<'_>) {
         }
     }
     let Some(owner) = draft.def.system.owner else { return };
-    let assigned = match draft.writer.assign_to {
-        Some(owner) if matches!(draft.def.name.as_str(), "Lead" | "Case") => Some(owner),
-        _ => None,
-    };
-    if let Some(assigned) = assigned {
+    if let Some(assigned) = assigned(draft) {
         draft.set("OwnerId", Some(Val::Ref(assigned)));
     } else if draft.get(owner).is_none() {
         let user = draft.writer.user;
         draft.changes.push((owner, Some(Val::Ref(user))));
     }
+}
+
+/// Whom an assignment rule gives the record to, whatever owner the request names.
+fn assigned(draft: &Draft<'_>) -> Option<Id> {
+    draft.writer.assign_to.filter(|_| matches!(draft.def.name.as_str(), "Lead" | "Case"))
 }
 
 /// No live record may share the value of a unique field.
@@ -240,8 +249,11 @@ fn owner(draft: &Draft<'_>, op: Op) -> Outcome<()> {
     if active || op == Op::Seed {
         return Ok(());
     }
-    let message =
-        format!("operation performed with inactive user [{}] as owner of {}", owner.as_str(), draft.def.label.to_lowercase());
+    let message = format!(
+        "operation performed with inactive user [{}] as owner of {}",
+        owner.as_str(),
+        draft.def.label.to_lowercase()
+    );
     Err(ApiError::record("INACTIVE_OWNER_OR_USER", message, &["OwnerId"]))
 }
 

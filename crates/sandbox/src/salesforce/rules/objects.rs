@@ -106,9 +106,9 @@ fn case(draft: &mut Draft<'_>) {
         let no = draft.world.def(object).field_no(field)?;
         draft.world.row(object, slot)?.stored(no).cloned()
     };
-    let shown = [("ContactEmail", "Email"), ("ContactPhone", "Phone"), ("ContactMobile", "MobilePhone"),
-        ("ContactFax", "Fax")]
-    .map(|(to, from)| (to, copy(from)));
+    let shown =
+        [("ContactEmail", "Email"), ("ContactPhone", "Phone"), ("ContactMobile", "MobilePhone"), ("ContactFax", "Fax")]
+            .map(|(to, from)| (to, copy(from)));
     let account = copy("AccountId");
     for (field, value) in shown {
         draft.set(field, value);
@@ -126,9 +126,8 @@ fn role(draft: &mut Draft<'_>) -> Outcome<()> {
     let (Some(left), Some(right)) = (no("OpportunityId"), no("ContactId")) else { return Ok(()) };
     let table = draft.world.table(draft.object);
     let same = table.lookup(draft.def, left, opportunity).unwrap_or_default();
-    let taken = same.iter().filter_map(|slot| table.row(*slot)).any(|row| {
-        !row.deleted && row.stored(right) == Some(contact)
-    });
+    let taken =
+        same.iter().filter_map(|slot| table.row(*slot)).any(|row| !row.deleted && row.stored(right) == Some(contact));
     if taken {
         let message = "The contact already has this role on the opportunity.";
         return Err(ApiError::record("DUPLICATE_VALUE", message, &[]));
@@ -144,7 +143,9 @@ pub(super) enum After {
     /// `EventWhoIds`: one relation per id.
     Whos(Vec<Id>),
     /// A primary role takes the flag from the others.
-    Primary { opportunity: Id },
+    Primary {
+        opportunity: Id,
+    },
 }
 
 impl After {

@@ -52,13 +52,29 @@ fn object(custom: &CustomObject, number: usize) -> ObjectDef {
         moment("SystemModstamp", "System Modstamp"),
     ];
     let mut flags = Map::new();
-    for (name, value) in [("createable", true), ("deletable", true), ("layoutable", true), ("queryable", true),
-        ("replicateable", true), ("retrieveable", true), ("searchable", true), ("triggerable", true),
-        ("undeletable", true), ("updateable", true), ("activateable", false), ("compactLayoutable", true),
-        ("deepCloneable", false), ("deprecatedAndHidden", false), ("feedEnabled", false), ("hasSubtypes", false),
-        ("isInterface", false), ("isSubtype", false), ("mergeable", false), ("mruEnabled", true),
-        ("searchLayoutable", true)]
-    {
+    for (name, value) in [
+        ("createable", true),
+        ("deletable", true),
+        ("layoutable", true),
+        ("queryable", true),
+        ("replicateable", true),
+        ("retrieveable", true),
+        ("searchable", true),
+        ("triggerable", true),
+        ("undeletable", true),
+        ("updateable", true),
+        ("activateable", false),
+        ("compactLayoutable", true),
+        ("deepCloneable", false),
+        ("deprecatedAndHidden", false),
+        ("feedEnabled", false),
+        ("hasSubtypes", false),
+        ("isInterface", false),
+        ("isSubtype", false),
+        ("mergeable", false),
+        ("mruEnabled", true),
+        ("searchLayoutable", true),
+    ] {
         flags.insert(name.into(), value.into());
     }
     ObjectDef {
@@ -87,7 +103,8 @@ fn add_field(objects: &mut [ObjectDef], custom: &CustomField) {
         if object.name.eq_ignore_ascii_case(&custom.object) {
             object.fields.push(load::field(described.clone()));
         }
-        if custom.reference_to.iter().any(|target| target.eq_ignore_ascii_case(&object.name)) && relationship.is_some() {
+        if custom.reference_to.iter().any(|target| target.eq_ignore_ascii_case(&object.name)) && relationship.is_some()
+        {
             let plural = format!("{}s__r", custom.object.trim_end_matches("__c"));
             object.children.push(ChildDef {
                 object: custom.object.clone(),

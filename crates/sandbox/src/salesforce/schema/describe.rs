@@ -15,8 +15,15 @@ const MAX_BATCH: u32 = 200;
 /// The record type that every object has.
 const MASTER_RECORD_TYPE: &str = "012000000000000AAA";
 /// What the global and basic describes leave out.
-const FULL_ONLY: [&str; 7] = ["compactLayoutable", "defaultImplementation", "extendedBy", "extendsInterfaces",
-    "implementedBy", "implementsInterfaces", "searchLayoutable"];
+const FULL_ONLY: [&str; 7] = [
+    "compactLayoutable",
+    "defaultImplementation",
+    "extendedBy",
+    "extendsInterfaces",
+    "implementedBy",
+    "implementsInterfaces",
+    "searchLayoutable",
+];
 const FULL_ONLY_NULLS: [&str; 2] = ["listviewable", "lookupLayoutable"];
 
 /// Describes rendered so far.
@@ -82,9 +89,14 @@ fn urls(def: &ObjectDef, version: u32) -> Value {
 fn full(def: &ObjectDef, version: u32, base: &str) -> Value {
     let mut out = common(def);
     let template: Map<String, Value> = serde_json::from_str(TEMPLATE).expect("the built-in template is valid JSON");
-    for name in FULL_ONLY_NULLS.iter().chain(&["defaultImplementation", "extendedBy", "extendsInterfaces",
-        "implementedBy", "implementsInterfaces", "networkScopeFieldName"])
-    {
+    for name in FULL_ONLY_NULLS.iter().chain(&[
+        "defaultImplementation",
+        "extendedBy",
+        "extendsInterfaces",
+        "implementedBy",
+        "implementsInterfaces",
+        "networkScopeFieldName",
+    ]) {
         out.entry(*name).or_insert(Value::Null);
     }
     out.insert("actionOverrides".into(), json!([]));
@@ -93,9 +105,12 @@ fn full(def: &ObjectDef, version: u32, base: &str) -> Value {
     out.insert("childRelationships".into(), def.children.iter().map(child).collect());
     out.insert("fields".into(), def.fields.iter().map(|f| field(f, &template)).collect());
     let layout = format!("/services/data/v{version}.0/sobjects/{}/describe/layouts/{MASTER_RECORD_TYPE}", def.name);
-    out.insert("recordTypeInfos".into(), json!([{"active": true, "available": true, "defaultRecordTypeMapping": true,
+    out.insert(
+        "recordTypeInfos".into(),
+        json!([{"active": true, "available": true, "defaultRecordTypeMapping": true,
         "developerName": "Master", "master": true, "name": "Master", "recordTypeId": MASTER_RECORD_TYPE,
-        "urls": {"layout": layout}}]));
+        "urls": {"layout": layout}}]),
+    );
     let scopes = def.scopes.iter().map(|(name, label)| json!({"label": label, "name": name}));
     out.insert("supportedScopes".into(), scopes.collect());
     let mut urls = urls(def, version);

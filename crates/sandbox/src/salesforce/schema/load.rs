@@ -1,6 +1,6 @@
 //! Reads the compact object files that are built into the program.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::OnceLock};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -48,8 +48,10 @@ struct Compact {
     fields: Vec<Map<String, Value>>,
 }
 
+/// The standard objects; read once, for every org of the program.
 pub(super) fn standard() -> Vec<ObjectDef> {
-    STANDARD.iter().map(|text| object(text)).collect()
+    static READ: OnceLock<Vec<ObjectDef>> = OnceLock::new();
+    READ.get_or_init(|| STANDARD.iter().map(|text| object(text)).collect()).clone()
 }
 
 fn object(text: &str) -> ObjectDef {

@@ -59,7 +59,7 @@ impl Kind {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct FieldDef {
     pub name: String,
     pub label: String,
@@ -93,9 +93,12 @@ impl FieldDef {
         self.createable && !self.nillable && !self.defaulted
     }
 
-    /// Whether a hash index is kept for it.
+    /// Whether a hash index is kept for it. References to people are left out: nearly all rows share a few of them,
+    /// which makes an index long to keep and of no use.
     pub fn indexed(&self) -> bool {
-        self.kind != Kind::Id && (self.unique || self.external_id || self.id_lookup || self.kind == Kind::Reference)
+        let shared = |target: &String| matches!(target.as_str(), "User" | "Group" | "Profile" | "RecordType");
+        let reference = self.kind == Kind::Reference && !self.reference_to.iter().all(shared);
+        self.kind != Kind::Id && (self.unique || self.external_id || self.id_lookup || reference)
     }
 
     pub fn polymorphic(&self) -> bool {
@@ -104,7 +107,7 @@ impl FieldDef {
 }
 
 /// A child relationship as the parent sees it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ChildDef {
     pub object: String,
     pub field: String,
@@ -113,7 +116,7 @@ pub struct ChildDef {
     pub restrict: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ObjectDef {
     pub name: String,
     pub label: String,

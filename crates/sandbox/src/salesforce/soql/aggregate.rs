@@ -237,10 +237,13 @@ fn collect(plan: &Plan<'_>) -> Outcome<Vec<Vec<Option<Val>>>> {
         let keys: Vec<Option<Val>> =
             plan.keys.iter().map(|(_, key)| key.read(env).map(std::borrow::Cow::into_owned)).collect();
         // Groups are told apart, and first put in order, by how their keys read.
-        let name: String = keys.iter().map(|key| match key {
-            None => "\u{0}\u{1}".to_owned(),
-            Some(key) => format!("{}\u{1}", key.to_json().to_string().to_lowercase()),
-        }).collect();
+        let name: String = keys
+            .iter()
+            .map(|key| match key {
+                None => "\u{0}\u{1}".to_owned(),
+                Some(key) => format!("{}\u{1}", key.to_json().to_string().to_lowercase()),
+            })
+            .collect();
         let (_, tallies) = groups.entry(name).or_insert_with(|| (keys, fresh()));
         for ((_, cell), tally) in cells.iter().zip(tallies) {
             if let Cell::Fold(_, inner) = cell {
@@ -253,10 +256,14 @@ fn collect(plan: &Plan<'_>) -> Outcome<Vec<Vec<Option<Val>>>> {
         None => table.rows().for_each(|(_, row)| visit(row)),
     }
     let finish = |(keys, tallies): (Vec<Option<Val>>, Vec<Tally>)| {
-        cells.iter().zip(tallies).map(|((_, cell), tally)| match cell {
-            Cell::Key(key) => keys[*key].clone(),
-            Cell::Fold(fold, _) => tally.value(*fold),
-        }).collect()
+        cells
+            .iter()
+            .zip(tallies)
+            .map(|((_, cell), tally)| match cell {
+                Cell::Key(key) => keys[*key].clone(),
+                Cell::Fold(fold, _) => tally.value(*fold),
+            })
+            .collect()
     };
     Ok(groups.into_values().map(finish).collect())
 }

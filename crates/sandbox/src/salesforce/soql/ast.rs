@@ -74,11 +74,31 @@ pub enum Cond {
     And(Vec<Cond>),
     Or(Vec<Cond>),
     Not(Box<Cond>),
-    Compare { left: Expr, op: Op, right: Lit, at: At },
-    In { left: Expr, not: bool, list: Vec<Lit>, at: At },
-    InQuery { left: Expr, not: bool, query: Box<Query>, at: At },
+    Compare {
+        left: Expr,
+        op: Op,
+        right: Lit,
+        at: At,
+    },
+    In {
+        left: Expr,
+        not: bool,
+        list: Vec<Lit>,
+        at: At,
+    },
+    InQuery {
+        left: Expr,
+        not: bool,
+        query: Box<Query>,
+        at: At,
+    },
     /// `INCLUDES ('A;B', 'C')`: each element is a set that must be there whole.
-    Includes { left: Expr, not: bool, sets: Vec<Vec<String>>, at: At },
+    Includes {
+        left: Expr,
+        not: bool,
+        sets: Vec<Vec<String>>,
+        at: At,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]

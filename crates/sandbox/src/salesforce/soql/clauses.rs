@@ -8,8 +8,17 @@ use super::{
 use crate::salesforce::error::Outcome;
 
 /// Functions and clauses that need data this sandbox does not model.
-const SCOPES: [&str; 9] = ["delegated", "everything", "mine", "mine_and_my_groups", "my_territory",
-    "my_team_territory", "team", "scopingrule", "allprivate"];
+const SCOPES: [&str; 9] = [
+    "delegated",
+    "everything",
+    "mine",
+    "mine_and_my_groups",
+    "my_territory",
+    "my_team_territory",
+    "team",
+    "scopingrule",
+    "allprivate",
+];
 
 impl Parser<'_> {
     pub(super) fn clauses(&mut self, select: Vec<Select>) -> Outcome<Query> {
@@ -70,7 +79,8 @@ impl Parser<'_> {
             let path = self.name()?;
             self.eat_word("AS");
             let mut parts = path.parts;
-            let root = query.aliases.iter().find(|(alias, way)| way.is_empty() && alias.eq_ignore_ascii_case(&parts[0]));
+            let root =
+                query.aliases.iter().find(|(alias, way)| way.is_empty() && alias.eq_ignore_ascii_case(&parts[0]));
             if root.is_some() || parts[0].eq_ignore_ascii_case(&query.from.parts[0]) {
                 parts.remove(0);
             }

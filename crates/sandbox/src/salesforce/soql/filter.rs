@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use super::{
     ast::{Cond, Expr, Lit, Op},
-    dates, like::Like,
+    dates,
+    like::Like,
     resolve::{Env, Operand, Scope},
 };
 use crate::salesforce::{
@@ -68,9 +69,7 @@ impl Test {
             Self::And(all) => all.iter().all(|test| test.passes(env)),
             Self::Or(any) => any.iter().any(|test| test.passes(env)),
             Self::Not(test) => !test.passes(env),
-            Self::Compare { left, op, right } => {
-                compare(left.read(env).as_deref(), *op, right, left.case_sensitive())
-            }
+            Self::Compare { left, op, right } => compare(left.read(env).as_deref(), *op, right, left.case_sensitive()),
             Self::In { left, not, set, null } => {
                 let found = match left.read(env) {
                     None => *null,
@@ -134,7 +133,9 @@ impl Test {
 
     /// The seconds that a comparison of `SystemModstamp` lets through.
     fn stamp_span(&self, scope: &Scope<'_>) -> Option<(i64, i64)> {
-        let Self::Compare { left: Operand::Path(path), op, right: Right::Span(from, until) } = self else { return None };
+        let Self::Compare { left: Operand::Path(path), op, right: Right::Span(from, until) } = self else {
+            return None;
+        };
         if path.own()? != scope.world.def(scope.object).system.stamp? {
             return None;
         }

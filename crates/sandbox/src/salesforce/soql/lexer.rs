@@ -52,7 +52,10 @@ fn space(input: &mut &str) -> Result<()> {
 }
 
 fn word(input: &mut &str) -> Result<Tok> {
-    (one_of(|c: char| c.is_ascii_alphabetic() || c == '_'), take_while(0.., |c: char| c.is_ascii_alphanumeric() || c == '_'))
+    (
+        one_of(|c: char| c.is_ascii_alphabetic() || c == '_'),
+        take_while(0.., |c: char| c.is_ascii_alphanumeric() || c == '_'),
+    )
         .take()
         .map(|word: &str| Tok::Word(word.to_owned()))
         .parse_next(input)
@@ -63,7 +66,9 @@ fn string(input: &mut &str) -> Result<Tok> {
         all.push(c);
         all
     });
-    delimited('\'', inner.with_taken(), '\'').map(|(text, raw): (String, &str)| Tok::Text(text, raw.to_owned())).parse_next(input)
+    delimited('\'', inner.with_taken(), '\'')
+        .map(|(text, raw): (String, &str)| Tok::Text(text, raw.to_owned()))
+        .parse_next(input)
 }
 
 /// The character after a backslash.

@@ -53,15 +53,8 @@ pub fn query(world: &World, text: &str, asker: Asker) -> Outcome<Found> {
     let query = parser::parse(text)?;
     let name = query.from.parts.join(".");
     let object = object(world, text, &name, query.from.at)?;
-    let scope = Scope {
-        world,
-        text,
-        object,
-        query: &query,
-        now: asker.now,
-        user: asker.user,
-        all_rows: asker.all_rows,
-    };
+    let scope =
+        Scope { world, text, object, query: &query, now: asker.now, user: asker.user, all_rows: asker.all_rows };
     if let [Select::Expr { expr: Expr::Call { name, args, .. }, .. }] = query.select.as_slice()
         && name.eq_ignore_ascii_case("COUNT")
         && args.is_empty()
@@ -69,7 +62,8 @@ pub fn query(world: &World, text: &str, asker: Asker) -> Outcome<Found> {
     {
         return count(&scope);
     }
-    let aggregates = query.select.iter().any(|select| matches!(select, Select::Expr { expr, .. } if aggregate::is_aggregate(expr)));
+    let aggregates =
+        query.select.iter().any(|select| matches!(select, Select::Expr { expr, .. } if aggregate::is_aggregate(expr)));
     if aggregates || query.group.is_some() {
         return aggregate::run(&scope).map(Found::Groups);
     }
@@ -83,7 +77,8 @@ pub fn query(world: &World, text: &str, asker: Asker) -> Outcome<Found> {
 
 fn count(scope: &Scope<'_>) -> Outcome<Found> {
     let bare = ast::Query { select: Vec::new(), ..scope.query.clone() };
-    if bare.filter.is_none() && bare.limit.is_none() && bare.scope.is_none() && !scope.all_rows && bare.offset.is_none() {
+    if bare.filter.is_none() && bare.limit.is_none() && bare.scope.is_none() && !scope.all_rows && bare.offset.is_none()
+    {
         run::refuse(scope, scope.query)?;
         return Ok(Found::Count(scope.world.table(scope.object).live()));
     }

@@ -16,8 +16,10 @@ const MAX_CHARACTERS: usize = 100_000;
 const MAX_DEPTH: usize = 40;
 
 /// Words that cannot be an alias.
-const KEYWORDS: [&str; 16] = ["FROM", "WHERE", "ORDER", "GROUP", "LIMIT", "OFFSET", "FOR", "WITH", "USING", "HAVING",
-    "UPDATE", "ALL", "AND", "OR", "NOT", "BIND"];
+const KEYWORDS: [&str; 16] = [
+    "FROM", "WHERE", "ORDER", "GROUP", "LIMIT", "OFFSET", "FOR", "WITH", "USING", "HAVING", "UPDATE", "ALL", "AND",
+    "OR", "NOT", "BIND",
+];
 
 /// Reads a query.
 pub fn parse(text: &str) -> Outcome<Query> {
@@ -159,7 +161,8 @@ impl Parser<'_> {
             self.want_sign(")")?;
             return Ok(Select::Child(Box::new(query), at));
         }
-        if self.is_word("TYPEOF") && matches!(self.peek_after(1), Tok::Word(next) if !next.eq_ignore_ascii_case("FROM")) {
+        if self.is_word("TYPEOF") && matches!(self.peek_after(1), Tok::Word(next) if !next.eq_ignore_ascii_case("FROM"))
+        {
             return self.type_of(at);
         }
         let expr = self.expr()?;

@@ -25,10 +25,19 @@ pub struct Node {
 #[derive(Debug)]
 enum Item {
     Field(FieldNo),
-    Parent { name: String, no: FieldNo, any: bool, node: Node },
+    Parent {
+        name: String,
+        no: FieldNo,
+        any: bool,
+        node: Node,
+    },
     /// A name on a polymorphic parent.
     Named(Vec<String>),
-    Child { name: String, plan: run::Rows, by: FieldNo },
+    Child {
+        name: String,
+        plan: run::Rows,
+        by: FieldNo,
+    },
     Computed(String, Operand),
 }
 
@@ -202,9 +211,16 @@ fn shown(world: &World, def: &ObjectDef, row: &Row, no: FieldNo) -> Value {
 /// `MailingAddress` and its like: null when none of its parts is there.
 fn address(def: &ObjectDef, row: &Row, name: &str) -> Value {
     let prefix = name.trim_end_matches("Address");
-    let parts = [("city", "City"), ("country", "Country"), ("geocodeAccuracy", "GeocodeAccuracy"),
-        ("latitude", "Latitude"), ("longitude", "Longitude"), ("postalCode", "PostalCode"), ("state", "State"),
-        ("street", "Street")];
+    let parts = [
+        ("city", "City"),
+        ("country", "Country"),
+        ("geocodeAccuracy", "GeocodeAccuracy"),
+        ("latitude", "Latitude"),
+        ("longitude", "Longitude"),
+        ("postalCode", "PostalCode"),
+        ("state", "State"),
+        ("street", "Street"),
+    ];
     let mut out = Map::new();
     for (key, part) in parts {
         let value = def.field_no(&format!("{prefix}{part}")).and_then(|no| row.stored(no)).map(Val::to_json);

@@ -17,8 +17,21 @@ use crate::salesforce::{
 /// Relationships that one path may cross ("Relationship Query Limitations", read 2026-11-21).
 const MAX_HOPS: usize = 5;
 /// What the polymorphic `Name` object knows, whichever record it stands for.
-const NAME_FIELDS: [&str; 13] = ["Id", "Name", "FirstName", "LastName", "Type", "Email", "Phone", "Title", "Username",
-    "Alias", "IsActive", "ProfileId", "UserRoleId"];
+const NAME_FIELDS: [&str; 13] = [
+    "Id",
+    "Name",
+    "FirstName",
+    "LastName",
+    "Type",
+    "Email",
+    "Phone",
+    "Title",
+    "Username",
+    "Alias",
+    "IsActive",
+    "ProfileId",
+    "UserRoleId",
+];
 
 /// What a query is read against.
 #[derive(Clone, Copy)]

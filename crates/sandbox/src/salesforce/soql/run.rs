@@ -122,7 +122,8 @@ impl Rows {
         let wanted = self.offset.saturating_add(self.limit);
         let table = world.table(self.object);
         let passing = slots.into_iter().filter(|slot| table.row(*slot).is_some_and(|row| self.passes(world, row)));
-        let mut found: Vec<Slot> = if self.order.is_empty() { passing.take(wanted).collect() } else { passing.collect() };
+        let mut found: Vec<Slot> =
+            if self.order.is_empty() { passing.take(wanted).collect() } else { passing.collect() };
         if !self.order.is_empty() {
             found = self.sorted(world, found);
         }
@@ -162,8 +163,20 @@ pub fn by_keys(order: &[Sort], left: &[Option<Val>], right: &[Option<Val>]) -> s
     for ((sort, left), right) in order.iter().zip(left).zip(right) {
         let found = match (left, right) {
             (None, None) => Equal,
-            (None, Some(_)) => if sort.nulls_last { Greater } else { Less },
-            (Some(_), None) => if sort.nulls_last { Less } else { Greater },
+            (None, Some(_)) => {
+                if sort.nulls_last {
+                    Greater
+                } else {
+                    Less
+                }
+            }
+            (Some(_), None) => {
+                if sort.nulls_last {
+                    Less
+                } else {
+                    Greater
+                }
+            }
             (Some(left), Some(right)) if sort.descending => value_cmp(right, left),
             (Some(left), Some(right)) => value_cmp(left, right),
         };

@@ -86,6 +86,39 @@ proptest! {
     }
 }
 
+proptest! {
+    // Each case makes an org of its own, which costs more than what it checks.
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// A condition that an index answers finds what the same condition finds when every row is looked at.
+    #[test]
+    fn an_index_finds_what_a_scan_finds(
+        people in prop::collection::vec(("[ab]{1,2}", 0i64..4, any::<bool>()), 1..12),
+        wanted in "[abAB]{1,2}",
+        second in 0i64..4,
+        pick in 0usize..5,
+    ) {
+        let kit = Kit::new();
+        let account = kit.create("Account", json!({"Name": "Acme"}));
+        for (n, (mail, later, related)) in people.iter().enumerate() {
+            kit.advance(*later);
+            kit.create("Contact", json!({"LastName": format!("n{n}"), "Email": format!("{mail}@x.example"),
+                "AccountId": if *related { json!(account) } else { Value::Null }}));
+        }
+        let condition = [
+            format!("Email = '{wanted}@x.example'"),
+            format!("Email IN ('{wanted}@x.example', 'a@x.example') AND LastName != 'n0'"),
+            format!("AccountId = '{account}' AND Email LIKE '{wanted}%'"),
+            format!("SystemModstamp >= 2026-05-06T12:00:0{second}Z AND SystemModstamp < 2026-05-06T12:00:07Z"),
+            format!("Email = '{wanted}@x.example' OR AccountId = '{}'", &account[..15]),
+        ][pick].clone();
+        let find = |condition: &str| {
+            kit.column(&format!("SELECT LastName FROM Contact WHERE {condition} ORDER BY LastName"), "LastName")
+        };
+        prop_assert_eq!(find(&condition), find(&format!("NOT (NOT ({condition}))")));
+    }
+}
+
 #[test]
 fn deep_nesting_is_refused_with_an_error() {
     for open in ["(", "NOT ", "NOT ("] {
@@ -99,11 +132,13 @@ fn deep_nesting_is_refused_with_an_error() {
 fn texts_escaped_by_clients_are_found() {
     let table: Value = serde_json::from_str(ESCAPING).expect("the table is JSON");
     let escape = |text: &str, like: bool| -> String {
-        text.chars().map(|c| {
-            let key = c.to_string();
-            let extra = if like { table["like_extra"][&key].as_str() } else { None };
-            table["escape_map"][&key].as_str().or(extra).map_or(key.clone(), str::to_owned)
-        }).collect()
+        text.chars()
+            .map(|c| {
+                let key = c.to_string();
+                let extra = if like { table["like_extra"][&key].as_str() } else { None };
+                table["escape_map"][&key].as_str().or(extra).map_or(key.clone(), str::to_owned)
+            })
+            .collect()
     };
     let kit = Kit::new();
     let texts = ["val'ue1\nx", "back\\slash", "50%_off", "tab\there", "\"quoted\"", "snow ☃ man", "form\u{c}feed"];
@@ -123,8 +158,11 @@ fn people() -> Kit {
     let acme = kit.create("Account", json!({"Name": "Acme", "Industry": "Banking", "NumberOfEmployees": 7}));
     kit.create("Account", json!({"Name": "Beta", "NumberOfEmployees": 40}));
     for (first, last, source) in [("Zoe", "Ant", "Web"), ("yan", "Bee", "Web"), ("Xi", "Cat", "Other")] {
-        kit.create("Contact", json!({"FirstName": first, "LastName": last, "LeadSource": source, "AccountId": acme,
-            "Email": format!("{first}@acme.example")}));
+        kit.create(
+            "Contact",
+            json!({"FirstName": first, "LastName": last, "LeadSource": source, "AccountId": acme,
+            "Email": format!("{first}@acme.example")}),
+        );
     }
     kit.create("Contact", json!({"LastName": "Dog"}));
     kit
@@ -168,17 +206,24 @@ fn order_limit_and_offset() {
 #[test]
 fn parents_children_and_groups_are_nested_as_salesforce_nests_them() {
     let kit = people();
-    let got = kit.query("SELECT Name, (SELECT LastName, Owner.Name FROM Contacts WHERE LastName > 'B' ORDER BY LastName \
-        DESC LIMIT 1) FROM Account ORDER BY Name");
+    let got = kit.query(
+        "SELECT Name, (SELECT LastName, Owner.Name FROM Contacts WHERE LastName > 'B' ORDER BY LastName \
+        DESC LIMIT 1) FROM Account ORDER BY Name",
+    );
     let rows = &got.body["records"];
     assert_eq!(rows[0]["Contacts"]["totalSize"], 1);
     assert_eq!(rows[0]["Contacts"]["records"][0]["LastName"], "Cat");
     assert_eq!(rows[0]["Contacts"]["records"][0]["Owner"]["Name"], "Ada Admin");
     assert_eq!(rows[1]["Contacts"], Value::Null);
-    let got = kit.query("SELECT LeadSource, COUNT(Id), MAX(LastName) newest FROM Contact GROUP BY LeadSource \
-        HAVING COUNT(Id) > 1 ORDER BY LeadSource");
+    let got = kit.query(
+        "SELECT LeadSource, COUNT(Id), MAX(LastName) newest FROM Contact GROUP BY LeadSource \
+        HAVING COUNT(Id) > 1 ORDER BY LeadSource",
+    );
     let row = &got.body["records"][0];
-    assert_eq!(*row, json!({"attributes": {"type": "AggregateResult"}, "LeadSource": "Web", "expr0": 2, "newest": "Bee"}));
+    assert_eq!(
+        *row,
+        json!({"attributes": {"type": "AggregateResult"}, "LeadSource": "Web", "expr0": 2, "newest": "Bee"})
+    );
     let got = kit.query("SELECT COUNT() FROM Contact WHERE LeadSource = 'Web'");
     assert_eq!(got.body, json!({"totalSize": 2, "done": true, "records": []}));
     let got = kit.query("SELECT SUM(NumberOfEmployees) FROM Account");

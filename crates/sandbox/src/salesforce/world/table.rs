@@ -130,6 +130,9 @@ impl Table {
         let row = self.rows.get_mut(slot as usize)?.as_mut()?;
         let old = row.put(no, value);
         let new = row.stored(no).cloned();
+        if old == new {
+            return old;
+        }
         if let Some(old) = &old {
             self.forget(def, slot, no, old);
         }

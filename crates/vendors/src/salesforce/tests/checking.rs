@@ -65,8 +65,12 @@ fn every_lack_is_named_with_its_fix() {
     account["createable"] = json!(false);
     account["fields"].as_array_mut().unwrap().retain(|field| field["name"] != "Website");
     let turns: [Turn; 6] = [
-        json(200, event), json(200, contact), json(200, account), json(200, object("Lead")),
-        json(404, json!([{"errorCode": "NOT_FOUND", "message": "m"}])), json(200, object("Opportunity")),
+        json(200, event),
+        json(200, contact),
+        json(200, account),
+        json(200, object("Lead")),
+        json(404, json!([{"errorCode": "NOT_FOUND", "message": "m"}])),
+        json(200, object("Opportunity")),
     ];
     let world = World::with(turns).set("status_field", "Standing__c");
     insta::assert_snapshot!(shown(&findings(&world)), @r"
@@ -87,7 +91,12 @@ fn every_lack_is_named_with_its_fix() {
 
 #[test]
 fn a_check_that_got_no_answer_is_an_error_and_not_a_clean_bill() {
-    for turn in [Turn::Lost, raw(500, ""), raw(200, "{}"), json(401, json!([{"errorCode": "INVALID_SESSION_ID", "message": "m"}]))] {
+    for turn in [
+        Turn::Lost,
+        raw(500, ""),
+        raw(200, "{}"),
+        json(401, json!([{"errorCode": "INVALID_SESSION_ID", "message": "m"}])),
+    ] {
         let error = now(Salesforce.check(&World::with([turn]).cx())).unwrap_err();
         assert!(matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Protocol | ErrorKind::Unauthorised));
     }
@@ -100,7 +109,10 @@ fn the_manifest_agrees_with_genuine_descriptions() {
     for role in [Role::Meeting, Role::Contact, Role::Account, Role::Lead, Role::Case, Role::Opportunity] {
         let spec = convert::spec(role);
         let Ok(text) = std::fs::read_to_string(format!("{folder}/{}.cumulusci.json", spec.object)) else {
-            assert!(std::env::var_os("CI").is_none(), "the shared descriptions are missing: ../shared/specs/salesforce/describe");
+            assert!(
+                std::env::var_os("CI").is_none(),
+                "the shared descriptions are missing: ../shared/specs/salesforce/describe"
+            );
             eprintln!("left out: the shared descriptions are not here");
             return;
         };

@@ -26,11 +26,12 @@ fn every_code_of_the_platform_has_its_class() {
     assert_eq!(counts.values().map(Vec::len).sum::<usize>() + for_a_person.len(), 540);
     let table: Vec<String> = counts.iter().map(|(class, codes)| format!("{class}: {}", codes.join(" "))).collect();
     insta::assert_snapshot!(table.join("\n"), @r"
+    Configuration Never: UNSUPPORTED_API_VERSION
     Converted Replan: CANNOT_UPDATE_CONVERTED_LEAD
     DailyLimit Backoff: REQUEST_LIMIT_EXCEEDED
     DuplicateRule Never: DUPLICATES_DETECTED
     Field Never: FIELD_NOT_UPDATABLE INVALID_FIELD INVALID_FIELD_FOR_INSERT_UPDATE
-    Forbidden Never: API_CURRENTLY_DISABLED API_DISABLED_FOR_ORG INSUFFICIENT_ACCESS INSUFFICIENT_ACCESS_APEX_METADATA_DEPLOY INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY INSUFFICIENT_ACCESS_OR_READONLY INSUFFICIENT_ACCESS_TO_INSIGHTSEXTERNALDATA STORAGE_LIMIT_EXCEEDED
+    Forbidden Never: API_CURRENTLY_DISABLED API_DISABLED_FOR_ORG INSUFFICIENT_ACCESS INSUFFICIENT_ACCESS_APEX_METADATA_DEPLOY INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY INSUFFICIENT_ACCESS_OR_READONLY INSUFFICIENT_ACCESS_TO_INSIGHTSEXTERNALDATA INVALID_TYPE STORAGE_LIMIT_EXCEEDED
     Gone Replan: ENTITY_IS_DELETED
     KeyTaken Replan: DUPLICATE_EXTERNAL_ID DUPLICATE_VALUE
     Locked Backoff: ALREADY_IN_PROCESS UNABLE_TO_LOCK_ROW
@@ -40,7 +41,7 @@ fn every_code_of_the_platform_has_its_class() {
     RateLimited Backoff: TOO_MANY_APEX_REQUESTS
     Reference Replan: INVALID_CROSS_REFERENCE_KEY
     Unauthorised Reauthorise: INVALID_SESSION_ID
-    Unavailable Backoff: ALL_OR_NONE_OPERATION_ROLLED_BACK BATCH_PROCESSING_HALTED FUNCTIONALITY_TEMPORARILY_UNAVAILABLE INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE MATCH_SERVICE_TIMED_OUT MATCH_SERVICE_UNAVAILABLE_ERROR ORG_IN_MAINTENANCE PROCESSING_HALTED QUERY_TIMEOUT REQUEST_RUNNING_TOO_LONG SERVER_UNAVAILABLE TXN_SECURITY_METERING_ERROR UNKNOWN_EXCEPTION
+    Unavailable Backoff: ALL_OR_NONE_OPERATION_ROLLED_BACK BATCH_PROCESSING_HALTED FUNCTIONALITY_TEMPORARILY_UNAVAILABLE INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE INVALID_LOCATOR INVALID_QUERY_LOCATOR MATCH_SERVICE_TIMED_OUT MATCH_SERVICE_UNAVAILABLE_ERROR ORG_IN_MAINTENANCE PROCESSING_HALTED QUERY_TIMEOUT REQUEST_RUNNING_TOO_LONG SERVER_UNAVAILABLE TXN_SECURITY_METERING_ERROR UNKNOWN_EXCEPTION
     ");
 }
 
@@ -66,7 +67,10 @@ fn two_refusals_are_never_answered_with_a_refresh() {
     for text in ["Connected app is not attached to Agent", "This session is not valid for use with the REST API"] {
         assert_eq!(class_of_row(401, &row("INVALID_SESSION_ID", text, &[])).retry, Retry::Never);
     }
-    assert_eq!(class_of_row(401, &row("INVALID_SESSION_ID", "Session expired or invalid", &[])).retry, Retry::Reauthorise);
+    assert_eq!(
+        class_of_row(401, &row("INVALID_SESSION_ID", "Session expired or invalid", &[])).retry,
+        Retry::Reauthorise
+    );
 }
 
 #[test]
@@ -79,7 +83,8 @@ fn fields_tell_an_owner_from_another_reference() {
 
 #[test]
 fn the_cause_is_found_among_its_neighbours_and_no_value_is_repeated() {
-    let rows = [row("PROCESSING_HALTED", "", &[]), row("INVALID_EMAIL_ADDRESS", "invalid email address: badone", &["Email"])];
+    let rows =
+        [row("PROCESSING_HALTED", "", &[]), row("INVALID_EMAIL_ADDRESS", "invalid email address: badone", &["Email"])];
     let found = error_from_rows("write", 400, &rows);
     assert_eq!(found.code.as_deref(), Some("INVALID_EMAIL_ADDRESS"));
     assert!(!found.to_string().contains("badone"));
@@ -91,6 +96,8 @@ fn both_spellings_of_an_error_are_read() {
     let collection = serde_json::json!({"statusCode": "A", "message": "m", "fields": ["F"]});
     assert_eq!(error_rows(&single), [row("A", "m", &["F"])]);
     assert_eq!(error_rows(&collection), [row("A", "m", &["F"])]);
+    let sparse = serde_json::json!([{"errorCode": "A", "message": null, "fields": null}, null, {"message": "m"}, 7]);
+    assert_eq!(error_rows(&sparse), [row("A", "", &[])]);
     assert_eq!(error_rows(&serde_json::json!("text")), []);
 }
 

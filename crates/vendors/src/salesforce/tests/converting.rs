@@ -61,11 +61,20 @@ fn a_typed_reference_is_broken_up() {
 fn times_numbers_and_ids_have_one_form() {
     let time = |text: &str| Value::Time(text.parse().unwrap());
     assert_eq!(normal(Role::Meeting, Std::Start, time("2026-05-06T10:00:00.987Z")), time("2026-05-06T10:00:00Z"));
-    assert_eq!(normal(Role::Opportunity, Std::Amount, Value::Decimal("+0012.50".into())), Value::Decimal("12.5".into()));
+    assert_eq!(
+        normal(Role::Opportunity, Std::Amount, Value::Decimal("+0012.50".into())),
+        Value::Decimal("12.5".into())
+    );
     assert_eq!(normal(Role::Opportunity, Std::Amount, Value::Decimal("-0.00".into())), Value::Decimal("0".into()));
-    assert_eq!(normal(Role::Case, Std::Contact, Value::Id("0034H00002JsInQ".into())), Value::Id("0034H00002JsInQQAV".into()));
+    assert_eq!(
+        normal(Role::Case, Std::Contact, Value::Id("0034H00002JsInQ".into())),
+        Value::Id("0034H00002JsInQQAV".into())
+    );
     let native = Field::Native("Birthdate".into());
-    assert_eq!(Salesforce.normalise(Role::Contact, &native, Value::Date("2000-02-29".parse().unwrap())), Value::text("2000-02-29"));
+    assert_eq!(
+        Salesforce.normalise(Role::Contact, &native, Value::Date("2000-02-29".parse().unwrap())),
+        Value::text("2000-02-29")
+    );
 }
 
 #[test]
@@ -87,8 +96,16 @@ fn a_row_becomes_a_record_and_a_hidden_field_stays_unknown() {
     });
     let native = |name: &str| Field::Native(name.to_owned());
     let fields = [
-        Std::Email.into(), Std::Phone.into(), Std::Mobile.into(), Std::Converted.into(), Std::ConvertedContact.into(),
-        Std::LastActivity.into(), Std::CreatedAt.into(), native("Score__c"), native("Big__c"), native("Seen__c"),
+        Std::Email.into(),
+        Std::Phone.into(),
+        Std::Mobile.into(),
+        Std::Converted.into(),
+        Std::ConvertedContact.into(),
+        Std::LastActivity.into(),
+        Std::CreatedAt.into(),
+        native("Score__c"),
+        native("Big__c"),
+        native("Seen__c"),
         native("MailingAddress"),
     ];
     let record = convert::record(&org(), Role::Lead, &fields, row.as_object().unwrap()).unwrap();
@@ -110,7 +127,9 @@ fn a_row_becomes_a_record_and_a_hidden_field_stays_unknown() {
 #[test]
 fn fields_are_known_by_both_names() {
     let org = org();
-    for field in [Field::Std(Std::Key), Field::Std(Std::Owner), Field::Std(Std::Mobile), Field::Native("Score__c".into())] {
+    for field in
+        [Field::Std(Std::Key), Field::Std(Std::Owner), Field::Std(Std::Mobile), Field::Native("Score__c".into())]
+    {
         let name = convert::api_name(&org, Role::Contact, &field).unwrap();
         assert_eq!(convert::field_named(&org, Role::Contact, name.as_str()), field);
     }
@@ -125,7 +144,7 @@ fn any_value() -> impl Strategy<Value = Value> {
     prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::Bool),
-        "[+-]?[0-9]{1,12}(\\.[0-9]{0,4})?".prop_map(Value::Decimal),
+        "[+-]?[0-9]{1,19}(\\.[0-9]{0,9})?".prop_map(Value::Decimal),
         any::<String>().prop_map(Value::Text),
         "[ a-z@{}é\u{301}\u{200d}👧\r\n]{0,300}".prop_map(Value::Text),
         "20[0-9]{2}-0[1-9]-[0-2][1-8]T1[0-9]:00:00.000\\+0000".prop_map(Value::Text),
@@ -138,7 +157,14 @@ fn any_value() -> impl Strategy<Value = Value> {
 }
 
 fn any_field() -> impl Strategy<Value = (Role, Field)> {
-    let role = prop::sample::select(vec![Role::Account, Role::Contact, Role::Lead, Role::Case, Role::Opportunity, Role::Meeting]);
+    let role = prop::sample::select(vec![
+        Role::Account,
+        Role::Contact,
+        Role::Lead,
+        Role::Case,
+        Role::Opportunity,
+        Role::Meeting,
+    ]);
     role.prop_flat_map(|role| {
         let known: Vec<Field> = convert::spec(role).fields.iter().map(|known| known.field.into()).collect();
         (Just(role), prop_oneof![prop::sample::select(known), Just(Field::Native("Any__c".into()))])

@@ -64,7 +64,11 @@ fn questions_become_ordered_queries() {
         fields: vec![Std::Converted.into(), Std::CreatedAt.into(), Field::Native("Score__c".into())],
     };
     let meeting = Find { role: Role::Meeting, any: vec![Wanted::Is(Std::Key, vec!["sy_1".into()])], fields: vec![] };
-    let account = Find { role: Role::Account, any: vec![Wanted::Ids(vec![ACCOUNT[..15].into(), ADA.into(), "x' OR 1".into()])], fields: vec![Std::Name.into()] };
+    let account = Find {
+        role: Role::Account,
+        any: vec![Wanted::Ids(vec![ACCOUNT[..15].into(), ADA.into(), "x' OR 1".into()])],
+        fields: vec![Std::Name.into()],
+    };
     let soql = [lead, meeting, account].map(soql).join("\n");
     insta::assert_snapshot!(soql, @r"
     SELECT Id, CreatedDate, IsConverted, Score__c FROM Lead WHERE (Email IN ('o\'hara@example.org','bo@example.org') OR Email LIKE '%@a\_b.org') ORDER BY CreatedDate, Id
@@ -101,10 +105,7 @@ fn five_questions_share_a_call_and_rows_go_back_to_theirs() {
     first.swap(0, 3);
     let headers = vec![("Sforce-Limit-Info", "api-usage=18/5000; per-app-api-usage=17/250(appName=x)".to_owned())];
     let body = json!({"compositeResponse": first}).to_string().into_bytes();
-    let world = World::with([
-        Turn::Answer { status: 200, headers, body },
-        composite(&[sub(0, 200, page(&[]))]),
-    ]);
+    let world = World::with([Turn::Answer { status: 200, headers, body }, composite(&[sub(0, 200, page(&[]))])]);
     let answered = now(Salesforce.find(&world.cx(), &finds)).unwrap();
     assert_eq!(answered.value.iter().map(Vec::len).collect::<Vec<_>>(), [0, 0, 0, 1, 0, 0]);
     assert_eq!((answered.calls, answered.usage), (2, Some(Usage { used: 17, max: 250 })));
@@ -130,7 +131,8 @@ fn many_values_are_spread_over_queries_and_merged_oldest_first() {
 #[test]
 fn pages_are_followed_to_the_end() {
     let next = "/services/data/v64.0/query/0r8xx5R2yF2gs3VASQ-2000";
-    let first = json!({"totalSize": 2, "done": false, "nextRecordsUrl": next, "records": [row(ADA, "2026-01-01", "a@x.org")]});
+    let first =
+        json!({"totalSize": 2, "done": false, "nextRecordsUrl": next, "records": [row(ADA, "2026-01-01", "a@x.org")]});
     let last = json!({"totalSize": 2, "done": true, "records": [row("003000000000001AAA", "2026-01-01", "a@x.org")]});
     let world = World::with([composite(&[sub(0, 200, first)]), composite(&[sub(0, 200, last)])]);
     assert_eq!(ids(&ask(&world, &[contacts_by_email(&["a@x.org"])]).unwrap()[0]), ["003000000000001AAA", ADA]);
@@ -144,7 +146,12 @@ fn endless(next: &str) -> Json {
 /// proves: fault:B3
 #[test]
 fn a_page_that_leads_elsewhere_or_on_for_ever_is_an_error() {
-    for elsewhere in ["https://evil.example/query/1", "/services/data/v64.0/query/../limits", "/services/data/v64.0/query/", "//evil.example"] {
+    for elsewhere in [
+        "https://evil.example/query/1",
+        "/services/data/v64.0/query/../limits",
+        "/services/data/v64.0/query/",
+        "//evil.example",
+    ] {
         let world = World::with([composite(&[sub(0, 200, endless(elsewhere))])]);
         assert_eq!(ask(&world, &[contacts_by_email(&["a@x.org"])]).unwrap_err().kind, ErrorKind::Protocol);
     }
@@ -165,7 +172,10 @@ fn one_failed_query_fails_the_whole_look_up() {
         (sub(1, 304, Json::Null), ErrorKind::Invalid),
         (sub(1, 200, Json::Null), ErrorKind::Protocol),
         (sub(1, 200, json!({"totalSize": 1, "done": true, "records": []})), ErrorKind::Protocol),
-        (sub(1, 200, page(&[json!({"Id": "short", "CreatedDate": "2026-01-01T00:00:00.000+0000"})])), ErrorKind::Protocol),
+        (
+            sub(1, 200, page(&[json!({"Id": "short", "CreatedDate": "2026-01-01T00:00:00.000+0000"})])),
+            ErrorKind::Protocol,
+        ),
         (sub(7, 200, page(&[])), ErrorKind::Protocol),
     ];
     for (failure, kind) in failures {
@@ -207,7 +217,8 @@ fn a_look_up_without_a_good_answer_is_an_error() {
 #[test]
 fn a_wait_that_an_edge_asks_for_is_kept_and_capped() {
     for (asked, waits) in [("7", Some(7)), ("999999999", Some(3600)), ("soon", None)] {
-        let world = World::with([Turn::Answer { status: 503, headers: vec![("retry-after", asked.into())], body: vec![] }]);
+        let world =
+            World::with([Turn::Answer { status: 503, headers: vec![("retry-after", asked.into())], body: vec![] }]);
         let error = ask(&world, &[contacts_by_email(&["a@x.org"])]).unwrap_err();
         let expected = waits.map_or(Retry::Backoff, |seconds| Retry::After(std::time::Duration::from_secs(seconds)));
         assert_eq!(error.retry, expected);
@@ -217,7 +228,10 @@ fn a_wait_that_an_edge_asks_for_is_kept_and_capped() {
 /// proves: fault:S1
 #[test]
 fn a_field_that_was_deleted_in_the_org_is_named() {
-    let find = Find { fields: vec![Std::Email.into(), Field::Native("Old__c".into()), Field::Native("New__c".into())], ..contacts_by_email(&["a@x.org"]) };
+    let find = Find {
+        fields: vec![Std::Email.into(), Field::Native("Old__c".into()), Field::Native("New__c".into())],
+        ..contacts_by_email(&["a@x.org"])
+    };
     let body = json!([{"errorCode": "INVALID_FIELD", "message": "No such column 'Old__c' on entity 'Contact'."}]);
     let world = World::with([composite(&[sub(0, 400, body)])]);
     let error = ask(&world, &[find]).unwrap_err();
@@ -227,15 +241,55 @@ fn a_field_that_was_deleted_in_the_org_is_named() {
 #[test]
 fn settings_change_names_and_versions_and_wrong_ones_are_refused_unsent() {
     let find = Find { role: Role::Account, any: vec![Wanted::Is(Std::Key, vec!["sy_1".into()])], fields: vec![] };
-    let world = World::with([composite(&[sub(0, 200, page(&[]))])]).set("external_id_field", "Uid__c").set("api_version", "66.0");
+    let world = World::with([composite(&[sub(0, 200, page(&[]))])])
+        .set("external_id_field", "Uid__c")
+        .set("api_version", "66.0");
     ask(&world, std::slice::from_ref(&find)).unwrap();
     let seen = world.seen();
     assert!(seen[0].line.ends_with("/services/data/v66.0/composite"));
     assert!(seen[0].body.contains("v66.0/query?q=") && seen[0].body.contains("Uid__c%20IN"));
-    for (name, value) in [("external_id_field", "x' OR"), ("api_version", "51.0"), ("api_version", "+64"), ("duplicate_rules", "maybe")] {
+    for (name, value) in
+        [("external_id_field", "x' OR"), ("api_version", "51.0"), ("api_version", "+64"), ("duplicate_rules", "maybe")]
+    {
         let world = World::with([]).set(name, value);
         assert_eq!(ask(&world, std::slice::from_ref(&find)).unwrap_err().kind, ErrorKind::Configuration);
     }
+}
+
+/// Answers that Salesforce really gave have the shapes that are read here, where the recordings lie beside the project.
+#[test]
+fn recorded_answers_are_read() {
+    use super::super::wire::{CompositeAnswer, GraphsAnswer, QueryPage, error_rows};
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/specs/salesforce/recorded");
+    let Ok(files) = std::fs::read_dir(folder) else {
+        assert!(std::env::var_os("CI").is_none(), "the recordings are missing: ../shared/specs/salesforce/recorded");
+        eprintln!("left out: the recordings are not here");
+        return;
+    };
+    let (mut composites, mut graphs, mut pages, mut errors) = (0, 0, 0, 0);
+    for file in files {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let mut open: Vec<Json> = vec![serde_json::from_str(&text).unwrap()];
+        while let Some(value) = open.pop() {
+            let has = |name: &str| value.get(name).is_some();
+            if has("compositeResponse") {
+                let answer: CompositeAnswer = serde_json::from_value(value.clone()).unwrap();
+                composites += answer.composite_response.len();
+            } else if has("graphs") && value["graphs"][0].get("graphResponse").is_some() {
+                graphs += serde_json::from_value::<GraphsAnswer>(value.clone()).unwrap().graphs.len();
+            } else if has("records") && has("totalSize") && has("done") {
+                pages += usize::from(serde_json::from_value::<QueryPage>(value.clone()).is_ok());
+            } else if has("errorCode") {
+                errors += error_rows(&value).len();
+            }
+            match value {
+                Json::Array(values) => open.extend(values),
+                Json::Object(values) => open.extend(values.into_iter().map(|(_, value)| value)),
+                _ => {}
+            }
+        }
+    }
+    assert!(composites >= 10 && graphs >= 2 && pages >= 10 && errors >= 5, "{composites} {graphs} {pages} {errors}");
 }
 
 proptest! {

@@ -9,7 +9,11 @@ use super::super::{MANIFEST, Salesforce, convert, id, manifest::PREFIXES, soql::
 /// The two ids stand in recorded answers of a developer org.
 #[test]
 fn fifteen_characters_become_the_eighteen_that_salesforce_answers() {
-    for (whole, role) in [("001dM00003kS3tNQAS", Role::Account), ("005dM00000awSFJQA2", Role::User), ("0034H00002JsInQQAV", Role::Contact)] {
+    for (whole, role) in [
+        ("001dM00003kS3tNQAS", Role::Account),
+        ("005dM00000awSFJQA2", Role::User),
+        ("0034H00002JsInQQAV", Role::Contact),
+    ] {
         let (found, canonical) = Salesforce.identify(&whole[..15]).unwrap();
         assert_eq!((found, canonical.as_str()), (role, whole));
         assert_eq!(Salesforce.identify(whole), Some((role, canonical)));
@@ -19,7 +23,17 @@ fn fifteen_characters_become_the_eighteen_that_salesforce_answers() {
 #[test]
 fn what_cannot_be_an_id_of_ours_is_none() {
     let damaged = "001dM00003kS3tNQAS".to_lowercase();
-    for bad in ["", "001", "001dM00003kS3tNQAT", "001dM00003kS3tNQA", &damaged, "a01dM00003kS3tN", "001dM00003kS3t'", "001dM00003kS3té", "0051230000000000000"] {
+    for bad in [
+        "",
+        "001",
+        "001dM00003kS3tNQAT",
+        "001dM00003kS3tNQA",
+        &damaged,
+        "a01dM00003kS3tN",
+        "001dM00003kS3t'",
+        "001dM00003kS3té",
+        "0051230000000000000",
+    ] {
         assert_eq!(Salesforce.identify(bad), None, "{bad}");
     }
 }

@@ -89,7 +89,10 @@ fn a_refresh_without_a_new_refresh_token_says_so() {
     let set = exchange(&world, &refresh()).unwrap();
     assert!(set.refresh.is_none());
     assert_eq!(set.keeping(&old).refresh.unwrap().expose(), "old");
-    assert_eq!(world.seen()[0].body, "grant_type=refresh_token&refresh_token=old&client_id=the-app&client_secret=app+secret");
+    assert_eq!(
+        world.seen()[0].body,
+        "grant_type=refresh_token&refresh_token=old&client_id=the-app&client_secret=app+secret"
+    );
 }
 
 #[test]
@@ -98,7 +101,10 @@ fn client_credentials_go_by_basic_to_the_own_domain_alone() {
     exchange(&world, &Grant::ClientCredentials).unwrap();
     let seen = world.seen();
     assert_eq!(seen[0].line, "POST https://acme--uat.sandbox.my.salesforce.com/services/oauth2/token");
-    assert_eq!((seen[0].body.as_str(), &seen[0].headers["authorization"]), ("grant_type=client_credentials", &http::HeaderValue::from_static("Basic dGhlLWFwcDphcHArc2VjcmV0")));
+    assert_eq!(
+        (seen[0].body.as_str(), &seen[0].headers["authorization"]),
+        ("grant_type=client_credentials", &http::HeaderValue::from_static("Basic dGhlLWFwcDphcHArc2VjcmV0"))
+    );
     assert!(seen[0].headers["authorization"].is_sensitive());
     assert_eq!(exchange(&World::with([]), &Grant::ClientCredentials).unwrap_err().kind, ErrorKind::Configuration);
 }
@@ -109,7 +115,10 @@ fn an_assertion_names_the_server_of_the_login_host() {
     use base64_url::payload;
     let kind = "RSA PRIVATE KEY";
     let key = include_str!("../../../../connect/src/assertion/fixtures/rfc7520-rsa.base64");
-    let grant = Grant::JwtBearer { username: "ada@example.org".into(), key: Secret::new(format!("-----BEGIN {kind}-----\n{key}-----END {kind}-----\n")) };
+    let grant = Grant::JwtBearer {
+        username: "ada@example.org".into(),
+        key: Secret::new(format!("-----BEGIN {kind}-----\n{key}-----END {kind}-----\n")),
+    };
     for (host, audience) in [
         ("https://login.salesforce.com", "https://login.salesforce.com"),
         ("https://acme.my.salesforce.com", "https://login.salesforce.com"),
@@ -121,7 +130,10 @@ fn an_assertion_names_the_server_of_the_login_host() {
         let seen = world.seen();
         let form: Vec<(String, String)> = url::form_urlencoded::parse(seen[0].body.as_bytes()).into_owned().collect();
         assert_eq!(form[0].1, "urn:ietf:params:oauth:grant-type:jwt-bearer");
-        assert_eq!(payload(&form[1].1), json!({"iss": "the-app", "sub": "ada@example.org", "aud": audience, "exp": 180}));
+        assert_eq!(
+            payload(&form[1].1),
+            json!({"iss": "the-app", "sub": "ada@example.org", "aud": audience, "exp": 180})
+        );
     }
 }
 
@@ -150,32 +162,66 @@ fn only_trusted_hosts_become_the_api_address() {
         answer["instance_url"] = json!(instance);
         answer
     };
-    for good in ["https://acme.my.salesforce.com", "https://na1.salesforce.com/", "https://acme--uat.sandbox.my.salesforce.com", "https://x.force.com"] {
+    for good in [
+        "https://acme.my.salesforce.com",
+        "https://na1.salesforce.com/",
+        "https://acme--uat.sandbox.my.salesforce.com",
+        "https://x.force.com",
+    ] {
         assert!(exchange(&World::with([json(200, answer(good))]), &code()).is_ok(), "{good}");
     }
     for bad in [
-        "https://evil.example", "https://salesforce.com.evil.example", "https://evilsalesforce.com", "http://acme.my.salesforce.com",
-        "https://acme.my.salesforce.com:8443", "https://u@acme.my.salesforce.com", "https://acme.my.salesforce.com@evil.example",
-        "https://acme.my.salesforce.com/x", "https://acme.my.salesforce.com?x", "https://acme.my.salesforce.com.", "//acme.my.salesforce.com",
-        "https://127.0.0.1", "https://.salesforce.com", "", "javascript:0", "https://acme.my.salesforce.com\\@evil.example",
+        "https://evil.example",
+        "https://salesforce.com.evil.example",
+        "https://evilsalesforce.com",
+        "http://acme.my.salesforce.com",
+        "https://acme.my.salesforce.com:8443",
+        "https://u@acme.my.salesforce.com",
+        "https://acme.my.salesforce.com@evil.example",
+        "https://acme.my.salesforce.com/x",
+        "https://acme.my.salesforce.com?x",
+        "https://acme.my.salesforce.com.",
+        "//acme.my.salesforce.com",
+        "https://127.0.0.1",
+        "https://.salesforce.com",
+        "",
+        "javascript:0",
+        "https://acme.my.salesforce.com\\@evil.example",
         "http://sandbox.test:8080",
     ] {
         let error = exchange(&World::with([json(200, answer(bad))]), &code()).unwrap_err();
         assert_eq!((error.kind, error.retry), (ErrorKind::Protocol, Retry::Never), "{bad}");
         assert!(!error.message.contains("evil"));
     }
-    let world = World::with([json(200, answer("http://sandbox.test:8080"))]).set("allow_host", "http://sandbox.test:8080").set("login_host", "http://sandbox.test:8080");
+    let world = World::with([json(200, answer("http://sandbox.test:8080"))])
+        .set("allow_host", "http://sandbox.test:8080")
+        .set("login_host", "http://sandbox.test:8080");
     assert_eq!(exchange(&world, &code()).unwrap().base_url.as_str(), "http://sandbox.test:8080/");
 }
 
 /// proves: sec:S5
 #[test]
 fn the_login_host_is_one_of_salesforces_unless_the_operator_names_another() {
-    let to = |settings: &Settings| Salesforce.authorize_url(&app(), settings, "s", "c").map(|url| url.origin().ascii_serialization());
-    for good in ["https://login.salesforce.com", "https://test.salesforce.com/", "https://acme.my.salesforce.com", "https://acme--uat.sandbox.my.salesforce.com"] {
+    let to = |settings: &Settings| {
+        Salesforce.authorize_url(&app(), settings, "s", "c").map(|url| url.origin().ascii_serialization())
+    };
+    for good in [
+        "https://login.salesforce.com",
+        "https://test.salesforce.com/",
+        "https://acme.my.salesforce.com",
+        "https://acme--uat.sandbox.my.salesforce.com",
+    ] {
         assert_eq!(to(&settings(&[("login_host", good)])).unwrap(), good.trim_end_matches('/'));
     }
-    for bad in ["https://evil.example", "http://login.salesforce.com", "https://login.salesforce.com:444", "https://my.salesforce.com", "https://acme.my.salesforce.com/x", "https://login.salesforce.com@evil.example", "login.salesforce.com"] {
+    for bad in [
+        "https://evil.example",
+        "http://login.salesforce.com",
+        "https://login.salesforce.com:444",
+        "https://my.salesforce.com",
+        "https://acme.my.salesforce.com/x",
+        "https://login.salesforce.com@evil.example",
+        "login.salesforce.com",
+    ] {
         assert_eq!(to(&settings(&[("login_host", bad)])).unwrap_err().kind, ErrorKind::Configuration, "{bad}");
     }
     let own = "http://127.0.0.1:9999";
@@ -220,14 +266,18 @@ fn refusals_say_what_to_do() {
     unsupported_grant_type: the app or its policies do not allow this way to log in; enable it in the app's settings
     something_new: the org refused the login; look at the app's settings and the user's login history
     ");
-    assert_eq!(exchange(&World::with([refusal("rate_limit_exceeded")]), &refresh()).unwrap_err().kind, ErrorKind::RateLimited);
+    assert_eq!(
+        exchange(&World::with([refusal("rate_limit_exceeded")]), &refresh()).unwrap_err().kind,
+        ErrorKind::RateLimited
+    );
 }
 
 /// proves: fault:T3 (a lost answer after a rotation is never taken for a refusal)
 #[test]
 fn a_lost_answer_is_not_a_refusal() {
     let kinds = |grant: &Grant, turn: Turn| {
-        let error = exchange(&World::with([turn]).set("login_host", "https://acme.my.salesforce.com"), grant).unwrap_err();
+        let error =
+            exchange(&World::with([turn]).set("login_host", "https://acme.my.salesforce.com"), grant).unwrap_err();
         (error.kind, error.retry)
     };
     assert_eq!(kinds(&refresh(), Turn::Lost), (ErrorKind::UnknownOutcome, Retry::Backoff));
@@ -246,7 +296,10 @@ fn revoking_what_is_revoked_is_done() {
         let cx = TokenCx { http: &world, now: jiff::Timestamp::UNIX_EPOCH, app: &app, settings: &world.settings };
         let outcome = now(Salesforce.revoke(&cx, &Secret::new("t&k")));
         let seen = world.seen();
-        assert_eq!((seen[0].line.as_str(), seen[0].body.as_str()), ("POST https://login.salesforce.com/services/oauth2/revoke", "token=t%26k"));
+        assert_eq!(
+            (seen[0].line.as_str(), seen[0].body.as_str()),
+            ("POST https://login.salesforce.com/services/oauth2/revoke", "token=t%26k")
+        );
         outcome.map_err(|error| error.kind)
     };
     assert_eq!(revoke(raw(200, "")), Ok(()));

@@ -66,9 +66,15 @@ fn literals_are_escaped_as_the_field_does_it() {
 /// proves: sec:S51
 #[test]
 fn literals_are_escaped_as_in_the_shared_set() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/testdata/reliability/soql/escaping_simple_salesforce.json");
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../../shared/testdata/reliability/soql/escaping_simple_salesforce.json"
+    );
     let Ok(set) = std::fs::read_to_string(path) else {
-        assert!(std::env::var_os("CI").is_none(), "the shared test set is missing: ../shared/testdata/reliability/soql");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "the shared test set is missing: ../shared/testdata/reliability/soql"
+        );
         eprintln!("left out: the shared test set is not here");
         return;
     };

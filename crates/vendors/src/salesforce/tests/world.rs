@@ -64,7 +64,13 @@ impl World {
     }
 
     pub fn cx(&self) -> Cx<'_> {
-        Cx { http: self, now: Timestamp::UNIX_EPOCH, base_url: &self.base_url, bearer: &self.bearer, settings: &self.settings }
+        Cx {
+            http: self,
+            now: Timestamp::UNIX_EPOCH,
+            base_url: &self.base_url,
+            bearer: &self.bearer,
+            settings: &self.settings,
+        }
     }
 
     /// Everything that was sent, once every answer was taken.

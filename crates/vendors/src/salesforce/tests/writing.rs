@@ -42,16 +42,32 @@ fn booking() -> Plan {
     let text = |text: &str| Value::text(text);
     Plan {
         steps: vec![
-            upsert(Slot::Meeting, Role::Meeting, &[
-                (Std::Subject, text("Intro @{person.id}")),
-                (Std::Start, Value::Time("2026-05-06T10:00:00.5Z".parse().unwrap())),
-                (Std::ShowAs, text("free")),
-                (Std::Who, Value::Slot(Slot::Person)),
-                (Std::What, Value::Slot(Slot::Case)),
-                (Std::Key, text("sy_meeting")),
-            ]),
-            upsert(Slot::Case, Role::Case, &[(Std::Contact, Value::Slot(Slot::Person)), (Std::Account, Value::Slot(Slot::Account))]),
-            upsert(Slot::Person, Role::Contact, &[(Std::LastName, text("Lovelace")), (Std::Account, Value::Slot(Slot::Account)), (Std::Phone, Value::Null)]),
+            upsert(
+                Slot::Meeting,
+                Role::Meeting,
+                &[
+                    (Std::Subject, text("Intro @{person.id}")),
+                    (Std::Start, Value::Time("2026-05-06T10:00:00.5Z".parse().unwrap())),
+                    (Std::ShowAs, text("free")),
+                    (Std::Who, Value::Slot(Slot::Person)),
+                    (Std::What, Value::Slot(Slot::Case)),
+                    (Std::Key, text("sy_meeting")),
+                ],
+            ),
+            upsert(
+                Slot::Case,
+                Role::Case,
+                &[(Std::Contact, Value::Slot(Slot::Person)), (Std::Account, Value::Slot(Slot::Account))],
+            ),
+            upsert(
+                Slot::Person,
+                Role::Contact,
+                &[
+                    (Std::LastName, text("Lovelace")),
+                    (Std::Account, Value::Slot(Slot::Account)),
+                    (Std::Phone, Value::Null),
+                ],
+            ),
             patch(Slot::Account, Role::Account, &ACCOUNT[..15], &[(Std::Website, text("example.org"))]),
         ],
     }
@@ -74,7 +90,11 @@ fn graph(at: usize, successful: bool, answers: &[Json]) -> Json {
 }
 
 fn good(at: usize) -> Json {
-    graph(at, true, &[saved("case", CASE, 201), saved("person", CONTACT, 200), patched("account"), saved("meeting", EVENT, 201)])
+    graph(
+        at,
+        true,
+        &[saved("case", CASE, 201), saved("person", CONTACT, 200), patched("account"), saved("meeting", EVENT, 201)],
+    )
 }
 
 fn graphs(graphs: &[Json]) -> Turn {
@@ -180,7 +200,12 @@ fn alerts_of_duplicate_rules_are_overruled_only_when_set() {
 fn a_plan_that_cannot_be_sent_is_refused_alone() {
     let broken = [
         Plan { steps: vec![upsert(Slot::Case, Role::Case, &[(Std::Contact, Value::Slot(Slot::Person))])] },
-        Plan { steps: vec![upsert(Slot::Case, Role::Case, &[(Std::Contact, Value::Slot(Slot::Person))]), delete(Slot::Person, Role::Contact, CONTACT)] },
+        Plan {
+            steps: vec![
+                upsert(Slot::Case, Role::Case, &[(Std::Contact, Value::Slot(Slot::Person))]),
+                delete(Slot::Person, Role::Contact, CONTACT),
+            ],
+        },
         Plan { steps: vec![upsert(Slot::Person, Role::Contact, &[(Std::Account, Value::Slot(Slot::Person))])] },
         Plan { steps: vec![upsert(Slot::Person, Role::Contact, &[(Std::CreatedAt, Value::Null)])] },
         Plan { steps: vec![upsert(Slot::Person, Role::Contact, &[(Std::Company, Value::text("x"))])] },
@@ -214,15 +239,22 @@ fn a_call_beyond_the_limits_is_not_sent() {
 #[test]
 fn the_record_that_failed_is_found_among_those_that_were_rolled_back() {
     for neighbour in ["PROCESSING_HALTED", "ALL_OR_NONE_OPERATION_ROLLED_BACK"] {
-        let answer = graph(0, false, &[
-            failed("person", 400, neighbour, &[]),
-            failed("case", 400, "REQUIRED_FIELD_MISSING", &["Severity__c", "Syncline_Uid__c", "AccountId"]),
-            failed("meeting", 400, neighbour, &[]),
-            failed("account", 400, neighbour, &[]),
-        ]);
+        let answer = graph(
+            0,
+            false,
+            &[
+                failed("person", 400, neighbour, &[]),
+                failed("case", 400, "REQUIRED_FIELD_MISSING", &["Severity__c", "Syncline_Uid__c", "AccountId"]),
+                failed("meeting", 400, neighbour, &[]),
+                failed("account", 400, neighbour, &[]),
+            ],
+        );
         let error = refusal(outcome_of(&booking(), graphs(&[answer])));
-        assert_eq!((error.kind, error.slot, error.code.as_deref()), (ErrorKind::Invalid, Some(Slot::Case), Some("REQUIRED_FIELD_MISSING")));
-        assert_eq!(error.fields, [Std::Account.into(), Field::Native("Severity__c".into()), Std::Key.into()]);
+        assert_eq!(
+            (error.kind, error.slot, error.code.as_deref()),
+            (ErrorKind::Invalid, Some(Slot::Case), Some("REQUIRED_FIELD_MISSING"))
+        );
+        assert_eq!(error.fields, [Std::Key.into(), Std::Account.into(), Field::Native("Severity__c".into())]);
     }
 }
 
@@ -241,7 +273,11 @@ fn each_plan_has_its_own_outcome_by_its_name_and_not_by_its_place() {
 #[test]
 fn graphs_that_were_not_tried_come_again_later() {
     let halted = [
-        graph(0, false, &[failed("person", 400, "PROCESSING_HALTED", &[]), failed("case", 400, "PROCESSING_HALTED", &[])]),
+        graph(
+            0,
+            false,
+            &[failed("person", 400, "PROCESSING_HALTED", &[]), failed("case", 400, "PROCESSING_HALTED", &[])],
+        ),
         json!({"graphId": "g0", "graphResponse": [{"errorCode": "PROCESSING_HALTED", "message": "m"}], "isSuccessful": false}),
     ];
     for answer in halted {
@@ -254,7 +290,10 @@ fn graphs_that_were_not_tried_come_again_later() {
 fn what_the_code_means_may_hang_on_the_step() {
     let one = |step: Step, code| {
         let reference = step.slot.as_str();
-        outcome_of(&Plan { steps: vec![step.clone()] }, graphs(&[graph(0, false, &[failed(reference, 404, code, &[])])]))
+        outcome_of(
+            &Plan { steps: vec![step.clone()] },
+            graphs(&[graph(0, false, &[failed(reference, 404, code, &[])])]),
+        )
     };
     let person = |values: &[(Std, Value)]| upsert(Slot::Person, Role::Contact, values);
     let error = refusal(one(person(&[]), "NOT_FOUND"));
@@ -263,6 +302,19 @@ fn what_the_code_means_may_hang_on_the_step() {
     assert_eq!(refusal(one(person(&[]), "ENTITY_IS_DELETED")).kind, ErrorKind::Gone);
     let error = refusal(one(patch(Slot::Person, Role::Contact, CONTACT, &[]), "NOT_FOUND"));
     assert_eq!((error.kind, error.retry), (ErrorKind::Gone, Retry::Replan));
+}
+
+/// proves: fault:S1
+#[test]
+fn a_field_that_was_deleted_in_the_org_is_named() {
+    let mut step = upsert(Slot::Person, Role::Contact, &[(Std::Phone, Value::Null)]);
+    if let Write::Upsert { fields, .. } = &mut step.write {
+        fields.insert(Field::Native("Old__c".into()), Value::text("x"));
+    }
+    let body = json!([{"errorCode": "INVALID_FIELD", "message": "No such column 'Old__c' on sobject of type Contact", "fields": null}]);
+    let answer = json!({"body": body, "httpHeaders": {}, "httpStatusCode": 400, "referenceId": "person"});
+    let error = refusal(outcome_of(&Plan { steps: vec![step] }, graphs(&[graph(0, false, &[answer])])));
+    assert_eq!((error.kind, error.fields), (ErrorKind::Field, vec![Field::Native("Old__c".into())]));
 }
 
 #[test]
@@ -283,8 +335,13 @@ fn what_was_to_be_deleted_and_is_gone_is_done() {
     }
     assert_eq!(outcome_of(&plan, graphs(&[graph(0, true, &[patched("meeting_0")])])), GraphOutcome::Done(vec![]));
     // With others in the graph all was rolled back: the deletion has to be planned away.
-    let both = Plan { steps: vec![delete(Slot::Meeting, Role::Meeting, EVENT), upsert(Slot::Person, Role::Contact, &[])] };
-    let answer = graph(0, false, &[failed("meeting_0", 404, "ENTITY_IS_DELETED", &[]), failed("person", 400, "PROCESSING_HALTED", &[])]);
+    let both =
+        Plan { steps: vec![delete(Slot::Meeting, Role::Meeting, EVENT), upsert(Slot::Person, Role::Contact, &[])] };
+    let answer = graph(
+        0,
+        false,
+        &[failed("meeting_0", 404, "ENTITY_IS_DELETED", &[]), failed("person", 400, "PROCESSING_HALTED", &[])],
+    );
     assert_eq!(refusal(outcome_of(&both, graphs(&[answer]))).kind, ErrorKind::Gone);
 }
 
@@ -293,23 +350,56 @@ fn what_was_to_be_deleted_and_is_gone_is_done() {
 fn an_answer_that_never_came_or_makes_no_sense_leaves_the_outcome_unknown() {
     let body = json!({"graphs": [good(0)]}).to_string();
     let upper = [
-        Turn::Lost, raw(500, ""), raw(502, "bad gateway"), raw(504, ""), raw(408, ""), raw(200, ""), raw(200, "<html>"),
-        raw(201, body.clone()), raw(200, &body[..body.len() - 1]),
+        Turn::Lost,
+        raw(500, ""),
+        raw(502, "bad gateway"),
+        raw(504, ""),
+        raw(408, ""),
+        raw(200, ""),
+        raw(200, "<html>"),
+        raw(201, body.clone()),
+        raw(200, &body[..body.len() - 1]),
         json(500, json!([{"errorCode": "UNKNOWN_EXCEPTION", "message": "m"}])),
         json(200, json!([{"errorCode": "INVALID_SESSION_ID", "message": "m"}])),
     ];
     let lacking = [
         graph(0, true, &[]),
         graph(0, true, &[saved("case", CASE, 201), saved("person", CONTACT, 204), patched("account")]),
-        graph(0, true, &[saved("case", CASE, 201), patched("person"), patched("account"), saved("meeting", EVENT, 201)]),
-        graph(0, true, &[saved("case", CASE, 201), saved("person", ACCOUNT, 200), patched("account"), saved("meeting", EVENT, 201)]),
-        graph(0, true, &[saved("case", CASE, 201), failed("person", 400, "X", &[]), patched("account"), saved("meeting", EVENT, 201)]),
+        graph(
+            0,
+            true,
+            &[saved("case", CASE, 201), patched("person"), patched("account"), saved("meeting", EVENT, 201)],
+        ),
+        graph(
+            0,
+            true,
+            &[
+                saved("case", CASE, 201),
+                saved("person", ACCOUNT, 200),
+                patched("account"),
+                saved("meeting", EVENT, 201),
+            ],
+        ),
+        graph(
+            0,
+            true,
+            &[
+                saved("case", CASE, 201),
+                failed("person", 400, "X", &[]),
+                patched("account"),
+                saved("meeting", EVENT, 201),
+            ],
+        ),
         graph(0, false, &[]),
         json!({"graphId": "g0", "isSuccessful": true}),
         json!({"graphId": "g0", "isSuccessful": false}),
         json!({"graphId": "other", "graphResponse": {"compositeResponse": []}, "isSuccessful": true}),
     ];
-    for turn in upper.into_iter().chain(lacking.iter().map(|graph| graphs(std::slice::from_ref(graph)))).chain([graphs(&[good(0), good(0)])]) {
+    for turn in upper
+        .into_iter()
+        .chain(lacking.iter().map(|graph| graphs(std::slice::from_ref(graph))))
+        .chain([graphs(&[good(0), good(0)])])
+    {
         let outcome = outcome_of(&booking(), turn);
         assert!(is_unknown(&outcome), "{outcome:?}");
     }
@@ -334,14 +424,18 @@ fn a_call_that_was_not_taken_up_is_an_error_and_nothing_was_written() {
         let error = send(&World::with([turn]), &[&booking()]).unwrap_err();
         assert_eq!((error.kind, error.retry), (kind, retry));
     }
-    let refresh_never = json!([{"errorCode": "INVALID_SESSION_ID", "message": "This session is not valid for use with the REST API"}]);
+    let refresh_never =
+        json!([{"errorCode": "INVALID_SESSION_ID", "message": "This session is not valid for use with the REST API"}]);
     assert_eq!(send(&World::with([json(401, refresh_never)]), &[&booking()]).unwrap_err().retry, Retry::Never);
 }
 
 fn any_plan() -> impl Strategy<Value = Plan> {
     let slots = [
-        (Slot::Account, Role::Account, Std::Owner), (Slot::Person, Role::Contact, Std::Account), (Slot::Case, Role::Case, Std::Contact),
-        (Slot::Opportunity, Role::Opportunity, Std::Account), (Slot::Meeting, Role::Meeting, Std::What),
+        (Slot::Account, Role::Account, Std::Owner),
+        (Slot::Person, Role::Contact, Std::Account),
+        (Slot::Case, Role::Case, Std::Contact),
+        (Slot::Opportunity, Role::Opportunity, Std::Account),
+        (Slot::Meeting, Role::Meeting, Std::What),
     ];
     let refers = prop::collection::vec(prop::option::of(0usize..5), 5);
     (refers, Just(slots.to_vec()).prop_shuffle()).prop_map(move |(refers, shuffled)| {

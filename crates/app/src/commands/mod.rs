@@ -1,0 +1,86 @@
+//! The command line: one file a command.
+
+mod activity;
+mod connect;
+mod demo;
+mod init;
+mod rotate_key;
+mod sandbox;
+mod serve;
+mod sources;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Keeps a CRM in step with the tools around it.
+#[derive(Debug, Parser)]
+#[command(name = "syncline", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Plays genuine booking messages against a sandbox Salesforce, without any account or network.
+    Demo(demo::DemoArgs),
+    /// Writes a configuration file and a master key to start from.
+    Init(init::InitArgs),
+    /// Takes bookings in and writes them to the CRM.
+    Serve(serve::ServeArgs),
+    /// Connects an account, in the browser or by its server-to-server grant.
+    Connect(connect::ConnectArgs),
+    /// Prints the webhook address of every source.
+    Sources(ConfigArg),
+    /// Prints what happened and why.
+    Activity(activity::ActivityArgs),
+    /// Starts the imitation Salesforce alone, to test other code against.
+    Sandbox(sandbox::SandboxArgs),
+    /// Seals everything secret under a new master key while the server may go on running.
+    RotateKey(rotate_key::RotateKeyArgs),
+}
+
+/// Where the configuration stands.
+#[derive(Debug, Args)]
+struct ConfigArg {
+    /// The configuration file.
+    #[arg(long, default_value = "syncline.toml", env = "SYNCLINE_CONFIG")]
+    config: PathBuf,
+}
+
+/// Runs the chosen command.
+pub async fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
+        Command::Demo(args) => demo::run(args).await,
+        Command::Init(args) => init::run(&args),
+        Command::Serve(args) => serve::run(args).await,
+        Command::Connect(args) => connect::run(args).await,
+        Command::Sources(args) => sources::run(&args.config),
+        Command::Activity(args) => activity::run(args).await,
+        Command::Sandbox(args) => sandbox::run(args).await,
+        Command::RotateKey(args) => rotate_key::run(args).await,
+    }
+}
+
+/// Resolves at Ctrl-C or SIGTERM.
+async fn stop_asked() {
+    let interrupt = async {
+        // Where no handler can be installed, only the other signal stops the process.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    {
+        let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
+            return interrupt.await;
+        };
+        tokio::select! {
+            () = interrupt => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    interrupt.await;
+}

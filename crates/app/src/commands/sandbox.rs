@@ -1,0 +1,53 @@
+//! `syncline sandbox`: the imitation Salesforce alone.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use anyhow::Context;
+use clap::Args;
+use syncline_sandbox::{SalesforceConfig, SalesforceOrg, serve};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::stop_asked;
+use crate::world::{SystemClock, SystemEntropy};
+
+/// How to imitate.
+#[derive(Debug, Args)]
+pub struct SandboxArgs {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Prints one JSON line with each vendor's address and credentials, and nothing else.
+    #[arg(long)]
+    json: bool,
+    /// A JSON file that describes the org: users, app, limits, custom fields and objects.
+    #[arg(long)]
+    org: Option<PathBuf>,
+}
+
+/// Serves until it is told to stop.
+pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
+    let config = match &args.org {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+            serde_json::from_str(&text).with_context(|| format!("in {}", path.display()))?
+        }
+        None => SalesforceConfig::default(),
+    };
+    let org = SalesforceOrg::new(config, Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
+    let base_url = format!("http://{}", listener.local_addr()?);
+    let credentials = org.credentials(&base_url);
+    if args.json {
+        println!("{}", serde_json::json!({ "salesforce": credentials }));
+    } else {
+        println!("Salesforce sandbox at {base_url}; look at it in a browser under {base_url}/_sandbox/");
+        println!("{}", serde_json::to_string_pretty(&credentials)?);
+        println!("Ctrl-C stops it; its records are gone then.");
+    }
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(serve(listener, org, stop.clone()));
+    stop_asked().await;
+    stop.cancel();
+    serving.await?.context("serving")
+}

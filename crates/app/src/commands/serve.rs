@@ -1,0 +1,172 @@
+//! `syncline serve`: the server, until it is told to stop.
+
+use std::{fs::File, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use jiff::SignedDuration;
+use metrics_exporter_prometheus::PrometheusHandle;
+use syncline_core::Clock;
+use syncline_engine::Engine;
+use syncline_server::{Server, ServerOptions};
+use syncline_store::Retention;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::{ConfigArg, stop_asked};
+use crate::{telemetry, wiring::Installation, world::SystemClock};
+
+/// How often old rows are swept away, and histograms are tidied.
+const UPKEEP_EVERY: Duration = Duration::from_secs(60);
+
+/// How to serve.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Overrides the configured database.
+    #[arg(long)]
+    database: Option<String>,
+    /// Overrides the configured address.
+    #[arg(long)]
+    listen: Option<SocketAddr>,
+    /// Overrides the configured number of workers; 0 only takes messages in.
+    #[arg(long)]
+    workers: Option<usize>,
+}
+
+/// Serves until SIGTERM or Ctrl-C.
+pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
+    let mut installation = Installation::read(&args.config.config)?;
+    if let Some(database) = args.database {
+        installation.config.database = database;
+    }
+    if let Some(listen) = args.listen {
+        installation.config.server.listen = listen;
+    }
+    if let Some(workers) = args.workers {
+        installation.config.engine.workers = Some(workers);
+    }
+    telemetry::start_logs(&installation.config.telemetry)?;
+    let metrics = telemetry::start_metrics()?;
+    let running = Running::start(installation, metrics, None).await?;
+    tracing::info!("Listening on http://{}", running.address);
+    stop_asked().await;
+    tracing::info!("Stopping: what is under way is finished first");
+    running.stop().await
+}
+
+/// A server with its workers.
+pub struct Running {
+    pub address: SocketAddr,
+    pub engine: Arc<Engine>,
+    pub installation: Arc<Installation>,
+    stop: CancellationToken,
+    tasks: tokio::task::JoinSet<()>,
+    /// Held so that no second process works on the same embedded database.
+    _lock: Option<File>,
+}
+
+impl Running {
+    /// Starts everything. `sign_in_key` lets whoever has the link in.
+    pub async fn start(
+        installation: Installation,
+        metrics: PrometheusHandle,
+        sign_in_key: Option<syncline_connect::Secret>,
+    ) -> anyhow::Result<Self> {
+        let admin_token = match &installation.config.server.admin_token {
+            Some(token) => token.read(&installation.base).context("in [server] admin_token")?,
+            None => bail!("[server] admin_token is missing: make one with `openssl rand -hex 32` and point the setting at it"),
+        };
+        let sources = installation.sources()?;
+        let options = installation.engine_options()?;
+        let lock = installation.database_file().map(|file| lock(&file.with_extension("lock"))).transpose()?;
+        let store = installation.open_store().await?;
+        if lock.is_some() {
+            // Only this process works on the embedded database: whatever is leased was left by one that died.
+            store.reclaim_all().await?;
+        }
+        let listener = TcpListener::bind(installation.config.server.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}; is another process there?", installation.config.server.listen))?;
+        let address = listener.local_addr()?;
+        let mut public_url = installation.public_url()?;
+        if installation.config.server.public_url.is_none() {
+            // A port of 0 is known only now.
+            let set = public_url.set_port(Some(address.port()));
+            set.map_err(|()| anyhow::anyhow!("the listen address makes no URL"))?;
+        }
+        let workers = options.workers;
+        let engine = installation.engine(store, &public_url, options).await?;
+        let mut server_options = ServerOptions::new(public_url.clone(), admin_token, installation.derive(&["session"]));
+        server_options.sign_in_key = sign_in_key;
+        server_options.separate_admin = installation.config.server.admin_listen.is_some();
+        server_options.metrics = {
+            let metrics = metrics.clone();
+            Arc::new(move || metrics.render())
+        };
+        let stop = CancellationToken::new();
+        let mut tasks = tokio::task::JoinSet::new();
+        let server = Arc::new(Server::new(Arc::clone(&engine), sources, server_options));
+        if let Some(admin) = installation.config.server.admin_listen {
+            let listener = TcpListener::bind(admin).await.with_context(|| format!("cannot listen on {admin}"))?;
+            let (server, stop) = (Arc::clone(&server), stop.clone());
+            tasks.spawn(async move { server.serve_router(server.admin_router(), listener, stop).await });
+        }
+        let serving = stop.clone();
+        tasks.spawn(async move { server.serve_router(server.router(), listener, serving).await });
+        if workers > 0 {
+            let (engine, stop) = (Arc::clone(&engine), stop.clone());
+            tasks.spawn(async move { engine.run(stop).await });
+        }
+        let installation = Arc::new(installation);
+        tasks.spawn(upkeep(Arc::clone(&engine), Arc::clone(&installation), metrics, stop.clone()));
+        Ok(Self { address, engine, installation, stop, tasks, _lock: lock })
+    }
+
+    /// Finishes what is under way, gives leases back and closes the database.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        while let Some(ended) = self.tasks.join_next().await {
+            ended.context("a task ended badly")?;
+        }
+        self.engine.world().store.clone().close().await;
+        Ok(())
+    }
+}
+
+/// Takes the lock beside an embedded database.
+fn lock(path: &PathBuf) -> anyhow::Result<File> {
+    let file = File::create(path).with_context(|| format!("making {}", path.display()))?;
+    if file.try_lock().is_err() {
+        bail!(
+            "another syncline already works on this database ({} is locked); stop it, or use PostgreSQL for several processes",
+            path.display()
+        );
+    }
+    Ok(file)
+}
+
+/// Sweeps old rows away, in small batches, and keeps the metrics' memory bounded.
+async fn upkeep(engine: Arc<Engine>, installation: Arc<Installation>, metrics: PrometheusHandle, stop: CancellationToken) {
+    let mut retention = Retention::default();
+    let days = |days: u32| SignedDuration::from_hours(24 * i64::from(days));
+    if let Some(kept) = installation.config.engine.keep_bodies_days {
+        retention.raw = days(kept);
+    }
+    if let Some(kept) = installation.config.engine.keep_activity_days {
+        retention.journal = days(kept);
+    }
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(UPKEEP_EVERY) => {}
+        }
+        metrics.run_upkeep();
+        match engine.world().store.sweep(&installation.workspace(), SystemClock.now(), retention).await {
+            Ok(0) => {}
+            Ok(rows) => tracing::info!(rows, "Swept {rows} old rows away"),
+            Err(error) => tracing::warn!(%error, "Could not sweep old rows away; trying again later"),
+        }
+    }
+}

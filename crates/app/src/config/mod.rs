@@ -1,0 +1,78 @@
+//! The configuration file: one section a file, unknown keys refused, secrets only by reference.
+
+mod booking;
+mod file;
+mod secrets;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+pub use file::{Config, ConnectionConfig, Grant, SourceConfig, TelemetryConfig};
+pub use secrets::{MASTER_KEY_BYTES, read_master_key};
+
+/// What `syncline init` writes: every setting that a first installation needs, explained.
+pub const EXAMPLE: &str = include_str!("example.toml");
+
+impl Config {
+    /// Reads and checks a configuration file.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| {
+            format!("cannot read {}; `syncline init` writes one to start from", path.display())
+        })?;
+        Self::parse(&text).with_context(|| format!("in {}", path.display()))
+    }
+
+    /// Reads and checks a configuration. The error names the line, the reason and, where there is one, the fix.
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
+        let config: Self = toml::from_str(text).map_err(|error| {
+            // The library would quote the line, and the line may hold a secret that stands where none should.
+            let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            anyhow::anyhow!("line {line}: {}", error.message())
+        })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// What the grammar cannot say: names are unique, and what is referred to is there.
+    fn check(&self) -> anyhow::Result<()> {
+        let mut names = std::collections::BTreeSet::new();
+        for name in self.connections.iter().map(|c| &c.name).chain(self.sources.iter().map(|s| &s.name)) {
+            if !is_name(name) {
+                bail!("`{name}` cannot be a name: use 1 to 40 lower-case letters, digits and dashes");
+            }
+            if !names.insert(name) {
+                bail!("two connections or sources are called `{name}`; every name is used once");
+            }
+        }
+        for integration in &self.integrations {
+            if !self.connections.iter().any(|connection| connection.name == integration.crm) {
+                bail!(
+                    "integration `{}` writes to `{}`, but there is no such [[connections]] entry; add it or correct `crm`",
+                    integration.name,
+                    integration.crm
+                );
+            }
+            integration.check().with_context(|| format!("in integration `{}`", integration.name))?;
+        }
+        for source in &self.sources {
+            if !self.integrations.iter().any(|integration| integration.name == source.integration) {
+                bail!(
+                    "source `{}` feeds `{}`, but there is no such [[integrations]] entry; add it or correct `integration`",
+                    source.name,
+                    source.integration
+                );
+            }
+        }
+        for connection in &self.connections {
+            connection.check()?;
+        }
+        Ok(())
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=40).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}

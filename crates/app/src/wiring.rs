@@ -1,0 +1,269 @@
+//! From the configuration to running parts.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use syncline_connect::{Connector, Secret, oauth::App};
+use syncline_core::ids::{ConnectionId, IntegrationId, WorkspaceId};
+use syncline_engine::{ConnectionSetup, Engine, GrantKind, Integration, Options, Setup, World};
+use syncline_server::SourceSetup;
+use syncline_store::{MasterKey, Store, StoreOptions};
+use url::Url;
+
+use crate::{
+    config::{Config, ConnectionConfig, Grant, MASTER_KEY_BYTES, SourceConfig, read_master_key},
+    http::{CALL_DEADLINE, Client, Origin},
+    world::{SystemClock, SystemEntropy},
+};
+
+/// How many times a call's deadline a lease lasts at least: a call that was given up may still arrive, and clocks differ.
+const LEASE_PER_CALL: u32 = 2;
+
+/// Database connections of this process, where the database has such.
+const POOL: usize = 8;
+
+/// How often a node looks for work that another node took in.
+const SHARED_POLL: Duration = Duration::from_millis(250);
+
+/// A configuration with what it refers to, read.
+pub struct Installation {
+    pub config: Config,
+    /// Where relative paths start.
+    pub base: PathBuf,
+    master_key: [u8; MASTER_KEY_BYTES],
+    old_keys: Vec<MasterKey>,
+}
+
+impl Installation {
+    /// Reads the configuration file and the keys that it points at.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let config = Config::read(path)?;
+        let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        Self::of(config, base)
+    }
+
+    /// Takes a configuration that was read already.
+    pub fn of(config: Config, base: PathBuf) -> anyhow::Result<Self> {
+        let master_key = read_master_key(&config.vault.key, &base)?;
+        let mut old_keys = Vec::new();
+        for key in &config.vault.old_keys {
+            old_keys.push(MasterKey::new(&read_master_key(key, &base)?)?);
+        }
+        Ok(Self { config, base, master_key, old_keys })
+    }
+
+    pub fn workspace(&self) -> WorkspaceId {
+        WorkspaceId::new(self.config.workspace.clone())
+    }
+
+    /// The configured master key.
+    pub fn master_key(&self) -> MasterKey {
+        MasterKey::new(&self.master_key).expect("the key was read as so many bytes")
+    }
+
+    /// The database's address, with the file's path resolved.
+    pub fn database_url(&self) -> String {
+        match self.config.database.strip_prefix("sqlite:") {
+            Some(path) if path != ":memory:" => format!("sqlite:{}", self.base.join(path).display()),
+            _ => self.config.database.clone(),
+        }
+    }
+
+    /// The file of an embedded database.
+    pub fn database_file(&self) -> Option<PathBuf> {
+        self.config.database.strip_prefix("sqlite:").filter(|path| *path != ":memory:").map(|path| self.base.join(path))
+    }
+
+    /// Opens the database.
+    pub async fn open_store(&self) -> anyhow::Result<Store> {
+        let options = StoreOptions {
+            key: self.master_key(),
+            old_keys: self.old_keys.clone(),
+            entropy: Arc::new(SystemEntropy),
+            pool: POOL,
+        };
+        Store::open(&self.database_url(), options).await.with_context(|| format!("opening the database {}", self.shown_database()))
+    }
+
+    fn shown_database(&self) -> String {
+        match Url::parse(&self.config.database) {
+            Ok(mut url) if url.password().is_some() => {
+                // A URL with a host can always hide its password.
+                let hidden = url.set_password(Some("***"));
+                if hidden.is_ok() { url.to_string() } else { url.scheme().to_owned() }
+            }
+            _ => self.database_url(),
+        }
+    }
+
+    /// A key for one purpose, derived from the master key.
+    pub fn derive(&self, purpose: &[&str]) -> [u8; 32] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.master_key).expect("HMAC takes keys of any length");
+        for part in purpose {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part.as_bytes());
+        }
+        mac.finalize().into_bytes().into()
+    }
+
+    /// The secret part of a source's webhook address: 128 bits that survive restarts without being stored.
+    pub fn path_key(&self, source: &str) -> String {
+        hex::encode(&self.derive(&["webhook path", &self.config.workspace, source])[..16])
+    }
+
+    /// The address at which a source delivers.
+    pub fn webhook_url(&self, public: &Url, source: &str) -> String {
+        format!("{}/hooks/{source}/{}", public.as_str().trim_end_matches('/'), self.path_key(source))
+    }
+
+    /// The address under which this server is known.
+    pub fn public_url(&self) -> anyhow::Result<Url> {
+        match &self.config.server.public_url {
+            Some(url) => Ok(url.clone()),
+            None => Url::parse(&format!("http://{}", self.config.server.listen)).context("the listen address makes no URL"),
+        }
+    }
+
+    /// The HTTP client, open to what the operator named.
+    pub fn http(&self) -> anyhow::Result<Client> {
+        let allowed = self.config.network.allow.iter().map(|text| Origin::parse(text)).collect::<Result<_, _>>()?;
+        Client::new(allowed, self.call_deadline())
+    }
+
+    fn call_deadline(&self) -> Duration {
+        self.config.engine.call_seconds.map_or(CALL_DEADLINE, |seconds| Duration::from_secs(u64::from(seconds.max(1))))
+    }
+
+    /// Connections and integrations as the engine takes them. `callback` is where browsers come back to.
+    pub fn setup(&self, callback: &Url) -> anyhow::Result<Setup> {
+        let workspace = self.workspace();
+        let mut setup = Setup::default();
+        for connection in &self.config.connections {
+            setup.connections.push(self.connection(connection, callback).with_context(|| format!("in connection `{}`", connection.name))?);
+        }
+        for integration in &self.config.integrations {
+            setup.integrations.push(Integration {
+                workspace: workspace.clone(),
+                id: IntegrationId::new(integration.name.clone()),
+                crm: ConnectionId::new(integration.crm.clone()),
+                default: Arc::new(integration.default_settings()?),
+                meeting_types: integration.meeting_type_settings()?.into_iter().map(|(name, settings)| (name, Arc::new(settings))).collect(),
+            });
+        }
+        Ok(setup)
+    }
+
+    fn connection(&self, config: &ConnectionConfig, callback: &Url) -> anyhow::Result<ConnectionSetup> {
+        let connector = vendor(&config.vendor)?;
+        let known = connector.manifest().settings;
+        if let Some(unknown) = config.settings.keys().find(|name| !known.iter().any(|(known, _)| known == name)) {
+            let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+            bail!("{} has no setting `{unknown}`; it has {}", connector.manifest().display_name, names.join(", "));
+        }
+        let client_secret = config.client_secret.as_ref().map(|secret| secret.read_any(&self.base)).transpose()?;
+        let redirect_uri = callback.join(&format!("oauth/callback/{}", config.name)).context("the callback address")?;
+        let grant = match config.grant {
+            Grant::Browser => GrantKind::Browser,
+            Grant::ClientCredentials => GrantKind::ClientCredentials,
+            Grant::Jwt => GrantKind::JwtBearer {
+                username: config.username.clone().unwrap_or_default(),
+                key: config.private_key.as_ref().context("`private_key` is missing")?.read_any(&self.base)?,
+            },
+        };
+        Ok(ConnectionSetup {
+            workspace: self.workspace(),
+            id: ConnectionId::new(config.name.clone()),
+            connector,
+            settings: config.settings.clone(),
+            app: App { client_id: config.client_id.clone(), client_secret, redirect_uri: Some(redirect_uri) },
+            grant,
+            budget_share: config.budget_share,
+        })
+    }
+
+    /// The sources as the server takes them.
+    pub fn sources(&self) -> anyhow::Result<Vec<SourceSetup>> {
+        self.config.sources.iter().map(|source| self.source(source).with_context(|| format!("in source `{}`", source.name))).collect()
+    }
+
+    fn source(&self, source: &SourceConfig) -> anyhow::Result<SourceSetup> {
+        let connector = vendor(&source.vendor)?;
+        let Some(bookings) = connector.bookings() else {
+            bail!("{} sends no bookings; it can only be a connection", connector.manifest().display_name);
+        };
+        if bookings.signed() && source.secrets.is_empty() {
+            bail!("{} signs its webhooks: give the signing secret under `secrets`, at least one", connector.manifest().display_name);
+        }
+        Ok(SourceSetup {
+            workspace: self.workspace(),
+            integration: IntegrationId::new(source.integration.clone()),
+            id: ConnectionId::new(source.name.clone()),
+            connector,
+            path_key: self.path_key(&source.name),
+            secrets: source.secrets.iter().map(|secret| secret.read(&self.base)).collect::<Result<Vec<Secret>, _>>()?,
+        })
+    }
+
+    /// The engine's limits: the configured ones over the defaults.
+    pub fn engine_options(&self) -> anyhow::Result<Options> {
+        let config = &self.config.engine;
+        let mut options = Options::default();
+        if self.database_file().is_none() {
+            options.poll = SHARED_POLL;
+        }
+        if let Some(workers) = config.workers {
+            options.workers = workers;
+        }
+        if let Some(batch) = config.batch {
+            options.batch = batch.max(1);
+        }
+        if let Some(calls) = config.calls_in_flight {
+            options.calls_in_flight = calls.max(1);
+        }
+        if let Some(attempts) = config.max_attempts {
+            options.max_attempts = attempts.max(1);
+        }
+        let call = self.call_deadline();
+        if let Some(seconds) = config.lease_seconds {
+            options.lease = jiff::SignedDuration::from_secs(i64::from(seconds));
+        }
+        if options.lease < jiff::SignedDuration::try_from(call * LEASE_PER_CALL).unwrap_or(jiff::SignedDuration::MAX) {
+            bail!(
+                "`engine.lease_seconds` is at least {LEASE_PER_CALL} × `engine.call_seconds`, which is {}: a call that was given up may still arrive",
+                call.as_secs()
+            );
+        }
+        Ok(options)
+    }
+
+    /// The engine over an open database; every configured connection has its row.
+    pub async fn engine(&self, store: Store, callback: &Url, options: Options) -> anyhow::Result<Arc<Engine>> {
+        let setup = self.setup(callback)?;
+        for connection in &setup.connections {
+            let vendor = connection.connector.manifest().vendor;
+            store.ensure_connection(&connection.workspace, &connection.id, vendor).await?;
+        }
+        let world = World {
+            store,
+            http: Arc::new(self.http()?),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+        };
+        Ok(Engine::new(world, setup, options))
+    }
+}
+
+/// The connector for a vendor's name.
+pub fn vendor(name: &str) -> anyhow::Result<&'static dyn Connector> {
+    let all = syncline_vendors::all();
+    all.iter().copied().find(|connector| connector.manifest().vendor == name).with_context(|| {
+        let names: Vec<&str> = all.iter().map(|connector| connector.manifest().vendor).collect();
+        format!("there is no vendor `{name}`; there are {}", names.join(", "))
+    })
+}

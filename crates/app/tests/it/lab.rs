@@ -1,0 +1,438 @@
+//! A laboratory: a sandbox org in this process, and the real `syncline` as a process of its own beside it.
+//!
+//! Shared by the tests and the benchmark. Nothing here asserts; it builds, sends and looks.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener as StdListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use syncline_core::{Clock, Entropy};
+use syncline_sandbox::{SalesforceConfig, SalesforceOrg, salesforce::UserConfig, serve};
+use tokio_util::sync::CancellationToken;
+
+/// The secret with which the laboratory's Cal.com signs.
+const CALCOM_SECRET: &str = "laboratory-calcom-secret";
+
+/// The token that the laboratory's administrator has.
+const ADMIN_TOKEN: &str = "laboratory-admin-token-of-32-characters";
+
+/// How long anything may take before a test gives up on it.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
+struct WallClock;
+
+impl Clock for WallClock {
+    #[expect(clippy::disallowed_methods, reason = "a process outside the product's own walls reads the real clock")]
+    fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::now()
+    }
+}
+
+/// Waits between two looks at a process that is not ours to wake us.
+#[expect(clippy::disallowed_methods, reason = "another process cannot be awaited, only looked at")]
+pub fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
+/// Random enough for keys of a laboratory, and the same every time.
+struct Counting(AtomicU64);
+
+impl Entropy for Counting {
+    fn fill(&self, bytes: &mut [u8]) {
+        for byte in bytes {
+            let next = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+            *byte = (next ^ (next >> 29)).to_le_bytes()[3];
+        }
+    }
+}
+
+/// An imitation Salesforce on a port of its own.
+pub struct Sandbox {
+    pub org: Arc<SalesforceOrg>,
+    pub url: String,
+    stop: CancellationToken,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Sandbox {
+    /// An org with one host, room for any number of calls, and nobody in it.
+    pub fn start() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub fn with(change: impl FnOnce(&mut SalesforceConfig)) -> Self {
+        let mut config = SalesforceConfig { daily_call_limit: 100_000_000, ..SalesforceConfig::default() };
+        config.users.push(UserConfig {
+            username: "rosa@host.example".into(),
+            email: "rosa@host.example".into(),
+            first_name: "Rosa".into(),
+            last_name: "Rep".into(),
+            is_active: true,
+            ..UserConfig::default()
+        });
+        change(&mut config);
+        let org = SalesforceOrg::new(config, Arc::new(WallClock), Arc::new(Counting(AtomicU64::new(7))));
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let stop = CancellationToken::new();
+        runtime.spawn(serve(listener, Arc::clone(&org), stop.clone()));
+        Self { org, url, stop, _runtime: runtime }
+    }
+
+    /// The records of an object that are not in the recycle bin.
+    pub fn records(&self, object: &str) -> Vec<serde_json::Map<String, Value>> {
+        self.org.records(object).into_iter().filter(|record| record.get("IsDeleted") != Some(&json!(true))).collect()
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// A folder with a configuration: what an operator would have.
+pub struct Installation {
+    pub folder: PathBuf,
+    pub port: u16,
+}
+
+impl Installation {
+    /// `database` as in the configuration; `more` is put behind it.
+    pub fn new(name: &str, sandbox: &Sandbox, database: &str, more: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("syncline-lab-{}-{name}", std::process::id()));
+        drop(std::fs::remove_dir_all(&folder));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let credentials = sandbox.org.credentials(&sandbox.url);
+        secret(&folder, "syncline.key", &"5a".repeat(32));
+        secret(&folder, "admin.key", ADMIN_TOKEN);
+        secret(&folder, "calcom.key", CALCOM_SECRET);
+        secret(&folder, "salesforce.key", credentials["client_secret"].as_str().expect("a secret"));
+        let config = format!(
+            r#"
+            database = "{database}"
+            [server]
+            admin_token = "file:admin.key"
+            [network]
+            allow = ["{url}"]
+            [engine]
+            call_seconds = 2
+            lease_seconds = 4
+            [[connections]]
+            name = "salesforce"
+            vendor = "salesforce"
+            grant = "client_credentials"
+            client_id = "{client}"
+            client_secret = "file:salesforce.key"
+            settings = {{ login_host = "{url}", allow_host = "{url}" }}
+            [[sources]]
+            name = "calcom"
+            vendor = "calcom"
+            integration = "bookings"
+            secrets = ["file:calcom.key"]
+            [[integrations]]
+            name = "bookings"
+            crm = "salesforce"
+            {more}
+            "#,
+            url = sandbox.url,
+            client = credentials["client_id"].as_str().expect("a client"),
+        );
+        std::fs::write(folder.join("syncline.toml"), config).expect("a configuration");
+        Self { folder, port: free_port() }
+    }
+
+    /// Starts a server on the installation; waits until it answers.
+    pub fn start(&self, binary: &Path, more: &[&str]) -> Server {
+        self.start_on(binary, self.port, more)
+    }
+
+    pub fn start_on(&self, binary: &Path, port: u16, more: &[&str]) -> Server {
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.folder.join("log")).expect("a log");
+        let started = Instant::now();
+        let child = Command::new(binary)
+            .args(["serve", "--config"])
+            .arg(self.folder.join("syncline.toml"))
+            .args(["--listen", &address.to_string()])
+            .args(more)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("the server starts");
+        let mut server = Server { child, address, hook: String::new(), started_in: Duration::ZERO };
+        while !server.answers() {
+            assert!(server.child.try_wait().expect("a status").is_none(), "the server ended: {}", self.log());
+            assert!(started.elapsed() < PATIENCE, "the server does not answer: {}", self.log());
+            pause(Duration::from_micros(500));
+        }
+        server.started_in = started.elapsed();
+        server.hook = self.hook(binary);
+        server
+    }
+
+    /// What `syncline sources` says to enter at Cal.com, without the host.
+    fn hook(&self, binary: &Path) -> String {
+        let out = Command::new(binary).args(["sources", "--config"]).arg(self.folder.join("syncline.toml")).output().expect("it runs");
+        let text = String::from_utf8_lossy(&out.stdout).into_owned();
+        let at = text.find("/hooks/").unwrap_or_else(|| panic!("no address in: {text}{}", String::from_utf8_lossy(&out.stderr)));
+        text[at..].split_whitespace().next().expect("an address").to_owned()
+    }
+
+    /// Everything that servers here have logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Installation {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            drop(std::fs::remove_dir_all(&self.folder));
+        }
+    }
+}
+
+fn secret(folder: &Path, name: &str, text: &str) {
+    let path = folder.join(name);
+    std::fs::write(&path, text).expect("a secret file");
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("its mode");
+}
+
+pub fn free_port() -> u16 {
+    StdListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port()
+}
+
+/// A running `syncline serve`.
+pub struct Server {
+    pub child: Child,
+    pub address: SocketAddr,
+    pub hook: String,
+    /// From the start of the process to the first answer.
+    pub started_in: Duration,
+}
+
+impl Server {
+    fn answers(&self) -> bool {
+        Connection::try_open(self.address).and_then(|mut connection| connection.request("GET", "/healthz", &[], b"").ok()).is_some_and(|(status, _)| status == 200)
+    }
+
+    /// `kill -9`.
+    pub fn kill(mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it ends");
+    }
+
+    /// SIGTERM, and its exit status.
+    pub fn terminate(mut self) -> std::process::ExitStatus {
+        let sent = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill runs");
+        assert!(sent.success());
+        self.child.wait().expect("it ends")
+    }
+
+    pub fn connect(&self) -> Connection {
+        Connection::open(self.address)
+    }
+
+    /// An administrator's GET of the JSON API.
+    pub fn api(&self, path: &str) -> Value {
+        let authorization = format!("Bearer {ADMIN_TOKEN}");
+        let (status, body) = self.connect().request("GET", path, &[("authorization", &authorization)], b"").expect("an answer");
+        assert_eq!(status, 200, "{path}: {}", String::from_utf8_lossy(&body));
+        serde_json::from_slice(&body).expect("JSON")
+    }
+
+    /// Whether nothing is waiting or under way.
+    pub fn is_quiet(&self) -> bool {
+        let counts = &self.api("/api/v1/status")["counts"];
+        ["inbox_new", "due", "leased"].iter().all(|name| counts[name] == 0)
+    }
+
+    /// Waits until nothing is waiting or under way.
+    pub fn settle(&self, installation: &Installation) {
+        let started = Instant::now();
+        while !self.is_quiet() {
+            assert!(started.elapsed() < PATIENCE, "still busy: {} {}", self.api("/api/v1/status"), installation.log());
+            pause(Duration::from_millis(20));
+        }
+    }
+
+    /// User and system time that the process has used.
+    pub fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("its statistics");
+        let fields: Vec<&str> = stat.rsplit(')').next().expect("fields").split_whitespace().collect();
+        let ticks: u64 = fields[11].parse::<u64>().expect("a number") + fields[12].parse::<u64>().expect("a number");
+        // Linux counts process times in hundredths of a second.
+        Duration::from_millis(ticks * 10)
+    }
+
+    /// A line of `/proc/<pid>/status` in KiB: `VmRSS`, `VmHWM`.
+    pub fn memory_kib(&self, line: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its status");
+        let line = status.lines().find_map(|text| text.strip_prefix(line)).expect("the line");
+        line.trim_matches(|c: char| !c.is_ascii_digit()).parse().expect("a number")
+    }
+}
+
+/// One keep-alive HTTP/1.1 connection, as small as it can be.
+pub struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    pub fn open(address: SocketAddr) -> Self {
+        Self::try_open(address).expect("a connection")
+    }
+
+    /// `None` where nobody listens.
+    pub fn try_open(address: SocketAddr) -> Option<Self> {
+        let stream = TcpStream::connect(address).ok()?;
+        stream.set_nodelay(true).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
+        Some(Self { stream, buffer: Vec::with_capacity(8192) })
+    }
+
+    /// Sends a request and reads its answer.
+    pub fn request(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> std::io::Result<(u16, Vec<u8>)> {
+        self.buffer.clear();
+        write!(self.buffer, "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {}\r\n", body.len())?;
+        for (name, value) in headers {
+            write!(self.buffer, "{name}: {value}\r\n")?;
+        }
+        self.buffer.extend_from_slice(b"\r\n");
+        self.buffer.extend_from_slice(body);
+        self.stream.write_all(&self.buffer)?;
+        self.answer()
+    }
+
+    fn answer(&mut self) -> std::io::Result<(u16, Vec<u8>)> {
+        let cut = || std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "the answer was cut");
+        self.buffer.clear();
+        let mut chunk = [0; 16 * 1024];
+        loop {
+            let read = self.stream.read(&mut chunk)?;
+            if read == 0 {
+                return Err(cut());
+            }
+            self.buffer.extend_from_slice(&chunk[..read]);
+            let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
+            let head = String::from_utf8_lossy(&self.buffer[..end]).to_lowercase();
+            let status = head.get(9..12).and_then(|text| text.parse().ok()).ok_or_else(cut)?;
+            let length: usize = head.lines().find_map(|line| line.strip_prefix("content-length:")).and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+            while self.buffer.len() < end + 4 + length {
+                let read = self.stream.read(&mut chunk)?;
+                if read == 0 {
+                    return Err(cut());
+                }
+                self.buffer.extend_from_slice(&chunk[..read]);
+            }
+            return Ok((status, self.buffer[end + 4..end + 4 + length].to_vec()));
+        }
+    }
+}
+
+/// A Cal.com webhook.
+#[derive(Debug, Clone)]
+pub struct Hook {
+    pub body: Vec<u8>,
+    signature: String,
+}
+
+impl Hook {
+    fn new(body: &Value) -> Self {
+        let body = body.to_string().into_bytes();
+        let mut mac = Hmac::<Sha256>::new_from_slice(CALCOM_SECRET.as_bytes()).expect("any key");
+        mac.update(&body);
+        Self { signature: hex::encode(mac.finalize().into_bytes()), body }
+    }
+
+    /// Delivers once.
+    pub fn post(&self, connection: &mut Connection, hook: &str) -> std::io::Result<(u16, Vec<u8>)> {
+        connection.request("POST", hook, &[("content-type", "application/json"), ("x-cal-signature-256", &self.signature)], &self.body)
+    }
+}
+
+/// A booking at the laboratory's Cal.com, and its messages in order.
+pub struct Booking {
+    uid: String,
+    email: String,
+    name: String,
+    /// When the first meeting is, in minutes from the laboratory's beginning.
+    minute: i64,
+    said: i64,
+    versions: u32,
+}
+
+impl Booking {
+    pub fn new(number: usize, email: &str, name: &str) -> Self {
+        Self { uid: format!("lab-{number}"), email: email.into(), name: name.into(), minute: i64::try_from(number).expect("small") * 100, said: 0, versions: 0 }
+    }
+
+    /// The uid that the booking has now.
+    pub fn uid(&self) -> String {
+        format!("{}-{}", self.uid, self.versions)
+    }
+
+    pub fn created(&mut self) -> Hook {
+        self.message("BOOKING_CREATED", json!({}))
+    }
+
+    pub fn moved(&mut self) -> Hook {
+        let old = (self.uid(), self.start());
+        self.versions += 1;
+        self.message("BOOKING_RESCHEDULED", json!({"rescheduleUid": old.0, "rescheduleStartTime": old.1, "rescheduledBy": self.email}))
+    }
+
+    pub fn cancelled(&mut self) -> Hook {
+        self.message("BOOKING_CANCELLED", json!({"status": "CANCELLED", "cancellationReason": "no time", "cancelledBy": self.email}))
+    }
+
+    fn start(&self) -> String {
+        let base = 1_893_456_000 + self.minute * 60 + i64::from(self.versions) * 3600;
+        jiff::Timestamp::from_second(base).expect("a time").to_string()
+    }
+
+    fn message(&mut self, trigger: &str, more: Value) -> Hook {
+        self.said += 1;
+        let said = jiff::Timestamp::from_second(1_780_000_000 + (self.minute + self.said) * 60).expect("a time").to_string();
+        let start = self.start();
+        let end = (start.parse::<jiff::Timestamp>().expect("a time") + jiff::SignedDuration::from_mins(30)).to_string();
+        let mut payload = json!({
+            "uid": self.uid(), "bookingId": 1, "type": "intro", "eventTitle": "Introduction", "title": format!("Introduction with {}", self.name),
+            "startTime": start, "endTime": end, "status": "ACCEPTED", "location": "https://meet.example/x", "additionalNotes": "please call",
+            "organizer": {"id": 1, "name": "Rosa Rep", "email": "rosa@host.example", "timeZone": "Europe/Berlin", "language": {"locale": "en"}},
+            "attendees": [{"name": self.name, "email": self.email, "timeZone": "Europe/London", "language": {"locale": "en"}}],
+            "responses": {"email": {"label": "email", "value": self.email}, "name": {"label": "name", "value": self.name}},
+        });
+        if let (Some(payload), Value::Object(more)) = (payload.as_object_mut(), more) {
+            payload.extend(more);
+        }
+        Hook::new(&json!({"triggerEvent": trigger, "createdAt": said, "payload": payload}))
+    }
+}
+
+/// A fresh database on the test server, as an address for the configuration.
+pub fn postgres_database(server: &str, run: &str) -> String {
+    let schema = format!("lab_{}_{run}", std::process::id());
+    let made = Command::new("psql")
+        .args([server, "-qc", &format!("drop schema if exists {schema} cascade"), "-c", &format!("create schema {schema}")])
+        .output()
+        .expect("psql comes with PostgreSQL");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let mark = if server.contains('?') { '&' } else { '?' };
+    format!("{server}{mark}options=-csearch_path%3D{schema}")
+}

@@ -1,0 +1,242 @@
+//! Scenarios that read like a story: what an operator would see with one server and one org.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::lab::{Booking, Connection, Installation, Sandbox, Server};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_syncline");
+
+fn started(name: &str, more: &str) -> (Sandbox, Installation, Server) {
+    let sandbox = Sandbox::start();
+    let installation = Installation::new(name, &sandbox, "sqlite:syncline.db", more);
+    let server = installation.start(Path::new(BINARY), &[]);
+    (sandbox, installation, server)
+}
+
+fn post(server: &Server, hooks: &[crate::lab::Hook]) {
+    let mut connection = server.connect();
+    for hook in hooks {
+        let (status, body) = hook.post(&mut connection, &server.hook).expect("an answer");
+        assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
+    }
+}
+
+/// Calls of the composite kinds that the sandbox has counted.
+fn vendor_calls(sandbox: &Sandbox) -> u64 {
+    sandbox.org.calls().by_endpoint.iter().filter(|(path, _)| path.contains("composite")).map(|(_, count)| count).sum()
+}
+
+/// One person books, moves the meeting five times, cancels, and books again.
+///
+/// proves: B1, B2, B7, B11, B21, B22, P1
+#[test]
+fn a_booking_lives_its_life_in_the_crm() {
+    let (sandbox, installation, server) = started("life", "[integrations.defaults]\ncancel = { show_as_free = true }\nstatus = { field = \"Meeting_Status__c\", cancelled = \"Termin storniert\" }\n");
+    let mut booking = Booking::new(1, "Ada@Analytical.example", "Ada Lovelace");
+
+    let before = vendor_calls(&sandbox);
+    post(&server, &[booking.created()]);
+    server.settle(&installation);
+    assert_eq!(vendor_calls(&sandbox) - before, 2, "a new person takes one look and one write");
+    let (contacts, accounts) = (sandbox.records("Contact"), sandbox.records("Account"));
+    assert_eq!((contacts.len(), accounts.len()), (1, 1));
+    assert_eq!(contacts[0]["Email"], "ada@analytical.example");
+    assert_eq!(contacts[0]["AccountId"], accounts[0]["Id"]);
+    assert_eq!(accounts[0]["Name"], "analytical.example");
+    let event = sandbox.records("Event").remove(0);
+    assert_eq!(event["WhoId"], contacts[0]["Id"]);
+    let rosa = sandbox.records("User").into_iter().find(|user| user["Email"] == "rosa@host.example").expect("the host");
+    assert_eq!(event["OwnerId"], rosa["Id"], "the host owns the meeting");
+
+    for _ in 0..5 {
+        post(&server, &[booking.moved()]);
+        server.settle(&installation);
+    }
+    let events = sandbox.records("Event");
+    assert_eq!(events.len(), 1, "five reschedules leave one event");
+    assert_ne!(events[0]["StartDateTime"], event["StartDateTime"]);
+    assert_eq!(events[0]["Description"].as_str().expect("text").matches("Rescheduled: ").count(), 5);
+
+    let cancelled = booking.cancelled();
+    post(&server, &[cancelled.clone(), cancelled]);
+    server.settle(&installation);
+    let event = sandbox.records("Event").remove(0);
+    assert_eq!(event["Subject"], "[CANCELLED] Introduction with Ada Lovelace");
+    assert_eq!(event["ShowAs"], "Free");
+    assert_eq!(event["Meeting_Status__c"], "Termin storniert");
+    assert!(event["Description"].as_str().expect("text").contains("no time"));
+
+    let before = vendor_calls(&sandbox);
+    post(&server, &[Booking::new(2, "ada@analytical.example", "Ada Lovelace").created()]);
+    server.settle(&installation);
+    assert_eq!(vendor_calls(&sandbox) - before, 1, "a person who is linked takes one call");
+    assert_eq!((sandbox.records("Contact").len(), sandbox.records("Event").len()), (1, 2));
+
+    let bookings = server.api("/api/v1/bookings");
+    assert_eq!(bookings["bookings"].as_array().map(Vec::len), Some(2), "{bookings}");
+    assert!(server.terminate().success(), "SIGTERM ends it cleanly");
+    assert!(!installation.log().contains("analytical.example"), "nobody's address is in the log");
+}
+
+/// Ten messages at once for ten people make ten contacts, and ten for one person make one; all of one company share an
+/// account.
+///
+/// proves: B6, V3
+#[test]
+fn people_who_book_at_once_become_one_contact_each() {
+    let (sandbox, installation, server) = started("at-once", "");
+    let at_once = |bookings: Vec<Booking>| {
+        std::thread::scope(|scope| {
+            for mut booking in bookings {
+                let server = &server;
+                scope.spawn(move || post(server, &[booking.created()]));
+            }
+        });
+        server.settle(&installation);
+    };
+    at_once((0..10).map(|n| Booking::new(n, &format!("person{n}@many.example"), "Some Body")).collect());
+    assert_eq!(sandbox.records("Contact").len(), 10);
+    assert_eq!(sandbox.records("Account").len(), 1, "one company, one account");
+    at_once((10..20).map(|n| Booking::new(n, "One@single.example", "One Person")).collect());
+    assert_eq!(sandbox.records("Contact").len(), 11);
+    assert_eq!(sandbox.records("Account").len(), 2);
+    let events = sandbox.records("Event");
+    assert_eq!(events.len(), 20);
+    assert!(events.iter().all(|event| !event["WhoId"].is_null()), "every event has its person");
+}
+
+/// A message whose signature is wrong, missing or of another body leaves nothing behind; one that cannot be read is kept.
+///
+/// proves: B1, sec:S21
+#[test]
+fn what_is_not_signed_is_not_let_in() {
+    let (sandbox, installation, server) = started("signatures", "");
+    let mut connection = server.connect();
+    let hook = Booking::new(1, "eve@evil.example", "Eve").created();
+    let mut tampered = hook.clone();
+    tampered.body.push(b' ');
+    assert_eq!(tampered.post(&mut connection, &server.hook).expect("an answer").0, 401);
+    let unsigned = connection.request("POST", &server.hook, &[("content-type", "application/json")], &hook.body).expect("an answer");
+    assert_eq!(unsigned.0, 401);
+    let problem: serde_json::Value = serde_json::from_slice(&unsigned.1).expect("a problem document");
+    assert_eq!(problem["status"], 401);
+    assert_eq!(hook.post(&mut connection, "/hooks/calcom/00000000000000000000000000000000").expect("an answer").0, 404);
+    server.settle(&installation);
+    assert!(sandbox.records("Contact").is_empty() && sandbox.records("Event").is_empty());
+    assert_eq!(server.api("/api/v1/bookings")["bookings"], json!([]));
+}
+
+/// While Salesforce is down, bookings are taken all the same; once it is back, every one is there, once.
+///
+/// proves: B14, B24, V2, V4
+#[test]
+fn an_outage_loses_and_doubles_nothing() {
+    let (sandbox, installation, server) = started("outage", "");
+    fault(&sandbox, &json!({"kind": "status", "status": 503, "path": "/services/data"}));
+    let mut bookings: Vec<Booking> = (0..30).map(|n| Booking::new(n, &format!("p{n}@c{}.example", n % 7), "Some Body")).collect();
+    let hooks: Vec<_> = bookings.iter_mut().map(Booking::created).collect();
+    post(&server, &hooks);
+    let waiting = server.api("/api/v1/status");
+    assert_eq!(waiting["counts"]["parked"], 0, "{waiting}");
+    assert!(sandbox.records("Contact").is_empty(), "a failed look-up creates nobody");
+    clear_faults(&sandbox);
+    server.settle(&installation);
+    assert_eq!(sandbox.records("Contact").len(), 30);
+    assert_eq!(sandbox.records("Account").len(), 7);
+    assert_eq!(sandbox.records("Event").len(), 30);
+}
+
+/// Answers that are lost after the CRM applied the call: the records are looked up, adopted, and not made again.
+///
+/// proves: V2, fault:N3
+#[test]
+fn a_lost_answer_doubles_nothing() {
+    let (sandbox, installation, server) = started("lost-answer", "");
+    fault(&sandbox, &json!({"kind": "applied_answer_lost", "path": "/services/data", "every": 2}));
+    let mut bookings: Vec<Booking> = (0..12).map(|n| Booking::new(n, &format!("p{n}@c{n}.example"), "Some Body")).collect();
+    let hooks: Vec<_> = bookings.iter_mut().map(Booking::created).collect();
+    post(&server, &hooks);
+    server.settle(&installation);
+    clear_faults(&sandbox);
+    for object in ["Contact", "Account", "Event"] {
+        assert_eq!(sandbox.records(object).len(), 12, "{object}");
+    }
+}
+
+/// An expired token is renewed once, and the work goes on.
+///
+/// proves: sec:S15
+#[test]
+fn an_expired_token_is_renewed() {
+    let (sandbox, installation, server) = started("token", "");
+    post(&server, &[Booking::new(1, "a@one.example", "A One").created()]);
+    server.settle(&installation);
+    sandbox.org.expire_sessions();
+    post(&server, &[Booking::new(2, "b@two.example", "B Two").created()]);
+    server.settle(&installation);
+    assert_eq!(sandbox.records("Contact").len(), 2);
+    let calls = sandbox.org.calls().by_endpoint;
+    let tokens: u64 = calls.iter().filter(|(path, _)| path.contains("oauth2/token")).map(|(_, count)| count).sum();
+    assert_eq!(tokens, 2, "one token at the start, one after the expiry: {calls:?}");
+}
+
+/// A second process on the same embedded database is refused; a stopped one that starts again finds everything.
+///
+/// proves: O2, V1
+#[test]
+fn an_embedded_database_has_one_server_and_keeps_everything() {
+    let (sandbox, installation, server) = started("one-server", "");
+    let mut booking = Booking::new(1, "ada@one.example", "Ada");
+    post(&server, &[booking.created()]);
+    server.settle(&installation);
+    let second = std::process::Command::new(BINARY)
+        .args(["serve", "--listen", "127.0.0.1:0", "--config"])
+        .arg(installation.folder.join("syncline.toml"))
+        .output()
+        .expect("it runs");
+    assert!(!second.status.success());
+    assert!(String::from_utf8_lossy(&second.stderr).contains("another syncline already works on this database"));
+    assert!(server.terminate().success());
+    let server = installation.start(Path::new(BINARY), &[]);
+    post(&server, &[booking.moved()]);
+    server.settle(&installation);
+    assert_eq!(sandbox.records("Event").len(), 1, "the meeting is known again");
+}
+
+/// The terminal shows what happened; `--json` shows it to programs.
+///
+/// proves: O4
+#[test]
+fn the_command_line_tells_what_happened() {
+    let (_sandbox, installation, server) = started("cli", "");
+    post(&server, &[Booking::new(1, "ada@one.example", "Ada Lovelace").created()]);
+    server.settle(&installation);
+    let run = |more: &[&str]| {
+        let out = std::process::Command::new(BINARY).arg("activity").arg("--config").arg(installation.folder.join("syncline.toml")).args(more).output().expect("it runs");
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8_lossy(&out.stdout).into_owned()
+    };
+    let text = run(&[]);
+    assert!(text.contains("account created, contact created, meeting created") && text.contains("nobody matched"), "{text}");
+    let line: serde_json::Value = serde_json::from_str(run(&["--json"]).lines().next().expect("a line")).expect("JSON");
+    assert_eq!(line["kind"], "written");
+    assert_eq!(line["details"]["calls"], 2.0);
+}
+
+/// Has the sandbox fail, over its own HTTP interface.
+pub fn fault(sandbox: &Sandbox, rule: &serde_json::Value) {
+    let mut connection = sandbox_connection(sandbox);
+    let (status, body) = connection.request("POST", "/_sandbox/faults", &[("content-type", "application/json")], rule.to_string().as_bytes()).expect("an answer");
+    assert!(status < 300, "{}", String::from_utf8_lossy(&body));
+}
+
+pub fn clear_faults(sandbox: &Sandbox) {
+    let (status, _) = sandbox_connection(sandbox).request("DELETE", "/_sandbox/faults", &[], b"").expect("an answer");
+    assert!(status < 300);
+}
+
+fn sandbox_connection(sandbox: &Sandbox) -> Connection {
+    Connection::open(sandbox.url.trim_start_matches("http://").parse().expect("an address"))
+}

@@ -64,7 +64,8 @@ async fn sign_in(State(shared): State<Arc<Shared>>, peer: Option<Extension<Peer>
     admit(&shared, peer, shared.is_admin_token(field("token").trim()), &next)
 }
 
-/// `GET /sign-in/{key}`: the printed link. It changes nothing but who the browser is.
+/// `GET /sign-in/{key}`: the printed link, which may name the page to go on to. It changes nothing but who the browser
+/// is.
 async fn link(
     State(shared): State<Arc<Shared>>,
     peer: Option<Extension<Peer>>,

@@ -72,6 +72,10 @@ async fn the_printed_link_lets_in_only_with_its_key() {
     let answer = world.get(&format!("/sign-in/{LINK_KEY}"), &[]).await;
     assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, "/"));
     assert_eq!(world.page("/", &answer.cookie()).await.status, StatusCode::OK);
+    let on = world.get(&format!("/sign-in/{LINK_KEY}?next=/connect/crm"), &[]).await;
+    assert_eq!(on.header("location"), "/connect/crm");
+    let away = world.get(&format!("/sign-in/{LINK_KEY}?next=//evil.example"), &[]).await;
+    assert_eq!(away.header("location"), "/");
     let wrong = world.get("/sign-in/wrong", &[]).await;
     assert_eq!((wrong.status, wrong.header("set-cookie")), (StatusCode::UNAUTHORIZED, ""));
     let without = World::with(|options| options.sign_in_key = None);

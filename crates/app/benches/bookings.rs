@@ -35,11 +35,24 @@ fn main() {
         Sizes { one_at_a_time: 5, throughput: 40, waiting: 20 }
     };
     println!("{:<58} {:>12}   goal", "figure", "measured");
-    idle(full);
-    one_at_a_time(&sizes);
-    throughput(&sizes);
-    waiting(&sizes);
-    at_once();
+    // A word behind `--` runs that part alone: `cargo bench -p syncline --bench bookings -- throughput`.
+    let only = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
+    let wanted = |part: &str| only.as_deref().is_none_or(|only| only == part);
+    if wanted("idle") {
+        idle(full);
+    }
+    if wanted("single") {
+        one_at_a_time(&sizes);
+    }
+    if wanted("throughput") {
+        throughput(&sizes);
+    }
+    if wanted("waiting") {
+        waiting(&sizes);
+    }
+    if wanted("at-once") {
+        at_once();
+    }
 }
 
 fn row(figure: &str, measured: impl std::fmt::Display, goal: &str) {

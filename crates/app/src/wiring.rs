@@ -11,7 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use syncline_connect::{Connector, Secret, oauth::App};
 use syncline_core::ids::{ConnectionId, IntegrationId, WorkspaceId};
-use syncline_engine::{ConnectionSetup, Engine, GrantKind, Integration, Options, Setup, World};
+use syncline_engine::{ConnectionSetup, Engine, GrantKind, Integration, LEASE_PER_CALL, Options, Setup, World};
 use syncline_server::SourceSetup;
 use syncline_store::{MasterKey, Store, StoreOptions};
 use url::Url;
@@ -21,9 +21,6 @@ use crate::{
     http::{CALL_DEADLINE, Client, Origin},
     world::{SystemClock, SystemEntropy},
 };
-
-/// How many times a call's deadline a lease lasts at least: a call that was given up may still arrive, and clocks differ.
-const LEASE_PER_CALL: u32 = 2;
 
 /// Database connections of this process, where the database has such.
 const POOL: usize = 8;
@@ -36,10 +33,9 @@ pub struct Installation {
     pub config: Config,
     /// Where relative paths start.
     pub base: PathBuf,
-    /// What keys for other purposes are derived from.
-    root_key: [u8; MASTER_KEY_BYTES],
-    master_key: MasterKey,
-    old_keys: Vec<MasterKey>,
+    master_key: [u8; MASTER_KEY_BYTES],
+    /// Former master keys, newest first, as they are written down.
+    old_keys: Vec<[u8; MASTER_KEY_BYTES]>,
 }
 
 impl Installation {
@@ -52,13 +48,16 @@ impl Installation {
 
     /// Takes a configuration that was read already.
     pub fn of(config: Config, base: PathBuf) -> anyhow::Result<Self> {
-        let root_key = read_master_key(&config.vault.key, &base)?;
-        let master_key = MasterKey::new(&root_key).context("in [vault] key")?;
+        let master_key = read_master_key(&config.vault.key, &base)?;
+        // What is kept are the bytes, because other keys are derived from them; whether they make a key is judged here.
+        MasterKey::new(&master_key).with_context(|| format!("{} holds no usable key; `syncline init` makes one", config.vault.key))?;
         let mut old_keys = Vec::new();
         for key in &config.vault.old_keys {
-            old_keys.push(MasterKey::new(&read_master_key(key, &base)?).context("in [vault] old_keys")?);
+            let bytes = read_master_key(key, &base).context("in [vault] old_keys")?;
+            MasterKey::new(&bytes).with_context(|| format!("in [vault] old_keys: {key} holds no usable key; leave it out"))?;
+            old_keys.push(bytes);
         }
-        Ok(Self { config, base, root_key, master_key, old_keys })
+        Ok(Self { config, base, master_key, old_keys })
     }
 
     pub fn workspace(&self) -> WorkspaceId {
@@ -67,7 +66,7 @@ impl Installation {
 
     /// The configured master key.
     pub fn master_key(&self) -> MasterKey {
-        self.master_key.clone()
+        master_key(&self.master_key)
     }
 
     /// The database's address, with the file's path resolved.
@@ -87,7 +86,7 @@ impl Installation {
     pub async fn open_store(&self) -> anyhow::Result<Store> {
         let options = StoreOptions {
             key: self.master_key(),
-            old_keys: self.old_keys.clone(),
+            old_keys: self.old_keys.iter().map(master_key).collect(),
             entropy: Arc::new(SystemEntropy),
             pool: POOL,
         };
@@ -107,17 +106,16 @@ impl Installation {
 
     /// A key for one purpose, derived from the master key.
     pub fn derive(&self, purpose: &[&str]) -> [u8; 32] {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.root_key).expect("HMAC takes keys of any length");
-        for part in purpose {
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part.as_bytes());
-        }
-        mac.finalize().into_bytes().into()
+        derive(&self.master_key, purpose)
     }
 
     /// The secret part of a source's webhook address: 128 bits that survive restarts without being stored.
     pub fn path_key(&self, source: &str) -> String {
-        hex::encode(&self.derive(&["webhook path", &self.config.workspace, source])[..16])
+        self.path_key_under(&self.master_key, source)
+    }
+
+    fn path_key_under(&self, key: &[u8; MASTER_KEY_BYTES], source: &str) -> String {
+        hex::encode(&derive(key, &["webhook path", &self.config.workspace, source])[..16])
     }
 
     /// The address at which a source delivers.
@@ -190,12 +188,20 @@ impl Installation {
         })
     }
 
-    /// The sources as the server takes them.
+    /// The sources as the server takes them. While the master key is being changed, the addresses that were made under
+    /// an old one are good as well: nobody can enter the new ones everywhere at the same moment, and some senders do not
+    /// come again.
     pub fn sources(&self) -> anyhow::Result<Vec<SourceSetup>> {
-        self.config.sources.iter().map(|source| self.source(source).with_context(|| format!("in source `{}`", source.name))).collect()
+        let mut sources = Vec::new();
+        for key in std::iter::once(&self.master_key).chain(&self.old_keys) {
+            for source in &self.config.sources {
+                sources.push(self.source(source, key).with_context(|| format!("in source `{}`", source.name))?);
+            }
+        }
+        Ok(sources)
     }
 
-    fn source(&self, source: &SourceConfig) -> anyhow::Result<SourceSetup> {
+    fn source(&self, source: &SourceConfig, key: &[u8; MASTER_KEY_BYTES]) -> anyhow::Result<SourceSetup> {
         let connector = vendor(&source.vendor)?;
         let Some(bookings) = connector.bookings() else {
             bail!("{} sends no bookings; it can only be a connection", connector.manifest().display_name);
@@ -208,7 +214,7 @@ impl Installation {
             integration: IntegrationId::new(source.integration.clone()),
             id: ConnectionId::new(source.name.clone()),
             connector,
-            path_key: self.path_key(&source.name),
+            path_key: self.path_key_under(key, &source.name),
             secrets: source.secrets.iter().map(|secret| secret.read(&self.base)).collect::<Result<Vec<Secret>, _>>()?,
         })
     }
@@ -236,7 +242,8 @@ impl Installation {
         if let Some(seconds) = config.lease_seconds {
             options.lease = jiff::SignedDuration::from_secs(i64::from(seconds));
         }
-        if options.lease < jiff::SignedDuration::try_from(call * LEASE_PER_CALL).unwrap_or(jiff::SignedDuration::MAX) {
+        options.call = jiff::SignedDuration::try_from(call).unwrap_or(jiff::SignedDuration::MAX);
+        if options.lease < options.call.saturating_mul(LEASE_PER_CALL) {
             bail!(
                 "`engine.lease_seconds` is at least {LEASE_PER_CALL} × `engine.call_seconds`, which is {}: a call that was given up may still arrive",
                 call.as_secs()
@@ -260,6 +267,19 @@ impl Installation {
         };
         Ok(Engine::new(world, setup, options))
     }
+}
+
+fn master_key(bytes: &[u8; MASTER_KEY_BYTES]) -> MasterKey {
+    MasterKey::new(bytes).expect("the same bytes made a key when they were read")
+}
+
+fn derive(key: &[u8; MASTER_KEY_BYTES], purpose: &[&str]) -> [u8; 32] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    for part in purpose {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part.as_bytes());
+    }
+    mac.finalize().into_bytes().into()
 }
 
 /// The connector for a vendor's name.

@@ -10,6 +10,7 @@ use syncline_core::{
     step::Plan,
 };
 use syncline_store::ConnectionStatus;
+use tracing::{Instrument, Span, field::Empty};
 
 use crate::{
     engine::{Called, Engine},
@@ -55,6 +56,20 @@ impl Engine {
 
     /// Looks records up.
     pub(crate) async fn find(&self, setup: &ConnectionSetup, finds: &[Find]) -> Called<Answered<Vec<Vec<Record>>>> {
+        let span = tracing::info_span!(
+            "look",
+            connection.id = %setup.id,
+            finds = finds.len(),
+            calls = Empty,
+            error.kind = Empty,
+            otel.status_code = Empty
+        );
+        let answer = self.find_with_token(setup, finds).instrument(span.clone()).await;
+        tell(&span, &answer);
+        answer
+    }
+
+    async fn find_with_token(&self, setup: &ConnectionSetup, finds: &[Find]) -> Called<Answered<Vec<Vec<Record>>>> {
         let crm = crm(setup)?;
         let mut token = self.token(setup, None).await?;
         let mut answer = self.timed(setup, Op::Find, crm.find(&self.cx(setup, &token), finds)).await;
@@ -66,14 +81,30 @@ impl Engine {
         answer
     }
 
-    /// Writes plans, at most as many as one call carries.
-    pub(crate) async fn write(&self, setup: &ConnectionSetup, plans: &[&Plan]) -> Called<Answered<Vec<GraphOutcome>>> {
+    /// Writes plans, at most as many as one call carries. Nothing is sent that could arrive after the lease has ended,
+    /// when another worker may be writing.
+    pub(crate) async fn write(&self, setup: &ConnectionSetup, plans: &[&Plan], lease_until: Timestamp) -> Called<Answered<Vec<GraphOutcome>>> {
+        let span = tracing::info_span!(
+            "push",
+            connection.id = %setup.id,
+            bookings = plans.len(),
+            steps = plans.iter().map(|plan| plan.steps.len()).sum::<usize>(),
+            calls = Empty,
+            error.kind = Empty,
+            otel.status_code = Empty
+        );
+        let answer = self.write_with_token(setup, plans, lease_until).instrument(span.clone()).await;
+        tell(&span, &answer);
+        answer
+    }
+
+    async fn write_with_token(&self, setup: &ConnectionSetup, plans: &[&Plan], lease_until: Timestamp) -> Called<Answered<Vec<GraphOutcome>>> {
         let crm = crm(setup)?;
         let mut token = self.token(setup, None).await?;
-        let mut answer = self.timed(setup, Op::Write, crm.write(&self.cx(setup, &token), plans)).await;
+        let mut answer = self.timed(setup, Op::Write, self.in_time(lease_until, crm.write(&self.cx(setup, &token), plans))).await;
         if refused_token(&answer) {
             token = self.token(setup, Some(token.version)).await?;
-            answer = self.timed(setup, Op::Write, crm.write(&self.cx(setup, &token), plans)).await;
+            answer = self.timed(setup, Op::Write, self.in_time(lease_until, crm.write(&self.cx(setup, &token), plans))).await;
         }
         self.note_usage(setup, &answer).await;
         answer
@@ -94,6 +125,15 @@ impl Engine {
             bearer: &token.bearer,
             settings: &setup.settings,
         }
+    }
+
+    /// Makes the call only while the lease still covers it and its late arrival.
+    async fn in_time<T>(&self, lease_until: Timestamp, call: impl Future<Output = Called<T>>) -> Called<T> {
+        let left = lease_until.duration_since(self.world.clock.now());
+        if left < self.options.call.saturating_mul(2) {
+            return Err(Error::new(ErrorKind::Unavailable, Retry::Backoff, "write", "the lease was too short for another call; it is tried again"));
+        }
+        call.await
     }
 
     async fn timed<T>(
@@ -156,6 +196,18 @@ impl Engine {
         tracing::warn!(connection.id = %setup.id, "Connection {} rests until {until}: {why}", setup.id);
         if let Err(error) = self.world.store.pause(&setup.workspace, &setup.id, until, why).await {
             tracing::warn!(%error, "Could not note that the connection rests");
+        }
+    }
+}
+
+/// What a span says of its end: counts and the class of an error, never its words, which may quote a value.
+fn tell<T>(span: &Span, answer: &Called<Answered<T>>) {
+    match answer {
+        Ok(answer) => {
+            span.record("calls", answer.calls);
+        }
+        Err(error) => {
+            span.record("error.kind", tracing::field::debug(error.kind)).record("otel.status_code", "ERROR");
         }
     }
 }

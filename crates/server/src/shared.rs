@@ -104,10 +104,9 @@ impl Shared {
         self.sources.get(name)?.iter().find(|source| source.workspace == *workspace)
     }
 
-    /// The workspace's sources by name.
+    /// The workspace's sources by name; one that has several addresses stands once.
     pub(crate) fn sources(&self, workspace: &WorkspaceId) -> Vec<&Source> {
-        let mut sources: Vec<&Source> =
-            self.sources.values().flatten().filter(|source| source.workspace == *workspace).collect();
+        let mut sources: Vec<&Source> = self.sources.keys().filter_map(|name| self.source(workspace, name)).collect();
         sources.sort_by(|a, b| a.id.cmp(&b.id));
         sources
     }

@@ -35,7 +35,7 @@ pub async fn run(args: ConnectArgs) -> anyhow::Result<()> {
     let installation = Installation::read(&args.config.config)?;
     let mut telemetry_config = installation.config.telemetry.clone();
     telemetry_config.log.get_or_insert_with(|| "warn".to_owned());
-    telemetry::start_logs(&telemetry_config)?;
+    let _telemetry = telemetry::start_logs(&telemetry_config)?;
     let callback = Url::parse(&format!("http://localhost:{}/", args.listen.port()))?;
     let store = installation.open_store().await?;
     let engine = installation.engine(store, &callback, installation.engine_options()?).await?;

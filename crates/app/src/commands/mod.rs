@@ -6,7 +6,7 @@ mod demo;
 mod init;
 mod rotate_key;
 mod sandbox;
-mod serve;
+pub(crate) mod serve;
 mod sources;
 
 use std::path::PathBuf;

@@ -47,7 +47,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     if let Some(workers) = args.workers {
         installation.config.engine.workers = Some(workers);
     }
-    telemetry::start_logs(&installation.config.telemetry)?;
+    let _telemetry = telemetry::start_logs(&installation.config.telemetry)?;
     let metrics = telemetry::start_metrics()?;
     let running = Running::start(installation, metrics, None).await?;
     tracing::info!("Listening on http://{}", running.address);
@@ -80,6 +80,9 @@ impl Running {
         };
         let sources = installation.sources()?;
         let options = installation.engine_options()?;
+        // Whatever is wrong in the configuration is said before anything is opened or changed.
+        installation.setup(&installation.public_url()?)?;
+        installation.http()?;
         let lock = installation.database_file().map(|file| lock(&file.with_extension("lock"))).transpose()?;
         let store = installation.open_store().await?;
         if lock.is_some() {

@@ -11,25 +11,31 @@ use syncline_core::booking::settings::{
 
 /// A booking flow into one CRM.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct IntegrationConfig {
+    /// 1 to 40 lower-case letters, digits and dashes.
     pub name: String,
-    /// The connection that is written to.
+    /// The name of the `[[connections]]` entry that is written to.
     pub crm: String,
-    /// Settings of every meeting type that does not say otherwise.
+    /// What a booking becomes, for every meeting type that does not say otherwise.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "SettingsFile"))]
     pub defaults: toml::Table,
+    /// Meeting types that are treated otherwise.
     #[serde(default)]
     pub meeting_types: Vec<MeetingTypeConfig>,
 }
 
-/// Settings of one meeting type; what is absent comes from the defaults.
+/// Settings of one meeting type: any key of `[integrations.defaults]`, laid over it table by table.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MeetingTypeConfig {
-    /// The meeting type's slug, id, URI or name at the source.
+    /// The meeting type's slug, id, URI or name at the source, to the letter. Each stands once in its integration.
     #[serde(rename = "match")]
     pub matches: String,
     #[serde(flatten)]
+    #[cfg_attr(test, schemars(skip))]
     pub settings: toml::Table,
 }
 
@@ -77,25 +83,46 @@ fn settings(table: toml::Table) -> anyhow::Result<BookingSettings> {
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 struct SettingsFile {
+    /// Which record stands for the invitee.
     person: Person,
+    /// What happens with `person = "lead"` when an open lead has the invitee's address already.
     open_lead: OpenLeadFile,
+    /// The rules by which the invitee is looked for; the first that matches wins, and a rule that is left out is not
+    /// tried.
+    #[cfg_attr(test, schemars(with = "super::tests::MatchOrder"))]
     match_order: Vec<MatchRule>,
+    /// Whether somebody who is not found is created.
     create_person: bool,
+    /// Whether a new contact gets an account, found by the address's domain or created.
     create_account: bool,
+    /// The form's question (key or label, to the letter) whose answer is the company's name.
     company_answer: Option<String>,
+    /// Domains at which anybody may have an address, beside the well-known ones: they stand for no company.
     free_mail: Vec<String>,
+    /// Your own domains: they stand for no company.
     own_domains: Vec<String>,
+    /// The status of a new lead. Absent: the CRM's own default.
     lead_status: Option<String>,
+    /// A case for every booking. Absent: none.
     case: Option<CaseFile>,
+    /// An opportunity for every booking. Absent: none.
     opportunity: Option<OpportunityFile>,
+    /// What the event is related to where there are both.
     about: AboutFile,
+    /// What a cancellation does to the event.
     cancel: CancelFile,
+    /// The field of the event that carries the booking's standing.
     status: StatusFile,
+    /// Whether a booking that still waits for the host's confirmation is written already.
     unconfirmed: bool,
+    /// The language of the words that are written into records.
     language: LanguageFile,
+    /// Meeting place or host's e-mail address → id of the CRM user who owns what is written. Goes before everything else.
     owner_routes: BTreeMap<String, String>,
+    /// Id of the CRM user who owns what is written where no route matches and the host is no active user.
     default_owner: Option<String>,
 }
 
@@ -125,49 +152,71 @@ impl Default for SettingsFile {
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "snake_case")]
 enum Person {
+    /// A contact, with its account.
     Contact,
+    /// A lead.
     Lead,
+    /// A contact or open lead where one exists, else a new lead.
     ContactFirst,
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "snake_case")]
 enum OpenLeadFile {
+    /// A contact is found or created beside it.
     CreateContact,
+    /// The lead is used, even where a contact has the address, too.
     UseLead,
+    /// A contact with the address is used, else the lead.
     ContactFirst,
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "snake_case")]
 enum AboutFile {
+    /// The case.
     Case,
+    /// The opportunity.
     Opportunity,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "snake_case")]
 enum LanguageFile {
+    /// English.
     En,
+    /// German.
     De,
+    /// French.
     Fr,
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(deny_unknown_fields)]
 struct CaseFile {
+    /// Status of a new case.
     status: String,
+    /// Origin of a new case.
     origin: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(deny_unknown_fields)]
 struct OpportunityFile {
+    /// Stage of a new opportunity.
     stage: String,
+    /// The close date lies this many days behind the meeting's day.
     #[serde(default = "default_close_after_days")]
     close_after_days: i32,
+    /// Amount of a new opportunity: a decimal number in quotes, such as `"1500.00"`.
     amount: Option<String>,
 }
 
@@ -176,22 +225,33 @@ fn default_close_after_days() -> i32 {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 struct CancelFile {
-    /// Absent: the language's own.
+    /// Put before the event's subject, exactly once; at most 40 characters. Absent: `[CANCELLED] `, `[STORNIERT] ` or
+    /// `[ANNULÉ] ` by the language.
     prefix: Option<String>,
+    /// Whether the time no longer counts as busy.
     show_as_free: bool,
+    /// Whether the event is deleted instead of kept.
     delete: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 struct StatusFile {
+    /// API name of the field. Needed for any of the values; a value that is absent leaves the field alone.
     field: Option<String>,
+    /// While the booking stands.
     booked: Option<String>,
+    /// Once it was moved. Absent: as `booked`.
     rescheduled: Option<String>,
+    /// While somebody is asked to pick another time.
     reschedule_requested: Option<String>,
+    /// Once it is cancelled or declined.
     cancelled: Option<String>,
+    /// Once the invitee is marked as not having come. Absent: as `rescheduled` or `booked`.
     no_show: Option<String>,
 }
 

@@ -1,4 +1,5 @@
-//! The sections of the configuration file.
+//! The sections of the configuration file. Their doc comments are what docs/configuration.md says, so they are written
+//! for whoever runs Syncline.
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
@@ -6,15 +7,20 @@ use anyhow::bail;
 use serde::Deserialize;
 use url::Url;
 
-use super::{booking::IntegrationConfig, secrets::SecretRef};
+use super::{booking::IntegrationConfig, limits, secrets::SecretRef};
 
 /// The whole file.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// `sqlite:path` or `postgres://…`.
+    /// `sqlite:path` for the embedded database, `sqlite::memory:` to forget everything at the end, or
+    /// `postgres://user@host/name` for several machines. `syncline serve --database` overrides it. A relative path starts
+    /// at this file's folder.
     #[serde(default = "default_database")]
     pub database: String,
+    /// Names this installation's part of the database; webhook addresses and record keys depend on it, so it is never
+    /// changed later. 1 to 40 lower-case letters, digits and dashes.
     #[serde(default = "default_workspace")]
     pub workspace: String,
     #[serde(default)]
@@ -45,15 +51,19 @@ fn default_workspace() -> String {
 
 /// `[server]`: where Syncline listens and how it is reached.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ServerConfig {
+    /// The address and port to listen on. TLS is the business of a proxy in front.
     #[serde(default = "default_listen")]
     pub listen: SocketAddr,
-    /// How browsers and the vendors' webhooks reach this server, by way of its TLS proxy.
+    /// How browsers and the vendors' webhooks reach this server, by way of its TLS proxy. Absent: the address that is
+    /// listened on, which suits a trial on one machine.
     pub public_url: Option<Url>,
-    /// Signs an administrator in and authorises API calls.
+    /// Signs an administrator in and authorises API calls. `syncline serve` needs it. At least 16 characters; make one
+    /// with `openssl rand -hex 32`.
     pub admin_token: Option<SecretRef>,
-    /// Where health and metrics are served, when not beside the rest.
+    /// Where `/healthz`, `/readyz` and `/metrics` are served. Absent: beside the rest, for whoever reaches it.
     pub admin_listen: Option<SocketAddr>,
 }
 
@@ -69,79 +79,112 @@ impl Default for ServerConfig {
 
 /// `[vault]`: the key that everything secret in the database is sealed with.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct VaultConfig {
+    /// 32 bytes in base64 or hexadecimal digits; `syncline init` makes one.
+    #[serde(default = "default_key")]
     pub key: SecretRef,
-    /// Keys that were used before; kept until `syncline rotate-key` has run.
+    /// Keys that were used before. They stay here until `syncline rotate-key` has run and the new webhook addresses are
+    /// entered at the scheduling tools; see [operating.md](operating.md#keys-and-secrets).
     #[serde(default)]
     pub old_keys: Vec<SecretRef>,
 }
 
 impl Default for VaultConfig {
     fn default() -> Self {
-        Self { key: SecretRef::File(PathBuf::from("syncline.key")), old_keys: Vec::new() }
+        Self { key: default_key(), old_keys: Vec::new() }
     }
+}
+
+fn default_key() -> SecretRef {
+    SecretRef::File(PathBuf::from("syncline.key"))
 }
 
 /// `[engine]`: limits of the loops; the defaults suit most.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EngineConfig {
+    /// Workers of this process. With 0 it only takes messages in and leaves the rest to other processes.
+    #[cfg_attr(test, schemars(range(min = 0, max = limits::WORKERS_MAX)))]
     pub workers: Option<usize>,
-    /// Bookings that a worker takes at a time.
+    /// Bookings that a worker takes at a time. More bookings share a call to the vendor, and wait for each other.
+    #[cfg_attr(test, schemars(range(min = 1, max = limits::BATCH_MAX)))]
     pub batch: Option<usize>,
+    /// Calls to vendors that this process has under way at the same time.
+    #[cfg_attr(test, schemars(range(min = 1, max = limits::CALLS_MAX)))]
     pub calls_in_flight: Option<usize>,
+    /// Tries before a booking is laid aside for a person. The pauses between them grow to a quarter of an hour.
+    #[cfg_attr(test, schemars(range(min = 1, max = limits::ATTEMPTS_MAX)))]
     pub max_attempts: Option<u32>,
     /// Seconds that a call to a vendor may take in all.
+    #[cfg_attr(test, schemars(range(min = 1, max = limits::CALL_SECONDS_MAX)))]
     pub call_seconds: Option<u32>,
-    /// Seconds for which a worker holds a booking; at least twice as many as a call may take.
+    /// Seconds for which a worker holds a booking; at least three times as many as a call may take.
+    #[cfg_attr(test, schemars(range(min = 2, max = limits::LEASE_SECONDS_MAX)))]
     pub lease_seconds: Option<u32>,
     /// Days that raw webhook bodies are kept.
+    #[cfg_attr(test, schemars(range(min = 1, max = limits::KEEP_DAYS_MAX)))]
     pub keep_bodies_days: Option<u32>,
     /// Days that the activity log is kept.
+    #[cfg_attr(test, schemars(range(min = 1, max = limits::KEEP_DAYS_MAX)))]
     pub keep_activity_days: Option<u32>,
 }
 
 /// `[network]`: what may be called beside the public internet.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NetworkConfig {
-    /// Origins such as `http://127.0.0.1:9000`, each one named singly.
+    /// Origins that may be called although they are not public or not encrypted, such as `http://127.0.0.1:9000`: scheme,
+    /// host and port, each one named singly. Everything else is refused unless it is https and its address is public.
     #[serde(default)]
     pub allow: Vec<String>,
 }
 
 /// `[telemetry]`: logs and traces.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TelemetryConfig {
-    /// `error`, `warn`, `info`, `debug` or `trace`; per module as in `syncline_engine=debug`.
+    /// `error`, `warn`, `info`, `debug` or `trace`; per module as in `info,syncline_engine=debug`. The
+    /// environment variable `RUST_LOG` overrides it.
     pub log: Option<String>,
     /// One JSON object a line instead of text.
     #[serde(default)]
     pub json: bool,
-    /// Where traces go: the base address of an OTLP/HTTP collector, such as `http://127.0.0.1:4318`.
+    /// Where traces go: the base address of an OTLP/HTTP collector, such as `http://127.0.0.1:4318`. Absent: there are
+    /// none. Headers for it are read from the environment variable `OTEL_EXPORTER_OTLP_HEADERS`.
     pub otlp: Option<Url>,
 }
 
 /// `[[connections]]`: an account at a vendor.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ConnectionConfig {
+    /// 1 to 40 lower-case letters, digits and dashes; no connection or source has the same. Part of the callback address
+    /// and of record keys, so it is never changed later.
     pub name: String,
+    /// The CRM: `salesforce`.
     pub vendor: String,
+    /// How the account is authorised.
     #[serde(default)]
     pub grant: Grant,
+    /// The app's client id (Salesforce: consumer key).
     pub client_id: String,
+    /// The app's client secret. Needed for `grant = "client_credentials"`; apps that use PKCE alone have none.
     pub client_secret: Option<SecretRef>,
     /// For `grant = "jwt"`: the user to act as.
     pub username: Option<String>,
     /// For `grant = "jwt"`: the PEM key that signs.
     pub private_key: Option<SecretRef>,
-    /// The share of the account's daily API calls that may be used up before Syncline pauses.
+    /// The share of the account's daily API calls that may be used up, by whomever, before Syncline pauses.
+    #[cfg_attr(test, schemars(range(min = *limits::BUDGET_SHARE.start(), max = *limits::BUDGET_SHARE.end())))]
     #[serde(default = "default_budget_share")]
     pub budget_share: f64,
-    /// The vendor's own settings, as its page in the documentation lists them.
+    /// The vendor's own settings; for Salesforce see [salesforce.md](salesforce.md).
     #[serde(default)]
     pub settings: BTreeMap<String, String>,
 }
@@ -152,14 +195,15 @@ fn default_budget_share() -> f64 {
 
 /// How a connection is authorised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "snake_case")]
 pub enum Grant {
-    /// A person agrees in the browser.
+    /// A person agrees in the browser, once.
     #[default]
     Browser,
-    /// A signed assertion, for servers.
+    /// A signed assertion: no browser.
     Jwt,
-    /// The app's own user, for servers.
+    /// The app's own user: no browser.
     ClientCredentials,
 }
 
@@ -172,7 +216,7 @@ impl ConnectionConfig {
         if self.grant == Grant::ClientCredentials && self.client_secret.is_none() {
             bail!("connection `{name}` signs in with client credentials: give `client_secret`");
         }
-        if !(0.01..=1.0).contains(&self.budget_share) {
+        if !limits::BUDGET_SHARE.contains(&self.budget_share) {
             bail!("connection `{name}`: `budget_share` is a share between 0.01 and 1, such as 0.8");
         }
         Ok(())
@@ -181,12 +225,17 @@ impl ConnectionConfig {
 
 /// `[[sources]]`: where bookings come from.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SourceConfig {
+    /// 1 to 40 lower-case letters, digits and dashes; no connection or source has the same. Part of the webhook address.
     pub name: String,
+    /// `calcom`, `calendly`, `meetergo` or `generic`.
     pub vendor: String,
+    /// The name of the `[[integrations]]` entry that its bookings go to.
     pub integration: String,
-    /// Signing secrets; two while one replaces the other.
+    /// Signing secrets of at least 16 characters; two while one replaces the other. Every vendor that signs needs one;
+    /// meetergo does not sign.
     #[serde(default)]
     pub secrets: Vec<SecretRef>,
 }

@@ -2,6 +2,7 @@
 
 mod booking;
 mod file;
+mod limits;
 mod secrets;
 #[cfg(test)]
 mod tests;
@@ -36,8 +37,13 @@ impl Config {
         Ok(config)
     }
 
-    /// What the grammar cannot say: names are unique, and what is referred to is there.
+    /// What the grammar cannot say: numbers are within their limits, names are unique, and what is referred to is there.
     fn check(&self) -> anyhow::Result<()> {
+        self.engine.check()?;
+        limits::check_addresses(self)?;
+        if !is_name(&self.workspace) {
+            bail!("`workspace` cannot be `{}`: use 1 to 40 lower-case letters, digits and dashes", self.workspace);
+        }
         let mut names = std::collections::BTreeSet::new();
         for name in self.connections.iter().map(|c| &c.name).chain(self.sources.iter().map(|s| &s.name)) {
             if !is_name(name) {
@@ -47,7 +53,15 @@ impl Config {
                 bail!("two connections or sources are called `{name}`; every name is used once");
             }
         }
+        let mut integrations = std::collections::BTreeSet::new();
         for integration in &self.integrations {
+            let name = &integration.name;
+            if !is_name(name) {
+                bail!("`{name}` cannot be the name of an integration: use 1 to 40 lower-case letters, digits and dashes");
+            }
+            if !integrations.insert(name) {
+                bail!("two integrations are called `{name}`; every name is used once");
+            }
             if !self.connections.iter().any(|connection| connection.name == integration.crm) {
                 bail!(
                     "integration `{}` writes to `{}`, but there is no such [[connections]] entry; add it or correct `crm`",

@@ -130,7 +130,7 @@ impl Installation {
             allow = ["{url}"]
             [engine]
             call_seconds = 2
-            lease_seconds = 4
+            lease_seconds = 6
             [[connections]]
             name = "salesforce"
             vendor = "salesforce"

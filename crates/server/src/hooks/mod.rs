@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use syncline_connect::{RawRequest, Refusal, bookings::Malformed};
 use syncline_store::{Content, Delivery, TakenIn};
+use tracing::Instrument;
 
 use crate::{
     options::JSON_DEPTH_MAX,
@@ -69,11 +70,13 @@ pub(crate) async fn receive(
         return Problem::new(Code::NotFound).into_response();
     };
     let started = Instant::now();
-    let answer = take(&shared, source, request).await;
+    let span = tracing::debug_span!("webhook", vendor = source.vendor, outcome = tracing::field::Empty);
+    let answer = take(&shared, source, request).instrument(span.clone()).await;
     let outcome = match &answer {
         Ok(taken) => taken.as_str(),
         Err(problem) => problem.code.as_str(),
     };
+    span.record("outcome", outcome);
     // By vendor, never by name: names of customers have no place in metrics.
     metrics::counter!("syncline_hooks_total", "vendor" => source.vendor, "outcome" => outcome).increment(1);
     metrics::histogram!("syncline_hook_seconds").record(started.elapsed().as_secs_f64());

@@ -48,7 +48,7 @@ pub struct DemoArgs {
 /// Plays, prints, stays up.
 pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let quiet = TelemetryConfig { log: Some("warn".to_owned()), ..TelemetryConfig::default() };
-    telemetry::start_logs(&quiet)?;
+    let _telemetry = telemetry::start_logs(&quiet)?;
     let home = Home::open(&args.folder)?;
     let org = home.org()?;
     let sandbox = TcpListener::bind("127.0.0.1:0").await.context("cannot listen on this machine's own address")?;

@@ -1,5 +1,10 @@
 //! What a configuration file is refused for, and what it says then.
 
+mod reference;
+mod refusals;
+
+pub(super) use reference::MatchOrder;
+
 use syncline_core::booking::settings::{Language, PersonMode};
 
 use super::{Config, EXAMPLE};

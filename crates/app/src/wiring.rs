@@ -11,7 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use syncline_connect::{Connector, Secret, oauth::App};
 use syncline_core::ids::{ConnectionId, IntegrationId, WorkspaceId};
-use syncline_engine::{ConnectionSetup, Engine, GrantKind, Integration, Options, Setup, World};
+use syncline_engine::{ConnectionSetup, Engine, GrantKind, Integration, LEASE_PER_CALL, Options, Setup, World};
 use syncline_server::SourceSetup;
 use syncline_store::{MasterKey, Store, StoreOptions};
 use url::Url;
@@ -21,9 +21,6 @@ use crate::{
     http::{CALL_DEADLINE, Client, Origin},
     world::{SystemClock, SystemEntropy},
 };
-
-/// How many times a call's deadline a lease lasts at least: a call that was given up may still arrive, and clocks differ.
-const LEASE_PER_CALL: u32 = 2;
 
 /// Database connections of this process, where the database has such.
 const POOL: usize = 8;
@@ -245,7 +242,8 @@ impl Installation {
         if let Some(seconds) = config.lease_seconds {
             options.lease = jiff::SignedDuration::from_secs(i64::from(seconds));
         }
-        if options.lease < jiff::SignedDuration::try_from(call * LEASE_PER_CALL).unwrap_or(jiff::SignedDuration::MAX) {
+        options.call = jiff::SignedDuration::try_from(call).unwrap_or(jiff::SignedDuration::MAX);
+        if options.lease < options.call.saturating_mul(LEASE_PER_CALL) {
             bail!(
                 "`engine.lease_seconds` is at least {LEASE_PER_CALL} × `engine.call_seconds`, which is {}: a call that was given up may still arrive",
                 call.as_secs()

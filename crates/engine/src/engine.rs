@@ -32,8 +32,9 @@ pub struct Options {
     pub workers: usize,
     /// Bookings that one worker takes at a time.
     pub batch: usize,
-    /// How long a claim holds. It must be longer than a call's deadline plus the time in which a call that was given
-    /// up may still arrive.
+    /// The deadline of one call, which the HTTP carrier keeps.
+    pub call: SignedDuration,
+    /// How long a claim holds: at least [`LEASE_PER_CALL`] times a call's deadline.
     pub lease: SignedDuration,
     /// Calls in flight per process.
     pub calls_in_flight: usize,
@@ -43,12 +44,17 @@ pub struct Options {
     pub max_attempts: u32,
 }
 
+/// How many times a call's deadline a lease lasts at least: one call to look, one to write, and as long again in which a
+/// call that was given up may still arrive and clocks may differ.
+pub const LEASE_PER_CALL: i32 = 3;
+
 impl Default for Options {
     fn default() -> Self {
         Self {
             workers: 4,
             batch: 300,
-            lease: SignedDuration::from_secs(90),
+            call: SignedDuration::from_secs(30),
+            lease: SignedDuration::from_secs(120),
             calls_in_flight: 8,
             poll: Duration::from_secs(5),
             max_attempts: 20,
@@ -158,7 +164,7 @@ impl Engine {
             handled += claimed.len();
             if !claimed.is_empty() {
                 let turn = tracing::info_span!("turn", bookings = claimed.len());
-                self.see_through(claimed).instrument(turn).await?;
+                self.see_through(claimed, lease_until).instrument(turn).await?;
             }
         }
         Ok(handled)

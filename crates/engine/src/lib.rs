@@ -13,5 +13,5 @@ mod setup;
 mod token;
 mod turn;
 
-pub use engine::{Engine, Options, World};
+pub use engine::{Engine, LEASE_PER_CALL, Options, World};
 pub use setup::{ConnectionSetup, GrantKind, Integration, Setup};

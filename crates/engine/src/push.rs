@@ -81,8 +81,9 @@ impl Engine {
         answer
     }
 
-    /// Writes plans, at most as many as one call carries.
-    pub(crate) async fn write(&self, setup: &ConnectionSetup, plans: &[&Plan]) -> Called<Answered<Vec<GraphOutcome>>> {
+    /// Writes plans, at most as many as one call carries. Nothing is sent that could arrive after the lease has ended,
+    /// when another worker may be writing.
+    pub(crate) async fn write(&self, setup: &ConnectionSetup, plans: &[&Plan], lease_until: Timestamp) -> Called<Answered<Vec<GraphOutcome>>> {
         let span = tracing::info_span!(
             "push",
             connection.id = %setup.id,
@@ -92,18 +93,18 @@ impl Engine {
             error.kind = Empty,
             otel.status_code = Empty
         );
-        let answer = self.write_with_token(setup, plans).instrument(span.clone()).await;
+        let answer = self.write_with_token(setup, plans, lease_until).instrument(span.clone()).await;
         tell(&span, &answer);
         answer
     }
 
-    async fn write_with_token(&self, setup: &ConnectionSetup, plans: &[&Plan]) -> Called<Answered<Vec<GraphOutcome>>> {
+    async fn write_with_token(&self, setup: &ConnectionSetup, plans: &[&Plan], lease_until: Timestamp) -> Called<Answered<Vec<GraphOutcome>>> {
         let crm = crm(setup)?;
         let mut token = self.token(setup, None).await?;
-        let mut answer = self.timed(setup, Op::Write, crm.write(&self.cx(setup, &token), plans)).await;
+        let mut answer = self.timed(setup, Op::Write, self.in_time(lease_until, crm.write(&self.cx(setup, &token), plans))).await;
         if refused_token(&answer) {
             token = self.token(setup, Some(token.version)).await?;
-            answer = self.timed(setup, Op::Write, crm.write(&self.cx(setup, &token), plans)).await;
+            answer = self.timed(setup, Op::Write, self.in_time(lease_until, crm.write(&self.cx(setup, &token), plans))).await;
         }
         self.note_usage(setup, &answer).await;
         answer
@@ -124,6 +125,15 @@ impl Engine {
             bearer: &token.bearer,
             settings: &setup.settings,
         }
+    }
+
+    /// Makes the call only while the lease still covers it and its late arrival.
+    async fn in_time<T>(&self, lease_until: Timestamp, call: impl Future<Output = Called<T>>) -> Called<T> {
+        let left = lease_until.duration_since(self.world.clock.now());
+        if left < self.options.call.saturating_mul(2) {
+            return Err(Error::new(ErrorKind::Unavailable, Retry::Backoff, "write", "the lease was too short for another call; it is tried again"));
+        }
+        call.await
     }
 
     async fn timed<T>(

@@ -1,7 +1,7 @@
 //! One batch of claimed bookings, from looking to settling.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     sync::Arc,
 };
 
@@ -19,6 +19,7 @@ use syncline_core::{
     },
     ids::{ConnectionId, RecordId, SharedKey},
     record::{Field, Role, Slot, Value},
+    step::SharedLink,
 };
 use syncline_store::{
     Claimed, JournalEntry, JournalKind, Outcome, PlanOutcome, Planned, Result as StoreResult, Settlement,
@@ -39,15 +40,19 @@ struct Job<'a> {
     settings: &'a Arc<BookingSettings>,
     /// The shared records that the decision may rely on.
     shared: Vec<SharedKey>,
-    ask: Questions,
+    /// Whether something had to be looked up, and its share of the calls for that.
+    asked: bool,
+    looks: f64,
 }
 
 /// A booking whose plan is to be pushed.
 struct Push<'a> {
     job: Job<'a>,
     decision: Decision,
-    looks: f64,
 }
+
+/// Waves of one batch in which bookings that share a new person or account follow one another.
+const MAX_WAVES: usize = 3;
 
 /// What is known of a booking that fails.
 struct Before<'a> {
@@ -58,7 +63,7 @@ struct Before<'a> {
 
 impl Engine {
     /// Sees a claimed batch through, connection by connection.
-    pub(crate) async fn see_through(&self, claimed: Vec<Claimed>) -> StoreResult<()> {
+    pub(crate) async fn see_through(&self, claimed: Vec<Claimed>, lease_until: Timestamp) -> StoreResult<()> {
         let mut by_connection: BTreeMap<ConnectionId, (Option<&ConnectionSetup>, Vec<&Claimed>)> = BTreeMap::new();
         let mut homeless = Vec::new();
         for booking in &claimed {
@@ -76,7 +81,7 @@ impl Engine {
         }
         for (connection, (setup, bookings)) in by_connection {
             match setup.map(|setup| (setup, crm(setup))) {
-                Some((setup, Ok(crm))) => self.see_connection_through(setup, crm, bookings).await?,
+                Some((setup, Ok(crm))) => self.see_connection_through(setup, crm, bookings, lease_until).await?,
                 Some((_, Err(error))) => self.fail(&connection, bookings.into_iter().map(|booking| (booking, None)), &error, &[]).await?,
                 None => {
                     let error = Error::new(ErrorKind::Configuration, Retry::Never, "read settings", "the CRM connection of this booking is no longer configured");
@@ -87,52 +92,105 @@ impl Engine {
         Ok(())
     }
 
-    async fn see_connection_through(&self, setup: &ConnectionSetup, crm: &dyn Records, bookings: Vec<&Claimed>) -> StoreResult<()> {
+    async fn see_connection_through(
+        &self,
+        setup: &ConnectionSetup,
+        crm: &dyn Records,
+        bookings: Vec<&Claimed>,
+        lease_until: Timestamp,
+    ) -> StoreResult<()> {
         let now = self.world.clock.now();
-        let identify = |text: &str| crm.identify(text);
-        let normalise = |role: Role, field: &Field, value: Value| crm.normalise(role, field, value);
         let mut facts = Facts::default();
         let (mut jobs, blank) = self.jobs(&bookings);
         self.settle_blank(setup, blank, now).await?;
         self.recall(setup, &jobs, &mut facts, now).await?;
-
-        let mut ask = Questions::default();
-        for job in &mut jobs {
-            let cx = context(setup, job, &facts, now, &identify);
-            job.ask = questions(&cx, &job.view, job.claimed.unsettled.as_ref(), &normalise);
-            ask.extend(job.ask.clone());
+        if let Err((failed, error)) = self.look(setup, crm, &mut jobs, &mut facts, now).await {
+            // What could not be looked up is not absent: those who asked wait, the others go on.
+            self.fail(&setup.id, failed.iter().map(|job| (job.claimed, Some(&job.view))), &error, &[]).await?;
         }
-        let askers = jobs.iter().filter(|job| !job.ask.is_empty()).count();
-        let mut looks = 0.0;
-        if askers > 0 {
-            let settings: Vec<&BookingSettings> = jobs.iter().map(|job| &**job.settings).collect();
-            match self.find(setup, &look::finds(&ask, &settings)).await {
-                Ok(answer) => {
-                    looks = share(answer.calls, askers);
-                    look::learn(&ask, answer.value, &mut facts);
-                    for email in &ask.users {
-                        let user = facts.user(email).flatten().cloned();
-                        self.directory.learn(&setup.workspace, &setup.id, email, user, now);
-                    }
+        for wave in 1.. {
+            let (pushes, later) = self.decide_wave(setup, crm, jobs, &facts, now, wave);
+            let (idle, pushes): (Vec<_>, Vec<_>) = pushes.into_iter().partition(|push| push.decision.plan.steps.is_empty());
+            self.settle_idle(setup, idle, now).await?;
+            let ready = self.write_down(setup, pushes, now).await?;
+            facts.add_shared(self.push_all(setup, crm, ready, lease_until).await?);
+            if later.is_empty() {
+                return Ok(());
+            }
+            jobs = later;
+        }
+        Ok(())
+    }
+
+    /// Looks up what the jobs need to know, in one set of queries. If that fails, the jobs that asked are taken out.
+    async fn look<'a>(
+        &self,
+        setup: &ConnectionSetup,
+        crm: &dyn Records,
+        jobs: &mut Vec<Job<'a>>,
+        facts: &mut Facts,
+        now: Timestamp,
+    ) -> Result<(), (Vec<Job<'a>>, Error)> {
+        let identify = |text: &str| crm.identify(text);
+        let normalise = |role: Role, field: &Field, value: Value| crm.normalise(role, field, value);
+        let mut ask = Questions::default();
+        for job in jobs.iter_mut() {
+            let cx = context(setup, job, facts, now, &identify);
+            let asked = questions(&cx, &job.view, job.claimed.unsettled.as_ref(), &normalise);
+            job.asked = !asked.is_empty();
+            ask.extend(asked);
+        }
+        let askers = jobs.iter().filter(|job| job.asked).count();
+        if askers == 0 {
+            return Ok(());
+        }
+        let settings: Vec<&BookingSettings> = jobs.iter().map(|job| &**job.settings).collect();
+        match self.find(setup, &look::finds(&ask, &settings)).await {
+            Ok(answer) => {
+                for job in jobs.iter_mut().filter(|job| job.asked) {
+                    job.looks = share(answer.calls, askers);
                 }
-                Err(error) => {
-                    // What could not be looked up is not absent: those who asked wait, the others go on.
-                    let (failed, rest): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| !job.ask.is_empty());
-                    self.fail(&setup.id, failed.iter().map(|job| (job.claimed, Some(&job.view))), &error, &[]).await?;
-                    jobs = rest;
+                look::learn(&ask, answer.value, facts);
+                for email in &ask.users {
+                    let user = facts.user(email).flatten().cloned();
+                    self.directory.learn(&setup.workspace, &setup.id, email, user, now);
                 }
+                Ok(())
+            }
+            Err(error) => {
+                let (failed, rest) = std::mem::take(jobs).into_iter().partition(|job| job.asked);
+                *jobs = rest;
+                Err((failed, error))
             }
         }
-        let decided = jobs.into_iter().map(|job| {
-            let looks = if job.ask.is_empty() { 0.0 } else { looks };
-            let cx = context(setup, &job, &facts, now, &identify);
+    }
+
+    /// Decides as many jobs as can go at once. Of several that would make the same person or account, the first goes
+    /// and the others wait for the next wave, which knows the record. After the last wave the database sees to it.
+    fn decide_wave<'a>(
+        &self,
+        setup: &ConnectionSetup,
+        crm: &dyn Records,
+        jobs: Vec<Job<'a>>,
+        facts: &Facts,
+        now: Timestamp,
+        wave: usize,
+    ) -> (Vec<Push<'a>>, Vec<Job<'a>>) {
+        let identify = |text: &str| crm.identify(text);
+        let normalise = |role: Role, field: &Field, value: Value| crm.normalise(role, field, value);
+        let mut taken: HashSet<SharedKey> = HashSet::new();
+        let (mut pushes, mut later) = (Vec::with_capacity(jobs.len()), Vec::new());
+        for job in jobs {
+            let cx = context(setup, &job, facts, now, &identify);
             let decision = decide(&cx, &job.view, job.claimed.unsettled.as_ref(), &normalise);
-            Push { job, decision, looks }
-        });
-        let (idle, pushes): (Vec<_>, Vec<_>) = decided.partition(|push| push.decision.plan.steps.is_empty());
-        self.settle_idle(setup, idle, now).await?;
-        let ready = self.write_down(setup, pushes, now).await?;
-        self.push_all(setup, crm, ready).await
+            if wave < MAX_WAVES && decision.creates.iter().any(|key| taken.contains(key)) {
+                later.push(job);
+            } else {
+                taken.extend(decision.creates.iter().cloned());
+                pushes.push(Push { job, decision });
+            }
+        }
+        (pushes, later)
     }
 
     /// The bookings that carry content, and those that do not yet.
@@ -149,7 +207,7 @@ impl Engine {
             let shared = address(&view.content.invitee.email).map_or_else(Vec::new, |email| {
                 vec![person_key(Role::Contact, &email), person_key(Role::Lead, &email), account_key(&email, settings)]
             });
-            jobs.push(Job { claimed, view, settings, shared, ask: Questions::default() });
+            jobs.push(Job { claimed, view, settings, shared, asked: false, looks: 0.0 });
         }
         (jobs, blank)
     }
@@ -191,7 +249,7 @@ impl Engine {
         let settlements = idle.into_iter().map(|push| {
             let links = push.decision.links(&[]);
             let outcome = Outcome::Done { links, look_again: push.decision.look_again };
-            let entry = journal::unchanged(now, &push.decision, push.looks);
+            let entry = journal::unchanged(now, &push.decision, push.job.looks);
             let mut settlement = settlement(&setup.id, push.job.claimed, outcome, vec![entry]);
             settlement.shared = push.decision.shared(&[]);
             settlement.summary = Some(journal::summary(&push.job.view));
@@ -222,20 +280,28 @@ impl Engine {
     }
 
     /// Pushes in as few calls as the vendor allows, several in flight; each call is settled as soon as it is answered.
-    async fn push_all(&self, setup: &ConnectionSetup, crm: &dyn Records, pushes: Vec<Push<'_>>) -> StoreResult<()> {
+    /// Returns what other bookings may rely on from now on.
+    async fn push_all(
+        &self,
+        setup: &ConnectionSetup,
+        crm: &dyn Records,
+        pushes: Vec<Push<'_>>,
+        lease_until: Timestamp,
+    ) -> StoreResult<Vec<SharedLink>> {
         let mut calls: FuturesUnordered<_> = chunks(pushes, crm.plans_per_call(), crm.steps_per_call())
             .into_iter()
-            .map(|chunk| self.push_chunk(setup, chunk))
+            .map(|chunk| self.push_chunk(setup, chunk, lease_until))
             .collect();
+        let mut shared = Vec::new();
         while let Some(done) = calls.next().await {
-            done?;
+            shared.extend(done?);
         }
-        Ok(())
+        Ok(shared)
     }
 
-    async fn push_chunk(&self, setup: &ConnectionSetup, chunk: Vec<Push<'_>>) -> StoreResult<()> {
+    async fn push_chunk(&self, setup: &ConnectionSetup, chunk: Vec<Push<'_>>, lease_until: Timestamp) -> StoreResult<Vec<SharedLink>> {
         let plans: Vec<_> = chunk.iter().map(|push| &push.decision.plan).collect();
-        let answer = self.write(setup, &plans).await;
+        let answer = self.write(setup, &plans, lease_until).await;
         let now = self.world.clock.now();
         let mut settlements = Vec::with_capacity(chunk.len());
         match answer {
@@ -244,24 +310,20 @@ impl Engine {
                 for (push, outcome) in chunk.iter().zip(value) {
                     settlements.push(match outcome {
                         GraphOutcome::Done(ids) => self.done(setup, push, &ids, writes, now),
-                        GraphOutcome::Refused(error) | GraphOutcome::Unknown(error) => {
-                            self.refused_push(setup, push, &error, now)
-                        }
+                        GraphOutcome::Refused(error) | GraphOutcome::Unknown(error) => self.refused_push(setup, push, &error, now),
                     });
                 }
             }
-            Err(error) => {
-                for push in &chunk {
-                    settlements.push(self.refused_push(setup, push, &error, now));
-                }
-            }
+            Err(error) => settlements.extend(chunk.iter().map(|push| self.refused_push(setup, push, &error, now))),
         }
-        self.settle(settlements).await
+        let shared = settlements.iter().flat_map(|settlement| settlement.shared.iter().cloned()).collect();
+        self.settle(settlements).await?;
+        Ok(shared)
     }
 
     fn done(&self, setup: &ConnectionSetup, push: &Push<'_>, ids: &[(Slot, RecordId)], writes: f64, now: Timestamp) -> Settlement {
         let links = push.decision.links(ids);
-        let entry = journal::written(now, &push.decision, ids, &links, push.looks + writes);
+        let entry = journal::written(now, &push.decision, ids, &links, push.job.looks + writes);
         let waited = now.duration_since(push.job.claimed.waiting_since);
         metrics::histogram!("syncline_booking_seconds").record(waited.as_secs_f64().max(0.0));
         metrics::counter!("syncline_bookings_written_total").increment(1);

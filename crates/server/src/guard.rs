@@ -93,3 +93,6 @@ impl Failures {
         address.filter(|_| room)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,6 +53,11 @@ impl Server {
         router::connect(&self.shared)
     }
 
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     /// Ends every session of every person.
     pub fn end_sessions(&self) {
         self.shared.sessions.end_all();

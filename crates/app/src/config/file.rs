@@ -121,7 +121,7 @@ pub struct EngineConfig {
     /// Seconds that a call to a vendor may take in all.
     #[cfg_attr(test, schemars(range(min = 1, max = limits::CALL_SECONDS_MAX)))]
     pub call_seconds: Option<u32>,
-    /// Seconds for which a worker holds a booking; at least twice as many as a call may take.
+    /// Seconds for which a worker holds a booking; at least three times as many as a call may take.
     #[cfg_attr(test, schemars(range(min = 2, max = limits::LEASE_SECONDS_MAX)))]
     pub lease_seconds: Option<u32>,
     /// Days that raw webhook bodies are kept.

@@ -18,6 +18,9 @@ use tracing_subscriber::{
 use crate::config::TelemetryConfig;
 use traces::Traces;
 
+/// What is logged unless configured otherwise: the database driver's notices are none of an operator's business.
+const DEFAULT_LOG: &str = "info,tokio_postgres=warn";
+
 /// Bounds of the duration histograms, in seconds.
 const BUCKETS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
 
@@ -30,7 +33,7 @@ pub struct Telemetry {
 
 /// Starts logging as configured; `RUST_LOG` overrides. Where traces are wanted, this needs a runtime around it.
 pub fn start_logs(config: &TelemetryConfig) -> anyhow::Result<Telemetry> {
-    let wanted = std::env::var("RUST_LOG").ok().or_else(|| config.log.clone()).unwrap_or_else(|| "info".to_owned());
+    let wanted = std::env::var("RUST_LOG").ok().or_else(|| config.log.clone()).unwrap_or_else(|| DEFAULT_LOG.to_owned());
     let (subscriber, telemetry) = subscriber(config, &wanted)?;
     subscriber.init();
     Ok(telemetry)

@@ -167,7 +167,7 @@ impl Run<'_> {
         let mut servers: Vec<Server> = servers.into_iter().filter_map(|server| server.into_inner().expect("a lock")).collect();
         servers[0].settle(self.installation);
         let status = servers[0].api("/api/v1/status");
-        assert_eq!(status["counts"]["parked"], 0, "{status} {}", self.installation.log());
+        assert_eq!(status["parked"], 0, "{status} {}", self.installation.log());
         for server in servers.drain(..) {
             assert!(server.terminate().success());
         }

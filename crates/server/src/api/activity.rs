@@ -1,11 +1,12 @@
-//! `GET /api/v1/activity`.
+//! `GET /api/v1/activity`, and the search through the log that the pages use as well.
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
+use axum::extract::State;
 use serde::Deserialize;
-use syncline_core::ids::{ChainId, IntegrationId};
-use syncline_store::ActivityFilter;
+use serde_json::Value as Json;
+use syncline_core::ids::{ChainId, IntegrationId, WorkspaceId};
+use syncline_store::{ActivityFilter, ActivityRow};
 use utoipa::IntoParams;
 
 use super::{
@@ -13,7 +14,7 @@ use super::{
     access::Admin,
     kind,
     model::{Activity, ActivityPage},
-    next_before, page_size, workspace,
+    next_before, page_size, search, workspace,
 };
 use crate::{
     problem::{Problem, ProblemBody},
@@ -31,6 +32,9 @@ pub(crate) struct Wanted {
     integration: Option<String>,
     /// Only lines of this kind.
     kind: Option<String>,
+    /// Only lines that have this text, in their sentence or behind it.
+    #[param(max_length = 200)]
+    text: Option<String>,
     /// Only lines older than this one.
     before: Option<i64>,
     /// Lines of a page, 1 to 200.
@@ -44,7 +48,11 @@ pub(crate) struct Wanted {
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     (status = "5XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
-pub(crate) async fn list(State(shared): State<Arc<Shared>>, _: Admin, Asked(wanted): Asked<Wanted>) -> Answer<ActivityPage> {
+pub(crate) async fn list(
+    State(shared): State<Arc<Shared>>,
+    _: Admin,
+    Asked(wanted): Asked<Wanted>,
+) -> Answer<ActivityPage> {
     let workspace = workspace(&shared, wanted.workspace.as_deref())?;
     let limit = page_size(wanted.limit)?;
     let filter = ActivityFilter {
@@ -54,7 +62,56 @@ pub(crate) async fn list(State(shared): State<Arc<Shared>>, _: Admin, Asked(want
         before: wanted.before,
         limit,
     };
-    let rows = shared.store().activity(workspace, filter).await.map_err(|error| Problem::store(&shared, &error))?;
-    let next_before = next_before(&rows, limit, |row| row.id);
-    Ok(Json(ActivityPage { activity: rows.into_iter().map(Activity::from).collect(), next_before }))
+    let (rows, next_before) = find(&shared, workspace, filter, search(wanted.text)?.as_deref()).await?;
+    Ok(axum::Json(ActivityPage { activity: rows.into_iter().map(Activity::from).collect(), next_before }))
+}
+
+/// Stored pages that one search looks through before it stops and lets the caller go on.
+const SEARCH_PAGES_MAX: usize = 10;
+
+/// The lines that pass the filter and have the text, and where to go on.
+pub(crate) async fn find(
+    shared: &Shared,
+    workspace: &WorkspaceId,
+    mut filter: ActivityFilter,
+    text: Option<&str>,
+) -> Result<(Vec<ActivityRow>, Option<i64>), Problem> {
+    let limit = filter.limit;
+    let text = text.map(str::to_lowercase);
+    let mut found: Vec<ActivityRow> = Vec::new();
+    for _ in 0..SEARCH_PAGES_MAX {
+        let rows =
+            shared.store().activity(workspace, filter.clone()).await.map_err(|error| Problem::store(shared, &error))?;
+        filter.before = next_before(&rows, limit, |row| row.id);
+        for row in rows {
+            if found.len() >= limit {
+                // The page is full; the next one begins behind its last line.
+                let last = found.last().map(|row| row.id);
+                return Ok((found, last));
+            }
+            if text.as_deref().is_none_or(|text| mentions(&row, text)) {
+                found.push(row);
+            }
+        }
+        if filter.before.is_none() || text.is_none() {
+            break;
+        }
+    }
+    Ok((found, filter.before))
+}
+
+/// Whether the line or anything behind it has the text; `text` is in lower case.
+fn mentions(row: &ActivityRow, text: &str) -> bool {
+    row.entry.text.to_lowercase().contains(text)
+        || row.chain.as_ref().is_some_and(|chain| chain.as_str() == text)
+        || says(&row.entry.details, text)
+}
+
+fn says(details: &Json, text: &str) -> bool {
+    match details {
+        Json::String(said) => said.to_lowercase().contains(text),
+        Json::Array(list) => list.iter().any(|one| says(one, text)),
+        Json::Object(map) => map.values().any(|one| says(one, text)),
+        Json::Null | Json::Bool(_) | Json::Number(_) => false,
+    }
 }

@@ -51,7 +51,9 @@ pub(crate) async fn take_in(
     request: Request,
 ) -> Answer<Receipt> {
     let workspace = workspace(&shared, asked.workspace.as_deref())?;
-    let source = shared.source(workspace, &asked.source).ok_or_else(|| Problem::new(Code::NotFound).detail("there is no such source"))?;
+    let source = shared
+        .source(workspace, &asked.source)
+        .ok_or_else(|| Problem::new(Code::NotFound).detail("there is no such source"))?;
     let taken = hooks::take_unsigned(&shared, source, request).await?;
     Ok(Json(Receipt { status: taken.as_str().to_owned() }))
 }
@@ -81,7 +83,11 @@ pub(crate) struct Wanted {
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     (status = "5XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
-pub(crate) async fn list(State(shared): State<Arc<Shared>>, _: Admin, Asked(wanted): Asked<Wanted>) -> Answer<BookingPage> {
+pub(crate) async fn list(
+    State(shared): State<Arc<Shared>>,
+    _: Admin,
+    Asked(wanted): Asked<Wanted>,
+) -> Answer<BookingPage> {
     let workspace = workspace(&shared, wanted.workspace.as_deref())?;
     let limit = page_size(wanted.limit)?;
     let filter = BookingFilter { parked_only: wanted.parked, text: search(wanted.text)?, before: wanted.before, limit };
@@ -105,7 +111,11 @@ pub(crate) async fn read(
     Asked(asked): Asked<InWorkspace>,
 ) -> Answer<BookingHistory> {
     let workspace = workspace(&shared, asked.workspace.as_deref())?;
-    let detail = shared.store().booking(workspace, &ChainId::new(chain)).await.map_err(|error| Problem::store(&shared, &error))?;
+    let detail = shared
+        .store()
+        .booking(workspace, &ChainId::new(chain))
+        .await
+        .map_err(|error| Problem::store(&shared, &error))?;
     detail.map(|detail| Json(detail.into())).ok_or_else(|| Problem::new(Code::NotFound))
 }
 

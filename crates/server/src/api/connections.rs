@@ -26,7 +26,11 @@ use crate::{
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     (status = "5XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
-pub(crate) async fn list(State(shared): State<Arc<Shared>>, _: Admin, Asked(asked): Asked<InWorkspace>) -> Answer<ConnectionList> {
+pub(crate) async fn list(
+    State(shared): State<Arc<Shared>>,
+    _: Admin,
+    Asked(asked): Asked<InWorkspace>,
+) -> Answer<ConnectionList> {
     let workspace = workspace(&shared, asked.workspace.as_deref())?;
     let rows = shared.store().connections(workspace).await.map_err(|error| Problem::store(&shared, &error))?;
     let now = shared.now();

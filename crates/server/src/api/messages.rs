@@ -36,7 +36,11 @@ pub(crate) struct Wanted {
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     (status = "5XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
-pub(crate) async fn list(State(shared): State<Arc<Shared>>, _: Admin, Asked(wanted): Asked<Wanted>) -> Answer<MessagePage> {
+pub(crate) async fn list(
+    State(shared): State<Arc<Shared>>,
+    _: Admin,
+    Asked(wanted): Asked<Wanted>,
+) -> Answer<MessagePage> {
     let workspace = workspace(&shared, wanted.workspace.as_deref())?;
     let limit = page_size(wanted.limit)?;
     let rows = shared.store().parked_messages(workspace, wanted.before, limit).await;

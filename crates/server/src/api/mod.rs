@@ -1,7 +1,7 @@
 //! The JSON API under `/api/v1`: the same store queries as the pages, for callers who bear the admin token.
 
 mod access;
-mod activity;
+pub(crate) mod activity;
 mod bookings;
 mod connections;
 mod messages;
@@ -60,9 +60,9 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<Shared>> for Asked<T> {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Problem> {
         let query = Query::<T>::from_request_parts(parts, shared).await;
-        query.map(|Query(asked)| Self(asked)).map_err(|rejection: QueryRejection| {
-            Problem::new(Code::BadParameter).detail(rejection.body_text())
-        })
+        query
+            .map(|Query(asked)| Self(asked))
+            .map_err(|rejection: QueryRejection| Problem::new(Code::BadParameter).detail(rejection.body_text()))
     }
 }
 
@@ -85,7 +85,9 @@ pub(crate) fn search(text: Option<String>) -> Result<Option<String>, Problem> {
     match text.as_deref().map(str::trim) {
         None | Some("") => Ok(None),
         Some(text) if text.chars().count() <= SEARCH_MAX => Ok(Some(text.to_owned())),
-        Some(_) => Err(Problem::new(Code::BadParameter).detail(format!("a search text has at most {SEARCH_MAX} characters"))),
+        Some(_) => {
+            Err(Problem::new(Code::BadParameter).detail(format!("a search text has at most {SEARCH_MAX} characters")))
+        }
     }
 }
 

@@ -26,7 +26,11 @@ pub(crate) struct InWorkspace {
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     (status = "5XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
-pub(crate) async fn read(State(shared): State<Arc<Shared>>, _: Admin, Asked(asked): Asked<InWorkspace>) -> Answer<Status> {
+pub(crate) async fn read(
+    State(shared): State<Arc<Shared>>,
+    _: Admin,
+    Asked(asked): Asked<InWorkspace>,
+) -> Answer<Status> {
     let workspace = workspace(&shared, asked.workspace.as_deref())?;
     let counts = shared.store().counts(workspace).await.map_err(|error| Problem::store(&shared, &error))?;
     Ok(Json(Status::new(workspace.as_str(), &counts)))

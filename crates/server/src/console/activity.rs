@@ -11,7 +11,7 @@ use syncline_store::{ActivityFilter, ActivityRow, JournalKind};
 
 use super::Asked;
 use crate::{
-    api::{KINDS, PAGE_DEFAULT, kind, next_before, search},
+    api::{KINDS, PAGE_DEFAULT, activity::find, kind, search},
     page::{self, Frame, Signed, time},
     problem::Problem,
     shared::Shared,
@@ -126,36 +126,27 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, signed: Signed, Aske
     }
 }
 
-/// Older pages that a search looks through before it stops and offers to go on.
-const SEARCH_PAGES_MAX: usize = 10;
-
 async fn log(shared: &Shared, signed: &Signed, wanted: Wanted) -> Result<Log, Problem> {
     let chosen = kind(wanted.kind.as_deref())?;
     let text = search(wanted.text)?;
     let integration = wanted.integration.filter(|name| !name.is_empty());
-    let mut before = wanted.before;
-    let mut found: Vec<ActivityRow> = Vec::new();
-    for _ in 0..SEARCH_PAGES_MAX {
-        let filter = ActivityFilter {
-            kind: chosen,
-            integration: integration.clone().map(IntegrationId::new),
-            before,
-            limit: PAGE_DEFAULT,
-            ..ActivityFilter::default()
-        };
-        let rows = shared.store().activity(&signed.workspace, filter).await.map_err(|error| Problem::store(shared, &error))?;
-        before = next_before(&rows, PAGE_DEFAULT, |row| row.id);
-        found.extend(rows.into_iter().filter(|row| text.as_deref().is_none_or(|text| mentions(row, text))));
-        if before.is_none() || found.len() >= PAGE_DEFAULT || text.is_none() {
-            break;
-        }
-    }
+    let filter = ActivityFilter {
+        kind: chosen,
+        integration: integration.clone().map(IntegrationId::new),
+        before: wanted.before,
+        limit: PAGE_DEFAULT,
+        ..ActivityFilter::default()
+    };
+    let (found, before) = find(shared, &signed.workspace, filter, text.as_deref()).await?;
     let frame = signed.frame(shared, "Activity");
     let (kind, text) = (chosen.map(JournalKind::as_str).unwrap_or_default(), text.unwrap_or_default());
     let integration = integration.unwrap_or_default();
     let older = before.map(|before| {
         let before = before.to_string();
-        frame.href_with("/activity", &[("kind", kind), ("text", &text), ("integration", &integration), ("before", &before)])
+        frame.href_with(
+            "/activity",
+            &[("kind", kind), ("text", &text), ("integration", &integration), ("before", &before)],
+        )
     });
     Ok(Log {
         kinds: KINDS.into_iter().map(|kind| (kind.as_str(), Some(kind) == chosen)).collect(),
@@ -164,21 +155,4 @@ async fn log(shared: &Shared, signed: &Signed, wanted: Wanted) -> Result<Log, Pr
         older,
         frame,
     })
-}
-
-/// Whether the line or anything behind it has the text, in any case.
-fn mentions(row: &ActivityRow, text: &str) -> bool {
-    let text = text.to_lowercase();
-    row.entry.text.to_lowercase().contains(&text)
-        || row.chain.as_ref().is_some_and(|chain| chain.as_str() == text)
-        || says(&row.entry.details, &text)
-}
-
-fn says(details: &Json, text: &str) -> bool {
-    match details {
-        Json::String(said) => said.to_lowercase().contains(text),
-        Json::Array(list) => list.iter().any(|one| says(one, text)),
-        Json::Object(map) => map.values().any(|one| says(one, text)),
-        Json::Null | Json::Bool(_) | Json::Number(_) => false,
-    }
 }

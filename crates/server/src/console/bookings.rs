@@ -89,11 +89,21 @@ async fn list(shared: &Shared, signed: &Signed, wanted: Wanted) -> Result<List, 
     let text = search(wanted.text)?;
     let parked = wanted.parked.is_some_and(|parked| !parked.is_empty());
     let filter = BookingFilter { parked_only: parked, text: text.clone(), before: wanted.before, limit: PAGE_DEFAULT };
-    let rows = shared.store().bookings(&signed.workspace, filter).await.map_err(|error| Problem::store(shared, &error))?;
+    let rows =
+        shared.store().bookings(&signed.workspace, filter).await.map_err(|error| Problem::store(shared, &error))?;
     let frame = signed.frame(shared, "Bookings");
     let text = text.unwrap_or_default();
     let older = next_before(&rows, PAGE_DEFAULT, |row| row.id).map(|before| {
-        frame.href_with("/bookings", &[("text", &text), ("parked", if parked { "yes" } else { "" }), ("before", &before.to_string())])
+        frame.href_with(
+            "/bookings",
+            &[("text", &text), ("parked", if parked { "yes" } else { "" }), ("before", &before.to_string())],
+        )
     });
-    Ok(List { bookings: rows.iter().map(|row| Line::new(&frame, row)).collect(), text: Shown::new(&text), parked, older, frame })
+    Ok(List {
+        bookings: rows.iter().map(|row| Line::new(&frame, row)).collect(),
+        text: Shown::new(&text),
+        parked,
+        older,
+        frame,
+    })
 }

@@ -106,7 +106,7 @@ fn account(
     Account {
         id: Shown::new(id),
         vendor,
-        well: health == Health::Connected,
+        well: health == Health::Connected || (health == Health::NotConnected && !in_browser),
         health: match health {
             // Such a connection gets its token by itself when it is first needed.
             Health::NotConnected if !in_browser => "connects by itself",

@@ -64,12 +64,19 @@ async fn sign_in(State(shared): State<Arc<Shared>>, peer: Option<Extension<Peer>
     admit(&shared, peer, shared.is_admin_token(field("token").trim()), &next)
 }
 
-/// `GET /sign-in/{key}`: the printed link. It changes nothing but who the browser is.
-async fn link(State(shared): State<Arc<Shared>>, peer: Option<Extension<Peer>>, Path(key): Path<String>) -> Response {
+/// `GET /sign-in/{key}`: the printed link, which may name the page to go on to. It changes nothing but who the browser
+/// is.
+async fn link(
+    State(shared): State<Arc<Shared>>,
+    peer: Option<Extension<Peer>>,
+    Path(key): Path<String>,
+    Asked(asked): Asked<Next>,
+) -> Response {
     if shared.options.sign_in_key.is_none() {
         return super::not_found();
     }
-    admit(&shared, peer, shared.is_sign_in_key(&key), "/")
+    let next = return_target(asked.next.as_deref().unwrap_or_default());
+    admit(&shared, peer, shared.is_sign_in_key(&key), &next)
 }
 
 fn admit(shared: &Shared, peer: Option<Extension<Peer>>, known: bool, next: &str) -> Response {
@@ -83,7 +90,10 @@ fn admit(shared: &Shared, peer: Option<Extension<Peer>>, known: bool, next: &str
         metrics::counter!("syncline_sign_ins_total", "outcome" => "refused").increment(1);
         tracing::warn!("Refused a sign-in");
         let refused = Some("That is not the admin token. You find it in the server's configuration.");
-        return page::html(StatusCode::UNAUTHORIZED, &Form { frame: Frame::bare("Sign in"), next: next.to_owned(), refused });
+        return page::html(
+            StatusCode::UNAUTHORIZED,
+            &Form { frame: Frame::bare("Sign in"), next: next.to_owned(), refused },
+        );
     }
     metrics::counter!("syncline_sign_ins_total", "outcome" => "let in").increment(1);
     let (_, cookie) = shared.sessions.begin(now, &*shared.engine.world().entropy);

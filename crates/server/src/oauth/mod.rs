@@ -42,7 +42,12 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
 }
 
 /// `GET /connect/{connection}`: sends a signed-in person to the vendor.
-async fn begin(State(shared): State<Arc<Shared>>, signed: Signed, Path(id): Path<String>, headers: HeaderMap) -> Response {
+async fn begin(
+    State(shared): State<Arc<Shared>>,
+    signed: Signed,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
     if page::cross_site(&headers) {
         return page::problem(Problem::new(Code::CrossSite));
     }
@@ -61,7 +66,8 @@ async fn authorise(shared: &Shared, signed: &Signed, id: &str) -> Result<Url, Pr
     let url = url.map_err(|error| Problem::new(Code::NotConnectable).detail(error.message))?;
     let expires = shared.now().saturating_add(jiff::SignedDuration::from_mins(FLOW_MINUTES)).unwrap_or(shared.now());
     let (workspace, session) = (&setup.workspace, signed.session.hash());
-    let begun = shared.store().begin_oauth(workspace, &setup.id, hash(&state), verifier.expose(), session, expires).await;
+    let begun =
+        shared.store().begin_oauth(workspace, &setup.id, hash(&state), verifier.expose(), session, expires).await;
     begun.map_err(|error| Problem::store(shared, &error))?;
     Ok(url)
 }
@@ -69,17 +75,13 @@ async fn authorise(shared: &Shared, signed: &Signed, id: &str) -> Result<Url, Pr
 fn in_browser(setup: &ConnectionSetup) -> Result<&'static dyn OAuth, Problem> {
     match (&setup.grant, setup.connector.oauth()) {
         (GrantKind::Browser, Some(oauth)) => Ok(oauth),
-        _ => Err(Problem::new(Code::NotConnectable).detail("it is configured with a grant of its own, so nobody needs to sign in")),
+        _ => Err(Problem::new(Code::NotConnectable)
+            .detail("it is configured with a grant of its own, so nobody needs to sign in")),
     }
 }
 
 /// `GET /oauth/callback/{connection}`: the vendor sent the person back. Only this exact path is registered.
-async fn callback(
-    State(shared): State<Arc<Shared>>,
-    uri: Uri,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Response {
+async fn callback(State(shared): State<Arc<Shared>>, uri: Uri, Path(id): Path<String>, headers: HeaderMap) -> Response {
     let session = shared.sessions.read(&headers, shared.now());
     let finished = match session {
         Some(session) => finish(&shared, &session, &id, &uri).await,
@@ -130,7 +132,12 @@ impl Returned {
     }
 }
 
-async fn finish<'a>(shared: &'a Shared, session: &Session, id: &str, uri: &Uri) -> Result<&'a ConnectionSetup, Problem> {
+async fn finish<'a>(
+    shared: &'a Shared,
+    session: &Session,
+    id: &str,
+    uri: &Uri,
+) -> Result<&'a ConnectionSetup, Problem> {
     let foreign = || Problem::new(Code::OauthState);
     // Another spelling of the same path is not the address that is registered.
     if uri.path() != format!("/oauth/callback/{id}") {
@@ -139,7 +146,8 @@ async fn finish<'a>(shared: &'a Shared, session: &Session, id: &str, uri: &Uri) 
     let returned = Returned::read(uri);
     let state = returned.state.as_deref().ok_or_else(foreign)?;
     let taken = shared.store().take_oauth(hash(state), session.hash(), shared.now()).await;
-    let (workspace, connection, verifier) = taken.map_err(|error| Problem::store(shared, &error))?.ok_or_else(foreign)?;
+    let (workspace, connection, verifier) =
+        taken.map_err(|error| Problem::store(shared, &error))?.ok_or_else(foreign)?;
     if connection.as_str() != id {
         return Err(foreign().detail("the answer belongs to another connection"));
     }
@@ -172,9 +180,9 @@ fn issued_by(issuer: &str, oauth: &dyn OAuth, setup: &ConnectionSetup) -> bool {
     let sent_to = oauth.authorize_url(&setup.app, &setup.settings, "", "");
     let same = sent_to.is_ok_and(|url| url.host_str() == Some(&host));
     let trusted = setup.connector.manifest().trusted_domains.iter();
-    same || trusted.map(|domain| domain.trim_start_matches('.')).any(|domain| {
-        host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
-    })
+    same || trusted
+        .map(|domain| domain.trim_start_matches('.'))
+        .any(|domain| host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')))
 }
 
 async fn keep(shared: &Shared, setup: &ConnectionSetup, set: &TokenSet) -> Result<(), Problem> {
@@ -203,7 +211,9 @@ pub(crate) async fn disconnect(shared: &Shared, setup: &ConnectionSetup) -> Resu
     // Ours first: if the vendor does not answer, the account is disconnected all the same.
     shared.store().disconnect(&setup.workspace, &setup.id).await.map_err(failed)?;
     shared.engine.forget_token(setup).await;
-    let (Some(tokens), Some(oauth)) = (row.and_then(|row| row.tokens), setup.connector.oauth()) else { return Ok(false) };
+    let (Some(tokens), Some(oauth)) = (row.and_then(|row| row.tokens), setup.connector.oauth()) else {
+        return Ok(false);
+    };
     let world = shared.engine.world();
     let cx = TokenCx { http: &*world.http, now: shared.now(), app: &setup.app, settings: &setup.settings };
     // A refresh token's revocation takes the access tokens with it.

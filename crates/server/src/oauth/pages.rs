@@ -35,7 +35,12 @@ pub(super) async fn connected(State(shared): State<Arc<Shared>>, signed: Signed,
             let vendor = setup.connector.manifest().display_name;
             let account = row.and_then(|row| row.tokens).and_then(|tokens| tokens.account);
             let frame = signed.frame(&shared, format!("{vendor} is connected"));
-            let page = Connected { frame, vendor, id: Shown::new(setup.id.as_str()), account: account.as_deref().map(Shown::value) };
+            let page = Connected {
+                frame,
+                vendor,
+                id: Shown::new(setup.id.as_str()),
+                account: account.as_deref().map(Shown::value),
+            };
             page::html(StatusCode::OK, &page)
         }
         Err(error) => page::problem(Problem::store(&shared, &error)),

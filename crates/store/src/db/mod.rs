@@ -152,6 +152,7 @@ pub(crate) trait Db: Send {
     fn rows(&mut self, sql: &'static Sql, params: &[P<'_>]) -> impl Future<Output = Result<Vec<Row>>> + Send;
 
     /// Runs a statement once per parameter set, in order, and returns the first row of each. One round trip.
+    /// A statement with the mark `{written}` yields the id of the row that it wrote, and nothing where it wrote none.
     fn each<const N: usize>(
         &mut self,
         sql: &'static Sql,

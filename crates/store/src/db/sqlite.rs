@@ -132,8 +132,8 @@ impl SqliteDb {
         for set in sets {
             bind(&mut statement, set)?;
             if columns == 0 {
-                statement.raw_execute()?;
-                answers.push(None);
+                let changed = statement.raw_execute()? > 0;
+                answers.push(changed.then(|| Row(vec![Value::Int(self.connection.last_insert_rowid())])));
                 continue;
             }
             let mut found = statement.raw_query();

@@ -1,5 +1,6 @@
-//! SQLite's two threads. One writes: it takes every waiting operation, runs each in a savepoint of one transaction,
-//! commits once and then answers all (group commit). The other reads what is committed.
+//! SQLite's two threads. One writes: it takes every waiting operation, runs all in one transaction, commits once and
+//! then answers all (group commit); where one fails, they are run again, each in a savepoint. The other thread reads
+//! what is committed.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -178,19 +179,44 @@ fn read_loop(mut db: SqliteDb, callers: &Receiver<Message>) {
 
 /// Runs the jobs in one transaction, commits, answers.
 fn commit(db: &mut SqliteDb, jobs: &mut Vec<Box<dyn Job>>) {
+    let mut committed = together(db, jobs, Undo::All);
+    if matches!(committed, Ok(false)) && jobs.len() > 1 {
+        // One of them failed, which is rare: all are done again, each so that it can be undone by itself.
+        committed = together(db, jobs, Undo::One);
+    }
+    let committed = committed.map(drop);
+    for job in jobs.drain(..) {
+        job.answer(&committed);
+    }
+}
+
+/// What is undone where one job fails. Savepoints cost a copy of every page that is changed.
+#[derive(Clone, Copy)]
+enum Undo {
+    All,
+    One,
+}
+
+/// One transaction; `false` where a job failed and everything was undone.
+fn together(db: &mut SqliteDb, jobs: &mut [Box<dyn Job>], undo: Undo) -> Result<bool> {
     let committed = db.control("begin immediate").and_then(|()| {
-        // A job alone needs no savepoint: undoing it is undoing the transaction.
-        let alone = jobs.len() == 1;
-        let done = if alone { if jobs[0].run(db) { Ok(()) } else { db.control("rollback") } } else { in_savepoints(db, jobs) };
-        done?;
-        if db.in_transaction() { db.control("commit") } else { Ok(()) }
+        let stands = match undo {
+            Undo::All => jobs.iter_mut().all(|job| job.run(db)),
+            Undo::One => in_savepoints(db, jobs).map(|()| true)?,
+        };
+        if !stands {
+            if db.in_transaction() {
+                db.control("rollback")?;
+            }
+            return Ok(false);
+        }
+        db.control("commit")?;
+        Ok(true)
     });
     if committed.is_err() && db.in_transaction() && let Err(error) = db.control("rollback") {
         tracing::error!(%error, "Could not undo a failed transaction");
     }
-    for job in jobs.drain(..) {
-        job.answer(&committed);
-    }
+    committed
 }
 
 fn in_savepoints(db: &mut SqliteDb, jobs: &mut [Box<dyn Job>]) -> Result<()> {

@@ -28,8 +28,9 @@ statements! {
         where workspace = ?1 and integration = ?2 and due_at <= ?3 order by due_at limit ?4";
     LEASE = "update chain set owner = ?3, due_at = ?4, fence = fence + 1, deferred = 0, \
         waiting_since = coalesce(waiting_since, next_since, due_at), next_since = null \
-        where workspace = ?1 and id = ?2 and due_at <= ?5 \
-        returning fence, revision, chain, integration, source, attempts, waiting_since";
+        where workspace = ?1 and id = ?2 and due_at <= ?5";
+    LEASED = "select fence, revision, chain, integration, source, attempts, waiting_since from chain \
+        where workspace = ?1 and id = ?2 and owner = ?3 and due_at = ?4";
     STATE_GET = "select state from chain_state where workspace = ?1 and id = ?2";
     LINKS_OF = "select links from chain_links where workspace = ?1 and id = ?2";
     OUTBOX_GET = "select plan from outbox where workspace = ?1 and id = ?2";
@@ -53,6 +54,9 @@ struct Candidate {
     may_be_unsettled: bool,
 }
 
+/// A candidate that was leased: its row, its place among the folded chains, and whether it began in this transaction.
+type Leased = (Candidate, Row, Option<usize>, bool);
+
 /// Takes the lock that claims, sweeps and joins of one workspace share.
 pub(super) async fn lock_workspace<D: Db>(db: &mut D, workspace: &WorkspaceId) -> Result<()> {
     db.row(&WORKSPACE_LOCK, &[P::Text(workspace.as_str())]).await?;
@@ -73,7 +77,9 @@ impl Op for Claim {
                 [P::Text(self.workspace.as_str()), P::Int(candidate.id), owner, until, P::time(self.now)]
             })
             .collect();
-        let leased = db.each(&LEASE, &sets).await?;
+        db.each(&LEASE, &sets).await?;
+        let sets: Vec<_> = sets.into_iter().map(|[ws, id, owner, until, _]| [ws, id, owner, until]).collect();
+        let leased = db.each(&LEASED, &sets).await?;
         self.complete(db, fold, candidates, leased).await
     }
 }
@@ -105,14 +111,14 @@ impl Claim {
     /// Gives the leased chains their content; what was folded just now need not be read again.
     async fn complete<D: Db>(&self, db: &mut D, mut fold: Fold, candidates: Vec<Candidate>, leased: Vec<Option<Row>>) -> Result<Vec<Claimed>> {
         let ws = P::Text(self.workspace.as_str());
-        let mut rows = Vec::with_capacity(leased.len());
+        let mut rows: Vec<Leased> = Vec::with_capacity(leased.len());
         for (candidate, row) in candidates.into_iter().zip(leased) {
             let Some(row) = row else { continue };
             let folded = fold.by_id.get(&candidate.id).copied();
             let began = folded.is_some_and(|at| fold.chains[at].began && fold.chains[at].absorbed.is_empty());
             rows.push((candidate, row, folded, began));
         }
-        let ids = |keep: &dyn Fn(&(Candidate, Row, Option<usize>, bool)) -> bool| -> Vec<[P<'_>; 2]> {
+        let ids = |keep: &dyn Fn(&Leased) -> bool| -> Vec<[P<'_>; 2]> {
             rows.iter().filter(|row| keep(row)).map(|(candidate, ..)| [ws, P::Int(candidate.id)]).collect()
         };
         let mut states = db.each(&STATE_GET, &ids(&|(_, _, folded, _)| folded.is_none())).await?.into_iter();

@@ -40,7 +40,7 @@ statements! {
         from chain c join chain_state s on s.workspace = c.workspace and s.id = c.id \
         where c.workspace = ?1 and c.id = ?2 {lock}";
     CHAIN_ADD = "insert into chain (workspace, chain, integration, source, revision, fence, due_at, attempts, parked, \
-        unsettled, deferred, waiting_since, updated_at) values (?1, ?2, ?3, ?4, ?5, 0, ?6, 0, 0, 0, 0, ?7, ?6) returning id";
+        unsettled, deferred, waiting_since, updated_at) values (?1, ?2, ?3, ?4, ?5, 0, ?6, 0, 0, 0, 0, ?7, ?6) {written}";
     STATE_ADD = "insert into chain_state (workspace, id, state, inbox, nodes) values (?1, ?2, ?3, ?4, ?5)";
     CHAIN_SET = "update chain set revision = ?3, fence = ?4, owner = ?5, due_at = ?6, attempts = ?7, unsettled = ?8, \
         waiting_since = ?9, next_since = ?10, updated_at = ?11, parked = 0, parked_reason = null, parked_fix = null, \

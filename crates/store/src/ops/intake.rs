@@ -17,7 +17,7 @@ pub(super) const PARKED: i64 = 2;
 
 statements! {
     INBOX_ADD = "insert into inbox (workspace, integration, source, key, received, state, reason, messages, body) \
-        values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) on conflict (workspace, source, key) do nothing returning id";
+        values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) on conflict (workspace, source, key) do nothing {written}";
     NEW_ADD = "insert into inbox_new (workspace, id, after) values (?1, ?2, 0)";
 }
 
@@ -54,7 +54,7 @@ impl Op for TakeIn {
             P::opt_blob(self.messages.as_deref()),
             P::Blob(&self.sealed),
         ];
-        let Some(row) = db.row(&INBOX_ADD, &params).await? else { return Ok(TakenIn::Duplicate) };
+        let Some(row) = db.each(&INBOX_ADD, &[params]).await?.remove(0) else { return Ok(TakenIn::Duplicate) };
         let id = row.int(0)?;
         match reason {
             None => {

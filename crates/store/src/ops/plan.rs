@@ -21,7 +21,7 @@ statements! {
         on conflict (workspace, connection, key) do update set pending = excluded.pending \
         where shared_link.role is null and (shared_link.pending is null or shared_link.pending = excluded.pending \
         or not exists (select 1 from chain where chain.workspace = shared_link.workspace and chain.id = shared_link.pending \
-        and chain.parked = 0 and chain.due_at is not null)) returning pending";
+        and chain.parked = 0 and chain.due_at is not null)) {taken}";
     BLOCKER = "select s.role, c.due_at, s.pending from shared_link s left join chain c on c.workspace = s.workspace and c.id = s.pending \
         where s.workspace = ?1 and s.connection = ?2 and s.key = ?3";
     WAIT = "insert into shared_wait (workspace, connection, key, chain_id, since) values (?1, ?2, ?3, ?4, ?5) \

@@ -26,9 +26,11 @@ statements! {
         unsettled = ?13, \
         waiting_since = case when ?14 = 1 then next_since else coalesce(waiting_since, next_since) end, next_since = null, \
         summary = coalesce(?15, summary), search = coalesce(?16, search) \
-        where workspace = ?1 and chain = ?2 and fence = ?3 and owner is not null returning id, integration";
+        where workspace = ?1 and id = ?2 and fence = ?3";
+    HELD = "select id, integration from chain where workspace = ?1 and chain = ?2 and fence = ?3 and owner is not null {lock}";
     LINKS_SET = "insert into chain_links (workspace, id, links) values (?1, ?2, ?3) on conflict {pk} do update set links = excluded.links";
-    OUTBOX_DONE = "delete from outbox where workspace = ?1 and id = ?2 returning connection, creates";
+    OUTBOX_GET = "select connection, creates from outbox where workspace = ?1 and id = ?2";
+    OUTBOX_DONE = "delete from outbox where workspace = ?1 and id = ?2";
     REPLAY = "update chain set parked = 0, parked_reason = null, parked_fix = null, attempts = 0, deferred = 0, due_at = ?3, \
         revision = revision + 1, waiting_since = coalesce(waiting_since, ?3), updated_at = ?3 \
         where workspace = ?1 and chain = ?2 and owner is null returning integration";
@@ -89,14 +91,25 @@ impl Op for Settle {
     async fn run<D: Db>(&self, db: &mut D) -> Result<Vec<bool>> {
         let mut order: Vec<usize> = (0..self.settlements.len()).collect();
         order.sort_by(|a, b| self.settlements[*a].chain.cmp(&self.settlements[*b].chain));
-        let rows = self.guard(db, &order).await?;
+        let sets: Vec<_> = order
+            .iter()
+            .map(|at| &self.settlements[*at])
+            .map(|one| [P::Text(one.workspace.as_str()), P::Text(one.chain.as_str()), P::Int(one.fence)])
+            .collect();
+        let rows = db.each(&HELD, &sets).await?;
         let mut held = vec![false; self.settlements.len()];
-        let mut settled = Vec::with_capacity(rows.len());
+        let mut settled: Vec<Settled<'_>> = Vec::with_capacity(rows.len());
         for (at, row) in order.into_iter().zip(rows) {
             let Some(mut row) = row else { continue };
+            let one = Settled { settlement: &self.settlements[at], id: row.int(0)?, integration: row.text(1)? };
+            // The same settlement twice in one call: the second finds its lease over.
+            if settled.last().is_some_and(|last| last.id == one.id) {
+                continue;
+            }
             held[at] = true;
-            settled.push(Settled { settlement: &self.settlements[at], id: row.int(0)?, integration: row.text(1)? });
+            settled.push(one);
         }
+        self.end_leases(db, &settled).await?;
         write_links(db, &settled).await?;
         self.resolve_shared(db, &settled).await?;
         let lines: Vec<Line<'_>> = settled
@@ -113,18 +126,17 @@ impl Op for Settle {
 }
 
 impl Settle {
-    /// Ends the leases of those whose fence holds; theirs are the only rows that come back.
-    async fn guard<D: Db>(&self, db: &mut D, order: &[usize]) -> Result<Vec<Option<crate::db::Row>>> {
-        let mut summaries = Vec::with_capacity(order.len());
-        for at in order {
-            let summary = self.settlements[*at].summary.as_ref();
+    async fn end_leases<D: Db>(&self, db: &mut D, settled: &[Settled<'_>]) -> Result<()> {
+        let mut summaries = Vec::with_capacity(settled.len());
+        for one in settled {
+            let summary = one.settlement.summary.as_ref();
             summaries.push(summary.map(|summary| Ok::<_, crate::Error>((to_json(summary)?, search_text(summary)))).transpose()?);
         }
-        let sets: Vec<_> = order
+        let sets: Vec<_> = settled
             .iter()
             .zip(&summaries)
-            .map(|(at, summary)| {
-                let settlement = &self.settlements[*at];
+            .map(|(one, summary)| {
+                let settlement = one.settlement;
                 let columns = columns(&settlement.outcome);
                 let (reason, fix) = match &settlement.outcome {
                     Outcome::Parked { reason, fix, .. } => (P::Text(reason), P::Text(fix)),
@@ -132,7 +144,7 @@ impl Settle {
                 };
                 [
                     P::Text(settlement.workspace.as_str()),
-                    P::Text(settlement.chain.as_str()),
+                    P::Int(one.id),
                     P::Int(settlement.fence),
                     P::Int(settlement.revision),
                     P::time(self.now),
@@ -150,14 +162,16 @@ impl Settle {
                 ]
             })
             .collect();
-        db.each(&SETTLE, &sets).await
+        db.each(&SETTLE, &sets).await?;
+        Ok(())
     }
 
     /// Resolves what the chains said they would create, and wakes those that wait for it.
     async fn resolve_shared<D: Db>(&self, db: &mut D, settled: &[Settled<'_>]) -> Result<()> {
         let resolved: Vec<&Settled<'_>> = settled.iter().filter(|one| !columns(&one.settlement.outcome).unsettled).collect();
         let sets: Vec<_> = resolved.iter().map(|one| [P::Text(one.settlement.workspace.as_str()), P::Int(one.id)]).collect();
-        let outbox = db.each(&OUTBOX_DONE, &sets).await?;
+        let outbox = db.each(&OUTBOX_GET, &sets).await?;
+        db.each(&OUTBOX_DONE, &sets).await?;
         let mut pending: Vec<(&WorkspaceId, ConnectionId, SharedKey, i64)> = Vec::new();
         for (one, row) in resolved.iter().zip(outbox) {
             let Some(mut row) = row else { continue };

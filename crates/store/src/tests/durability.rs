@@ -155,7 +155,7 @@ impl Op for Clashes {
         let tried = self.tried.fetch_add(1, Ordering::SeqCst);
         db.run(&WRITE, &[]).await?;
         if tried < self.times {
-            db.run(if tried % 2 == 0 { &CLASH } else { &DEADLOCK }, &[]).await?;
+            db.run(if tried.is_multiple_of(2) { &CLASH } else { &DEADLOCK }, &[]).await?;
         }
         Ok(tried)
     }

@@ -122,7 +122,7 @@ pub struct EngineConfig {
     #[cfg_attr(test, schemars(range(min = 1, max = limits::CALL_SECONDS_MAX)))]
     pub call_seconds: Option<u32>,
     /// Seconds for which a worker holds a booking; at least three times as many as a call may take.
-    #[cfg_attr(test, schemars(range(min = 2, max = limits::LEASE_SECONDS_MAX)))]
+    #[cfg_attr(test, schemars(range(min = limits::LEASE_SECONDS_MIN, max = limits::LEASE_SECONDS_MAX)))]
     pub lease_seconds: Option<u32>,
     /// Days that raw webhook bodies are kept.
     #[cfg_attr(test, schemars(range(min = 1, max = limits::KEEP_DAYS_MAX)))]

@@ -26,6 +26,9 @@ pub const ATTEMPTS_MAX: u32 = 1000;
 /// Salesforce itself gives a call up after ten minutes.
 pub const CALL_SECONDS_MAX: u32 = 600;
 
+/// Three calls of a second each, which is the shortest that a call may be given.
+pub const LEASE_SECONDS_MIN: u32 = 3;
+
 /// A booking of a process that died waits so long at the most.
 pub const LEASE_SECONDS_MAX: u32 = 3600;
 
@@ -44,7 +47,7 @@ impl EngineConfig {
             ("calls_in_flight", count(self.calls_in_flight), 1, CALLS_MAX as u64),
             ("max_attempts", self.max_attempts.map(u64::from), 1, u64::from(ATTEMPTS_MAX)),
             ("call_seconds", self.call_seconds.map(u64::from), 1, u64::from(CALL_SECONDS_MAX)),
-            ("lease_seconds", self.lease_seconds.map(u64::from), 2, u64::from(LEASE_SECONDS_MAX)),
+            ("lease_seconds", self.lease_seconds.map(u64::from), u64::from(LEASE_SECONDS_MIN), u64::from(LEASE_SECONDS_MAX)),
             ("keep_bodies_days", self.keep_bodies_days.map(u64::from), 1, u64::from(KEEP_DAYS_MAX)),
             ("keep_activity_days", self.keep_activity_days.map(u64::from), 1, u64::from(KEEP_DAYS_MAX)),
         ];

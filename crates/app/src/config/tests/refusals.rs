@@ -200,8 +200,8 @@ async fn addresses_that_are_no_origins_are_refused() {
 #[tokio::test]
 async fn numbers_beyond_their_limits_are_refused() {
     let folder = Folder::new("numbers");
-    let short = with("[server]\n", "[engine]\ncall_seconds = 60\nlease_seconds = 119\n[server]\n");
-    refused(&folder, &short, &["`engine.lease_seconds`", "at least 2 × `engine.call_seconds`", "may still arrive"])
+    let short = with("[server]\n", "[engine]\ncall_seconds = 60\nlease_seconds = 179\n[server]\n");
+    refused(&folder, &short, &["`engine.lease_seconds`", "at least 3 × `engine.call_seconds`", "may still arrive"])
         .await;
     let numbers = [
         ("workers", 257),
@@ -211,7 +211,7 @@ async fn numbers_beyond_their_limits_are_refused() {
         ("max_attempts", 0),
         ("call_seconds", 0),
         ("call_seconds", 601),
-        ("lease_seconds", 1),
+        ("lease_seconds", 2),
         ("lease_seconds", 3601),
         ("keep_bodies_days", 0),
         ("keep_activity_days", 3651),

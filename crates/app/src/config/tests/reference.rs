@@ -227,8 +227,6 @@ fn page(name: &str) -> PathBuf {
 }
 
 /// The page is current.
-///
-/// proves: O4
 #[test]
 fn the_reference_is_current() {
     let root = schemars::schema_for!(Config).to_value();

@@ -269,8 +269,6 @@ async fn names_that_clash_or_lead_nowhere_are_refused() {
 }
 
 /// While the master key is being changed, webhooks to the addresses that were made under the old one still arrive.
-///
-/// proves: sec:S11
 #[test]
 fn addresses_under_an_old_key_stay_good_until_it_is_taken_out() {
     let folder = Folder::new("rotation");

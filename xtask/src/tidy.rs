@@ -32,7 +32,8 @@ const CLOSED_TO: &[(&str, &[&str])] = &[
 /// Crates in whose code no vendor may be named.
 const VENDOR_BLIND: &[&str] = &["core", "connect", "store", "engine", "server"];
 
-const VENDORS: &[&str] = &["salesforce", "hubspot", "calcom", "cal.com", "calendly", "meetergo", "brevo", "activecampaign"];
+const VENDORS: &[&str] =
+    &["salesforce", "hubspot", "calcom", "cal.com", "calendly", "meetergo", "brevo", "activecampaign"];
 
 /// Lines at which a file wants to be two.
 const MAX_LINES: usize = 800;
@@ -97,7 +98,8 @@ fn walls(name: &str, may_use: &[&str], manifest: &Path) -> Vec<Fault> {
 fn file_rules(name: &str, file: &Path, text: &str) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut fault = |line: usize, rule: &str| faults.push(Fault { file: file.to_owned(), line, rule: rule.to_owned() });
-    let is_test = file.components().any(|part| matches!(part.as_os_str().to_str(), Some("tests" | "tests.rs" | "testing.rs")));
+    let is_test =
+        file.components().any(|part| matches!(part.as_os_str().to_str(), Some("tests" | "tests.rs" | "testing.rs")));
     if !text.starts_with("//!") {
         fault(1, "a module opens with `//!`: what lives here, and what must not");
     }

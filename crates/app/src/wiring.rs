@@ -50,11 +50,13 @@ impl Installation {
     pub fn of(config: Config, base: PathBuf) -> anyhow::Result<Self> {
         let master_key = read_master_key(&config.vault.key, &base)?;
         // What is kept are the bytes, because other keys are derived from them; whether they make a key is judged here.
-        MasterKey::new(&master_key).with_context(|| format!("{} holds no usable key; `syncline init` makes one", config.vault.key))?;
+        MasterKey::new(&master_key)
+            .with_context(|| format!("{} holds no usable key; `syncline init` makes one", config.vault.key))?;
         let mut old_keys = Vec::new();
         for key in &config.vault.old_keys {
             let bytes = read_master_key(key, &base).context("in [vault] old_keys")?;
-            MasterKey::new(&bytes).with_context(|| format!("in [vault] old_keys: {key} holds no usable key; leave it out"))?;
+            MasterKey::new(&bytes)
+                .with_context(|| format!("in [vault] old_keys: {key} holds no usable key; leave it out"))?;
             old_keys.push(bytes);
         }
         Ok(Self { config, base, master_key, old_keys })
@@ -90,7 +92,9 @@ impl Installation {
             entropy: Arc::new(SystemEntropy),
             pool: POOL,
         };
-        Store::open(&self.database_url(), options).await.with_context(|| format!("opening the database {}", self.shown_database()))
+        Store::open(&self.database_url(), options)
+            .await
+            .with_context(|| format!("opening the database {}", self.shown_database()))
     }
 
     fn shown_database(&self) -> String {
@@ -127,7 +131,9 @@ impl Installation {
     pub fn public_url(&self) -> anyhow::Result<Url> {
         match &self.config.server.public_url {
             Some(url) => Ok(url.clone()),
-            None => Url::parse(&format!("http://{}", self.config.server.listen)).context("the listen address makes no URL"),
+            None => {
+                Url::parse(&format!("http://{}", self.config.server.listen)).context("the listen address makes no URL")
+            }
         }
     }
 
@@ -146,7 +152,10 @@ impl Installation {
         let workspace = self.workspace();
         let mut setup = Setup::default();
         for connection in &self.config.connections {
-            setup.connections.push(self.connection(connection, callback).with_context(|| format!("in connection `{}`", connection.name))?);
+            setup.connections.push(
+                self.connection(connection, callback)
+                    .with_context(|| format!("in connection `{}`", connection.name))?,
+            );
         }
         for integration in &self.config.integrations {
             setup.integrations.push(Integration {
@@ -154,7 +163,11 @@ impl Installation {
                 id: IntegrationId::new(integration.name.clone()),
                 crm: ConnectionId::new(integration.crm.clone()),
                 default: Arc::new(integration.default_settings()?),
-                meeting_types: integration.meeting_type_settings()?.into_iter().map(|(name, settings)| (name, Arc::new(settings))).collect(),
+                meeting_types: integration
+                    .meeting_type_settings()?
+                    .into_iter()
+                    .map(|(name, settings)| (name, Arc::new(settings)))
+                    .collect(),
             });
         }
         Ok(setup)
@@ -207,7 +220,10 @@ impl Installation {
             bail!("{} sends no bookings; it can only be a connection", connector.manifest().display_name);
         };
         if bookings.signed() && source.secrets.is_empty() {
-            bail!("{} signs its webhooks: give the signing secret under `secrets`, at least one", connector.manifest().display_name);
+            bail!(
+                "{} signs its webhooks: give the signing secret under `secrets`, at least one",
+                connector.manifest().display_name
+            );
         }
         Ok(SourceSetup {
             workspace: self.workspace(),

@@ -12,11 +12,19 @@ use crate::{BoxFuture, Cx, Error};
 /// A connector never sleeps, retries, refreshes, stores or logs.
 pub trait Records: Send + Sync {
     /// Answers all questions, position by position. Any failure fails the whole: a missing answer is never "absent".
-    fn find<'a>(&'a self, cx: &'a Cx<'a>, finds: &'a [Find]) -> BoxFuture<'a, Result<Answered<Vec<Vec<Record>>>, Error>>;
+    fn find<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        finds: &'a [Find],
+    ) -> BoxFuture<'a, Result<Answered<Vec<Vec<Record>>>, Error>>;
 
     /// Writes the plans, each wholly or not at all, outcome by position. `Err` only where nothing was sent or the
     /// whole call was refused; an answer that never came makes every outcome [`GraphOutcome::Unknown`].
-    fn write<'a>(&'a self, cx: &'a Cx<'a>, plans: &'a [&'a Plan]) -> BoxFuture<'a, Result<Answered<Vec<GraphOutcome>>, Error>>;
+    fn write<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        plans: &'a [&'a Plan],
+    ) -> BoxFuture<'a, Result<Answered<Vec<GraphOutcome>>, Error>>;
 
     /// How many plans one call carries at the most.
     fn plans_per_call(&self) -> usize;
@@ -26,7 +34,8 @@ pub trait Records: Send + Sync {
 
     /// The value as the vendor will hold it (cut to its length, rounded to its resolution), so that an image of what
     /// we wrote equals what we would read back.
-    fn normalise(&self, role: Role, field: &Field, value: syncline_core::record::Value) -> syncline_core::record::Value;
+    fn normalise(&self, role: Role, field: &Field, value: syncline_core::record::Value)
+    -> syncline_core::record::Value;
 
     /// What role a record id plays, judged by its form alone; `None` for anything that cannot be an id of ours.
     /// The id comes back in its canonical form.

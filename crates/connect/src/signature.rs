@@ -30,7 +30,9 @@ const SECRET_PREFIX: &str = "whsec_";
 /// Base64 as secrets and signatures come in practice: with or without padding, spare bits ignored.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true),
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
 );
 
 /// A hexadecimal HMAC of the body alone, in the named header. The scheme has no time stamp, so freshness is the
@@ -120,7 +122,8 @@ fn settle(matches: impl Iterator<Item = Choice>) -> Result<(), Refusal> {
 
 /// The secrets' own bytes; an empty secret is none.
 fn text_keys(secrets: &[Secret]) -> Result<Vec<&[u8]>, Refusal> {
-    let keys: Vec<&[u8]> = secrets.iter().map(|secret| secret.expose().as_bytes()).filter(|key| !key.is_empty()).collect();
+    let keys: Vec<&[u8]> =
+        secrets.iter().map(|secret| secret.expose().as_bytes()).filter(|key| !key.is_empty()).collect();
     if keys.is_empty() { Err(Refusal::NoSecret) } else { Ok(keys) }
 }
 

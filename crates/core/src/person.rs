@@ -1,5 +1,7 @@
 //! What a person's typed address and name mean: the normal form of an e-mail address, its domain, first and last name.
 
+use std::borrow::Cow;
+
 use unicode_normalization::UnicodeNormalization;
 
 #[cfg(test)]
@@ -10,27 +12,78 @@ pub const MAX_EMAIL_CHARS: usize = 254;
 
 /// Providers at which anybody may have an address, so that the domain says nothing about a company.
 const FREE_MAIL: &[&str] = &[
-    "163.com", "aol.com", "bluewin.ch", "freenet.de", "gmail.com", "gmx.at", "gmx.ch", "gmx.com", "gmx.de", "gmx.net",
-    "googlemail.com", "hey.com", "hotmail.co.uk", "hotmail.com", "hotmail.de", "hotmail.fr", "icloud.com", "laposte.net",
-    "libero.it", "live.com", "live.fr", "mac.com", "mail.com", "mail.ru", "mailbox.org", "me.com", "msn.com", "orange.fr",
-    "outlook.com", "outlook.de", "outlook.fr", "pm.me", "posteo.de", "proton.me", "protonmail.com", "qq.com", "sfr.fr",
-    "t-online.de", "tutanota.com", "wanadoo.fr", "web.de", "yahoo.co.uk", "yahoo.com", "yahoo.de", "yahoo.fr", "yandex.ru",
-    "ymail.com", "zoho.com",
+    "163.com",
+    "aol.com",
+    "bluewin.ch",
+    "freenet.de",
+    "gmail.com",
+    "gmx.at",
+    "gmx.ch",
+    "gmx.com",
+    "gmx.de",
+    "gmx.net",
+    "googlemail.com",
+    "hey.com",
+    "hotmail.co.uk",
+    "hotmail.com",
+    "hotmail.de",
+    "hotmail.fr",
+    "icloud.com",
+    "laposte.net",
+    "libero.it",
+    "live.com",
+    "live.fr",
+    "mac.com",
+    "mail.com",
+    "mail.ru",
+    "mailbox.org",
+    "me.com",
+    "msn.com",
+    "orange.fr",
+    "outlook.com",
+    "outlook.de",
+    "outlook.fr",
+    "pm.me",
+    "posteo.de",
+    "proton.me",
+    "protonmail.com",
+    "qq.com",
+    "sfr.fr",
+    "t-online.de",
+    "tutanota.com",
+    "wanadoo.fr",
+    "web.de",
+    "yahoo.co.uk",
+    "yahoo.com",
+    "yahoo.de",
+    "yahoo.fr",
+    "yandex.ru",
+    "ymail.com",
+    "zoho.com",
 ];
 
 /// The form in which addresses are compared: trimmed, NFC, lower case, domain in ASCII. Sub-addresses (`+tag`) stay:
 /// whether they name the same person is not ours to decide. `None` where the text cannot be an address.
 pub fn normal_email(typed: &str) -> Option<String> {
-    let text: String = typed.trim().nfc().collect();
+    let typed = typed.trim();
+    // Nearly every address is plain ASCII, whose normal form is its lower case; a domain that is encoded already still
+    // has to be judged.
+    let plain = typed.is_ascii() && !typed.contains("--");
+    let text = if plain { typed.to_ascii_lowercase() } else { typed.nfc().collect() };
     let (local, domain) = text.rsplit_once('@')?;
     if local.is_empty() || local.chars().any(|c| c.is_whitespace() || c.is_control() || c == '@') {
         return None;
     }
-    let domain = idna::domain_to_ascii(domain.trim_end_matches('.')).ok()?;
-    if !domain.contains('.') || domain.split('.').any(str::is_empty) || domain.contains(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '-') {
+    let domain = domain.trim_end_matches('.');
+    let domain = if plain { Cow::Borrowed(domain) } else { Cow::Owned(idna::domain_to_ascii(domain).ok()?) };
+    if !domain.contains('.')
+        || domain.split('.').any(str::is_empty)
+        || domain.contains(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '-')
+    {
         return None;
     }
-    let email = format!("{}@{domain}", local.to_lowercase().nfc().collect::<String>());
+    let local = if plain { Cow::Borrowed(local) } else { Cow::Owned(local.to_lowercase().nfc().collect::<String>()) };
+    let email = format!("{local}@{domain}");
     (email.chars().count() <= MAX_EMAIL_CHARS).then_some(email)
 }
 
@@ -55,7 +108,12 @@ pub fn is_listed(domain: &str, list: &[String]) -> bool {
 /// First and last name. A source's own split is kept; else the first word is the first name and all the rest the last
 /// name; a single word is the last name; with no name at all the address's local part stands in, because a CRM wants
 /// a last name.
-pub fn split_name(first: Option<&str>, last: Option<&str>, full: Option<&str>, email: &str) -> (Option<String>, String) {
+pub fn split_name(
+    first: Option<&str>,
+    last: Option<&str>,
+    full: Option<&str>,
+    email: &str,
+) -> (Option<String>, String) {
     let clean = |text: Option<&str>| text.map(squeeze).filter(|text| !text.is_empty());
     match (clean(first), clean(last)) {
         (first, Some(last)) => (first, last),

@@ -20,10 +20,18 @@ pub struct Step {
 #[serde(rename_all = "snake_case")]
 pub enum Write {
     /// Make the record, or bring the one that bears the key to these values.
-    Upsert { key: ExternalKey, fields: Fields },
+    Upsert {
+        key: ExternalKey,
+        fields: Fields,
+    },
     /// Bring these fields of an existing record to these values.
-    Patch { id: RecordId, fields: Fields },
-    Delete { id: RecordId },
+    Patch {
+        id: RecordId,
+        fields: Fields,
+    },
+    Delete {
+        id: RecordId,
+    },
 }
 
 /// The steps of one booking: sent together, done or refused together.

@@ -19,14 +19,27 @@ pub(crate) struct Directory(Mutex<HashMap<Key, (Option<RecordId>, Timestamp)>>);
 
 impl Directory {
     /// The remembered answer: `None` where the host must be looked up.
-    pub(crate) fn get(&self, workspace: &WorkspaceId, connection: &ConnectionId, email: &str, now: Timestamp) -> Option<Option<RecordId>> {
+    pub(crate) fn get(
+        &self,
+        workspace: &WorkspaceId,
+        connection: &ConnectionId,
+        email: &str,
+        now: Timestamp,
+    ) -> Option<Option<RecordId>> {
         let hosts = self.0.lock().expect("no code panics while it holds this lock");
         let (user, learned) = hosts.get(&(workspace.clone(), connection.clone(), email.to_owned()))?;
         (now.duration_since(*learned) < BELIEVED).then(|| user.clone())
     }
 
     /// Remembers who the host is, or that he is no active user.
-    pub(crate) fn learn(&self, workspace: &WorkspaceId, connection: &ConnectionId, email: &str, user: Option<RecordId>, now: Timestamp) {
+    pub(crate) fn learn(
+        &self,
+        workspace: &WorkspaceId,
+        connection: &ConnectionId,
+        email: &str,
+        user: Option<RecordId>,
+        now: Timestamp,
+    ) {
         let mut hosts = self.0.lock().expect("no code panics while it holds this lock");
         if hosts.len() >= MAX_HOSTS {
             hosts.clear();

@@ -1,14 +1,17 @@
 //! The engine as a whole: what it is made of, and the workers that turn it.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
 use syncline_connect::{Error, Http};
-use syncline_core::{Clock, Entropy, ids::WorkspaceId};
+use syncline_core::{
+    Clock, Entropy,
+    ids::{IntegrationId, WorkspaceId},
+};
 use syncline_store::{Store, WorkerId};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -52,7 +55,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             workers: 4,
-            batch: 300,
+            batch: 150,
             call: SignedDuration::from_secs(30),
             lease: SignedDuration::from_secs(120),
             calls_in_flight: 8,
@@ -71,6 +74,8 @@ pub struct Engine {
     pub(crate) tokens: Tokens,
     pub(crate) calls: Semaphore,
     pub(crate) usage: Mutex<HashMap<(WorkspaceId, syncline_core::ids::ConnectionId), Timestamp>>,
+    pub(crate) blocked: Mutex<HashMap<WorkspaceId, (Timestamp, Vec<IntegrationId>)>>,
+    workspaces: BTreeSet<WorkspaceId>,
     wake: Notify,
 }
 
@@ -83,6 +88,7 @@ const DATABASE_PAUSE: Duration = Duration::from_secs(1);
 impl Engine {
     /// Puts the engine together; nothing runs yet.
     pub fn new(world: World, setup: Setup, options: Options) -> Arc<Self> {
+        let workspaces = setup.integrations.iter().map(|integration| integration.workspace.clone()).collect();
         Arc::new(Self {
             calls: Semaphore::new(options.calls_in_flight.max(1)),
             world,
@@ -91,6 +97,8 @@ impl Engine {
             directory: Directory::default(),
             tokens: Tokens::default(),
             usage: Mutex::default(),
+            blocked: Mutex::default(),
+            workspaces,
             wake: Notify::new(),
         })
     }
@@ -153,11 +161,11 @@ impl Engine {
     pub async fn turn(&self, worker: &WorkerId) -> syncline_store::Result<usize> {
         let now = self.world.clock.now();
         let mut handled = 0;
-        for workspace in self.world.store.workspaces_due(now).await? {
-            let blocked = self.blocked(&workspace, now).await?;
+        for workspace in &self.workspaces {
+            let blocked = self.blocked(workspace, now).await?;
             let lease_until = now.saturating_add(self.options.lease).unwrap_or(Timestamp::MAX);
             let claimed =
-                self.world.store.claim(&workspace, worker, now, lease_until, self.options.batch, &blocked).await?;
+                self.world.store.claim(workspace, worker, now, lease_until, self.options.batch, &blocked).await?;
             if claimed.len() >= self.options.batch {
                 self.wake();
             }

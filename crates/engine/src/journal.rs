@@ -16,7 +16,13 @@ use syncline_core::{
 use syncline_store::{JournalEntry, JournalKind, Summary};
 
 /// The line for a plan that was done.
-pub(crate) fn written(at: Timestamp, decision: &Decision, ids: &[(Slot, RecordId)], links: &Links, calls: f64) -> JournalEntry {
+pub(crate) fn written(
+    at: Timestamp,
+    decision: &Decision,
+    ids: &[(Slot, RecordId)],
+    links: &Links,
+    calls: f64,
+) -> JournalEntry {
     let records: Vec<Json> = decision
         .plan
         .steps
@@ -34,7 +40,9 @@ pub(crate) fn written(at: Timestamp, decision: &Decision, ids: &[(Slot, RecordId
         .collect();
     let text = records
         .iter()
-        .map(|record| format!("{} {}", record["role"].as_str().unwrap_or_default(), record["action"].as_str().unwrap_or_default()))
+        .map(|record| {
+            format!("{} {}", record["role"].as_str().unwrap_or_default(), record["action"].as_str().unwrap_or_default())
+        })
         .collect::<Vec<_>>()
         .join(", ");
     JournalEntry { at, kind: JournalKind::Written, text, details: details(decision, records, calls) }

@@ -44,8 +44,8 @@ pub(crate) fn finds(ask: &Questions, settings: &[&BookingSettings]) -> Vec<Find>
         unindexed.push(Wanted::Is(Std::Phone, phones.iter().cloned().collect()));
         unindexed.push(Wanted::Is(Std::Mobile, phones.into_iter().collect()));
     }
-    if !ask.domains.is_empty() {
-        unindexed.push(Wanted::EmailDomain(ask.domains.iter().cloned().collect()));
+    if !ask.contact_domains.is_empty() {
+        unindexed.push(Wanted::EmailDomain(ask.contact_domains.iter().cloned().collect()));
     }
     if !unindexed.is_empty() {
         finds.push(Find { role: Role::Contact, any: unindexed, fields: fields(Role::Contact, settings) });

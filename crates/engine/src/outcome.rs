@@ -2,12 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use syncline_connect::{Error, ErrorKind, Retry};
-use syncline_core::{
-    backoff,
-    booking::project::Links,
-    ids::SharedKey,
-    record::Slot,
-};
+use syncline_core::{backoff, booking::project::Links, ids::SharedKey, record::Slot};
 use syncline_store::Outcome;
 
 /// The pause before a booking is planned anew with fresh facts.
@@ -35,7 +30,8 @@ pub(crate) fn after_failure(failed: &Failed<'_>) -> (Outcome, Vec<SharedKey>) {
     let Failed { error, links, attempts, now, .. } = failed;
     let later = |pause: SignedDuration| now.saturating_add(pause).unwrap_or(Timestamp::MAX);
     let unsettled = failed.unsettled || error.kind == ErrorKind::UnknownOutcome;
-    let park = |links: Links| Outcome::Parked { reason: error.to_string(), fix: fix(error).to_owned(), unsettled, links };
+    let park =
+        |links: Links| Outcome::Parked { reason: error.to_string(), fix: fix(error).to_owned(), unsettled, links };
     if waits_for_connection(error) {
         // The connection rests as a whole; this booking has done nothing wrong.
         return (Outcome::Retry { at: *now, unsettled, failed: false, links: (*links).clone() }, Vec::new());
@@ -85,7 +81,9 @@ fn without_doubtful(links: &Links, error: &Error) -> Links {
 pub(crate) fn fix(error: &Error) -> &'static str {
     match error.kind {
         ErrorKind::Forbidden => "give the connected user the permission that the CRM names, then replay the booking",
-        ErrorKind::Invalid => "change the setting or the validation rule that refuses the value, then replay the booking",
+        ErrorKind::Invalid => {
+            "change the setting or the validation rule that refuses the value, then replay the booking"
+        }
         ErrorKind::Field => "add the field in the CRM, or take it out of the mapping, then replay the booking",
         ErrorKind::DuplicateRule => "resolve the duplicate in the CRM, or loosen the rule, then replay the booking",
         ErrorKind::Owner => "activate the user in the CRM, or change the owner route, then replay the booking",

@@ -21,6 +21,9 @@ use crate::{
 /// How long a connection rests once its share of the day's calls is used up, before the account is asked again.
 const BUDGET_PAUSE: SignedDuration = SignedDuration::from_mins(15);
 
+/// How long it is believed which connections rest, before the database is asked again.
+const BLOCKED_BELIEVED: SignedDuration = SignedDuration::from_millis(250);
+
 /// How often the account's use is written down for the activity page.
 const USAGE_NOTE_EVERY: SignedDuration = SignedDuration::from_secs(10);
 
@@ -42,16 +45,38 @@ impl Op {
 
 impl Engine {
     /// The integrations of the workspace whose CRM must not be called now.
-    pub(crate) async fn blocked(&self, workspace: &WorkspaceId, now: Timestamp) -> syncline_store::Result<Vec<IntegrationId>> {
+    pub(crate) async fn blocked(
+        &self,
+        workspace: &WorkspaceId,
+        now: Timestamp,
+    ) -> syncline_store::Result<Vec<IntegrationId>> {
+        {
+            let known = self.blocked.lock().expect("no code panics while it holds this lock");
+            if let Some((learned, blocked)) = known.get(workspace)
+                && now.duration_since(*learned).abs() < BLOCKED_BELIEVED
+            {
+                return Ok(blocked.clone());
+            }
+        }
         let rows = self.world.store.connections(workspace).await?;
         let rests = |integration: &crate::setup::Integration| {
             rows.iter().any(|row| {
                 row.connection == integration.crm
-                    && (row.status == ConnectionStatus::NeedsReconnect || row.paused_until.is_some_and(|until| now < until))
+                    && (row.status == ConnectionStatus::NeedsReconnect
+                        || row.paused_until.is_some_and(|until| now < until))
             })
         };
         let of_workspace = self.setup.integrations.iter().filter(|integration| integration.workspace == *workspace);
-        Ok(of_workspace.filter(|integration| rests(integration)).map(|integration| integration.id.clone()).collect())
+        let blocked: Vec<_> =
+            of_workspace.filter(|integration| rests(integration)).map(|integration| integration.id.clone()).collect();
+        let mut known = self.blocked.lock().expect("no code panics while it holds this lock");
+        known.insert(workspace.clone(), (now, blocked.clone()));
+        Ok(blocked)
+    }
+
+    /// Forgets which integrations are blocked, because that has just changed.
+    pub(crate) fn forget_blocked(&self) {
+        self.blocked.lock().expect("no code panics while it holds this lock").clear();
     }
 
     /// Looks records up.
@@ -83,7 +108,12 @@ impl Engine {
 
     /// Writes plans, at most as many as one call carries. Nothing is sent that could arrive after the lease has ended,
     /// when another worker may be writing.
-    pub(crate) async fn write(&self, setup: &ConnectionSetup, plans: &[&Plan], lease_until: Timestamp) -> Called<Answered<Vec<GraphOutcome>>> {
+    pub(crate) async fn write(
+        &self,
+        setup: &ConnectionSetup,
+        plans: &[&Plan],
+        lease_until: Timestamp,
+    ) -> Called<Answered<Vec<GraphOutcome>>> {
         let span = tracing::info_span!(
             "push",
             connection.id = %setup.id,
@@ -98,13 +128,21 @@ impl Engine {
         answer
     }
 
-    async fn write_with_token(&self, setup: &ConnectionSetup, plans: &[&Plan], lease_until: Timestamp) -> Called<Answered<Vec<GraphOutcome>>> {
+    async fn write_with_token(
+        &self,
+        setup: &ConnectionSetup,
+        plans: &[&Plan],
+        lease_until: Timestamp,
+    ) -> Called<Answered<Vec<GraphOutcome>>> {
         let crm = crm(setup)?;
         let mut token = self.token(setup, None).await?;
-        let mut answer = self.timed(setup, Op::Write, self.in_time(lease_until, crm.write(&self.cx(setup, &token), plans))).await;
+        let mut answer =
+            self.timed(setup, Op::Write, self.in_time(lease_until, crm.write(&self.cx(setup, &token), plans))).await;
         if refused_token(&answer) {
             token = self.token(setup, Some(token.version)).await?;
-            answer = self.timed(setup, Op::Write, self.in_time(lease_until, crm.write(&self.cx(setup, &token), plans))).await;
+            answer = self
+                .timed(setup, Op::Write, self.in_time(lease_until, crm.write(&self.cx(setup, &token), plans)))
+                .await;
         }
         self.note_usage(setup, &answer).await;
         answer
@@ -131,7 +169,12 @@ impl Engine {
     async fn in_time<T>(&self, lease_until: Timestamp, call: impl Future<Output = Called<T>>) -> Called<T> {
         let left = lease_until.duration_since(self.world.clock.now());
         if left < self.options.call.saturating_mul(2) {
-            return Err(Error::new(ErrorKind::Unavailable, Retry::Backoff, "write", "the lease was too short for another call; it is tried again"));
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                Retry::Backoff,
+                "write",
+                "the lease was too short for another call; it is tried again",
+            ));
         }
         call.await
     }
@@ -148,7 +191,8 @@ impl Engine {
         let vendor = setup.connector.manifest().vendor;
         let calls = answer.as_ref().map_or(1, |answer| u64::from(answer.calls));
         metrics::counter!("syncline_vendor_calls_total", "vendor" => vendor, "op" => op.as_str()).increment(calls);
-        metrics::histogram!("syncline_vendor_call_seconds", "vendor" => vendor, "op" => op.as_str()).record(started.elapsed());
+        metrics::histogram!("syncline_vendor_call_seconds", "vendor" => vendor, "op" => op.as_str())
+            .record(started.elapsed());
         answer
     }
 
@@ -171,7 +215,10 @@ impl Engine {
                     self.store_usage(setup, *usage).await;
                 }
                 if used_up {
-                    let text = format!("{} of the account's {} daily calls are used, which is the share that is left to Syncline", usage.used, usage.max);
+                    let text = format!(
+                        "{} of the account's {} daily calls are used, which is the share that is left to Syncline",
+                        usage.used, usage.max
+                    );
                     self.rest(setup, now, BUDGET_PAUSE, &text).await;
                 }
             }
@@ -197,6 +244,7 @@ impl Engine {
         if let Err(error) = self.world.store.pause(&setup.workspace, &setup.id, until, why).await {
             tracing::warn!(%error, "Could not note that the connection rests");
         }
+        self.forget_blocked();
     }
 }
 
@@ -216,7 +264,12 @@ fn tell<T>(span: &Span, answer: &Called<Answered<T>>) {
 pub(crate) fn crm(setup: &ConnectionSetup) -> Called<&'static dyn Records> {
     setup.connector.records().ok_or_else(|| {
         let name = setup.connector.manifest().display_name;
-        Error::new(ErrorKind::Configuration, Retry::Never, "find", format!("{name} is no CRM; bookings cannot be written to it"))
+        Error::new(
+            ErrorKind::Configuration,
+            Retry::Never,
+            "find",
+            format!("{name} is no CRM; bookings cannot be written to it"),
+        )
     })
 }
 

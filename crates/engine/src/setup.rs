@@ -26,7 +26,10 @@ pub enum GrantKind {
     /// A person connects in the browser; refresh tokens follow.
     Browser,
     /// A signed assertion for this user; the key is PEM.
-    JwtBearer { username: String, key: Secret },
+    JwtBearer {
+        username: String,
+        key: Secret,
+    },
     ClientCredentials,
 }
 

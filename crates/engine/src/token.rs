@@ -55,7 +55,8 @@ impl Engine {
         let mut held = slot.lock().await;
         let now = self.world.clock.now();
         let good = |token: &Token| {
-            Some(token.version) != stale && token.expires_at.is_none_or(|at| now < at.saturating_sub(EXPIRY_MARGIN).unwrap_or(at))
+            Some(token.version) != stale
+                && token.expires_at.is_none_or(|at| now < at.saturating_sub(EXPIRY_MARGIN).unwrap_or(at))
         };
         if let Some(token) = held.as_ref().filter(|token| good(token)) {
             return Ok(Arc::clone(token));
@@ -105,7 +106,12 @@ impl Engine {
             }
             tokio::time::sleep(REFRESH_POLL).await;
         }
-        Err(Error::new(ErrorKind::Unavailable, Retry::Backoff, "refresh token", "another process is refreshing and did not finish"))
+        Err(Error::new(
+            ErrorKind::Unavailable,
+            Retry::Backoff,
+            "refresh token",
+            "another process is refreshing and did not finish",
+        ))
     }
 
     async fn stored(&self, setup: &ConnectionSetup) -> Called<Option<Token>> {
@@ -115,9 +121,20 @@ impl Engine {
             return Err(reconnect("the grant was withdrawn or has run out"));
         }
         let Some(tokens) = row.tokens else { return Ok(None) };
-        let base_url = Url::parse(&tokens.base_url)
-            .map_err(|_| Error::new(ErrorKind::Configuration, Retry::Never, "read token", "the stored API address is no URL; reconnect"))?;
-        Ok(Some(Token { bearer: Secret::new(tokens.access), base_url, version: row.version, expires_at: tokens.expires_at }))
+        let base_url = Url::parse(&tokens.base_url).map_err(|_| {
+            Error::new(
+                ErrorKind::Configuration,
+                Retry::Never,
+                "read token",
+                "the stored API address is no URL; reconnect",
+            )
+        })?;
+        Ok(Some(Token {
+            bearer: Secret::new(tokens.access),
+            base_url,
+            version: row.version,
+            expires_at: tokens.expires_at,
+        }))
     }
 
     /// The holder of the lease refreshes, unless somebody did just before.
@@ -130,7 +147,9 @@ impl Engine {
         let grant = match (&setup.grant, old.as_ref().and_then(|tokens| tokens.refresh.clone())) {
             (GrantKind::Browser, Some(refresh)) => Grant::Refresh { token: Secret::new(refresh) },
             (GrantKind::Browser, None) => return Err(reconnect("nobody has connected this account yet")),
-            (GrantKind::JwtBearer { username, key }, _) => Grant::JwtBearer { username: username.clone(), key: key.clone() },
+            (GrantKind::JwtBearer { username, key }, _) => {
+                Grant::JwtBearer { username: username.clone(), key: key.clone() }
+            }
             (GrantKind::ClientCredentials, _) => Grant::ClientCredentials,
         };
         let set = match self.exchange(setup, &grant).await {
@@ -155,7 +174,13 @@ impl Engine {
     }
 
     /// Stores the whole answer before anybody uses it.
-    async fn keep(&self, setup: &ConnectionSetup, set: TokenSet, old: Option<StoredTokens>, version: i64) -> Called<Arc<Token>> {
+    async fn keep(
+        &self,
+        setup: &ConnectionSetup,
+        set: TokenSet,
+        old: Option<StoredTokens>,
+        version: i64,
+    ) -> Called<Arc<Token>> {
         let tokens = StoredTokens {
             access: set.access.expose().to_owned(),
             // No new refresh token in the answer means that the old one stays good.
@@ -164,11 +189,21 @@ impl Engine {
             expires_at: set.expires_at,
             account: set.account,
         };
-        let kept = self.world.store.store_tokens(&setup.workspace, &setup.id, &tokens, Some(version)).await.map_err(database)?;
+        let kept = self
+            .world
+            .store
+            .store_tokens(&setup.workspace, &setup.id, &tokens, Some(version))
+            .await
+            .map_err(database)?;
         if !kept {
-            return self.stored(setup).await?.map(Arc::new).ok_or_else(|| reconnect("the account was disconnected meanwhile"));
+            return self
+                .stored(setup)
+                .await?
+                .map(Arc::new)
+                .ok_or_else(|| reconnect("the account was disconnected meanwhile"));
         }
-        let token = Token { bearer: set.access, base_url: set.base_url, version: version + 1, expires_at: set.expires_at };
+        let token =
+            Token { bearer: set.access, base_url: set.base_url, version: version + 1, expires_at: set.expires_at };
         tracing::info!(connection.id = %setup.id, "Renewed the access token of {}", setup.id);
         Ok(Arc::new(token))
     }
@@ -177,16 +212,23 @@ impl Engine {
         tracing::error!(connection.id = %setup.id, "Connection {} needs to be connected again", setup.id);
         metrics::counter!("syncline_connections_lost_total").increment(1);
         let status = ConnectionStatus::NeedsReconnect;
-        if let Err(error) = self.world.store.set_status(&setup.workspace, &setup.id, status, Some(&error.message)).await {
+        if let Err(error) = self.world.store.set_status(&setup.workspace, &setup.id, status, Some(&error.message)).await
+        {
             tracing::warn!(%error, "Could not note that the connection is lost");
         }
+        self.forget_blocked();
     }
 }
 
 /// The vendor's OAuth facet, or an error that says there is none.
 pub(crate) fn oauth(connector: &'static dyn Connector) -> Called<&'static dyn syncline_connect::OAuth> {
     connector.oauth().ok_or_else(|| {
-        Error::new(ErrorKind::Configuration, Retry::Never, "token", format!("{} is not connected by OAuth", connector.manifest().display_name))
+        Error::new(
+            ErrorKind::Configuration,
+            Retry::Never,
+            "token",
+            format!("{} is not connected by OAuth", connector.manifest().display_name),
+        )
     })
 }
 

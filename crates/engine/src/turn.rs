@@ -76,15 +76,27 @@ impl Engine {
             by_connection.entry(integration.crm.clone()).or_insert((setup, Vec::new())).1.push(booking);
         }
         for booking in homeless {
-            let error = Error::new(ErrorKind::Configuration, Retry::Never, "read settings", "the integration of this booking is no longer configured");
+            let error = Error::new(
+                ErrorKind::Configuration,
+                Retry::Never,
+                "read settings",
+                "the integration of this booking is no longer configured",
+            );
             self.fail(&ConnectionId::new("-"), [(booking, None)], &error, &[]).await?;
         }
         for (connection, (setup, bookings)) in by_connection {
             match setup.map(|setup| (setup, crm(setup))) {
                 Some((setup, Ok(crm))) => self.see_connection_through(setup, crm, bookings, lease_until).await?,
-                Some((_, Err(error))) => self.fail(&connection, bookings.into_iter().map(|booking| (booking, None)), &error, &[]).await?,
+                Some((_, Err(error))) => {
+                    self.fail(&connection, bookings.into_iter().map(|booking| (booking, None)), &error, &[]).await?
+                }
                 None => {
-                    let error = Error::new(ErrorKind::Configuration, Retry::Never, "read settings", "the CRM connection of this booking is no longer configured");
+                    let error = Error::new(
+                        ErrorKind::Configuration,
+                        Retry::Never,
+                        "read settings",
+                        "the CRM connection of this booking is no longer configured",
+                    );
                     self.fail(&connection, bookings.into_iter().map(|booking| (booking, None)), &error, &[]).await?;
                 }
             }
@@ -110,7 +122,8 @@ impl Engine {
         }
         for wave in 1.. {
             let (pushes, later) = self.decide_wave(setup, crm, jobs, &facts, now, wave);
-            let (idle, pushes): (Vec<_>, Vec<_>) = pushes.into_iter().partition(|push| push.decision.plan.steps.is_empty());
+            let (idle, pushes): (Vec<_>, Vec<_>) =
+                pushes.into_iter().partition(|push| push.decision.plan.steps.is_empty());
             self.settle_idle(setup, idle, now).await?;
             let ready = self.write_down(setup, pushes, now).await?;
             facts.add_shared(self.push_all(setup, crm, ready, lease_until).await?);
@@ -213,7 +226,13 @@ impl Engine {
     }
 
     /// What we know without asking the CRM: links of other bookings, hosts.
-    async fn recall(&self, setup: &ConnectionSetup, jobs: &[Job<'_>], facts: &mut Facts, now: Timestamp) -> StoreResult<()> {
+    async fn recall(
+        &self,
+        setup: &ConnectionSetup,
+        jobs: &[Job<'_>],
+        facts: &mut Facts,
+        now: Timestamp,
+    ) -> StoreResult<()> {
         let mut keys: Vec<SharedKey> = jobs.iter().flat_map(|job| job.shared.iter().cloned()).collect();
         keys.sort();
         keys.dedup();
@@ -259,7 +278,12 @@ impl Engine {
     }
 
     /// Writes every plan down before its first byte leaves; keeps those that may be sent.
-    async fn write_down<'a>(&self, setup: &ConnectionSetup, pushes: Vec<Push<'a>>, now: Timestamp) -> StoreResult<Vec<Push<'a>>> {
+    async fn write_down<'a>(
+        &self,
+        setup: &ConnectionSetup,
+        pushes: Vec<Push<'a>>,
+        now: Timestamp,
+    ) -> StoreResult<Vec<Push<'a>>> {
         if pushes.is_empty() {
             return Ok(pushes);
         }
@@ -276,7 +300,12 @@ impl Engine {
             })
             .collect();
         let outcomes = self.world.store.plan(planned, now).await?;
-        Ok(pushes.into_iter().zip(outcomes).filter(|(_, outcome)| *outcome == PlanOutcome::Ready).map(|(push, _)| push).collect())
+        Ok(pushes
+            .into_iter()
+            .zip(outcomes)
+            .filter(|(_, outcome)| *outcome == PlanOutcome::Ready)
+            .map(|(push, _)| push)
+            .collect())
     }
 
     /// Pushes in as few calls as the vendor allows, several in flight; each call is settled as soon as it is answered.
@@ -299,7 +328,12 @@ impl Engine {
         Ok(shared)
     }
 
-    async fn push_chunk(&self, setup: &ConnectionSetup, chunk: Vec<Push<'_>>, lease_until: Timestamp) -> StoreResult<Vec<SharedLink>> {
+    async fn push_chunk(
+        &self,
+        setup: &ConnectionSetup,
+        chunk: Vec<Push<'_>>,
+        lease_until: Timestamp,
+    ) -> StoreResult<Vec<SharedLink>> {
         let plans: Vec<_> = chunk.iter().map(|push| &push.decision.plan).collect();
         let answer = self.write(setup, &plans, lease_until).await;
         let now = self.world.clock.now();
@@ -310,7 +344,9 @@ impl Engine {
                 for (push, outcome) in chunk.iter().zip(value) {
                     settlements.push(match outcome {
                         GraphOutcome::Done(ids) => self.done(setup, push, &ids, writes, now),
-                        GraphOutcome::Refused(error) | GraphOutcome::Unknown(error) => self.refused_push(setup, push, &error, now),
+                        GraphOutcome::Refused(error) | GraphOutcome::Unknown(error) => {
+                            self.refused_push(setup, push, &error, now)
+                        }
                     });
                 }
             }
@@ -321,7 +357,14 @@ impl Engine {
         Ok(shared)
     }
 
-    fn done(&self, setup: &ConnectionSetup, push: &Push<'_>, ids: &[(Slot, RecordId)], writes: f64, now: Timestamp) -> Settlement {
+    fn done(
+        &self,
+        setup: &ConnectionSetup,
+        push: &Push<'_>,
+        ids: &[(Slot, RecordId)],
+        writes: f64,
+        now: Timestamp,
+    ) -> Settlement {
         let links = push.decision.links(ids);
         let entry = journal::written(now, &push.decision, ids, &links, push.job.looks + writes);
         let waited = now.duration_since(push.job.claimed.waiting_since);
@@ -343,15 +386,35 @@ impl Engine {
         relied_on: &[SharedKey],
     ) -> StoreResult<()> {
         let now = self.world.clock.now();
-        let settlements =
-            failed.into_iter().map(|(claimed, view)| self.refused(connection, claimed, Before { links: &claimed.links, unsettled: claimed.unsettled.is_some() }, view, error, relied_on, now)).collect();
+        let settlements = failed
+            .into_iter()
+            .map(|(claimed, view)| {
+                self.refused(
+                    connection,
+                    claimed,
+                    Before { links: &claimed.links, unsettled: claimed.unsettled.is_some() },
+                    view,
+                    error,
+                    relied_on,
+                    now,
+                )
+            })
+            .collect();
         self.settle(settlements).await
     }
 
     /// A push that failed leaves what a former plan turned out to have done.
     fn refused_push(&self, setup: &ConnectionSetup, push: &Push<'_>, error: &Error, now: Timestamp) -> Settlement {
         let links = push.decision.adopted.as_ref().unwrap_or(&push.job.claimed.links);
-        self.refused(&setup.id, push.job.claimed, Before { links, unsettled: false }, Some(&push.job.view), error, &push.job.shared, now)
+        self.refused(
+            &setup.id,
+            push.job.claimed,
+            Before { links, unsettled: false },
+            Some(&push.job.view),
+            error,
+            &push.job.shared,
+            now,
+        )
     }
 
     #[expect(clippy::too_many_arguments, reason = "a failure is told with all that it concerns")]
@@ -432,7 +495,12 @@ fn context<'a>(
     }
 }
 
-fn settlement(connection: &ConnectionId, claimed: &Claimed, outcome: Outcome, journal: Vec<JournalEntry>) -> Settlement {
+fn settlement(
+    connection: &ConnectionId,
+    claimed: &Claimed,
+    outcome: Outcome,
+    journal: Vec<JournalEntry>,
+) -> Settlement {
     Settlement {
         workspace: claimed.workspace.clone(),
         connection: connection.clone(),
@@ -459,7 +527,10 @@ fn chunks(pushes: Vec<Push<'_>>, plans_per_call: usize, steps_per_call: usize) -
     let mut steps = usize::MAX;
     for push in pushes {
         let more = push.decision.plan.steps.len();
-        match chunks.last_mut().filter(|chunk| chunk.len() < plans_per_call && steps.saturating_add(more) <= steps_per_call) {
+        match chunks
+            .last_mut()
+            .filter(|chunk| chunk.len() < plans_per_call && steps.saturating_add(more) <= steps_per_call)
+        {
             Some(chunk) => {
                 steps += more;
                 chunk.push(push);

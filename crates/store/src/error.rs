@@ -39,7 +39,9 @@ impl From<rusqlite::Error> for Error {
         use rusqlite::ErrorCode;
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Locked,
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Error::corrupt("the database file is damaged or none"),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Error::corrupt("the database file is damaged or none")
+            }
             Some(ErrorCode::DiskFull) => Error::Unavailable("the disk is full".to_owned()),
             Some(ErrorCode::SystemIoFailure) => Error::Unavailable("the disk failed".to_owned()),
             Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
@@ -60,7 +62,9 @@ impl From<tokio_postgres::Error> for Error {
         };
         match answer.code() {
             code if *code == SqlState::LOCK_NOT_AVAILABLE || *code == SqlState::QUERY_CANCELED => Error::Locked,
-            code if *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED => Error::Busy,
+            code if *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED => {
+                Error::Busy
+            }
             code if *code == SqlState::TOO_MANY_CONNECTIONS => Error::Busy,
             // Classes 08 (connection), 53 (resources), 57 (operator), 58 (system): the server's trouble, not ours.
             code if ["08", "53", "57", "58"].iter().any(|class| code.code().starts_with(class)) => {

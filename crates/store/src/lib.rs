@@ -20,17 +20,17 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use syncline_core::Entropy;
 
+use self::{
+    db::{Op, postgres::Postgres, sqlite::SqliteDb, threads::Threads},
+    options::Place,
+    vault::{DataKeys, MasterKeys, rotation},
+};
 pub use self::{
     error::{Error, Result},
     options::StoreOptions,
     types::*,
     vault::MasterKey,
     views::*,
-};
-use self::{
-    db::{Op, postgres::Postgres, sqlite::SqliteDb, threads::Threads},
-    options::Place,
-    vault::{DataKeys, MasterKeys, rotation},
 };
 
 /// The store. Clones share everything.
@@ -147,7 +147,11 @@ fn check_canaries(keys: &MasterKeys, canaries: &[(String, Vec<u8>)]) -> Result<(
 }
 
 /// The canary of the current master key, where it is not there yet and all that are there are known.
-fn missing_canary(keys: &MasterKeys, canaries: &[(String, Vec<u8>)], entropy: &dyn Entropy) -> Result<Option<rotation::AddCanary>> {
+fn missing_canary(
+    keys: &MasterKeys,
+    canaries: &[(String, Vec<u8>)],
+    entropy: &dyn Entropy,
+) -> Result<Option<rotation::AddCanary>> {
     check_canaries(keys, canaries)?;
     if canaries.iter().any(|(master, _)| master == keys.current()) {
         return Ok(None);

@@ -69,7 +69,9 @@ fn newest() -> i64 {
 
 fn step_after(version: i64, newest: i64) -> Result<Option<&'static Migration>> {
     if version > newest {
-        return Err(Error::Other(format!("the database is of a newer Syncline (schema {version}, this one knows {newest})")));
+        return Err(Error::Other(format!(
+            "the database is of a newer Syncline (schema {version}, this one knows {newest})"
+        )));
     }
     Ok(MIGRATIONS.iter().find(|step| step.version > version))
 }

@@ -24,7 +24,11 @@ pub struct StoreOptions {
 
 impl std::fmt::Debug for StoreOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StoreOptions").field("key", &self.key).field("old_keys", &self.old_keys).field("pool", &self.pool).finish()
+        f.debug_struct("StoreOptions")
+            .field("key", &self.key)
+            .field("old_keys", &self.old_keys)
+            .field("pool", &self.pool)
+            .finish()
     }
 }
 

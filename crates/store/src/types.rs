@@ -31,9 +31,13 @@ pub struct Delivery {
 pub enum Content {
     Messages(Vec<BookingMessage>),
     /// None of ours; kept for the record.
-    Ignored { reason: String },
+    Ignored {
+        reason: String,
+    },
     /// Verified but not understood; kept for a person.
-    Parked { reason: String },
+    Parked {
+        reason: String,
+    },
 }
 
 /// What became of a delivery.
@@ -223,6 +227,9 @@ pub struct StoredTokens {
 
 impl std::fmt::Debug for StoredTokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StoredTokens").field("base_url", &self.base_url).field("expires_at", &self.expires_at).finish_non_exhaustive()
+        f.debug_struct("StoredTokens")
+            .field("base_url", &self.base_url)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
     }
 }

@@ -152,12 +152,32 @@ fn collect(value: &Value, pointer: String, places: &mut Vec<String>) {
 }
 
 fn odd() -> impl Strategy<Value = Option<Value>> {
-    let texts = ["", " ", "x", "\u{0}\u{1b}[2J", "2026-13-40T99:00:00Z", "9999-12-31T23:59:59.999Z", "=cmd()", "a@b", "javascript:alert(1)", "🏳️‍🌈"];
+    let texts = [
+        "",
+        " ",
+        "x",
+        "\u{0}\u{1b}[2J",
+        "2026-13-40T99:00:00Z",
+        "9999-12-31T23:59:59.999Z",
+        "=cmd()",
+        "a@b",
+        "javascript:alert(1)",
+        "🏳️‍🌈",
+    ];
     prop_oneof![
         Just(None),
         prop::sample::select(texts.to_vec()).prop_map(|text| Some(json!(text))),
-        prop::sample::select(vec![json!(null), json!(true), json!(-1), json!(1e300), json!([]), json!({}), json!([[]]), json!([null, 1, "a@example.org"])])
-            .prop_map(Some),
+        prop::sample::select(vec![
+            json!(null),
+            json!(true),
+            json!(-1),
+            json!(1e300),
+            json!([]),
+            json!({}),
+            json!([[]]),
+            json!([null, 1, "a@example.org"])
+        ])
+        .prop_map(Some),
         ".{0,40}".prop_map(|text| Some(json!(text))),
         Just(Some(json!("é".repeat(40_000)))),
         Just(Some(json!(vec!["a@example.org"; 1_200]))),
@@ -167,17 +187,19 @@ fn odd() -> impl Strategy<Value = Option<Value>> {
 /// One of the fixtures with bytes exchanged and its end cut off.
 pub fn broken(fixtures: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
     let changes = proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6);
-    (0..fixtures.len(), changes, any::<prop::sample::Index>(), any::<bool>()).prop_map(|(which, changes, end, whole)| {
-        let mut body = fixtures[which].as_bytes().to_vec();
-        for (place, byte) in changes {
-            let place = place.index(body.len());
-            body[place] = byte;
-        }
-        if !whole {
-            body.truncate(end.index(body.len()));
-        }
-        body
-    })
+    (0..fixtures.len(), changes, any::<prop::sample::Index>(), any::<bool>()).prop_map(
+        |(which, changes, end, whole)| {
+            let mut body = fixtures[which].as_bytes().to_vec();
+            for (place, byte) in changes {
+                let place = place.index(body.len());
+                body[place] = byte;
+            }
+            if !whole {
+                body.truncate(end.index(body.len()));
+            }
+            body
+        },
+    )
 }
 
 /// The properties that every booking source shares.

@@ -28,7 +28,8 @@ pub struct ActivityArgs {
 pub async fn run(args: ActivityArgs) -> anyhow::Result<()> {
     let installation = Installation::read(&args.config.config)?;
     let store = installation.open_store().await?;
-    let filter = ActivityFilter { chain: args.booking.map(ChainId::new), limit: args.limit, ..ActivityFilter::default() };
+    let filter =
+        ActivityFilter { chain: args.booking.map(ChainId::new), limit: args.limit, ..ActivityFilter::default() };
     let rows = store.activity(&installation.workspace(), filter).await?;
     if rows.is_empty() && !args.json {
         println!("Nothing has happened yet.");

@@ -70,10 +70,16 @@ async fn in_browser(
     // Nobody signs in with a token here: whoever has the printed link is the person at this terminal.
     let mut token = [0; 32];
     SystemEntropy.fill(&mut token);
-    let mut options = ServerOptions::new(callback.clone(), Secret::new(hex::encode(token)), installation.derive(&["connect session"]));
+    let mut options = ServerOptions::new(
+        callback.clone(),
+        Secret::new(hex::encode(token)),
+        installation.derive(&["connect session"]),
+    );
     options.sign_in_key = Some(Secret::new(key.clone()));
     let server = Server::new(Arc::clone(engine), Vec::new(), options);
-    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}; choose another with --listen"))?;
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("cannot listen on {listen}; choose another with --listen"))?;
     println!("Open this address in a browser on this machine and agree there:\n");
     println!("  {callback}sign-in/{key}?next=/connect/{}\n", setup.id);
     println!("(the app at the vendor must allow the callback address {callback}oauth/callback/{})", setup.id);

@@ -7,7 +7,10 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use clap::Args;
 use syncline_core::Entropy;
 
-use crate::{config::{EXAMPLE, MASTER_KEY_BYTES}, world::SystemEntropy};
+use crate::{
+    config::{EXAMPLE, MASTER_KEY_BYTES},
+    world::SystemEntropy,
+};
 
 /// Where to write.
 #[derive(Debug, Args)]
@@ -27,7 +30,9 @@ pub fn run(args: &InitArgs) -> anyhow::Result<()> {
     write_key(&key)?;
     std::fs::write(&config, EXAMPLE).with_context(|| format!("writing {}", config.display()))?;
     println!("Wrote {} and {}.", config.display(), key.display());
-    println!("Next: fill in the connection and the sources, then `syncline connect salesforce`, then `syncline serve`.");
+    println!(
+        "Next: fill in the connection and the sources, then `syncline connect salesforce`, then `syncline serve`."
+    );
     Ok(())
 }
 

@@ -19,7 +19,9 @@ pub async fn run(args: RotateKeyArgs) -> anyhow::Result<()> {
     store.rotate_master_key(installation.master_key()).await?;
     store.close().await;
     println!("Every data key is sealed under [vault] key now.");
-    println!("Next: enter the new webhook addresses (`syncline sources`) at the scheduling tools; the old ones are good while `old_keys` stands.");
+    println!(
+        "Next: enter the new webhook addresses (`syncline sources`) at the scheduling tools; the old ones are good while `old_keys` stands."
+    );
     println!("Then take `old_keys` out and restart.");
     Ok(())
 }

@@ -76,7 +76,9 @@ impl Running {
     ) -> anyhow::Result<Self> {
         let admin_token = match &installation.config.server.admin_token {
             Some(token) => token.read(&installation.base).context("in [server] admin_token")?,
-            None => bail!("[server] admin_token is missing: make one with `openssl rand -hex 32` and point the setting at it"),
+            None => bail!(
+                "[server] admin_token is missing: make one with `openssl rand -hex 32` and point the setting at it"
+            ),
         };
         let sources = installation.sources()?;
         let options = installation.engine_options()?;
@@ -89,9 +91,9 @@ impl Running {
             // Only this process works on the embedded database: whatever is leased was left by one that died.
             store.reclaim_all().await?;
         }
-        let listener = TcpListener::bind(installation.config.server.listen)
-            .await
-            .with_context(|| format!("cannot listen on {}; is another process there?", installation.config.server.listen))?;
+        let listener = TcpListener::bind(installation.config.server.listen).await.with_context(|| {
+            format!("cannot listen on {}; is another process there?", installation.config.server.listen)
+        })?;
         let address = listener.local_addr()?;
         let mut public_url = installation.public_url()?;
         if installation.config.server.public_url.is_none() {
@@ -151,7 +153,12 @@ fn lock(path: &PathBuf) -> anyhow::Result<File> {
 }
 
 /// Sweeps old rows away, in small batches, and keeps the metrics' memory bounded.
-async fn upkeep(engine: Arc<Engine>, installation: Arc<Installation>, metrics: PrometheusHandle, stop: CancellationToken) {
+async fn upkeep(
+    engine: Arc<Engine>,
+    installation: Arc<Installation>,
+    metrics: PrometheusHandle,
+    stop: CancellationToken,
+) {
     let mut retention = Retention::default();
     let days = |days: u32| SignedDuration::from_hours(24 * i64::from(days));
     if let Some(kept) = installation.config.engine.keep_bodies_days {

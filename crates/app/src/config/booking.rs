@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context, bail};
 use serde::Deserialize;
 use syncline_core::booking::settings::{
-    About, BookingSettings, CancelSettings, CaseSettings, Language, MatchRule, OpenLead, OpportunitySettings, PersonMode,
-    StatusValues,
+    About, BookingSettings, CancelSettings, CaseSettings, Language, MatchRule, OpenLead, OpportunitySettings,
+    PersonMode, StatusValues,
 };
 
 /// A booking flow into one CRM.
@@ -78,7 +78,8 @@ fn overlay(under: &mut toml::Table, over: &toml::Table) {
 }
 
 fn settings(table: toml::Table) -> anyhow::Result<BookingSettings> {
-    let file: SettingsFile = table.try_into().map_err(|error: toml::de::Error| anyhow::anyhow!("{}", error.message()))?;
+    let file: SettingsFile =
+        table.try_into().map_err(|error: toml::de::Error| anyhow::anyhow!("{}", error.message()))?;
     file.into_settings()
 }
 
@@ -98,6 +99,7 @@ struct SettingsFile {
     create_person: bool,
     /// Whether a new contact gets an account, found by the address's domain or created.
     create_account: bool,
+    account_by_contacts: bool,
     /// The form's question (key or label, to the letter) whose answer is the company's name.
     company_answer: Option<String>,
     /// Domains at which anybody may have an address, beside the well-known ones: they stand for no company.
@@ -134,6 +136,7 @@ impl Default for SettingsFile {
             match_order: MatchRule::DEFAULT_ORDER.to_vec(),
             create_person: true,
             create_account: true,
+            account_by_contacts: false,
             company_answer: None,
             free_mail: Vec::new(),
             own_domains: Vec::new(),
@@ -287,7 +290,9 @@ impl SettingsFile {
             no_show: self.status.no_show,
         };
         if self.status.field.is_none() && status_values != StatusValues::default() {
-            bail!("`status` has values but no `field` to write them to; a Salesforce event has no status of its own, so add a custom field and name it");
+            bail!(
+                "`status` has values but no `field` to write them to; a Salesforce event has no status of its own, so add a custom field and name it"
+            );
         }
         Ok(BookingSettings {
             person: match self.person {
@@ -303,6 +308,7 @@ impl SettingsFile {
             match_order: self.match_order,
             create_person: self.create_person,
             create_account: self.create_account,
+            account_by_contacts: self.account_by_contacts,
             company_answer: self.company_answer,
             free_mail: self.free_mail,
             own_domains: self.own_domains,

@@ -47,7 +47,12 @@ impl EngineConfig {
             ("calls_in_flight", count(self.calls_in_flight), 1, CALLS_MAX as u64),
             ("max_attempts", self.max_attempts.map(u64::from), 1, u64::from(ATTEMPTS_MAX)),
             ("call_seconds", self.call_seconds.map(u64::from), 1, u64::from(CALL_SECONDS_MAX)),
-            ("lease_seconds", self.lease_seconds.map(u64::from), u64::from(LEASE_SECONDS_MIN), u64::from(LEASE_SECONDS_MAX)),
+            (
+                "lease_seconds",
+                self.lease_seconds.map(u64::from),
+                u64::from(LEASE_SECONDS_MIN),
+                u64::from(LEASE_SECONDS_MAX),
+            ),
             ("keep_bodies_days", self.keep_bodies_days.map(u64::from), 1, u64::from(KEEP_DAYS_MAX)),
             ("keep_activity_days", self.keep_activity_days.map(u64::from), 1, u64::from(KEEP_DAYS_MAX)),
         ];

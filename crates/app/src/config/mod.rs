@@ -20,9 +20,8 @@ pub const EXAMPLE: &str = include_str!("example.toml");
 impl Config {
     /// Reads and checks a configuration file.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| {
-            format!("cannot read {}; `syncline init` writes one to start from", path.display())
-        })?;
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read {}; `syncline init` writes one to start from", path.display()))?;
         Self::parse(&text).with_context(|| format!("in {}", path.display()))
     }
 
@@ -57,7 +56,9 @@ impl Config {
         for integration in &self.integrations {
             let name = &integration.name;
             if !is_name(name) {
-                bail!("`{name}` cannot be the name of an integration: use 1 to 40 lower-case letters, digits and dashes");
+                bail!(
+                    "`{name}` cannot be the name of an integration: use 1 to 40 lower-case letters, digits and dashes"
+                );
             }
             if !integrations.insert(name) {
                 bail!("two integrations are called `{name}`; every name is used once");

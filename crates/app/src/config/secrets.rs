@@ -39,7 +39,9 @@ impl SecretRef {
     pub fn read(&self, base: &Path) -> anyhow::Result<Secret> {
         let secret = self.read_any(base)?;
         if secret.expose().chars().count() < MIN_SECRET_CHARS {
-            bail!("the secret in {self} is shorter than {MIN_SECRET_CHARS} characters; make a longer one, for example with `openssl rand -hex 32`");
+            bail!(
+                "the secret in {self} is shorter than {MIN_SECRET_CHARS} characters; make a longer one, for example with `openssl rand -hex 32`"
+            );
         }
         Ok(secret)
     }
@@ -47,12 +49,14 @@ impl SecretRef {
     /// Reads the secret whatever its length, for those that a vendor made.
     pub fn read_any(&self, base: &Path) -> anyhow::Result<Secret> {
         let text = match self {
-            Self::Env(name) => std::env::var(name)
-                .with_context(|| format!("the environment variable {name} is not set; set it, or point the setting elsewhere"))?,
+            Self::Env(name) => std::env::var(name).with_context(|| {
+                format!("the environment variable {name} is not set; set it, or point the setting elsewhere")
+            })?,
             Self::File(path) => {
                 let path = base.join(path);
                 private(&path)?;
-                std::fs::read_to_string(&path).with_context(|| format!("cannot read the secret file {}", path.display()))?
+                std::fs::read_to_string(&path)
+                    .with_context(|| format!("cannot read the secret file {}", path.display()))?
             }
         };
         let text = text.trim();
@@ -96,5 +100,9 @@ pub fn read_master_key(reference: &SecretRef, base: &Path) -> anyhow::Result<[u8
     let text = secret.expose();
     let bytes = if text.len() == MASTER_KEY_BYTES * 2 { hex::decode(text).ok() } else { STANDARD.decode(text).ok() };
     let key = bytes.and_then(|bytes| <[u8; MASTER_KEY_BYTES]>::try_from(bytes).ok());
-    key.with_context(|| format!("the master key in {reference} must be 32 bytes in base64 or hexadecimal digits; `syncline init` makes one"))
+    key.with_context(|| {
+        format!(
+            "the master key in {reference} must be 32 bytes in base64 or hexadecimal digits; `syncline init` makes one"
+        )
+    })
 }

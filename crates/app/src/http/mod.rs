@@ -48,7 +48,8 @@ pub struct Origin {
 impl Origin {
     /// Reads `http://host:port`.
     pub fn parse(text: &str) -> anyhow::Result<Self> {
-        let url = Url::parse(text).with_context(|| format!("`{text}` is no address; write it like http://127.0.0.1:9000"))?;
+        let url =
+            Url::parse(text).with_context(|| format!("`{text}` is no address; write it like http://127.0.0.1:9000"))?;
         Self::of(&url).with_context(|| format!("`{text}` needs http or https, a host, and nothing behind it"))
     }
 
@@ -56,7 +57,11 @@ impl Origin {
         if !matches!(url.scheme(), "http" | "https") {
             return None;
         }
-        Some(Self { scheme: url.scheme().to_owned(), host: url.host_str()?.to_owned(), port: url.port_or_known_default()? })
+        Some(Self {
+            scheme: url.scheme().to_owned(),
+            host: url.host_str()?.to_owned(),
+            port: url.port_or_known_default()?,
+        })
     }
 }
 
@@ -103,8 +108,10 @@ impl Client {
 
     async fn exchange(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, HttpError> {
         let (parts, body) = request.into_parts();
-        let url = Url::parse(&parts.uri.to_string())
-            .map_err(|error| HttpError::NotSent { host: String::new(), reason: format!("the address cannot be read: {error}") })?;
+        let url = Url::parse(&parts.uri.to_string()).map_err(|error| HttpError::NotSent {
+            host: String::new(),
+            reason: format!("the address cannot be read: {error}"),
+        })?;
         let host = url.host_str().unwrap_or_default().to_owned();
         if let Err(reason) = self.check(&url) {
             return Err(HttpError::Forbidden { host, reason: reason.to_owned() });
@@ -118,7 +125,10 @@ impl Client {
         let mut bytes = BytesMut::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| self.not_answered(&host, &error))? {
             if bytes.len() + chunk.len() > MAX_ANSWER_BYTES {
-                return Err(HttpError::Unanswered { host, reason: format!("the answer is larger than {MAX_ANSWER_BYTES} bytes") });
+                return Err(HttpError::Unanswered {
+                    host,
+                    reason: format!("the answer is larger than {MAX_ANSWER_BYTES} bytes"),
+                });
             }
             bytes.extend_from_slice(&chunk);
         }

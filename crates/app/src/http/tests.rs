@@ -52,7 +52,13 @@ fn request(uri: &str) -> http::Request<bytes::Bytes> {
 #[tokio::test]
 async fn closed_addresses_are_never_called() {
     let client = Client::new(Vec::new(), CALL_DEADLINE).expect("a client");
-    for uri in ["http://example.com/", "https://127.0.0.1/", "https://[::1]/", "https://169.254.169.254/latest", "https://2130706433/"] {
+    for uri in [
+        "http://example.com/",
+        "https://127.0.0.1/",
+        "https://[::1]/",
+        "https://169.254.169.254/latest",
+        "https://2130706433/",
+    ] {
         let refused = client.send(request(uri)).await.expect_err(uri);
         assert!(matches!(refused, HttpError::Forbidden { .. }), "{uri}: {refused}");
     }
@@ -71,7 +77,9 @@ async fn the_operator_opens_single_origins() {
         while let Ok((mut socket, _)) = listener.accept().await {
             let mut buffer = [0; 1024];
             let _ = socket.read(&mut buffer).await;
-            let _ = socket.write_all(b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 2\r\n\r\nok").await;
+            let _ = socket
+                .write_all(b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 2\r\n\r\nok")
+                .await;
         }
     });
     let origin = format!("http://127.0.0.1:{port}");

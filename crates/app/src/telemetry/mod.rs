@@ -33,7 +33,8 @@ pub struct Telemetry {
 
 /// Starts logging as configured; `RUST_LOG` overrides. Where traces are wanted, this needs a runtime around it.
 pub fn start_logs(config: &TelemetryConfig) -> anyhow::Result<Telemetry> {
-    let wanted = std::env::var("RUST_LOG").ok().or_else(|| config.log.clone()).unwrap_or_else(|| DEFAULT_LOG.to_owned());
+    let wanted =
+        std::env::var("RUST_LOG").ok().or_else(|| config.log.clone()).unwrap_or_else(|| DEFAULT_LOG.to_owned());
     let (subscriber, telemetry) = subscriber(config, &wanted)?;
     subscriber.init();
     Ok(telemetry)

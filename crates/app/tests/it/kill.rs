@@ -45,7 +45,11 @@ fn stream(seed: u64) -> Vec<Vec<Hook>> {
     (0..BOOKINGS)
         .map(|number| {
             let person = dice.below(BOOKINGS as u64 / 2);
-            let mut booking = Booking::new(number, &format!("person{person}@company{}.example", person % 9), &format!("Some Body{person}"));
+            let mut booking = Booking::new(
+                number,
+                &format!("person{person}@company{}.example", person % 9),
+                &format!("Some Body{person}"),
+            );
             let mut hooks = vec![booking.created()];
             for _ in 0..dice.below(3) {
                 hooks.push(booking.moved());
@@ -62,7 +66,13 @@ fn stream(seed: u64) -> Vec<Vec<Hook>> {
 /// with references by what they point at.
 fn holdings(sandbox: &Sandbox) -> BTreeMap<String, Vec<String>> {
     let mut names: BTreeMap<String, String> = BTreeMap::new();
-    for (object, name) in [("Account", "Name"), ("Contact", "Email"), ("Case", "Subject"), ("Opportunity", "CloseDate"), ("User", "Email")] {
+    for (object, name) in [
+        ("Account", "Name"),
+        ("Contact", "Email"),
+        ("Case", "Subject"),
+        ("Opportunity", "CloseDate"),
+        ("User", "Email"),
+    ] {
         for record in sandbox.records(object) {
             let id = record["Id"].as_str().expect("an id").to_owned();
             names.insert(id, format!("{object} {}", record[name].as_str().unwrap_or_default()));
@@ -73,7 +83,20 @@ fn holdings(sandbox: &Sandbox) -> BTreeMap<String, Vec<String>> {
         ("Contact", &["Email", "LastName", "FirstName", "AccountId", "OwnerId"]),
         ("Case", &["Subject", "Description", "ContactId", "AccountId", "Status", "Origin"]),
         ("Opportunity", &["Name", "CloseDate", "StageName", "AccountId"]),
-        ("Event", &["Subject", "Description", "StartDateTime", "EndDateTime", "WhoId", "WhatId", "OwnerId", "Location", "ShowAs"]),
+        (
+            "Event",
+            &[
+                "Subject",
+                "Description",
+                "StartDateTime",
+                "EndDateTime",
+                "WhoId",
+                "WhatId",
+                "OwnerId",
+                "Location",
+                "ShowAs",
+            ],
+        ),
     ];
     kept.iter()
         .map(|(object, fields)| {
@@ -164,7 +187,8 @@ impl Run<'_> {
             done.store(true, Ordering::Relaxed);
             killer.join().expect("the killer");
         });
-        let mut servers: Vec<Server> = servers.into_iter().filter_map(|server| server.into_inner().expect("a lock")).collect();
+        let mut servers: Vec<Server> =
+            servers.into_iter().filter_map(|server| server.into_inner().expect("a lock")).collect();
         servers[0].settle(self.installation);
         let status = servers[0].api("/api/v1/status");
         assert_eq!(status["parked"], 0, "{status} {}", self.installation.log());

@@ -84,7 +84,8 @@ impl Sandbox {
         });
         change(&mut config);
         let org = SalesforceOrg::new(config, Arc::new(WallClock), Arc::new(Counting(AtomicU64::new(7))));
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let stop = CancellationToken::new();
@@ -187,9 +188,15 @@ impl Installation {
 
     /// What `syncline sources` says to enter at Cal.com, without the host.
     fn hook(&self, binary: &Path) -> String {
-        let out = Command::new(binary).args(["sources", "--config"]).arg(self.folder.join("syncline.toml")).output().expect("it runs");
+        let out = Command::new(binary)
+            .args(["sources", "--config"])
+            .arg(self.folder.join("syncline.toml"))
+            .output()
+            .expect("it runs");
         let text = String::from_utf8_lossy(&out.stdout).into_owned();
-        let at = text.find("/hooks/").unwrap_or_else(|| panic!("no address in: {text}{}", String::from_utf8_lossy(&out.stderr)));
+        let at = text
+            .find("/hooks/")
+            .unwrap_or_else(|| panic!("no address in: {text}{}", String::from_utf8_lossy(&out.stderr)));
         text[at..].split_whitespace().next().expect("an address").to_owned()
     }
 
@@ -228,7 +235,9 @@ pub struct Server {
 
 impl Server {
     fn answers(&self) -> bool {
-        Connection::try_open(self.address).and_then(|mut connection| connection.request("GET", "/healthz", &[], b"").ok()).is_some_and(|(status, _)| status == 200)
+        Connection::try_open(self.address)
+            .and_then(|mut connection| connection.request("GET", "/healthz", &[], b"").ok())
+            .is_some_and(|(status, _)| status == 200)
     }
 
     /// `kill -9`: dropping it does just that.
@@ -248,7 +257,8 @@ impl Server {
     /// An administrator's GET of the JSON API.
     pub fn api(&self, path: &str) -> Value {
         let authorization = format!("Bearer {ADMIN_TOKEN}");
-        let (status, body) = self.connect().request("GET", path, &[("authorization", &authorization)], b"").expect("an answer");
+        let (status, body) =
+            self.connect().request("GET", path, &[("authorization", &authorization)], b"").expect("an answer");
         assert_eq!(status, 200, "{path}: {}", String::from_utf8_lossy(&body));
         serde_json::from_slice(&body).expect("JSON")
     }
@@ -313,7 +323,13 @@ impl Connection {
     }
 
     /// Sends a request and reads its answer.
-    pub fn request(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> std::io::Result<(u16, Vec<u8>)> {
+    pub fn request(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> std::io::Result<(u16, Vec<u8>)> {
         self.buffer.clear();
         write!(self.buffer, "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {}\r\n", body.len())?;
         for (name, value) in headers {
@@ -338,7 +354,11 @@ impl Connection {
             let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
             let head = String::from_utf8_lossy(&self.buffer[..end]).to_lowercase();
             let status = head.get(9..12).and_then(|text| text.parse().ok()).ok_or_else(cut)?;
-            let length: usize = head.lines().find_map(|line| line.strip_prefix("content-length:")).and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+            let length: usize = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length:"))
+                .and_then(|text| text.trim().parse().ok())
+                .unwrap_or(0);
             while self.buffer.len() < end + 4 + length {
                 let read = self.stream.read(&mut chunk)?;
                 if read == 0 {
@@ -368,7 +388,12 @@ impl Hook {
 
     /// Delivers once.
     pub fn post(&self, connection: &mut Connection, hook: &str) -> std::io::Result<(u16, Vec<u8>)> {
-        connection.request("POST", hook, &[("content-type", "application/json"), ("x-cal-signature-256", &self.signature)], &self.body)
+        connection.request(
+            "POST",
+            hook,
+            &[("content-type", "application/json"), ("x-cal-signature-256", &self.signature)],
+            &self.body,
+        )
     }
 }
 
@@ -385,7 +410,14 @@ pub struct Booking {
 
 impl Booking {
     pub fn new(number: usize, email: &str, name: &str) -> Self {
-        Self { uid: format!("lab-{number}"), email: email.into(), name: name.into(), minute: i64::try_from(number).expect("small") * 100, said: 0, versions: 0 }
+        Self {
+            uid: format!("lab-{number}"),
+            email: email.into(),
+            name: name.into(),
+            minute: i64::try_from(number).expect("small") * 100,
+            said: 0,
+            versions: 0,
+        }
     }
 
     /// The uid that the booking has now.
@@ -400,11 +432,17 @@ impl Booking {
     pub fn moved(&mut self) -> Hook {
         let old = (self.uid(), self.start());
         self.versions += 1;
-        self.message("BOOKING_RESCHEDULED", json!({"rescheduleUid": old.0, "rescheduleStartTime": old.1, "rescheduledBy": self.email}))
+        self.message(
+            "BOOKING_RESCHEDULED",
+            json!({"rescheduleUid": old.0, "rescheduleStartTime": old.1, "rescheduledBy": self.email}),
+        )
     }
 
     pub fn cancelled(&mut self) -> Hook {
-        self.message("BOOKING_CANCELLED", json!({"status": "CANCELLED", "cancellationReason": "no time", "cancelledBy": self.email}))
+        self.message(
+            "BOOKING_CANCELLED",
+            json!({"status": "CANCELLED", "cancellationReason": "no time", "cancelledBy": self.email}),
+        )
     }
 
     fn start(&self) -> String {
@@ -414,7 +452,8 @@ impl Booking {
 
     fn message(&mut self, trigger: &str, more: Value) -> Hook {
         self.said += 1;
-        let said = jiff::Timestamp::from_second(1_780_000_000 + (self.minute + self.said) * 60).expect("a time").to_string();
+        let said =
+            jiff::Timestamp::from_second(1_780_000_000 + (self.minute + self.said) * 60).expect("a time").to_string();
         let start = self.start();
         let end = (start.parse::<jiff::Timestamp>().expect("a time") + jiff::SignedDuration::from_mins(30)).to_string();
         let mut payload = json!({
@@ -435,7 +474,13 @@ impl Booking {
 pub fn postgres_database(server: &str, run: &str) -> String {
     let schema = format!("lab_{}_{run}", std::process::id());
     let made = Command::new("psql")
-        .args([server, "-qc", &format!("drop schema if exists {schema} cascade"), "-c", &format!("create schema {schema}")])
+        .args([
+            server,
+            "-qc",
+            &format!("drop schema if exists {schema} cascade"),
+            "-c",
+            &format!("create schema {schema}"),
+        ])
         .output()
         .expect("psql comes with PostgreSQL");
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));

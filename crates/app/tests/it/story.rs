@@ -33,7 +33,10 @@ fn vendor_calls(sandbox: &Sandbox) -> u64 {
 /// proves: B1, B2, B7, B11, B21, B22, P1
 #[test]
 fn a_booking_lives_its_life_in_the_crm() {
-    let (sandbox, installation, server) = started("life", "[integrations.defaults]\ncancel = { show_as_free = true }\nstatus = { field = \"Meeting_Status__c\", cancelled = \"Termin storniert\" }\n");
+    let (sandbox, installation, server) = started(
+        "life",
+        "[integrations.defaults]\ncancel = { show_as_free = true }\nstatus = { field = \"Meeting_Status__c\", cancelled = \"Termin storniert\" }\n",
+    );
     let mut booking = Booking::new(1, "Ada@Analytical.example", "Ada Lovelace");
 
     let before = vendor_calls(&sandbox);
@@ -118,7 +121,9 @@ fn what_is_not_signed_is_not_let_in() {
     let mut tampered = hook.clone();
     tampered.body.push(b' ');
     assert_eq!(tampered.post(&mut connection, &server.hook).expect("an answer").0, 401);
-    let unsigned = connection.request("POST", &server.hook, &[("content-type", "application/json")], &hook.body).expect("an answer");
+    let unsigned = connection
+        .request("POST", &server.hook, &[("content-type", "application/json")], &hook.body)
+        .expect("an answer");
     assert_eq!(unsigned.0, 401);
     let problem: serde_json::Value = serde_json::from_slice(&unsigned.1).expect("a problem document");
     assert_eq!(problem["status"], 401);
@@ -135,7 +140,8 @@ fn what_is_not_signed_is_not_let_in() {
 fn an_outage_loses_and_doubles_nothing() {
     let (sandbox, installation, server) = started("outage", "");
     fault(&sandbox, &json!({"kind": "status", "status": 503, "path": "/services/data"}));
-    let mut bookings: Vec<Booking> = (0..30).map(|n| Booking::new(n, &format!("p{n}@c{}.example", n % 7), "Some Body")).collect();
+    let mut bookings: Vec<Booking> =
+        (0..30).map(|n| Booking::new(n, &format!("p{n}@c{}.example", n % 7), "Some Body")).collect();
     let hooks: Vec<_> = bookings.iter_mut().map(Booking::created).collect();
     post(&server, &hooks);
     let waiting = server.api("/api/v1/status");
@@ -155,7 +161,8 @@ fn an_outage_loses_and_doubles_nothing() {
 fn a_lost_answer_doubles_nothing() {
     let (sandbox, installation, server) = started("lost-answer", "");
     fault(&sandbox, &json!({"kind": "applied_answer_lost", "path": "/services/data", "every": 2}));
-    let mut bookings: Vec<Booking> = (0..12).map(|n| Booking::new(n, &format!("p{n}@c{n}.example"), "Some Body")).collect();
+    let mut bookings: Vec<Booking> =
+        (0..12).map(|n| Booking::new(n, &format!("p{n}@c{n}.example"), "Some Body")).collect();
     let hooks: Vec<_> = bookings.iter_mut().map(Booking::created).collect();
     post(&server, &hooks);
     server.settle(&installation);
@@ -214,12 +221,21 @@ fn the_command_line_tells_what_happened() {
     post(&server, &[Booking::new(1, "ada@one.example", "Ada Lovelace").created()]);
     server.settle(&installation);
     let run = |more: &[&str]| {
-        let out = std::process::Command::new(BINARY).arg("activity").arg("--config").arg(installation.folder.join("syncline.toml")).args(more).output().expect("it runs");
+        let out = std::process::Command::new(BINARY)
+            .arg("activity")
+            .arg("--config")
+            .arg(installation.folder.join("syncline.toml"))
+            .args(more)
+            .output()
+            .expect("it runs");
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         String::from_utf8_lossy(&out.stdout).into_owned()
     };
     let text = run(&[]);
-    assert!(text.contains("account created, contact created, meeting created") && text.contains("nobody matched"), "{text}");
+    assert!(
+        text.contains("account created, contact created, meeting created") && text.contains("nobody matched"),
+        "{text}"
+    );
     let line: serde_json::Value = serde_json::from_str(run(&["--json"]).lines().next().expect("a line")).expect("JSON");
     assert_eq!(line["kind"], "written");
     assert_eq!(line["details"]["calls"], 2.0);
@@ -228,7 +244,9 @@ fn the_command_line_tells_what_happened() {
 /// Has the sandbox fail, over its own HTTP interface.
 pub fn fault(sandbox: &Sandbox, rule: &serde_json::Value) {
     let mut connection = sandbox_connection(sandbox);
-    let (status, body) = connection.request("POST", "/_sandbox/faults", &[("content-type", "application/json")], rule.to_string().as_bytes()).expect("an answer");
+    let (status, body) = connection
+        .request("POST", "/_sandbox/faults", &[("content-type", "application/json")], rule.to_string().as_bytes())
+        .expect("an answer");
     assert!(status < 300, "{}", String::from_utf8_lossy(&body));
 }
 

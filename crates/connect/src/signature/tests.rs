@@ -57,7 +57,8 @@ fn every_vector_gives_its_verdict() {
     assert_eq!(vectors.len(), 21);
     for vector in vectors {
         let id = vector["id"].as_str().expect("id");
-        let body = vector["body"].as_str().or_else(|| file["bodies"][vector["body_ref"].as_str()?].as_str()).expect("body");
+        let body =
+            vector["body"].as_str().or_else(|| file["bodies"][vector["body_ref"].as_str()?].as_str()).expect("body");
         let headers: Vec<(&str, &str)> = vector["headers"]
             .as_object()
             .expect("headers")
@@ -128,18 +129,27 @@ fn stamped_request(key: &str, time: i64) -> RawRequest {
 fn standard_request(key: &[u8], time: i64) -> RawRequest {
     let time = time.to_string();
     let digest = BASE64.encode(mac(key, &[b"msg_1", b".", time.as_bytes(), b".", b"{}"]));
-    request(&[("webhook-id", "msg_1"), ("webhook-timestamp", &time), ("webhook-signature", &format!("v1,{digest}"))], b"{}")
+    request(
+        &[("webhook-id", "msg_1"), ("webhook-timestamp", &time), ("webhook-signature", &format!("v1,{digest}"))],
+        b"{}",
+    )
 }
 
 /// proves: sec:S23, B1
 #[test]
 fn a_time_stamp_counts_within_its_window_on_both_sides() {
     for (distance, fits) in [(0, true), (179, true), (180, true), (-180, true), (181, false), (-181, false)] {
-        let verdict = stamped_hex(&stamped_request("key", NOW - distance), STAMPED, &secrets(&["key"]), at(NOW), TOLERANCE);
+        let verdict =
+            stamped_hex(&stamped_request("key", NOW - distance), STAMPED, &secrets(&["key"]), at(NOW), TOLERANCE);
         assert_eq!(verdict, if fits { Ok(()) } else { Err(Refusal::Stale) }, "{distance}");
     }
     for (distance, fits) in [(0, true), (300, true), (-300, true), (301, false), (-301, false)] {
-        let verdict = standard_webhooks(&standard_request(b"a raw key!", NOW - distance), "webhook", &secrets(&["a raw key!"]), at(NOW));
+        let verdict = standard_webhooks(
+            &standard_request(b"a raw key!", NOW - distance),
+            "webhook",
+            &secrets(&["a raw key!"]),
+            at(NOW),
+        );
         assert_eq!(verdict, if fits { Ok(()) } else { Err(Refusal::Stale) }, "{distance}");
     }
 }

@@ -95,11 +95,21 @@ pub enum Standing {
     Active,
     /// Waits for confirmation; there is nothing confirmed before it.
     Unconfirmed,
-    RescheduleRequested { reason: Option<String>, by: Option<String> },
+    RescheduleRequested {
+        reason: Option<String>,
+        by: Option<String>,
+    },
     /// Half of a reschedule is known; the booking that takes its place is not.
-    ReschedulePending { since: Timestamp },
-    Rejected { reason: Option<String> },
-    Cancelled { reason: Option<String>, by: Option<String> },
+    ReschedulePending {
+        since: Timestamp,
+    },
+    Rejected {
+        reason: Option<String>,
+    },
+    Cancelled {
+        reason: Option<String>,
+        by: Option<String>,
+    },
     /// Only a form; there is no meeting.
     FormOnly,
 }
@@ -212,7 +222,9 @@ impl NodeStanding {
             MessageKind::RescheduleRequested { reason, by } => {
                 Some(Self::RescheduleRequested { reason: reason.clone(), by: by.clone() })
             }
-            MessageKind::Requested | MessageKind::NoShow { .. } | MessageKind::Updated | MessageKind::FormSubmitted => None,
+            MessageKind::Requested | MessageKind::NoShow { .. } | MessageKind::Updated | MessageKind::FormSubmitted => {
+                None
+            }
         }
     }
 

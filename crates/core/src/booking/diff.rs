@@ -4,15 +4,15 @@
 //! last wrote, or where the booking is the authority (time, standing).
 
 use super::{
+    chain::View,
     facts::Questions,
     matching::{account_key, address, company_domain, known, known_goes_first, person_key},
     project::{
-        Context, Desired, Gate, Links, Note, Projection, gate, hint, person_link, project, routed_owner, shared_record_key,
-        wants_account,
+        Context, Desired, Gate, Links, Note, Projection, gate, hint, person_link, project, routed_owner,
+        shared_record_key, wants_account,
     },
     settings::{BookingSettings, MatchRule},
     text::{newlines, splice, with_prefix},
-    chain::View,
 };
 use crate::{
     ids::{ExternalKey, RecordId, SharedKey},
@@ -84,7 +84,12 @@ impl Decision {
                     Slot::Person => self.person_account.as_ref().and_then(resolve),
                     _ => None,
                 };
-                Some(SharedLink { key: after.shared.clone()?, role: after.role, id: self.id_of(after.slot, ids)?, account })
+                Some(SharedLink {
+                    key: after.shared.clone()?,
+                    role: after.role,
+                    id: self.id_of(after.slot, ids)?,
+                    account,
+                })
             })
             .collect()
     }
@@ -102,8 +107,10 @@ pub fn questions(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, no
     // Even where nothing is written now, what became of an earlier plan must not be forgotten.
     for step in unsettled.iter().flat_map(|plan| &plan.steps) {
         match &step.write {
-            Write::Upsert { key, .. } => drop(ask.keys.entry(step.role).or_default().insert(key.clone())),
-            Write::Patch { id, .. } | Write::Delete { id } => drop(ask.ids.entry(step.role).or_default().insert(id.clone())),
+            Write::Upsert { key, .. } => ask.keys.entry(step.role).or_default().extend([key.clone()]),
+            Write::Patch { id, .. } | Write::Delete { id } => {
+                ask.ids.entry(step.role).or_default().extend([id.clone()]);
+            }
         }
     }
     if let Gate::Leave(..) = gate(cx, view) {
@@ -111,6 +118,9 @@ pub fn questions(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, no
     }
     ask_about_person(cx, view, &mut ask);
     ask_about_owner(cx, view, &mut ask);
+    if cx.links.is_empty() {
+        return ask;
+    }
     // Where a linked record would change, its present values decide what survives.
     let preview = decide(cx, view, None, normalise);
     for step in &preview.plan.steps {
@@ -138,15 +148,21 @@ fn ask_about_person(cx: &Context<'_>, view: &View<'_>, ask: &mut Questions) {
         ask.keys.entry(role).or_default().insert(shared_record_key(cx, &person_key(role, &email)));
     }
     if cx.settings.match_order.contains(&MatchRule::Phone)
-        && let Some(phone) = view.content.invitee.phone.as_deref().filter(|phone| crate::person::phone_digits(phone).is_some())
+        && let Some(phone) =
+            view.content.invitee.phone.as_deref().filter(|phone| crate::person::phone_digits(phone).is_some())
     {
         ask.phones.insert(phone.trim().to_owned());
     }
     let account = account_key(&email, cx.settings);
     if wants_account(cx.settings) && cx.facts.shared(&account).is_none() {
         ask.keys.entry(Role::Account).or_default().insert(shared_record_key(cx, &account));
-        if let Some(domain) = company_domain(&email, cx.settings).filter(|_| cx.settings.match_order.contains(&MatchRule::AccountDomain)) {
+        if let Some(domain) =
+            company_domain(&email, cx.settings).filter(|_| cx.settings.match_order.contains(&MatchRule::AccountDomain))
+        {
             ask.domains.insert(domain.to_owned());
+            if cx.settings.account_by_contacts {
+                ask.contact_domains.insert(domain.to_owned());
+            }
         }
     }
     ask.emails.insert(email);
@@ -169,18 +185,39 @@ fn ask_about_owner(cx: &Context<'_>, view: &View<'_>, ask: &mut Questions) {
 pub fn fields_to_read(role: Role, settings: &BookingSettings) -> Vec<Field> {
     let std: &[Std] = match role {
         Role::Contact => &[
-            Std::Key, Std::Email, Std::Phone, Std::Mobile, Std::Account, Std::Owner, Std::CreatedAt, Std::LastActivity,
+            Std::Key,
+            Std::Email,
+            Std::Phone,
+            Std::Mobile,
+            Std::Account,
+            Std::Owner,
+            Std::CreatedAt,
+            Std::LastActivity,
         ],
         Role::Lead => &[
-            Std::Key, Std::Email, Std::Owner, Std::Converted, Std::ConvertedContact, Std::ConvertedAccount, Std::CreatedAt,
+            Std::Key,
+            Std::Email,
+            Std::Owner,
+            Std::Converted,
+            Std::ConvertedContact,
+            Std::ConvertedAccount,
+            Std::CreatedAt,
             Std::LastActivity,
         ],
         Role::Account => &[Std::Key, Std::Name, Std::Website, Std::CreatedAt],
         Role::Case => &[Std::Key, Std::Subject, Std::Description],
         Role::Opportunity => &[Std::Key, Std::Name, Std::CloseDate],
         Role::Meeting => &[
-            Std::Key, Std::Subject, Std::Description, Std::Location, Std::Start, Std::End, Std::ShowAs, Std::Owner,
-            Std::Who, Std::What,
+            Std::Key,
+            Std::Subject,
+            Std::Description,
+            Std::Location,
+            Std::Start,
+            Std::End,
+            Std::ShowAs,
+            Std::Owner,
+            Std::Who,
+            Std::What,
         ],
         Role::User => &[Std::Email, Std::Active],
     };
@@ -244,7 +281,10 @@ fn settle(cx: &Context<'_>, plan: &Plan) -> Links {
             Write::Upsert { key, fields } => {
                 if let Some(record) = cx.facts.with_key(step.role, key) {
                     let image = adopted_image(cx.settings, step.role, fields, record);
-                    links.insert(step.slot, Link { role: step.role, id: record.id.clone(), key: Some(key.clone()), image });
+                    links.insert(
+                        step.slot,
+                        Link { role: step.role, id: record.id.clone(), key: Some(key.clone()), image },
+                    );
                 }
             }
             Write::Patch { id, fields } => {
@@ -303,7 +343,13 @@ fn adopted_image(settings: &BookingSettings, role: Role, planned: &Fields, recor
 fn step_for(cx: &Context<'_>, desired: Desired, normalise: Normalise<'_>, out: &mut Decision) {
     let Desired { slot, role, existing, key, shared, on_create, keep, remember } = desired;
     let normal = |fields: Fields| -> Fields {
-        fields.into_iter().map(|(field, value)| { let value = normalise(role, &field, value); (field, value) }).collect()
+        fields
+            .into_iter()
+            .map(|(field, value)| {
+                let value = normalise(role, &field, value);
+                (field, value)
+            })
+            .collect()
     };
     let link = cx.links.get(&slot);
     match existing {

@@ -130,6 +130,8 @@ pub struct Questions {
     pub phones: BTreeSet<String>,
     /// Domains that may be an account's.
     pub domains: BTreeSet<String>,
+    /// Domains whose contacts are to be counted by account.
+    pub contact_domains: BTreeSet<String>,
     /// Normalised host addresses.
     pub users: BTreeSet<String>,
     /// Records whose present values matter.
@@ -149,6 +151,7 @@ impl Questions {
         self.emails.extend(other.emails);
         self.phones.extend(other.phones);
         self.domains.extend(other.domains);
+        self.contact_domains.extend(other.contact_domains);
         self.users.extend(other.users);
         for (role, ids) in other.ids {
             self.ids.entry(role).or_default().extend(ids);

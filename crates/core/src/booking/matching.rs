@@ -51,7 +51,8 @@ pub fn account_key(email: &str, settings: &BookingSettings) -> SharedKey {
 
 /// The domain, where it stands for a company that is not the admin's own.
 pub fn company_domain<'a>(email: &'a str, settings: &BookingSettings) -> Option<&'a str> {
-    domain_of(email).filter(|domain| !is_free_mail(domain, &settings.free_mail) && !is_listed(domain, &settings.own_domains))
+    domain_of(email)
+        .filter(|domain| !is_free_mail(domain, &settings.free_mail) && !is_listed(domain, &settings.own_domains))
 }
 
 /// Whether a person known from another booking needs no look-up: only where no rule that looks at the CRM goes first.
@@ -143,7 +144,13 @@ fn contact_of_lead(lead: &Record, rule: MatchRule) -> Option<PersonMatch> {
         _ => None,
     };
     let contact = id(Std::ConvertedContact)?;
-    Some(PersonMatch { role: Role::Contact, id: Some(contact), account: id(Std::ConvertedAccount), rule: Some(rule), others: 0 })
+    Some(PersonMatch {
+        role: Role::Contact,
+        id: Some(contact),
+        account: id(Std::ConvertedAccount),
+        rule: Some(rule),
+        others: 0,
+    })
 }
 
 fn by_phone(who: &Who<'_>, facts: &Facts) -> Option<PersonMatch> {
@@ -163,13 +170,7 @@ fn rank(record: &Record, who: &Who<'_>) -> impl Ord + use<> {
     let owner = record.fields.get(&Std::Owner.into());
     let owned_by_host = who.owner.is_some_and(|host| owner == Some(&Value::Id(host.clone())));
     let has_account = matches!(record.fields.get(&Std::Account.into()), Some(Value::Id(_)));
-    (
-        !has_account,
-        !owned_by_host,
-        std::cmp::Reverse(moment(record, Std::LastActivity)),
-        age(record),
-        record.id.clone(),
-    )
+    (!has_account, !owned_by_host, std::cmp::Reverse(moment(record, Std::LastActivity)), age(record), record.id.clone())
 }
 
 /// Older first; a record whose age is unknown last.
@@ -208,7 +209,10 @@ pub fn find_account(email: &str, settings: &BookingSettings, facts: &Facts) -> O
     let domain = company_domain(email, settings)?;
     let mut accounts = facts.with_website(domain);
     accounts.sort_by_key(|account| (age(account), account.id.clone()));
-    accounts.first().map(|account| account.id.clone()).or_else(|| facts.account_of_domain(domain).cloned())
+    accounts.first().map(|account| account.id.clone()).or_else(|| {
+        let counted = settings.account_by_contacts.then(|| facts.account_of_domain(domain));
+        counted.flatten().cloned()
+    })
 }
 
 /// The invitee's normalised address, where it is one.

@@ -81,7 +81,10 @@ fn relate(
     let mut linked_to = None;
     match what {
         Some(_) if role == Some(Role::Lead) => {
-            notes.push(Note::new("lead_without_what", "the CRM allows no related record beside a lead; it is named in the description"));
+            notes.push(Note::new(
+                "lead_without_what",
+                "the CRM allows no related record beside a lead; it is named in the description",
+            ));
             if linked_what(cx).is_some() {
                 keep.insert(Std::What.into(), Value::Null);
             }
@@ -134,7 +137,8 @@ fn status_value<'a>(settings: &'a BookingSettings, view: &View<'_>) -> Option<&'
         Standing::Cancelled { .. } | Standing::Rejected { .. } => &values.cancelled,
         Standing::RescheduleRequested { .. } | Standing::ReschedulePending { .. } => &values.reschedule_requested,
         Standing::Active | Standing::Unconfirmed | Standing::FormOnly => {
-            let missing = address(&view.content.invitee.email).is_some_and(|email| view.no_shows.contains(email.as_str()));
+            let missing =
+                address(&view.content.invitee.email).is_some_and(|email| view.no_shows.contains(email.as_str()));
             match (missing, view.moves.is_empty()) {
                 (true, _) if values.no_show.is_some() => &values.no_show,
                 (_, false) if values.rescheduled.is_some() => &values.rescheduled,

@@ -116,9 +116,10 @@ pub(super) fn gate(cx: &Context<'_>, view: &View<'_>) -> Gate {
             _ if !ever => leave("never_booked", "the booking never stood; nothing is written"),
             _ => Gate::Write,
         },
-        Standing::Cancelled { .. } | Standing::Rejected { .. } if !ever => {
-            leave("never_booked", "called off before it was ever seen to stand; should the booking itself still come, it is written as cancelled")
-        }
+        Standing::Cancelled { .. } | Standing::Rejected { .. } if !ever => leave(
+            "never_booked",
+            "called off before it was ever seen to stand; should the booking itself still come, it is written as cancelled",
+        ),
         _ => Gate::Write,
     }
 }
@@ -149,8 +150,12 @@ pub fn project(cx: &Context<'_>, view: &View<'_>) -> Projection {
     }
     let case = case(cx, view, person.as_ref(), owner.as_ref());
     let opportunity = opportunity(cx, view, person.as_ref(), owner.as_ref());
-    let around =
-        Around { person: person.as_ref(), owner: owner.as_ref(), case: case.as_ref(), opportunity: opportunity.as_ref() };
+    let around = Around {
+        person: person.as_ref(),
+        owner: owner.as_ref(),
+        case: case.as_ref(),
+        opportunity: opportunity.as_ref(),
+    };
     let meeting = meeting(cx, view, &around, &mut out.notes);
     out.desired.extend(case);
     out.desired.extend(opportunity);
@@ -182,7 +187,8 @@ fn owner(cx: &Context<'_>, view: &View<'_>, notes: &mut Vec<Note>) -> Option<Rec
     if let Some(host) = &host {
         match cx.facts.user(host) {
             Some(Some(user)) => return Some(user.clone()),
-            Some(None) => notes.push(Note::new("owner_default", "the host is no active user of the CRM; the default owner applies")),
+            Some(None) => notes
+                .push(Note::new("owner_default", "the host is no active user of the CRM; the default owner applies")),
             None => {}
         }
     }
@@ -209,7 +215,10 @@ pub(super) struct Person {
 fn person(cx: &Context<'_>, view: &View<'_>, owner: Option<&RecordId>, out: &mut Projection) -> Option<Person> {
     let invitee = &view.content.invitee;
     let Some(email) = address(&invitee.email) else {
-        out.notes.push(Note::new("no_address", "the invitee's e-mail address cannot be used; the meeting is written without a person"));
+        out.notes.push(Note::new(
+            "no_address",
+            "the invitee's e-mail address cannot be used; the meeting is written without a person",
+        ));
         return None;
     };
     let found = match person_link(cx, &email) {
@@ -225,19 +234,30 @@ fn person(cx: &Context<'_>, view: &View<'_>, owner: Option<&RecordId>, out: &mut
         }
     };
     if found.id.is_none() && !cx.settings.create_person {
-        out.notes.push(Note::new("not_created", "nobody matched and the settings create nobody; the meeting is written without a person"));
+        out.notes.push(Note::new(
+            "not_created",
+            "nobody matched and the settings create nobody; the meeting is written without a person",
+        ));
         return None;
     }
     let key = person_key(found.role, &email);
     let account = match (&found.account, found.role) {
         (Some(id), _) => Some(Value::Id(id.clone())),
-        (None, Role::Contact) if found.id.is_none() && cx.settings.create_account => Some(account(cx, view, &email, owner, out)),
+        (None, Role::Contact) if found.id.is_none() && cx.settings.create_account => {
+            Some(account(cx, view, &email, owner, out))
+        }
         // Only an opportunity has a use for it, so it is only looked up, and only known, where there is one.
-        (None, Role::Lead) if cx.settings.opportunity.is_some() => find_account(&email, cx.settings, cx.facts).map(Value::Id),
+        (None, Role::Lead) if cx.settings.opportunity.is_some() => {
+            find_account(&email, cx.settings, cx.facts).map(Value::Id)
+        }
         _ => None,
     };
     let value = found.id.clone().map_or(Value::Slot(Slot::Person), Value::Id);
-    let on_create = if found.id.is_some() { Fields::new() } else { person_fields(cx, view, found.role, &email, account.as_ref(), owner) };
+    let on_create = if found.id.is_some() {
+        Fields::new()
+    } else {
+        person_fields(cx, view, found.role, &email, account.as_ref(), owner)
+    };
     out.person_account.clone_from(&account);
     let mut remember = Fields::from([(Std::Email.into(), Value::Text(email))]);
     remember.extend(account.clone().map(|account| (Std::Account.into(), account)));
@@ -269,13 +289,7 @@ fn linked(cx: &Context<'_>, link: &Link, email: &str) -> PersonMatch {
         Some(Value::Id(id)) => Some(id.clone()),
         _ => known.and_then(|known| known.account),
     };
-    PersonMatch {
-        role: link.role,
-        id: Some(link.id.clone()),
-        account,
-        rule: None,
-        others: 0,
-    }
+    PersonMatch { role: link.role, id: Some(link.id.clone()), account, rule: None, others: 0 }
 }
 
 /// A record that we made for this address, whatever address it bears today.
@@ -299,14 +313,22 @@ fn match_note(found: &PersonMatch) -> Note {
         Some(Rule::KnownLink) => format!("the {role} is known from an earlier booking"),
         Some(Rule::ContactEmail) => "a contact has the invitee's e-mail address".to_owned(),
         Some(Rule::OpenLeadEmail) => "an open lead has the invitee's e-mail address".to_owned(),
-        Some(Rule::ConvertedLead) => "a lead with the invitee's e-mail address was converted into this contact".to_owned(),
+        Some(Rule::ConvertedLead) => {
+            "a lead with the invitee's e-mail address was converted into this contact".to_owned()
+        }
         Some(Rule::Phone) => "a contact has the invitee's phone number".to_owned(),
         Some(Rule::AccountDomain) => "an account has the domain of the invitee's e-mail address".to_owned(),
     };
     if found.others == 0 {
         return Note::new("matched", text);
     }
-    Note::new("matched", format!("{text}; {} more matched, and the ranking (account, host's own, last active, oldest) chose this one", found.others))
+    Note::new(
+        "matched",
+        format!(
+            "{text}; {} more matched, and the ranking (account, host's own, last active, oldest) chose this one",
+            found.others
+        ),
+    )
 }
 
 fn person_fields(
@@ -376,7 +398,10 @@ fn account(cx: &Context<'_>, view: &View<'_>, email: &str, owner: Option<&Record
             on_create.insert(Std::Owner.into(), Value::Id(owner.clone()));
         }
     } else {
-        out.notes.push(Note::new("account_found", "an account for the invitee's e-mail domain is there; the new contact belongs to it"));
+        out.notes.push(Note::new(
+            "account_found",
+            "an account for the invitee's e-mail domain is there; the new contact belongs to it",
+        ));
     }
     let value = existing.clone().map_or(Value::Slot(Slot::Account), Value::Id);
     out.desired.push(Desired {
@@ -417,7 +442,10 @@ fn case(cx: &Context<'_>, view: &View<'_>, person: Option<&Person>, owner: Optio
             if let Some(phone) = text_value(invitee.phone.as_deref()) {
                 on_create.insert(Std::SuppliedPhone.into(), phone);
             }
-            on_create.insert(Std::SuppliedCompany.into(), Value::Text(company(cx, view, &address(&invitee.email).unwrap_or_default())));
+            on_create.insert(
+                Std::SuppliedCompany.into(),
+                Value::Text(company(cx, view, &address(&invitee.email).unwrap_or_default())),
+            );
         }
     }
     let mut keep = Fields::new();
@@ -436,7 +464,12 @@ fn case(cx: &Context<'_>, view: &View<'_>, person: Option<&Person>, owner: Optio
     })
 }
 
-fn opportunity(cx: &Context<'_>, view: &View<'_>, person: Option<&Person>, owner: Option<&RecordId>) -> Option<Desired> {
+fn opportunity(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    person: Option<&Person>,
+    owner: Option<&RecordId>,
+) -> Option<Desired> {
     let settings = cx.settings.opportunity.as_ref()?;
     let start = view.content.start?;
     let mut on_create = Fields::new();
@@ -457,7 +490,10 @@ fn opportunity(cx: &Context<'_>, view: &View<'_>, person: Option<&Person>, owner
     let day = start.to_zoned(zone).date();
     let mut keep = Fields::new();
     keep.insert(Std::Name.into(), Value::Text(opportunity_name(view)));
-    keep.insert(Std::CloseDate.into(), Value::Date(day.saturating_add(SignedDuration::from_hours(HOURS_A_DAY * i64::from(settings.close_after_days)))));
+    keep.insert(
+        Std::CloseDate.into(),
+        Value::Date(day.saturating_add(SignedDuration::from_hours(HOURS_A_DAY * i64::from(settings.close_after_days)))),
+    );
     Some(Desired {
         slot: Slot::Opportunity,
         role: Role::Opportunity,

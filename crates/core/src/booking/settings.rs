@@ -14,6 +14,9 @@ pub struct BookingSettings {
     pub create_person: bool,
     /// Whether a new contact gets an account.
     pub create_account: bool,
+    /// Whether, where no account has the domain as its website, the account counts that most contacts with an address in
+    /// the domain belong to. CRMs keep no index for that question, so it is slow where there are many contacts.
+    pub account_by_contacts: bool,
     /// The answer that names the invitee's company.
     pub company_answer: Option<String>,
     /// Domains at which anybody may have an address, beside the built-in ones; never an account.
@@ -146,6 +149,7 @@ impl Default for BookingSettings {
             match_order: MatchRule::DEFAULT_ORDER.to_vec(),
             create_person: true,
             create_account: true,
+            account_by_contacts: false,
             company_answer: None,
             free_mail: Vec::new(),
             own_domains: Vec::new(),

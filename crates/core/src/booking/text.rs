@@ -166,7 +166,9 @@ pub fn description(view: &View<'_>, language: Language, related: &Related<'_>) -
     line(words.notes, booking.notes.as_deref().unwrap_or_default());
     if !booking.answers.is_empty() {
         lines.push(format!("{}:", words.answers));
-        lines.extend(booking.answers.iter().map(|answer| format!("- {}: {}", squeeze(&answer.label), answer.value.trim())));
+        lines.extend(
+            booking.answers.iter().map(|answer| format!("- {}: {}", squeeze(&answer.label), answer.value.trim())),
+        );
     }
     let mut line = |label: &str, text: &str| lines.push(format!("{label}: {}", text.trim()));
     for change in &view.moves {

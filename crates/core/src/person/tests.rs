@@ -17,8 +17,18 @@ fn addresses_are_compared_in_one_form() {
     // The same letters, composed and decomposed.
     check("jose\u{301}@acme.example", Some("jos\u{e9}@acme.example"));
     for none in [
-        "", "ada", "@acme.example", "ada@", "ada@localhost", "ada@.example", "ada@acme..example", "a da@acme.example",
-        "ada@acme_x.example", "ada@b@acme.example", "ada\0@acme.example", "ada@acme.example>",
+        "",
+        "ada",
+        "@acme.example",
+        "ada@",
+        "ada@localhost",
+        "ada@.example",
+        "ada@acme..example",
+        "a da@acme.example",
+        "ada@acme_x.example",
+        "ada@b@acme.example",
+        "ada\0@acme.example",
+        "ada@acme.example>",
     ] {
         check(none, None);
     }

@@ -37,7 +37,11 @@ async fn run(url: &str, bookings: usize) {
     }
     let each = |micros: f64| micros / (rounds * rounds::BATCH) as f64;
     let wall = each(began.elapsed().as_micros() as f64);
-    println!("{} bookings: {wall:.1} µs each, of which CPU {:.1} µs", rounds * rounds::BATCH, each((cpu_micros() - cpu) as f64));
+    println!(
+        "{} bookings: {wall:.1} µs each, of which CPU {:.1} µs",
+        rounds * rounds::BATCH,
+        each((cpu_micros() - cpu) as f64)
+    );
     store.close().await;
 }
 

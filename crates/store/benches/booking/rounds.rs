@@ -12,7 +12,8 @@ use syncline_core::{
     step::{Link, Plan, SharedLink, Step, Write},
 };
 use syncline_store::{
-    Claimed, Content, Delivery, JournalEntry, JournalKind, Links, Outcome, PlanOutcome, Planned, Settlement, Store, Summary, TakenIn, WorkerId,
+    Claimed, Content, Delivery, JournalEntry, JournalKind, Links, Outcome, PlanOutcome, Planned, Settlement, Store,
+    Summary, TakenIn, WorkerId,
 };
 
 /// Bookings in one batch.
@@ -52,12 +53,16 @@ pub async fn round(store: &Store, round: usize) {
     let planned = claimed.iter().map(|chain| planned(chain, &crm)).collect();
     let outcomes = store.plan(planned, now).await.expect("it is planned");
     assert!(outcomes.iter().all(|outcome| *outcome == PlanOutcome::Ready));
-    let settled = store.settle(claimed.into_iter().map(|chain| settlement(chain, &crm, now)).collect(), now).await.expect("it is settled");
+    let settled = store
+        .settle(claimed.into_iter().map(|chain| settlement(chain, &crm, now)).collect(), now)
+        .await
+        .expect("it is settled");
     assert!(settled.into_iter().all(|held| held));
 }
 
 fn delivery(workspace: &WorkspaceId, number: usize, now: Timestamp) -> Delivery {
-    let answer = |key: &str, value: &str| Answer { key: key.to_owned(), label: format!("Your {key}?"), value: value.to_owned() };
+    let answer =
+        |key: &str, value: &str| Answer { key: key.to_owned(), label: format!("Your {key}?"), value: value.to_owned() };
     let booking = Booking {
         meeting_type: "intro-call".to_owned(),
         meeting_type_name: "Introduction, 30 minutes".to_owned(),
@@ -70,9 +75,17 @@ fn delivery(workspace: &WorkspaceId, number: usize, now: Timestamp) -> Delivery 
             time_zone: Some("Europe/Berlin".to_owned()),
             ..Attendee::default()
         },
-        hosts: vec![Host { email: "grace@example.com".to_owned(), name: Some("Grace Hopper".to_owned()), time_zone: None }],
+        hosts: vec![Host {
+            email: "grace@example.com".to_owned(),
+            name: Some("Grace Hopper".to_owned()),
+            time_zone: None,
+        }],
         location: Some("https://meet.example.com/abc-defg-hij".to_owned()),
-        answers: vec![answer("company", "Analytical Engines"), answer("phone", "+49 30 123456"), answer("notes", "Looking forward to it")],
+        answers: vec![
+            answer("company", "Analytical Engines"),
+            answer("phone", "+49 30 123456"),
+            answer("notes", "Looking forward to it"),
+        ],
         cancel_url: Some(format!("https://cal.example.com/booking/{number}?cancel=true")),
         reschedule_url: Some(format!("https://cal.example.com/reschedule/{number}")),
         ..Booking::default()
@@ -102,15 +115,23 @@ fn person_of(chain: &Claimed) -> SharedKey {
 }
 
 fn fields(chain: &Claimed) -> Fields {
-    [(Std::Subject, "Introduction"), (Std::Description, "Answers and links of the booking, as they stand on the record"), (Std::Location, "https://meet.example.com/abc")]
-        .into_iter()
-        .map(|(field, text)| (field.into(), Value::text(text)))
-        .chain([(Std::Key.into(), Value::text(chain.chain.as_str()))])
-        .collect()
+    [
+        (Std::Subject, "Introduction"),
+        (Std::Description, "Answers and links of the booking, as they stand on the record"),
+        (Std::Location, "https://meet.example.com/abc"),
+    ]
+    .into_iter()
+    .map(|(field, text)| (field.into(), Value::text(text)))
+    .chain([(Std::Key.into(), Value::text(chain.chain.as_str()))])
+    .collect()
 }
 
 fn planned(chain: &Claimed, crm: &ConnectionId) -> Planned {
-    let step = |slot, role| Step { slot, role, write: Write::Upsert { key: ExternalKey::derive(&[chain.chain.as_str()]), fields: fields(chain) } };
+    let step = |slot, role| Step {
+        slot,
+        role,
+        write: Write::Upsert { key: ExternalKey::derive(&[chain.chain.as_str()]), fields: fields(chain) },
+    };
     Planned {
         workspace: chain.workspace.clone(),
         connection: crm.clone(),
@@ -124,16 +145,35 @@ fn planned(chain: &Claimed, crm: &ConnectionId) -> Planned {
 
 fn settlement(chain: Claimed, crm: &ConnectionId, now: Timestamp) -> Settlement {
     let link = |role, id: &str| Link { role, id: RecordId::new(id), key: None, image: fields(&chain) };
-    let links = Links::from([(Slot::Person, link(Role::Contact, "003000000000001")), (Slot::Meeting, link(Role::Meeting, "00U000000000001"))]);
-    let shared = vec![SharedLink { key: person_of(&chain), role: Role::Contact, id: RecordId::new("003000000000001"), account: None }];
-    let details = serde_json::json!({ "contact": "created", "meeting": { "subject": "Introduction", "rule": "e-mail" } });
+    let links = Links::from([
+        (Slot::Person, link(Role::Contact, "003000000000001")),
+        (Slot::Meeting, link(Role::Meeting, "00U000000000001")),
+    ]);
+    let shared = vec![SharedLink {
+        key: person_of(&chain),
+        role: Role::Contact,
+        id: RecordId::new("003000000000001"),
+        account: None,
+    }];
+    let details =
+        serde_json::json!({ "contact": "created", "meeting": { "subject": "Introduction", "rule": "e-mail" } });
     Settlement {
         connection: crm.clone(),
         outcome: Outcome::Done { links, look_again: None },
         shared,
         forget: Vec::new(),
-        journal: vec![JournalEntry { at: now, kind: JournalKind::Written, text: "Wrote a contact and a meeting".to_owned(), details }],
-        summary: Some(Summary { standing: "active".to_owned(), title: "Introduction".to_owned(), person: "Ada Lovelace".to_owned(), start: None }),
+        journal: vec![JournalEntry {
+            at: now,
+            kind: JournalKind::Written,
+            text: "Wrote a contact and a meeting".to_owned(),
+            details,
+        }],
+        summary: Some(Summary {
+            standing: "active".to_owned(),
+            title: "Introduction".to_owned(),
+            person: "Ada Lovelace".to_owned(),
+            start: None,
+        }),
         workspace: chain.workspace,
         chain: chain.chain,
         fence: chain.fence,

@@ -31,13 +31,16 @@ impl Sql {
 
     /// As SQLite reads it.
     pub(crate) fn sqlite(&self) -> &str {
-        self.sqlite.get_or_init(|| MARKS.iter().fold(self.text.to_owned(), |text, (mark, sqlite, _)| text.replace(mark, sqlite)))
+        self.sqlite.get_or_init(|| {
+            MARKS.iter().fold(self.text.to_owned(), |text, (mark, sqlite, _)| text.replace(mark, sqlite))
+        })
     }
 
     /// As PostgreSQL reads it.
     pub(crate) fn postgres(&self) -> &str {
         self.postgres.get_or_init(|| {
-            let text = MARKS.iter().fold(self.text.to_owned(), |text, (mark, _, postgres)| text.replace(mark, postgres));
+            let text =
+                MARKS.iter().fold(self.text.to_owned(), |text, (mark, _, postgres)| text.replace(mark, postgres));
             // No statement has a question mark other than a placeholder: values are always parameters.
             text.replace('?', "$")
         })

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{ClientWrapper, Hook, HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, Transaction};
+use deadpool_postgres::{
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, Transaction,
+};
 use futures::future::try_join_all;
 use tokio_postgres::{
     NoTls,
@@ -111,7 +113,11 @@ macro_rules! db {
                 self.0.query(&statement, &params).await?.iter().map(read).collect()
             }
 
-            async fn each<const N: usize>(&mut self, sql: &'static Sql, sets: &[[P<'_>; N]]) -> Result<Vec<Option<Row>>> {
+            async fn each<const N: usize>(
+                &mut self,
+                sql: &'static Sql,
+                sets: &[[P<'_>; N]],
+            ) -> Result<Vec<Option<Row>>> {
                 if sets.is_empty() {
                     return Ok(Vec::new());
                 }

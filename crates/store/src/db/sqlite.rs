@@ -32,7 +32,10 @@ impl SqliteDb {
         let connection = match path {
             Some(path) => {
                 make_private(path)?;
-                Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?
+                Connection::open_with_flags(
+                    path,
+                    OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+                )?
             }
             None => Connection::open_in_memory()?,
         };
@@ -49,7 +52,8 @@ impl SqliteDb {
 
     /// Opens the database for reading only.
     pub(crate) fn open_reader(path: &Path) -> Result<Self> {
-        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        let connection =
+            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         connection.busy_timeout(BUSY_WAIT)?;
         connection.execute_batch(&format!(
             "pragma query_only = on; pragma temp_store = memory; pragma trusted_schema = off; pragma cache_size = -{CACHE_KIB};"

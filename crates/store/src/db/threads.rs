@@ -213,7 +213,10 @@ fn together(db: &mut SqliteDb, jobs: &mut [Box<dyn Job>], undo: Undo) -> Result<
         db.control("commit")?;
         Ok(true)
     });
-    if committed.is_err() && db.in_transaction() && let Err(error) = db.control("rollback") {
+    if committed.is_err()
+        && db.in_transaction()
+        && let Err(error) = db.control("rollback")
+    {
         tracing::error!(%error, "Could not undo a failed transaction");
     }
     committed

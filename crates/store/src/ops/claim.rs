@@ -97,7 +97,9 @@ impl Claim {
             if self.blocked.iter().any(|blocked| blocked.as_str() == integration) {
                 continue;
             }
-            for row in db.rows(&CANDIDATES, &[ws, P::Text(&integration), P::time(self.now), P::Int(limit as i64)]).await? {
+            for row in
+                db.rows(&CANDIDATES, &[ws, P::Text(&integration), P::time(self.now), P::Int(limit as i64)]).await?
+            {
                 found.push(Candidate { id: row.int(0)?, due_at: row.int(1)?, may_be_unsettled: row.int(2)? == 1 });
             }
         }
@@ -109,7 +111,13 @@ impl Claim {
     }
 
     /// Gives the leased chains their content; what was folded just now need not be read again.
-    async fn complete<D: Db>(&self, db: &mut D, mut fold: Fold, candidates: Vec<Candidate>, leased: Vec<Option<Row>>) -> Result<Vec<Claimed>> {
+    async fn complete<D: Db>(
+        &self,
+        db: &mut D,
+        mut fold: Fold,
+        candidates: Vec<Candidate>,
+        leased: Vec<Option<Row>>,
+    ) -> Result<Vec<Claimed>> {
         let ws = P::Text(self.workspace.as_str());
         let mut rows: Vec<Leased> = Vec::with_capacity(leased.len());
         for (candidate, row) in candidates.into_iter().zip(leased) {
@@ -131,7 +139,10 @@ impl Claim {
             let plan = if candidate.may_be_unsettled { plans.next().flatten() } else { None };
             let state = match folded {
                 Some(at) => Ok(std::mem::take(&mut fold.chains[at].state)),
-                None => states.next().flatten().map_or_else(|| Err(crate::Error::corrupt("a booking has no state")), |mut row| row.json(0)),
+                None => states
+                    .next()
+                    .flatten()
+                    .map_or_else(|| Err(crate::Error::corrupt("a booking has no state")), |mut row| row.json(0)),
             };
             match self.claimed(&mut row, state, links, plan) {
                 Ok(chain) => claimed.push((candidate.due_at, chain)),
@@ -146,7 +157,13 @@ impl Claim {
         Ok(claimed.into_iter().map(|(_, chain)| chain).collect())
     }
 
-    fn claimed(&self, row: &mut Row, state: Result<ChainState>, links: Option<Row>, plan: Option<Row>) -> Result<Claimed> {
+    fn claimed(
+        &self,
+        row: &mut Row,
+        state: Result<ChainState>,
+        links: Option<Row>,
+        plan: Option<Row>,
+    ) -> Result<Claimed> {
         Ok(Claimed {
             workspace: self.workspace.clone(),
             integration: IntegrationId::new(row.text(3)?),

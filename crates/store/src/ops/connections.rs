@@ -135,7 +135,13 @@ fn row_of(workspace: &WorkspaceId, mut row: Row) -> Result<(ConnectionRow, Optio
 }
 
 impl Store {
-    async fn change(&self, sql: &'static crate::db::Sql, workspace: &WorkspaceId, connection: &ConnectionId, values: [Option<Column>; 2]) -> Result<bool> {
+    async fn change(
+        &self,
+        sql: &'static crate::db::Sql,
+        workspace: &WorkspaceId,
+        connection: &ConnectionId,
+        values: [Option<Column>; 2],
+    ) -> Result<bool> {
         self.run(Change { sql, workspace: workspace.clone(), connection: connection.clone(), values }).await
     }
 
@@ -156,7 +162,11 @@ impl Store {
     }
 
     /// One connection with its grant in the clear.
-    pub async fn connection(&self, workspace: &WorkspaceId, connection: &ConnectionId) -> Result<Option<ConnectionRow>> {
+    pub async fn connection(
+        &self,
+        workspace: &WorkspaceId,
+        connection: &ConnectionId,
+    ) -> Result<Option<ConnectionRow>> {
         let op = Connections { workspace: workspace.clone(), connection: Some(connection.clone()) };
         match self.run(op).await?.into_iter().next() {
             Some(found) => self.unseal_row(found).await.map(Some),
@@ -174,8 +184,15 @@ impl Store {
     }
 
     /// Makes the connection's row where it is absent.
-    pub async fn ensure_connection(&self, workspace: &WorkspaceId, connection: &ConnectionId, vendor: &str) -> Result<()> {
-        self.change(&CONNECTION_ADD, workspace, connection, [Some(Column::Text(vendor.to_owned())), None]).await.map(drop)
+    pub async fn ensure_connection(
+        &self,
+        workspace: &WorkspaceId,
+        connection: &ConnectionId,
+        vendor: &str,
+    ) -> Result<()> {
+        self.change(&CONNECTION_ADD, workspace, connection, [Some(Column::Text(vendor.to_owned())), None])
+            .await
+            .map(drop)
     }
 
     /// Stores a grant, sealed, and calls the connection connected. With an expected version only if nobody stored
@@ -202,13 +219,26 @@ impl Store {
     }
 
     /// Says how a connection does, and why where it does not.
-    pub async fn set_status(&self, workspace: &WorkspaceId, connection: &ConnectionId, status: ConnectionStatus, reason: Option<&str>) -> Result<bool> {
+    pub async fn set_status(
+        &self,
+        workspace: &WorkspaceId,
+        connection: &ConnectionId,
+        status: ConnectionStatus,
+        reason: Option<&str>,
+    ) -> Result<bool> {
         let reason = reason.map_or(Column::Null, |reason| Column::Text(reason.to_owned()));
-        self.change(&STATUS_SET, workspace, connection, [Some(Column::Text(status.as_str().to_owned())), Some(reason)]).await
+        self.change(&STATUS_SET, workspace, connection, [Some(Column::Text(status.as_str().to_owned())), Some(reason)])
+            .await
     }
 
     /// Has nothing sent to a connection before a time.
-    pub async fn pause(&self, workspace: &WorkspaceId, connection: &ConnectionId, until: Timestamp, reason: &str) -> Result<bool> {
+    pub async fn pause(
+        &self,
+        workspace: &WorkspaceId,
+        connection: &ConnectionId,
+        until: Timestamp,
+        reason: &str,
+    ) -> Result<bool> {
         let values = [Some(Column::Int(until.as_microsecond())), Some(Column::Text(reason.to_owned()))];
         self.change(&PAUSE_SET, workspace, connection, values).await
     }
@@ -219,7 +249,13 @@ impl Store {
     }
 
     /// Remembers how much of the vendor's allowance is used.
-    pub async fn record_usage(&self, workspace: &WorkspaceId, connection: &ConnectionId, used: i64, max: i64) -> Result<bool> {
+    pub async fn record_usage(
+        &self,
+        workspace: &WorkspaceId,
+        connection: &ConnectionId,
+        used: i64,
+        max: i64,
+    ) -> Result<bool> {
         self.change(&USAGE_SET, workspace, connection, [Some(Column::Int(used)), Some(Column::Int(max))]).await
     }
 

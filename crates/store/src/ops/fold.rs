@@ -215,9 +215,14 @@ async fn read_new<D: Db>(db: &mut D, workspace: &WorkspaceId, now: Timestamp, fo
 async fn load<D: Db>(db: &mut D, workspace: &WorkspaceId, new: &[NewRow], fold: &mut Fold) -> Result<()> {
     let ties: BTreeSet<(&str, &str)> = new
         .iter()
-        .flat_map(|row| row.messages.iter().flat_map(|message| message.ties().into_iter().map(|tie| (row.source.as_str(), tie.as_str()))))
+        .flat_map(|row| {
+            row.messages
+                .iter()
+                .flat_map(|message| message.ties().into_iter().map(|tie| (row.source.as_str(), tie.as_str())))
+        })
         .collect();
-    let sets: Vec<_> = ties.iter().map(|(source, node)| [P::Text(workspace.as_str()), P::Text(source), P::Text(node)]).collect();
+    let sets: Vec<_> =
+        ties.iter().map(|(source, node)| [P::Text(workspace.as_str()), P::Text(source), P::Text(node)]).collect();
     let found = db.each(&NODE_GET, &sets).await?;
     let mut ids = BTreeSet::new();
     for row in found.iter().flatten() {
@@ -292,7 +297,8 @@ async fn unite<D: Db>(db: &mut D, workspace: &WorkspaceId, found: BTreeSet<usize
         let messages = merge::messages_of(db, workspace, &inbox, &nodes).await?;
         let chain = &mut fold.chains[other];
         chain.gone = true;
-        let (id, name, new_nodes, waiting) = (chain.id, chain.chain.clone(), std::mem::take(&mut chain.new_nodes), chain.waiting_since);
+        let (id, name, new_nodes, waiting) =
+            (chain.id, chain.chain.clone(), std::mem::take(&mut chain.new_nodes), chain.waiting_since);
         let inherited = std::mem::take(&mut chain.absorbed);
         let revision = chain.revision;
         let survivor_chain = &mut fold.chains[survivor];
@@ -343,7 +349,8 @@ async fn write<D: Db>(db: &mut D, workspace: &WorkspaceId, now: Timestamp, fold:
         })
         .collect();
     db.each(&NODE_ADD, &sets).await?;
-    let sets: Vec<_> = fold.done.iter().chain(fold.set_aside.iter().map(|(id, _)| id)).map(|id| [ws, P::Int(*id)]).collect();
+    let sets: Vec<_> =
+        fold.done.iter().chain(fold.set_aside.iter().map(|(id, _)| id)).map(|id| [ws, P::Int(*id)]).collect();
     db.each(&NEW_DONE, &sets).await?;
     let after = now.checked_add(HELD_BACK).unwrap_or(now);
     let sets: Vec<_> = fold.held_back.iter().map(|id| [ws, P::Int(*id), P::time(after)]).collect();
@@ -353,12 +360,14 @@ async fn write<D: Db>(db: &mut D, workspace: &WorkspaceId, now: Timestamp, fold:
 
 async fn add_chains<D: Db>(db: &mut D, workspace: &WorkspaceId, now: Timestamp, fold: &mut Fold) -> Result<()> {
     let ws = P::Text(workspace.as_str());
-    let begun: Vec<usize> = (0..fold.chains.len()).filter(|at| fold.chains[*at].id.is_none() && !fold.chains[*at].gone).collect();
+    let begun: Vec<usize> =
+        (0..fold.chains.len()).filter(|at| fold.chains[*at].id.is_none() && !fold.chains[*at].gone).collect();
     let sets: Vec<_> = begun
         .iter()
         .map(|at| &fold.chains[*at])
         .map(|chain| {
-            let (name, integration, source) = (P::Text(chain.chain.as_str()), P::Text(&chain.integration), P::Text(&chain.source));
+            let (name, integration, source) =
+                (P::Text(chain.chain.as_str()), P::Text(&chain.integration), P::Text(&chain.source));
             [ws, name, integration, source, P::Int(chain.revision), P::time(now), P::opt_int(chain.waiting_since)]
         })
         .collect();
@@ -367,14 +376,19 @@ async fn add_chains<D: Db>(db: &mut D, workspace: &WorkspaceId, now: Timestamp, 
         fold.chains[*at].id = row.map(|row| row.int(0)).transpose()?;
     }
     let blobs = blobs_of(begun.iter().map(|at| &fold.chains[*at]))?;
-    let sets: Vec<_> = blobs.iter().map(|(id, [state, inbox, nodes])| [ws, P::Int(*id), P::Blob(state), P::Blob(inbox), P::Blob(nodes)]).collect();
+    let sets: Vec<_> = blobs
+        .iter()
+        .map(|(id, [state, inbox, nodes])| [ws, P::Int(*id), P::Blob(state), P::Blob(inbox), P::Blob(nodes)])
+        .collect();
     db.each(&STATE_ADD, &sets).await?;
     Ok(())
 }
 
 async fn set_chains<D: Db>(db: &mut D, workspace: &WorkspaceId, now: Timestamp, fold: &Fold) -> Result<()> {
     let ws = P::Text(workspace.as_str());
-    let changed = || fold.chains.iter().filter(|chain| chain.touched && !chain.gone && (!chain.began || !chain.absorbed.is_empty()));
+    let changed = || {
+        fold.chains.iter().filter(|chain| chain.touched && !chain.gone && (!chain.began || !chain.absorbed.is_empty()))
+    };
     let sets: Vec<_> = changed()
         .map(|chain| {
             [
@@ -394,7 +408,10 @@ async fn set_chains<D: Db>(db: &mut D, workspace: &WorkspaceId, now: Timestamp, 
         .collect();
     db.each(&CHAIN_SET, &sets).await?;
     let blobs = blobs_of(changed())?;
-    let sets: Vec<_> = blobs.iter().map(|(id, [state, inbox, nodes])| [ws, P::Int(*id), P::Blob(state), P::Blob(inbox), P::Blob(nodes)]).collect();
+    let sets: Vec<_> = blobs
+        .iter()
+        .map(|(id, [state, inbox, nodes])| [ws, P::Int(*id), P::Blob(state), P::Blob(inbox), P::Blob(nodes)])
+        .collect();
     db.each(&STATE_SET, &sets).await?;
     Ok(())
 }
@@ -408,9 +425,15 @@ fn blobs_of<'a>(chains: impl Iterator<Item = &'a Folding>) -> Result<Vec<Blobs>>
         .collect()
 }
 
-async fn set_aside<D: Db>(db: &mut D, workspace: &WorkspaceId, now: Timestamp, rows: &[(i64, &'static str)]) -> Result<()> {
+async fn set_aside<D: Db>(
+    db: &mut D,
+    workspace: &WorkspaceId,
+    now: Timestamp,
+    rows: &[(i64, &'static str)],
+) -> Result<()> {
     let ws = P::Text(workspace.as_str());
-    let sets: Vec<_> = rows.iter().map(|(id, reason)| [ws, P::Int(*id), P::Int(intake::PARKED), P::Text(reason)]).collect();
+    let sets: Vec<_> =
+        rows.iter().map(|(id, reason)| [ws, P::Int(*id), P::Int(intake::PARKED), P::Text(reason)]).collect();
     db.each(&SET_ASIDE, &sets).await?;
     let entries: Vec<JournalEntry> = rows
         .iter()
@@ -421,6 +444,7 @@ async fn set_aside<D: Db>(db: &mut D, workspace: &WorkspaceId, now: Timestamp, r
             details: json!({ "message": id, "parked": true }),
         })
         .collect();
-    let lines: Vec<Line<'_>> = entries.iter().map(|entry| Line { workspace, chain: None, integration: None, entry }).collect();
+    let lines: Vec<Line<'_>> =
+        entries.iter().map(|entry| Line { workspace, chain: None, integration: None, entry }).collect();
     journal::write(db, &lines).await
 }

@@ -22,7 +22,11 @@ pub(super) struct Line<'a> {
 
 impl<'a> Line<'a> {
     /// A line that belongs to an integration, not to a booking.
-    pub(super) fn of_integration(workspace: &'a WorkspaceId, integration: &'a IntegrationId, entry: &'a JournalEntry) -> Self {
+    pub(super) fn of_integration(
+        workspace: &'a WorkspaceId,
+        integration: &'a IntegrationId,
+        entry: &'a JournalEntry,
+    ) -> Self {
         Self { workspace, chain: None, integration: Some(integration.as_str()), entry }
     }
 }
@@ -56,6 +60,10 @@ pub(super) async fn write<D: Db>(db: &mut D, lines: &[Line<'_>]) -> Result<()> {
 pub(super) fn is_rare(kind: JournalKind) -> bool {
     match kind {
         JournalKind::Written | JournalKind::Unchanged => false,
-        JournalKind::Retried | JournalKind::Parked | JournalKind::Message | JournalKind::Connection | JournalKind::Operator => true,
+        JournalKind::Retried
+        | JournalKind::Parked
+        | JournalKind::Message
+        | JournalKind::Connection
+        | JournalKind::Operator => true,
     }
 }

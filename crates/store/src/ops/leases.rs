@@ -53,7 +53,8 @@ impl Op for Release {
     type Out = bool;
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<bool> {
-        let params = [P::Text(self.workspace.as_str()), P::Text(&self.name), P::Text(&self.holder.0), P::Int(self.fence)];
+        let params =
+            [P::Text(self.workspace.as_str()), P::Text(&self.name), P::Text(&self.holder.0), P::Int(self.fence)];
         Ok(db.run(&LEASE_END, &params).await? > 0)
     }
 }
@@ -99,11 +100,18 @@ impl Store {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Option<i64>> {
-        self.run(Acquire { workspace: workspace.clone(), name: name.to_owned(), holder: holder.clone(), now, until }).await
+        self.run(Acquire { workspace: workspace.clone(), name: name.to_owned(), holder: holder.clone(), now, until })
+            .await
     }
 
     /// Gives a lease back. `false` where it is somebody else's by now.
-    pub async fn release_lease(&self, workspace: &WorkspaceId, name: &str, holder: &WorkerId, fence: i64) -> Result<bool> {
+    pub async fn release_lease(
+        &self,
+        workspace: &WorkspaceId,
+        name: &str,
+        holder: &WorkerId,
+        fence: i64,
+    ) -> Result<bool> {
         self.run(Release { workspace: workspace.clone(), name: name.to_owned(), holder: holder.clone(), fence }).await
     }
 

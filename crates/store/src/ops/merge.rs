@@ -53,7 +53,13 @@ pub(super) async fn messages_of<D: Db>(
 }
 
 /// Hands the rows of the absorbed chains to the survivor. Nobody holds any of them.
-pub(super) async fn rows_of<D: Db>(db: &mut D, workspace: &WorkspaceId, survivor: i64, chain: &mut Folding, now: Timestamp) -> Result<()> {
+pub(super) async fn rows_of<D: Db>(
+    db: &mut D,
+    workspace: &WorkspaceId,
+    survivor: i64,
+    chain: &mut Folding,
+    now: Timestamp,
+) -> Result<()> {
     let mut lines = Vec::new();
     for (other, name) in std::mem::take(&mut chain.absorbed) {
         let clash = move_links(db, workspace, survivor, other).await?;
@@ -62,7 +68,8 @@ pub(super) async fn rows_of<D: Db>(db: &mut D, workspace: &WorkspaceId, survivor
         db.run(&WAITS_DROP, &ids).await?;
         db.run(&STATE_DROP, &ids).await?;
         db.run(&CHAIN_DROP, &ids).await?;
-        db.run(&JOURNAL_MOVE, &[P::Text(workspace.as_str()), P::Text(name.as_str()), P::Text(chain.chain.as_str())]).await?;
+        db.run(&JOURNAL_MOVE, &[P::Text(workspace.as_str()), P::Text(name.as_str()), P::Text(chain.chain.as_str())])
+            .await?;
         lines.push(line(now, &name, clash, lost));
         // Kept as a mark that there was something to unite.
         chain.absorbed.push((other, name));

@@ -91,7 +91,9 @@ impl Store {
         session_hash: [u8; 32],
         now: Timestamp,
     ) -> Result<Option<(WorkspaceId, ConnectionId, String)>> {
-        let Some((workspace, connection, sealed)) = self.run(Take { state_hash, session_hash, now }).await? else { return Ok(None) };
+        let Some((workspace, connection, sealed)) = self.run(Take { state_hash, session_hash, now }).await? else {
+            return Ok(None);
+        };
         let key = self.data_key(&workspace).await?;
         let row = [connection.as_str(), &hex::encode(state_hash)];
         let place = Place { workspace: &workspace, row: &row, column: "verifier" };

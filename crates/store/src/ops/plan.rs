@@ -57,7 +57,9 @@ impl Op for Plan {
         let sets: Vec<_> = order
             .iter()
             .map(|at| &self.planned[*at])
-            .map(|planned| [P::Text(planned.workspace.as_str()), P::Text(planned.chain.as_str()), P::Int(planned.fence)])
+            .map(|planned| {
+                [P::Text(planned.workspace.as_str()), P::Text(planned.chain.as_str()), P::Int(planned.fence)]
+            })
             .collect();
         let rows = db.each(&HELD, &sets).await?;
         let mut outcomes = vec![PlanOutcome::Lost; self.planned.len()];
@@ -81,8 +83,11 @@ impl Plan {
     /// Says for each plan what it creates; a plan that may not is put off and gives up what it got.
     async fn take_pending<D: Db>(&self, db: &mut D, held: &mut [Held<'_>]) -> Result<()> {
         // By key, so that two transactions ask in the same order.
-        let mut asked: Vec<(usize, &SharedKey)> =
-            held.iter().enumerate().flat_map(|(at, held)| held.planned.creates.iter().map(move |key| (at, key))).collect();
+        let mut asked: Vec<(usize, &SharedKey)> = held
+            .iter()
+            .enumerate()
+            .flat_map(|(at, held)| held.planned.creates.iter().map(move |key| (at, key)))
+            .collect();
         asked.sort_by_key(|(at, key)| (*key, *at));
         let sets: Vec<_> = asked
             .iter()
@@ -92,7 +97,8 @@ impl Plan {
             })
             .collect();
         let got = db.each(&PENDING_TAKE, &sets).await?;
-        let refused: Vec<(usize, &SharedKey)> = asked.iter().zip(&got).filter(|(_, got)| got.is_none()).map(|(asked, _)| *asked).collect();
+        let refused: Vec<(usize, &SharedKey)> =
+            asked.iter().zip(&got).filter(|(_, got)| got.is_none()).map(|(asked, _)| *asked).collect();
         if refused.is_empty() {
             return Ok(());
         }
@@ -135,7 +141,8 @@ impl Plan {
 
     async fn write_down<D: Db>(&self, db: &mut D, held: &[Held<'_>]) -> Result<()> {
         let ready: Vec<&Held<'_>> = held.iter().filter(|held| !held.blocked).collect();
-        let sets: Vec<_> = ready.iter().map(|held| [P::Text(held.planned.workspace.as_str()), P::Int(held.id)]).collect();
+        let sets: Vec<_> =
+            ready.iter().map(|held| [P::Text(held.planned.workspace.as_str()), P::Int(held.id)]).collect();
         let before = db.each(&CREATES_OF, &sets).await?;
         let mut blobs = Vec::with_capacity(ready.len());
         for (held, before) in ready.iter().zip(before) {
@@ -165,7 +172,8 @@ impl Plan {
         for held in ready {
             if let Some(links) = &held.planned.adopted {
                 let links = to_json(links)?;
-                db.run(&LINKS_SET, &[P::Text(held.planned.workspace.as_str()), P::Int(held.id), P::Blob(&links)]).await?;
+                db.run(&LINKS_SET, &[P::Text(held.planned.workspace.as_str()), P::Int(held.id), P::Blob(&links)])
+                    .await?;
             }
         }
         Ok(())

@@ -7,8 +7,8 @@ use syncline_core::{
 
 use super::{intake, journal::is_rare};
 use crate::{
-    ActivityFilter, ActivityRow, BookingDetail, BookingFilter, BookingRow, Counts, DETAIL_JOURNAL_MAX, DETAIL_MESSAGES_MAX, InboxRow,
-    InboxState, JournalEntry, Links, PAGE_MAX, Store, WorkState,
+    ActivityFilter, ActivityRow, BookingDetail, BookingFilter, BookingRow, Counts, DETAIL_JOURNAL_MAX,
+    DETAIL_MESSAGES_MAX, InboxRow, InboxState, JournalEntry, Links, PAGE_MAX, Store, WorkState,
     db::{Db, Op, P, Row, from_json, statements},
     error::{Error, Result},
     vault::{self, Place},
@@ -102,7 +102,12 @@ impl Op for Bookings {
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let sql = if self.filter.parked_only { &BOOKINGS_PARKED } else { &BOOKINGS };
         let pattern = self.filter.text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(pattern);
-        let params = [P::Text(self.workspace.as_str()), before(self.filter.before), page(self.filter.limit), P::opt_text(pattern.as_deref())];
+        let params = [
+            P::Text(self.workspace.as_str()),
+            before(self.filter.before),
+            page(self.filter.limit),
+            P::opt_text(pattern.as_deref()),
+        ];
         db.rows(sql, &params).await?.into_iter().map(booking_row).collect()
     }
 }
@@ -163,7 +168,11 @@ impl Op for Booking {
         let messages = db.each(&MESSAGE, &newest).await?.into_iter().flatten().map(inbox_row).collect::<Result<_>>()?;
         let lines = Activity {
             workspace: self.workspace.clone(),
-            filter: ActivityFilter { chain: Some(self.chain.clone()), limit: DETAIL_JOURNAL_MAX, ..ActivityFilter::default() },
+            filter: ActivityFilter {
+                chain: Some(self.chain.clone()),
+                limit: DETAIL_JOURNAL_MAX,
+                ..ActivityFilter::default()
+            },
         };
         Ok(Some(BookingDetail {
             state: content.json::<ChainState>(0)?,
@@ -238,7 +247,9 @@ impl Op for Body {
     const READS: bool = true;
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
-        let Some(mut row) = db.row(&BODY, &[P::Text(self.workspace.as_str()), P::Int(self.id)]).await? else { return Ok(None) };
+        let Some(mut row) = db.row(&BODY, &[P::Text(self.workspace.as_str()), P::Int(self.id)]).await? else {
+            return Ok(None);
+        };
         let (source, key) = (row.text(0)?, row.text(1)?);
         Ok(row.opt_blob(2)?.map(|body| (source, key, body)))
     }
@@ -257,7 +268,9 @@ impl Op for CountAll {
         let pending = db.row(&COUNT_PENDING, &ws).await?.ok_or_else(|| Error::corrupt("a count is missing"))?;
         let (due, leased, oldest_waiting) = (pending.int(0)?, pending.int(1)?, pending.opt_time(2)?);
         let mut counts = [0i64; 5];
-        for (count, sql) in counts.iter_mut().zip([&COUNT_NEW, &COUNT_PARKED, &COUNT_ALL, &COUNT_SENT, &COUNT_SET_ASIDE]) {
+        for (count, sql) in
+            counts.iter_mut().zip([&COUNT_NEW, &COUNT_PARKED, &COUNT_ALL, &COUNT_SENT, &COUNT_SET_ASIDE])
+        {
             *count = db.row(sql, &ws).await?.ok_or_else(|| Error::corrupt("a count is missing"))?.int(0)?;
         }
         let [inbox_new, parked, all, uncertain, messages_parked] = counts;
@@ -304,14 +317,21 @@ impl Store {
 
     /// A delivery's raw body, while it is kept.
     pub async fn message_body(&self, workspace: &WorkspaceId, message: i64) -> Result<Option<Vec<u8>>> {
-        let Some((source, key, sealed)) = self.run(Body { workspace: workspace.clone(), id: message }).await? else { return Ok(None) };
+        let Some((source, key, sealed)) = self.run(Body { workspace: workspace.clone(), id: message }).await? else {
+            return Ok(None);
+        };
         let data_key = self.data_key(workspace).await?;
         let place = Place { workspace, row: &intake::body_row(&source, &key), column: "body" };
         vault::open(&data_key, &place, &sealed).map(Some)
     }
 
     /// A page of the deliveries that were verified and not understood, newest first.
-    pub async fn parked_messages(&self, workspace: &WorkspaceId, before: Option<i64>, limit: usize) -> Result<Vec<InboxRow>> {
+    pub async fn parked_messages(
+        &self,
+        workspace: &WorkspaceId,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<InboxRow>> {
         self.run(ParkedMessages { workspace: workspace.clone(), before, limit }).await
     }
 

@@ -130,7 +130,9 @@ impl Settle {
         let mut summaries = Vec::with_capacity(settled.len());
         for one in settled {
             let summary = one.settlement.summary.as_ref();
-            summaries.push(summary.map(|summary| Ok::<_, crate::Error>((to_json(summary)?, search_text(summary)))).transpose()?);
+            summaries.push(
+                summary.map(|summary| Ok::<_, crate::Error>((to_json(summary)?, search_text(summary)))).transpose()?,
+            );
         }
         let sets: Vec<_> = settled
             .iter()
@@ -168,8 +170,10 @@ impl Settle {
 
     /// Resolves what the chains said they would create, and wakes those that wait for it.
     async fn resolve_shared<D: Db>(&self, db: &mut D, settled: &[Settled<'_>]) -> Result<()> {
-        let resolved: Vec<&Settled<'_>> = settled.iter().filter(|one| !columns(&one.settlement.outcome).unsettled).collect();
-        let sets: Vec<_> = resolved.iter().map(|one| [P::Text(one.settlement.workspace.as_str()), P::Int(one.id)]).collect();
+        let resolved: Vec<&Settled<'_>> =
+            settled.iter().filter(|one| !columns(&one.settlement.outcome).unsettled).collect();
+        let sets: Vec<_> =
+            resolved.iter().map(|one| [P::Text(one.settlement.workspace.as_str()), P::Int(one.id)]).collect();
         let outbox = db.each(&OUTBOX_GET, &sets).await?;
         db.each(&OUTBOX_DONE, &sets).await?;
         let mut pending: Vec<(&WorkspaceId, ConnectionId, SharedKey, i64)> = Vec::new();
@@ -183,19 +187,25 @@ impl Settle {
         let mut known: Vec<_> = settled
             .iter()
             .map(|one| one.settlement)
-            .flat_map(|settlement| settlement.shared.iter().map(move |link| (&settlement.workspace, &settlement.connection, link)))
+            .flat_map(|settlement| {
+                settlement.shared.iter().map(move |link| (&settlement.workspace, &settlement.connection, link))
+            })
             .collect();
         known.sort_by(|a, b| a.2.key.cmp(&b.2.key));
         let mut forgotten: Vec<Key<'_>> = settled
             .iter()
             .map(|one| one.settlement)
-            .flat_map(|settlement| settlement.forget.iter().map(move |key| (&settlement.workspace, &settlement.connection, key)))
+            .flat_map(|settlement| {
+                settlement.forget.iter().map(move |key| (&settlement.workspace, &settlement.connection, key))
+            })
             .collect();
         forgotten.sort();
         shared::forget(db, &forgotten).await?;
         shared::put(db, &known).await?;
-        let known: BTreeSet<Key<'_>> = known.into_iter().map(|(workspace, connection, link)| (workspace, connection, &link.key)).collect();
-        let mut released: Vec<(Key<'_>, i64)> = pending.iter().map(|(ws, connection, key, id)| ((*ws, connection, key), *id)).collect();
+        let known: BTreeSet<Key<'_>> =
+            known.into_iter().map(|(workspace, connection, link)| (workspace, connection, &link.key)).collect();
+        let mut released: Vec<(Key<'_>, i64)> =
+            pending.iter().map(|(ws, connection, key, id)| ((*ws, connection, key), *id)).collect();
         released.sort();
         released.retain(|(key, _)| !known.contains(key));
         shared::release(db, &released).await?;
@@ -238,7 +248,12 @@ impl Op for Replay {
             text: "A person asked for the booking to be done again".to_owned(),
             details: json!({}),
         };
-        let line = Line { workspace: &self.workspace, chain: Some(&self.chain), integration: Some(&integration), entry: &entry };
+        let line = Line {
+            workspace: &self.workspace,
+            chain: Some(&self.chain),
+            integration: Some(&integration),
+            entry: &entry,
+        };
         journal::write(db, &[line]).await?;
         Ok(true)
     }

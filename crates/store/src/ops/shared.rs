@@ -121,7 +121,12 @@ fn role_of(word: &str) -> Option<Role> {
 
 impl Store {
     /// What is known of these shared records; those that somebody is still creating are not among them.
-    pub async fn shared_links(&self, workspace: &WorkspaceId, connection: &ConnectionId, keys: &[SharedKey]) -> Result<Vec<SharedLink>> {
+    pub async fn shared_links(
+        &self,
+        workspace: &WorkspaceId,
+        connection: &ConnectionId,
+        keys: &[SharedKey],
+    ) -> Result<Vec<SharedLink>> {
         let mut found = Vec::new();
         for keys in keys.chunks(SHARED_KEYS_MAX) {
             let (workspace, connection, keys) = (workspace.clone(), connection.clone(), keys.to_vec());

@@ -118,7 +118,13 @@ impl Batch {
         self.drop_each(db, &JOURNAL_DROP, &ids, full).await
     }
 
-    async fn drop_each<D: Db>(&self, db: &mut D, sql: &'static crate::db::Sql, ids: &[i64], full: bool) -> Result<Swept> {
+    async fn drop_each<D: Db>(
+        &self,
+        db: &mut D,
+        sql: &'static crate::db::Sql,
+        ids: &[i64],
+        full: bool,
+    ) -> Result<Swept> {
         let sets: Vec<_> = ids.iter().map(|id| [self.ws(), P::Int(*id)]).collect();
         let removed = db.each(sql, &sets).await?.into_iter().flatten().count() as u64;
         Ok(Swept { removed, next: ids.last().copied().filter(|_| full) })
@@ -146,7 +152,8 @@ impl Batch {
         if let Some(mut row) = db.row(&NODES_OF, &ids).await? {
             let source = row.text(0)?;
             let nodes: Vec<String> = row.json(1)?;
-            let sets: Vec<_> = nodes.iter().map(|node| [self.ws(), P::Text(&source), P::Text(node), P::Int(id)]).collect();
+            let sets: Vec<_> =
+                nodes.iter().map(|node| [self.ws(), P::Text(&source), P::Text(node), P::Int(id)]).collect();
             db.each(&NODE_DROP, &sets).await?;
         }
         for sql in [&STATE_DROP, &LINKS_DROP, &OUTBOX_DROP, &CHAIN_DROP] {

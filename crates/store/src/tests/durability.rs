@@ -23,14 +23,16 @@ async fn a_killed_process_has_kept_what_it_acknowledged() {
     let store = world.store().await;
     let mut acknowledged = 0;
     for round in 0..5 {
-        let deliveries = (0..20).map(|number| delivery(&format!("{round}-{number}"), 0, vec![booked(&format!("b{round}-{number}"), 0)]));
+        let deliveries = (0..20)
+            .map(|number| delivery(&format!("{round}-{number}"), 0, vec![booked(&format!("b{round}-{number}"), 0)]));
         for taken in join_all(deliveries.map(|delivery| store.take_in(delivery))).await {
             assert_eq!(taken.unwrap(), TakenIn::Stored);
             acknowledged += 1;
         }
         let left = World::new(On::Sqlite).await;
         for ending in ["", "-wal"] {
-            std::fs::copy(format!("{}{ending}", world.path().display()), format!("{}{ending}", left.path().display())).unwrap();
+            std::fs::copy(format!("{}{ending}", world.path().display()), format!("{}{ending}", left.path().display()))
+                .unwrap();
         }
         let after = left.store().await;
         assert_eq!(after.counts(&ws()).await.unwrap().inbox_new, acknowledged);
@@ -108,7 +110,8 @@ on_all! {
     }
 }
 
-static HOME: std::sync::LazyLock<(syncline_core::ids::WorkspaceId, syncline_core::ids::ConnectionId)> = std::sync::LazyLock::new(|| (ws(), crm()));
+static HOME: std::sync::LazyLock<(syncline_core::ids::WorkspaceId, syncline_core::ids::ConnectionId)> =
+    std::sync::LazyLock::new(|| (ws(), crm()));
 
 static WRITE: Sql = Sql::new("insert into cursor_at (workspace, name, value) values ('acme', 'broken', '1')");
 
@@ -202,5 +205,8 @@ async fn a_full_queue_is_busy_rather_than_endless() {
     let unlock = async { other.execute_batch("rollback").unwrap() };
     let (outcomes, ()) = futures::join!(writes, unlock);
     assert!(outcomes.iter().any(|outcome| matches!(outcome, Err(Error::Busy))));
-    assert!(outcomes.iter().filter(|outcome| matches!(outcome, Err(Error::Other(_)))).count() >= crate::db::threads::WAITING_MAX);
+    assert!(
+        outcomes.iter().filter(|outcome| matches!(outcome, Err(Error::Other(_)))).count()
+            >= crate::db::threads::WAITING_MAX
+    );
 }

@@ -18,7 +18,8 @@ mod rounds;
 async fn the_benchmark_runs() {
     for on in [world::On::Sqlite, world::On::Postgres] {
         let world = world::World::new(on).await;
-        let options = crate::StoreOptions { entropy: std::sync::Arc::new(rounds::Counting(1.into())), ..world::options() };
+        let options =
+            crate::StoreOptions { entropy: std::sync::Arc::new(rounds::Counting(1.into())), ..world::options() };
         let store = world.store_with(options).await.unwrap();
         for round in 0..2 {
             rounds::round(&store, round).await;

@@ -17,13 +17,29 @@ const LEASE: i64 = 40;
 
 #[derive(Debug, Clone)]
 enum Act {
-    Take { booking: u8, key: u8, cancel: bool },
-    Claim { limit: usize },
+    Take {
+        booking: u8,
+        key: u8,
+        cancel: bool,
+    },
+    Claim {
+        limit: usize,
+    },
     /// Writes a plan down for the n-th claim ever made, creating a shared record or not.
-    Plan { claim: u8, creates: Option<u8> },
-    Settle { claim: u8, how: u8 },
-    Replay { booking: u8 },
-    Wait { seconds: i64 },
+    Plan {
+        claim: u8,
+        creates: Option<u8>,
+    },
+    Settle {
+        claim: u8,
+        how: u8,
+    },
+    Replay {
+        booking: u8,
+    },
+    Wait {
+        seconds: i64,
+    },
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -81,11 +97,16 @@ impl Model {
 
     /// Which chains may be handed out, with when they became due.
     fn due(&self) -> BTreeMap<u8, i64> {
-        self.chains.iter().filter_map(|(booking, chain)| chain.due.filter(|due| *due <= self.now).map(|due| (*booking, due))).collect()
+        self.chains
+            .iter()
+            .filter_map(|(booking, chain)| chain.due.filter(|due| *due <= self.now).map(|due| (*booking, due)))
+            .collect()
     }
 
     fn blocks(&self, key: u8, booking: u8) -> bool {
-        let live = |owner: &u8| *owner != booking && self.chains.get(owner).is_some_and(|chain| !chain.parked && chain.due.is_some());
+        let live = |owner: &u8| {
+            *owner != booking && self.chains.get(owner).is_some_and(|chain| !chain.parked && chain.due.is_some())
+        };
         self.known.contains(&key) || self.pending.get(&key).is_some_and(live)
     }
 }
@@ -119,7 +140,10 @@ impl Run {
 
     async fn take(&mut self, booking: u8, key: u8, cancel: bool) {
         let message = if cancel { cancelled(&name(booking), key.into()) } else { booked(&name(booking), key.into()) };
-        let delivery = crate::Delivery { workspace: self.workspace.clone(), ..delivery(&key.to_string(), self.model.now, vec![message.clone()]) };
+        let delivery = crate::Delivery {
+            workspace: self.workspace.clone(),
+            ..delivery(&key.to_string(), self.model.now, vec![message.clone()])
+        };
         let fresh = self.model.keys.insert(key);
         let expected = if fresh { TakenIn::Stored } else { TakenIn::Duplicate };
         assert_eq!(self.store.take_in(delivery).await.unwrap(), expected);
@@ -132,7 +156,8 @@ impl Run {
         let (now, model) = (self.model.now, &mut self.model);
         model.fold();
         let mut due = model.due();
-        let claimed = self.store.claim(&self.workspace, &worker("w"), at(now), at(now + LEASE), limit, &[]).await.unwrap();
+        let claimed =
+            self.store.claim(&self.workspace, &worker("w"), at(now), at(now + LEASE), limit, &[]).await.unwrap();
         assert_eq!(claimed.len(), due.len().min(limit), "as many as are due and asked for");
         for claimed in claimed {
             let booking = (0..BOOKINGS).find(|booking| claimed.chain == self.chain(*booking)).unwrap();
@@ -144,7 +169,8 @@ impl Run {
             assert_eq!(claimed.attempts, chain.attempts);
             assert_eq!(claimed.unsettled.is_some(), chain.sent, "what was sent and not settled comes back");
             assert!(claimed.fence > chain.fence);
-            (chain.fence, chain.held, chain.due, chain.news_at_claim) = (claimed.fence, true, Some(now + LEASE), chain.news);
+            (chain.fence, chain.held, chain.due, chain.news_at_claim) =
+                (claimed.fence, true, Some(now + LEASE), chain.news);
             chain.deferred = false;
             self.claims.push((booking, claimed));
         }
@@ -231,7 +257,8 @@ impl Run {
             return;
         }
         chain.sent = false;
-        let freed: Vec<u8> = model.pending.iter().filter(|(_, owner)| **owner == booking).map(|(key, _)| *key).collect();
+        let freed: Vec<u8> =
+            model.pending.iter().filter(|(_, owner)| **owner == booking).map(|(key, _)| *key).collect();
         for key in freed {
             model.pending.remove(&key);
             for waiting in (0..BOOKINGS).filter(|waiting| model.waits.contains(&(key, *waiting))).collect::<Vec<_>>() {
@@ -323,10 +350,16 @@ fn ties(on: On, cases: u32) {
     });
 }
 
-async fn tie(store: &Store, workspace: &WorkspaceId, sent: &[(u8, Option<u8>, i64, bool)], messages: &[BookingMessage]) -> Vec<ChainState> {
+async fn tie(
+    store: &Store,
+    workspace: &WorkspaceId,
+    sent: &[(u8, Option<u8>, i64, bool)],
+    messages: &[BookingMessage],
+) -> Vec<ChainState> {
     for (at_, ((_, _, _, claims), message)) in sent.iter().zip(messages).enumerate() {
         let now = at_ as i64;
-        let taken = crate::Delivery { workspace: workspace.clone(), ..delivery(&at_.to_string(), now, vec![message.clone()]) };
+        let taken =
+            crate::Delivery { workspace: workspace.clone(), ..delivery(&at_.to_string(), now, vec![message.clone()]) };
         store.take_in(taken).await.unwrap();
         if *claims {
             let held = store.claim(workspace, &worker("w"), at(now), at(now + LEASE), 2, &[]).await.unwrap();

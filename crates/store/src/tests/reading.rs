@@ -4,13 +4,25 @@ use jiff::SignedDuration;
 use syncline_core::ids::WorkspaceId;
 
 use super::world::*;
-use crate::{ActivityFilter, BookingFilter, ConnectionStatus, Counts, JournalKind, Outcome, Retention, Store, StoredTokens, Summary};
+use crate::{
+    ActivityFilter, BookingFilter, ConnectionStatus, Counts, JournalKind, Outcome, Retention, Store, StoredTokens,
+    Summary,
+};
 
 async fn journal(store: &Store, booking: &str, kinds: &[JournalKind]) {
     let chain = take_and_claim(store, booking, 0).await;
     let mut end = settlement(&chain, done(booking));
-    end.journal = kinds.iter().enumerate().map(|(number, kind)| entry(number as i64, *kind, &format!("{booking} {number}"))).collect();
-    end.summary = Some(Summary { standing: "active".to_owned(), title: format!("100% {booking}_Talk"), person: "ÄDA".to_owned(), start: Some(at(9)) });
+    end.journal = kinds
+        .iter()
+        .enumerate()
+        .map(|(number, kind)| entry(number as i64, *kind, &format!("{booking} {number}")))
+        .collect();
+    end.summary = Some(Summary {
+        standing: "active".to_owned(),
+        title: format!("100% {booking}_Talk"),
+        person: "ÄDA".to_owned(),
+        start: Some(at(9)),
+    });
     store.settle(vec![end], at(1)).await.unwrap();
 }
 
@@ -19,7 +31,11 @@ async fn texts(store: &Store, filter: ActivityFilter) -> Vec<String> {
 }
 
 async fn found(store: &Store, text: &str) -> usize {
-    store.bookings(&ws(), BookingFilter { text: Some(text.to_owned()), limit: 10, ..Default::default() }).await.unwrap().len()
+    store
+        .bookings(&ws(), BookingFilter { text: Some(text.to_owned()), limit: 10, ..Default::default() })
+        .await
+        .unwrap()
+        .len()
 }
 
 on_all! {
@@ -164,7 +180,11 @@ async fn one_unreadable_booking_holds_up_no_other() {
     }
     claim(&store, "w", 1).await;
     let raw = rusqlite::Connection::open(world.path()).unwrap();
-    raw.execute("update chain_state set state = x'00' where id = (select id from chain where chain = ?1)", [chain_of("a").as_str()]).unwrap();
+    raw.execute(
+        "update chain_state set state = x'00' where id = (select id from chain where chain = ?1)",
+        [chain_of("a").as_str()],
+    )
+    .unwrap();
     raw.execute("update chain_links set links = x'00'", []).unwrap();
     store.take_in(delivery("a2", 2, vec![cancelled("a", 2)])).await.unwrap();
     store.take_in(delivery("d", 2, vec![booked("d", 0)])).await.unwrap();
@@ -172,6 +192,9 @@ async fn one_unreadable_booking_holds_up_no_other() {
     let claimed = claim(&store, "w2", 500).await;
     assert_eq!(claimed.len(), 2);
     assert_eq!(store.parked_messages(&ws(), None, 10).await.unwrap().len(), 2, "what cannot be folded is shown");
-    assert_eq!(store.bookings(&ws(), BookingFilter { parked_only: true, limit: 9, ..Default::default() }).await.unwrap().len(), 1);
+    assert_eq!(
+        store.bookings(&ws(), BookingFilter { parked_only: true, limit: 9, ..Default::default() }).await.unwrap().len(),
+        1
+    );
     assert_eq!(store.next_due().await.unwrap(), Some(at(900)), "nothing spins");
 }

@@ -4,7 +4,18 @@ use super::world::*;
 use crate::{db::sqlite::SqliteDb, migrate, ops};
 
 /// Statements that read all of a small table (the outbox holds only what is in flight), or run once in a process' life.
-const MAY_SCAN: &[&str] = &["CANARIES", "CANARY_DROP", "HEALTH", "FIRST_NEW", "NEXT_NEW", "RECLAIM_CHAINS", "RECLAIM_LEASES", "RELEASE", "KEYS_OF_OTHERS", "COUNT_SENT"];
+const MAY_SCAN: &[&str] = &[
+    "CANARIES",
+    "CANARY_DROP",
+    "HEALTH",
+    "FIRST_NEW",
+    "NEXT_NEW",
+    "RECLAIM_CHAINS",
+    "RECLAIM_LEASES",
+    "RELEASE",
+    "KEYS_OF_OTHERS",
+    "COUNT_SENT",
+];
 
 #[test]
 fn sqlite_finds_every_row_by_an_index() {
@@ -13,7 +24,9 @@ fn sqlite_finds_every_row_by_an_index() {
     let mut scans = Vec::new();
     for (name, sql) in ops::statements() {
         let plan = db.explain(sql).unwrap_or_else(|error| panic!("{name} is not understood: {error}"));
-        let bad = plan.iter().any(|step| step.starts_with("SCAN") && !step.contains("CONSTANT ROW") || step.contains("TEMP B-TREE"));
+        let bad = plan
+            .iter()
+            .any(|step| step.starts_with("SCAN") && !step.contains("CONSTANT ROW") || step.contains("TEMP B-TREE"));
         if bad && !MAY_SCAN.contains(name) {
             scans.push(format!("{name}: {plan:?}"));
         }
@@ -26,8 +39,20 @@ fn sqlite_finds_every_row_by_an_index() {
 fn every_statement_names_the_workspace() {
     // What looks for work, keys or authorisations across all workspaces, on purpose.
     const ACROSS: &[&str] = &[
-        "CANARIES", "CANARY_LOCK", "CANARY_ADD", "CANARY_DROP", "KEYS_OF_OTHERS", "HEALTH", "NEXT_PAIR", "NEXT_WITH_NEW", "FIRST_NEW",
-        "NEXT_NEW", "RECLAIM_CHAINS", "RECLAIM_LEASES", "RELEASE", "FLOW_TAKE",
+        "CANARIES",
+        "CANARY_LOCK",
+        "CANARY_ADD",
+        "CANARY_DROP",
+        "KEYS_OF_OTHERS",
+        "HEALTH",
+        "NEXT_PAIR",
+        "NEXT_WITH_NEW",
+        "FIRST_NEW",
+        "NEXT_NEW",
+        "RECLAIM_CHAINS",
+        "RECLAIM_LEASES",
+        "RELEASE",
+        "FLOW_TAKE",
     ];
     for (name, sql) in ops::statements() {
         let text = sql.sqlite();

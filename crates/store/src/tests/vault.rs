@@ -196,7 +196,8 @@ on_all! {
     }
 }
 
-static ID: std::sync::LazyLock<(WorkspaceId, syncline_core::ids::ConnectionId)> = std::sync::LazyLock::new(|| (ws(), crm()));
+static ID: std::sync::LazyLock<(WorkspaceId, syncline_core::ids::ConnectionId)> =
+    std::sync::LazyLock::new(|| (ws(), crm()));
 
 /// proves: sec:S13
 #[tokio::test]

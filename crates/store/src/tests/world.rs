@@ -15,7 +15,10 @@ use syncline_core::{
     step::{Link, Plan, SharedLink, Step, Write},
 };
 
-use crate::{Claimed, Content, Delivery, JournalEntry, JournalKind, Links, MasterKey, Outcome, Planned, Settlement, Store, StoreOptions, Summary, WorkerId};
+use crate::{
+    Claimed, Content, Delivery, JournalEntry, JournalKind, Links, MasterKey, Outcome, Planned, Settlement, Store,
+    StoreOptions, Summary, WorkerId,
+};
 
 /// Which database a test runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +78,10 @@ impl World {
                 let server = std::env::var("SYNCLINE_TEST_POSTGRES").expect("run ./test, which starts PostgreSQL");
                 let (client, connection) = tokio_postgres::connect(&server, tokio_postgres::NoTls).await.unwrap();
                 let connection = tokio::spawn(connection);
-                client.batch_execute(&format!("drop schema if exists {name} cascade; create schema {name}")).await.unwrap();
+                client
+                    .batch_execute(&format!("drop schema if exists {name} cascade; create schema {name}"))
+                    .await
+                    .unwrap();
                 drop(client);
                 connection.await.unwrap().unwrap();
                 let mark = if server.contains('?') { '&' } else { '?' };
@@ -210,7 +216,10 @@ pub(crate) fn link(slot: Slot, id: &str) -> (Slot, Link) {
         Slot::Opportunity => Role::Opportunity,
         Slot::Meeting => Role::Meeting,
     };
-    (slot, Link { role, id: RecordId::new(id), key: None, image: Fields::from([(Std::Subject.into(), Value::text(id))]) })
+    (
+        slot,
+        Link { role, id: RecordId::new(id), key: None, image: Fields::from([(Std::Subject.into(), Value::text(id))]) },
+    )
 }
 
 pub(crate) fn links(id: &str) -> Links {
@@ -218,7 +227,12 @@ pub(crate) fn links(id: &str) -> Links {
 }
 
 pub(crate) fn shared(key: &str, id: &str) -> SharedLink {
-    SharedLink { key: SharedKey::new(key), role: Role::Contact, id: RecordId::new(id), account: Some(RecordId::new("001")) }
+    SharedLink {
+        key: SharedKey::new(key),
+        role: Role::Contact,
+        id: RecordId::new(id),
+        account: Some(RecordId::new("001")),
+    }
 }
 
 pub(crate) fn some_plan(subject: &str) -> Plan {
@@ -254,7 +268,12 @@ pub(crate) fn settlement(claimed: &Claimed, outcome: Outcome) -> Settlement {
         shared: Vec::new(),
         forget: Vec::new(),
         journal: vec![entry(5, JournalKind::Written, "Wrote the meeting")],
-        summary: Some(Summary { standing: "active".to_owned(), title: "Intro".to_owned(), person: "Ada".to_owned(), start: None }),
+        summary: Some(Summary {
+            standing: "active".to_owned(),
+            title: "Intro".to_owned(),
+            person: "Ada".to_owned(),
+            start: None,
+        }),
     }
 }
 

@@ -24,9 +24,9 @@ pub struct MasterKey([u8; KEY_BYTES]);
 impl MasterKey {
     /// Takes 32 random bytes; anything shorter, longer or plainly not random is refused.
     pub fn new(bytes: &[u8]) -> Result<Self> {
-        let key: [u8; KEY_BYTES] = bytes
-            .try_into()
-            .map_err(|_| Error::WrongKey(format!("a master key has {KEY_BYTES} bytes, this one has {}", bytes.len())))?;
+        let key: [u8; KEY_BYTES] = bytes.try_into().map_err(|_| {
+            Error::WrongKey(format!("a master key has {KEY_BYTES} bytes, this one has {}", bytes.len()))
+        })?;
         if key.iter().all(|byte| *byte == key[0]) {
             return Err(Error::WrongKey("a master key is random; this one repeats a single byte".to_owned()));
         }
@@ -108,7 +108,11 @@ impl MasterKeys {
         let place = Place { workspace: &canary_workspace(), row: &[fingerprint], column: "canary" };
         let text = open(&key.0, &place, sealed)
             .map_err(|_| Error::WrongKey("the key does not open what it should have sealed".to_owned()))?;
-        if text == b"syncline" { Ok(()) } else { Err(Error::WrongKey("the key's mark is not what it should be".to_owned())) }
+        if text == b"syncline" {
+            Ok(())
+        } else {
+            Err(Error::WrongKey("the key's mark is not what it should be".to_owned()))
+        }
     }
 }
 

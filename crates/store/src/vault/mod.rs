@@ -35,7 +35,8 @@ pub(crate) struct Place<'a> {
 impl Place<'_> {
     /// The authenticated form: each part behind its length, so that parts cannot run together.
     fn bytes(&self) -> Vec<u8> {
-        let parts = [self.workspace.as_str()].into_iter().chain(self.row.iter().copied()).chain([self.column, KEY_VERSION]);
+        let parts =
+            [self.workspace.as_str()].into_iter().chain(self.row.iter().copied()).chain([self.column, KEY_VERSION]);
         let mut bytes = Vec::with_capacity(128);
         for part in parts {
             bytes.extend((part.len() as u64).to_be_bytes());

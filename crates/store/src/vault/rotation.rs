@@ -68,7 +68,9 @@ impl Op for WrappedKey {
         if let Some((master, wrapped)) = &self.offer {
             // Holds off the end of a change of the master key, which would leave this one unreadable.
             if db.row(&CANARY_LOCK, &[P::Text(master)]).await?.is_none() {
-                return Err(Error::WrongKey("the master key was changed by another process; restart with the new one".to_owned()));
+                return Err(Error::WrongKey(
+                    "the master key was changed by another process; restart with the new one".to_owned(),
+                ));
             }
             db.run(&KEY_ADD, &[P::Text(self.workspace.as_str()), P::Text(master), P::Blob(wrapped)]).await?;
         }
@@ -95,7 +97,8 @@ impl Op for Rewrap {
             let (workspace, master, wrapped) = (WorkspaceId::new(row.text(0)?), row.text(1)?, row.blob(2)?);
             let key: DataKey = self.keys.unwrap(&master, &workspace, &wrapped)?;
             let wrapped = self.keys.wrap(&*self.entropy, &workspace, &key)?;
-            db.run(&KEY_SET, &[P::Text(workspace.as_str()), P::Text(current), P::Blob(&wrapped), P::Text(&master)]).await?;
+            db.run(&KEY_SET, &[P::Text(workspace.as_str()), P::Text(current), P::Blob(&wrapped), P::Text(&master)])
+                .await?;
             last = Some(workspace.as_str().to_owned());
         }
         Ok(last)
@@ -166,7 +169,12 @@ impl Store {
         Ok(self.inner.data_keys.keep(workspace, key))
     }
 
-    async fn offer_key(&self, workspace: &WorkspaceId, keys: &MasterKeys, key: &DataKey) -> Result<Option<(String, Vec<u8>)>> {
+    async fn offer_key(
+        &self,
+        workspace: &WorkspaceId,
+        keys: &MasterKeys,
+        key: &DataKey,
+    ) -> Result<Option<(String, Vec<u8>)>> {
         let wrapped = keys.wrap(&*self.inner.entropy, workspace, key)?;
         let offer = Some((keys.current().to_owned(), wrapped));
         self.run(WrappedKey { workspace: workspace.clone(), offer }).await
@@ -179,7 +187,11 @@ impl Store {
         for _ in 0..ROUNDS_MAX {
             let mut after = String::new();
             loop {
-                let batch = Rewrap { keys: std::sync::Arc::clone(&keys), entropy: std::sync::Arc::clone(&self.inner.entropy), after };
+                let batch = Rewrap {
+                    keys: std::sync::Arc::clone(&keys),
+                    entropy: std::sync::Arc::clone(&self.inner.entropy),
+                    after,
+                };
                 match self.run(batch).await? {
                     Some(last) => after = last,
                     None => break,

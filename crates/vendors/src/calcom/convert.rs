@@ -16,8 +16,16 @@ use super::{
 use crate::intake::{self, delivery, ignored, malformed, text, value::spelled, wire};
 
 /// What Cal.com calls places without saying where they are.
-const KINDS_OF_PLACE: &[&str] =
-    &["inPerson", "attendeeInPerson", "link", "phone", "userPhone", "somewhereElse", "conferencing", "organizer_default_conferencing_app"];
+const KINDS_OF_PLACE: &[&str] = &[
+    "inPerson",
+    "attendeeInPerson",
+    "link",
+    "phone",
+    "userPhone",
+    "somewhereElse",
+    "conferencing",
+    "organizer_default_conferencing_app",
+];
 
 /// How the name of a video service starts where an address should stand.
 const SERVICE_PREFIX: &str = "integrations:";
@@ -40,12 +48,19 @@ pub fn read(body: &[u8], received: Timestamp) -> Result<Reading, Malformed> {
     // Some deliveries put the payload's fields beside the trigger.
     let fields = payload.unwrap_or(root);
     let at = envelope.created_at.0.unwrap_or(received);
-    let key = |name: &str| delivery(&[&trigger, name, &envelope.created_at.0.map_or_else(String::new, |at| at.to_string())], body);
+    let key = |name: &str| {
+        delivery(&[&trigger, name, &envelope.created_at.0.map_or_else(String::new, |at| at.to_string())], body)
+    };
     match trigger.as_str() {
         "FORM_SUBMITTED" | "FORM_SUBMITTED_NO_EVENT" => form(fields, at, &key),
         "BOOKING_NO_SHOW_UPDATED" => Ok(no_show(&wire(fields)?, at, &key)),
-        "BOOKING_CREATED" | "BOOKING_RESCHEDULED" | "BOOKING_REQUESTED" | "BOOKING_REJECTED" | "BOOKING_CANCELLED"
-        | "BOOKING_PAID" | "BOOKING_PAYMENT_INITIATED" => booking(&trigger, &wire(fields)?, at, &key),
+        "BOOKING_CREATED"
+        | "BOOKING_RESCHEDULED"
+        | "BOOKING_REQUESTED"
+        | "BOOKING_REJECTED"
+        | "BOOKING_CANCELLED"
+        | "BOOKING_PAID"
+        | "BOOKING_PAYMENT_INITIATED" => booking(&trigger, &wire(fields)?, at, &key),
         other => Ok(ignored(key(""), why_ignored(other))),
     }
 }
@@ -54,7 +69,9 @@ pub fn read(body: &[u8], received: Timestamp) -> Result<Reading, Malformed> {
 fn why_ignored(trigger: &str) -> &'static str {
     match trigger {
         "PING" => "a test of the webhook",
-        "MEETING_STARTED" | "MEETING_ENDED" => "that a meeting took place changes no record, and the message names no booking uid",
+        "MEETING_STARTED" | "MEETING_ENDED" => {
+            "that a meeting took place changes no record, and the message names no booking uid"
+        }
         "AFTER_HOSTS_CAL_VIDEO_NO_SHOW" | "AFTER_GUESTS_CAL_VIDEO_NO_SHOW" => {
             "an automatic guess about who did not come; the host's own mark counts"
         }
@@ -65,7 +82,12 @@ fn why_ignored(trigger: &str) -> &'static str {
     }
 }
 
-fn booking(trigger: &str, payload: &Payload, at: Timestamp, key: &dyn Fn(&str) -> String) -> Result<Reading, Malformed> {
+fn booking(
+    trigger: &str,
+    payload: &Payload,
+    at: Timestamp,
+    key: &dyn Fn(&str) -> String,
+) -> Result<Reading, Malformed> {
     let uid = intake::booking_key(payload.uid.raw()).ok_or_else(|| {
         malformed("there is no usable uid: either this is not a booking, or a custom payload template left it out")
     })?;
@@ -79,7 +101,15 @@ fn booking(trigger: &str, payload: &Payload, at: Timestamp, key: &dyn Fn(&str) -
     } else {
         let invitee = people::invitee(payload, people::booker(payload), true);
         let content = invitee.and_then(|invitee| content(payload, &uid, invitee, Seat::Whole));
-        vec![BookingMessage { booking: uid.clone(), kind, at, group: None, replaces: old, replaced_by: None, booked: content.map(Box::new) }]
+        vec![BookingMessage {
+            booking: uid.clone(),
+            kind,
+            at,
+            group: None,
+            replaces: old,
+            replaced_by: None,
+            booked: content.map(Box::new),
+        }]
     };
     if needs_content && messages.iter().any(|message| message.booked.is_none() && message.replaced_by.is_none()) {
         return Err(malformed("a booking needs startTime, endTime and the e-mail address of an attendee"));
@@ -97,7 +127,9 @@ fn kind(trigger: &str, payload: &Payload) -> MessageKind {
         "BOOKING_CREATED" | "BOOKING_RESCHEDULED" | "BOOKING_PAYMENT_INITIATED" if pending => MessageKind::Requested,
         "BOOKING_REJECTED" => MessageKind::Rejected { reason: payload.rejection_reason.block().or(reason) },
         // The host asked for another time; it only looks like a cancellation (cal.com issue 28543).
-        "BOOKING_CANCELLED" if payload.request_reschedule.0 == Some(true) => MessageKind::RescheduleRequested { reason, by },
+        "BOOKING_CANCELLED" if payload.request_reschedule.0 == Some(true) => {
+            MessageKind::RescheduleRequested { reason, by }
+        }
         "BOOKING_CANCELLED" => MessageKind::Cancelled { reason, by, rescheduled: false },
         "BOOKING_CREATED" | "BOOKING_RESCHEDULED" => MessageKind::Booked,
         _ => MessageKind::Updated,
@@ -106,7 +138,13 @@ fn kind(trigger: &str, payload: &Payload) -> MessageKind {
 
 /// One message per seat that the webhook speaks of; for a seat that moved here from another slot, also its leaving
 /// there, because nothing else tells that slot.
-fn seat_messages(payload: &Payload, uid: &BookingKey, old: Option<&BookingKey>, kind: &MessageKind, at: Timestamp) -> Vec<BookingMessage> {
+fn seat_messages(
+    payload: &Payload,
+    uid: &BookingKey,
+    old: Option<&BookingKey>,
+    kind: &MessageKind,
+    at: Timestamp,
+) -> Vec<BookingMessage> {
     let actor = match kind {
         MessageKind::Cancelled { .. } | MessageKind::RescheduleRequested { .. } | MessageKind::Rejected { .. } => {
             Some(payload.cancelled_by.raw())
@@ -125,7 +163,11 @@ fn seat_messages(payload: &Payload, uid: &BookingKey, old: Option<&BookingKey>, 
             .filter(|_| tells)
             .and_then(|invitee| content(payload, uid, invitee, Seat::One { person, is_booker }));
         if let Some((old, left)) = &before {
-            let rescheduled = MessageKind::Cancelled { reason: reschedule_reason(payload), by: payload.rescheduled_by.line(), rescheduled: true };
+            let rescheduled = MessageKind::Cancelled {
+                reason: reschedule_reason(payload),
+                by: payload.rescheduled_by.line(),
+                rescheduled: true,
+            };
             messages.push(BookingMessage {
                 booking: left.clone(),
                 kind: rescheduled,
@@ -149,7 +191,15 @@ fn seat_messages(payload: &Payload, uid: &BookingKey, old: Option<&BookingKey>, 
     if messages.is_empty() {
         // Nobody is named: the message still says something about the slot itself.
         let (group, kind) = (Some(uid.clone()), kind.clone());
-        messages.push(BookingMessage { booking: uid.clone(), kind, at, group, replaces: None, replaced_by: None, booked: None });
+        messages.push(BookingMessage {
+            booking: uid.clone(),
+            kind,
+            at,
+            group,
+            replaces: None,
+            replaced_by: None,
+            booked: None,
+        });
     }
     messages
 }
@@ -172,7 +222,8 @@ fn content(payload: &Payload, uid: &BookingKey, invitee: Attendee, seat: Seat<'_
     // The form is the booker's; another seat's own answers came with that seat's own message.
     let answered = !matches!(seat, Seat::One { is_booker: false, .. });
     let (answers, tracking) = if answered { people::answers(payload) } else { Default::default() };
-    let notes = payload.additional_notes.block().or_else(|| people::response(payload, "notes").as_ref().and_then(spelled));
+    let notes =
+        payload.additional_notes.block().or_else(|| people::response(payload, "notes").as_ref().and_then(spelled));
     let guests = match seat {
         Seat::Whole => people::guests(payload, &invitee, &hosts),
         Seat::One { .. } => Vec::new(),
@@ -251,7 +302,9 @@ fn page(payload: &Payload, name: &str, uid: &str) -> Option<Url> {
 
 fn no_show(payload: &Payload, at: Timestamp, key: &dyn Fn(&str) -> String) -> Reading {
     let uid = [&payload.booking_uid, &payload.uid].into_iter().find_map(|uid| intake::booking_key(uid.raw()));
-    let Some(uid) = uid else { return ignored(key(""), "the message names no booking uid, so it cannot be tied to a booking") };
+    let Some(uid) = uid else {
+        return ignored(key(""), "the message names no booking uid, so it cannot be tied to a booking");
+    };
     let marks: Vec<(String, bool)> = payload
         .attendees
         .0
@@ -265,7 +318,8 @@ fn no_show(payload: &Payload, at: Timestamp, key: &dyn Fn(&str) -> String) -> Re
         return ignored(delivery, "the message marks no attendee");
     }
     let kind = MessageKind::NoShow { attendees: marks };
-    let message = BookingMessage { booking: uid, kind, at, group: None, replaces: None, replaced_by: None, booked: None };
+    let message =
+        BookingMessage { booking: uid, kind, at, group: None, replaces: None, replaced_by: None, booked: None };
     Reading { delivery, messages: vec![message], ignored: None }
 }
 
@@ -281,7 +335,12 @@ fn form(fields: Map<String, Value>, at: Timestamp, key: &dyn Fn(&str) -> String)
     let mut parts = vec![form.form_id.raw()];
     parts.extend(answers.iter().flat_map(|answer| [answer.key.as_str(), answer.value.as_str()]));
     let booking = BookingKey::new(format!("form/{}", intake::fingerprint(&parts)));
-    let named = |wanted: &str| answers.iter().find(|answer| answer.key.eq_ignore_ascii_case(wanted)).and_then(|answer| text::line(&answer.value));
+    let named = |wanted: &str| {
+        answers
+            .iter()
+            .find(|answer| answer.key.eq_ignore_ascii_case(wanted))
+            .and_then(|answer| text::line(&answer.value))
+    };
     let name = form.form_name.line().unwrap_or_default();
     let content = Booking {
         meeting_type: form.form_id.line().unwrap_or_default(),
@@ -293,6 +352,14 @@ fn form(fields: Map<String, Value>, at: Timestamp, key: &dyn Fn(&str) -> String)
     };
     let delivery = key(booking.as_str());
     let kind = MessageKind::FormSubmitted;
-    let message = BookingMessage { booking, kind, at, group: None, replaces: None, replaced_by: None, booked: Some(Box::new(content)) };
+    let message = BookingMessage {
+        booking,
+        kind,
+        at,
+        group: None,
+        replaces: None,
+        replaced_by: None,
+        booked: Some(Box::new(content)),
+    };
     Ok(Reading { delivery, messages: vec![message], ignored: None })
 }

@@ -12,8 +12,17 @@ use super::wire::{Payload, Person, Response};
 use crate::intake::{self, MAX_ANSWERS, text, value::spelled};
 
 /// Fields of the booking form that have a place of their own in a booking and are no answers.
-const OWN_FIELDS: &[&str] =
-    &["name", "email", "location", "title", "notes", "guests", "rescheduleReason", "attendeePhoneNumber", "smsReminderNumber"];
+const OWN_FIELDS: &[&str] = &[
+    "name",
+    "email",
+    "location",
+    "title",
+    "notes",
+    "guests",
+    "rescheduleReason",
+    "attendeePhoneNumber",
+    "smsReminderNumber",
+];
 
 /// How hidden form fields that carry campaign tracking are named; Cal.com's webhooks have no other place for it.
 const TRACKING_PREFIX: &str = "utm_";
@@ -168,7 +177,8 @@ fn is_response(fields: &Map<String, Value>) -> bool {
 
 /// The first answer that is an e-mail address: fields named so come first.
 pub fn form_email(answers: &[Answer]) -> Option<String> {
-    let named = |answer: &&Answer| answer.key.to_lowercase().contains("email") || answer.key.to_lowercase().contains("e-mail");
+    let named =
+        |answer: &&Answer| answer.key.to_lowercase().contains("email") || answer.key.to_lowercase().contains("e-mail");
     let address = |answer: &Answer| normal_email(&answer.value).map(|_| text::email(&answer.value));
     answers.iter().filter(named).find_map(address).or_else(|| answers.iter().find_map(address))
 }

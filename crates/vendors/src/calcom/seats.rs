@@ -14,7 +14,10 @@ use crate::intake;
 
 /// Whether several bookers share the slot. Where the number of seats is left out, a named seat tells.
 pub fn shared(payload: &Payload) -> bool {
-    let names_seat = || !payload.attendee_seat_id.raw().trim().is_empty() || payload.attendees.0.iter().any(|person| seat_id(person).is_some());
+    let names_seat = || {
+        !payload.attendee_seat_id.raw().trim().is_empty()
+            || payload.attendees.0.iter().any(|person| seat_id(person).is_some())
+    };
     payload.seats_per_time_slot.0.map_or_else(names_seat, |seats| seats > 1)
 }
 

@@ -62,7 +62,10 @@ fn a_chain_ends_the_same_in_every_order() {
     ];
     let state = same_in_every_order(&messages(&Calcom, &story));
     let view = state.view().expect("content");
-    assert_eq!(view.standing, Standing::Cancelled { reason: Some("No longer needed".into()), by: Some("ada@example.org".into()) });
+    assert_eq!(
+        view.standing,
+        Standing::Cancelled { reason: Some("No longer needed".into()), by: Some("ada@example.org".into()) }
+    );
     assert_eq!(view.moves.len(), 2);
     assert_eq!(view.moves[0].reason.as_deref(), Some("Train strike"));
     assert_eq!(view.no_shows.into_iter().collect::<Vec<_>>(), ["ada@example.org"]);
@@ -75,7 +78,10 @@ fn a_requested_reschedule_leaves_the_old_time_until_it_is_confirmed() {
     let mut story = messages(&Calcom, &[fixtures::booking_created, fixtures::booking_requested_reschedule]);
     let state = same_in_every_order(&story);
     let view = state.view().expect("content");
-    assert_eq!((view.standing, view.content.start), (Standing::Active, Some("2026-05-11T09:00:00Z".parse().expect("time"))));
+    assert_eq!(
+        (view.standing, view.content.start),
+        (Standing::Active, Some("2026-05-11T09:00:00Z".parse().expect("time")))
+    );
     story.extend(messages(&Calcom, &[fixtures::booking_rejected]));
     let state = same_in_every_order(&story);
     assert_eq!(state.view().expect("content").standing, Standing::Active);
@@ -97,8 +103,12 @@ fn a_host_who_asks_for_another_time_has_not_cancelled() {
 #[test]
 fn seats_come_and_go_one_by_one() {
     let first = changed(fixtures::seat_created, "\"attendeeSeatId\": \"seat-c\"", "\"attendeeSeatId\": \"seat-a\"");
-    let all = messages(&Calcom, &[&first, fixtures::seat_created, fixtures::seat_moved, fixtures::seat_cancelled_by_attendee]);
-    let (old, new): (Vec<_>, Vec<_>) = all.into_iter().partition(|message| message.root().as_str() == "bkgUidSeats00000000005");
+    let all = messages(
+        &Calcom,
+        &[&first, fixtures::seat_created, fixtures::seat_moved, fixtures::seat_cancelled_by_attendee],
+    );
+    let (old, new): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|message| message.root().as_str() == "bkgUidSeats00000000005");
     assert_eq!((old.len(), new.len()), (4, 1));
     let before = testing::fold(&old[..2]);
     assert_eq!(before.view().expect("content").other_seats.len(), 1);
@@ -121,7 +131,11 @@ fn a_cancelled_slot_cancels_every_seat() {
     };
     assert_eq!(cancelled(fixtures::seats_cancelled_by_host), [seat("ada@example.org"), seat("cleo@example.net")]);
     assert_eq!(cancelled(fixtures::seat_cancelled_by_attendee), [seat("ada@example.org")]);
-    let named = changed(fixtures::seats_cancelled_by_host, "\"seatsPerTimeSlot\": 10", "\"seatsPerTimeSlot\": 10, \"attendeeSeatId\": \"seat-c\"");
+    let named = changed(
+        fixtures::seats_cancelled_by_host,
+        "\"seatsPerTimeSlot\": 10",
+        "\"seatsPerTimeSlot\": 10, \"attendeeSeatId\": \"seat-c\"",
+    );
     assert_eq!(cancelled(&named), [seat("cleo@example.net")]);
     let unnumbered = changed(&named, "\"seatsPerTimeSlot\": 10, ", "");
     assert_eq!(cancelled(&unnumbered), [seat("cleo@example.net")]);
@@ -156,13 +170,25 @@ fn the_place_is_a_link_or_a_place_and_never_the_name_of_a_service() {
 #[test]
 fn other_triggers_are_left_alone_with_a_reason() {
     let ignored = |trigger: &str| {
-        let body = format!("{{\"triggerEvent\":\"{trigger}\",\"createdAt\":\"2026-05-04T09:24:01.123Z\",\"payload\":{{}}}}");
+        let body =
+            format!("{{\"triggerEvent\":\"{trigger}\",\"createdAt\":\"2026-05-04T09:24:01.123Z\",\"payload\":{{}}}}");
         reading(&Calcom, &body).ignored.expect("a reason")
     };
     for trigger in [
-        "PING", "MEETING_STARTED", "MEETING_ENDED", "RECORDING_READY", "RECORDING_TRANSCRIPTION_GENERATED", "INSTANT_MEETING",
-        "OOO_CREATED", "AFTER_HOSTS_CAL_VIDEO_NO_SHOW", "AFTER_GUESTS_CAL_VIDEO_NO_SHOW", "ROUTING_FORM_FALLBACK_HIT",
-        "WRONG_ASSIGNMENT_REPORT", "DELEGATION_CREDENTIAL_ERROR", "CALENDAR_ENTRY_REJECTED", "SOMETHING_NEW",
+        "PING",
+        "MEETING_STARTED",
+        "MEETING_ENDED",
+        "RECORDING_READY",
+        "RECORDING_TRANSCRIPTION_GENERATED",
+        "INSTANT_MEETING",
+        "OOO_CREATED",
+        "AFTER_HOSTS_CAL_VIDEO_NO_SHOW",
+        "AFTER_GUESTS_CAL_VIDEO_NO_SHOW",
+        "ROUTING_FORM_FALLBACK_HIT",
+        "WRONG_ASSIGNMENT_REPORT",
+        "DELEGATION_CREDENTIAL_ERROR",
+        "CALENDAR_ENTRY_REJECTED",
+        "SOMETHING_NEW",
     ] {
         assert!(!ignored(trigger).is_empty(), "{trigger}");
     }
@@ -187,7 +213,8 @@ fn what_is_no_booking_is_refused_with_advice() {
 fn more_people_than_the_limit_are_refused() {
     let crowd = |count: usize| {
         let mut body: serde_json::Value = serde_json::from_str(fixtures::booking_created).expect("JSON");
-        body["payload"]["attendees"] = (0..count).map(|n| serde_json::json!({"name": "A", "email": format!("a{n}@example.org")})).collect();
+        body["payload"]["attendees"] =
+            (0..count).map(|n| serde_json::json!({"name": "A", "email": format!("a{n}@example.org")})).collect();
         body.to_string()
     };
     // The booker of the form is not among them, so the first stands in, and the form's one guest is added.

@@ -59,7 +59,9 @@ fn invitee(
         _ => MessageKind::NoShow { attendees: vec![(invitee.email.email(), event == "invitee_no_show.created")] },
     };
     if content.is_none() && kind == MessageKind::Booked {
-        return Err(malformed("a booking needs payload.email, scheduled_event.start_time and scheduled_event.end_time"));
+        return Err(malformed(
+            "a booking needs payload.email, scheduled_event.start_time and scheduled_event.end_time",
+        ));
     }
     let message = BookingMessage {
         at: when(event, &invitee, happened).unwrap_or(received),
@@ -93,7 +95,8 @@ fn cancelled(invitee: &Invitee) -> MessageKind {
     let cancellation = invitee.cancellation.0.as_ref();
     MessageKind::Cancelled {
         reason: cancellation.and_then(|cancellation| cancellation.reason.block()),
-        by: cancellation.and_then(|cancellation| cancellation.canceled_by.line().or_else(|| cancellation.canceler_type.line())),
+        by: cancellation
+            .and_then(|cancellation| cancellation.canceled_by.line().or_else(|| cancellation.canceler_type.line())),
         rescheduled: invitee.rescheduled.0 == Some(true),
     }
 }
@@ -134,7 +137,9 @@ fn content(invitee: &Invitee, meeting: &ScheduledEvent) -> Option<Booking> {
     };
     let memberships = meeting.event_memberships.0.iter();
     let hosts = intake::only_hosts(
-        memberships.map(|host| Host { email: host.user_email.email(), name: host.user_name.line(), time_zone: None }).collect(),
+        memberships
+            .map(|host| Host { email: host.user_email.email(), name: host.user_name.line(), time_zone: None })
+            .collect(),
     );
     let guests = meeting.event_guests.0.iter();
     let guests = guests.map(|guest| Attendee { email: guest.email.email(), ..Attendee::default() }).collect();
@@ -196,7 +201,11 @@ fn record_hint(fields: Option<&BTreeMap<String, Value>>) -> Option<String> {
     text::line(fields?.get(RECORD_FIELD)?.as_str()?)
 }
 
-fn submission(payload: Map<String, Value>, happened: Timestamp, key: &dyn Fn(&str) -> String) -> Result<Reading, Malformed> {
+fn submission(
+    payload: Map<String, Value>,
+    happened: Timestamp,
+    key: &dyn Fn(&str) -> String,
+) -> Result<Reading, Malformed> {
     let form: Submission = wire(payload)?;
     let booking = name_of(&form.uri).ok_or_else(|| malformed("payload.uri does not name a submission"))?;
     let delivery = key(booking.as_str());

@@ -11,9 +11,7 @@ mod tests;
 
 use jiff::{SignedDuration, Timestamp};
 use syncline_connect::{
-    Bookings, Connector, Manifest, RawRequest, Reading, Refusal, Secret,
-    bookings::Malformed,
-    signature,
+    Bookings, Connector, Manifest, RawRequest, Reading, Refusal, Secret, bookings::Malformed, signature,
 };
 
 /// The header that carries time and digest.

@@ -58,7 +58,10 @@ fn a_chain_ends_the_same_in_every_order() {
     ];
     let state = same_in_every_order(&messages(&Calendly, &story));
     let view = state.view().expect("content");
-    assert_eq!(view.standing, Standing::Cancelled { reason: Some("No longer needed".into()), by: Some("Ada Lovelace".into()) });
+    assert_eq!(
+        view.standing,
+        Standing::Cancelled { reason: Some("No longer needed".into()), by: Some("Ada Lovelace".into()) }
+    );
     assert_eq!(view.moves.len(), 2);
 }
 
@@ -69,10 +72,14 @@ fn the_first_half_of_a_reschedule_waits_for_the_other() {
     let half = messages(&Calendly, &[fixtures::invitee_created, fixtures::invitee_canceled_rescheduled]);
     let state = same_in_every_order(&half);
     assert!(matches!(state.view().expect("content").standing, Standing::ReschedulePending { .. }));
-    let whole = [fixtures::invitee_created, fixtures::invitee_canceled_rescheduled, fixtures::invitee_created_rescheduled];
+    let whole =
+        [fixtures::invitee_created, fixtures::invitee_canceled_rescheduled, fixtures::invitee_created_rescheduled];
     let state = same_in_every_order(&messages(&Calendly, &whole));
     let view = state.view().expect("content");
-    assert_eq!((view.standing, view.content.start), (Standing::Active, Some("2026-05-12T09:00:00Z".parse().expect("time"))));
+    assert_eq!(
+        (view.standing, view.content.start),
+        (Standing::Active, Some("2026-05-12T09:00:00Z".parse().expect("time")))
+    );
 }
 
 /// proves: B3, B4
@@ -102,7 +109,8 @@ fn one_of_a_group_leaves_and_the_meeting_stands() {
 /// proves: B3
 #[test]
 fn the_chain_is_named_by_the_path_whatever_the_host() {
-    let body = changed(fixtures::invitee_created_rescheduled, "https://api.calendly.com/", "https://calendly.example.com/");
+    let body =
+        changed(fixtures::invitee_created_rescheduled, "https://api.calendly.com/", "https://calendly.example.com/");
     let (here, there) = (messages(&Calendly, &[fixtures::invitee_created_rescheduled]), messages(&Calendly, &[&body]));
     assert_eq!((&here[0].booking, &here[0].replaces), (&there[0].booking, &there[0].replaces));
     assert_eq!(here[0].booking.as_str(), "scheduled_events/EVENT2/invitees/INVITEE21");
@@ -127,9 +135,15 @@ fn the_place_depends_on_its_kind() {
     let check = |location: &str, expected: Option<&str>| assert_eq!(place(location).as_deref(), expected, "{location}");
     check("null", None);
     check(r#"{"type":"google_conference","status":"processing"}"#, None);
-    check(r#"{"type":"google_conference","status":"pushed","join_url":"https://video.example.com/g"}"#, Some("https://video.example.com/g"));
+    check(
+        r#"{"type":"google_conference","status":"pushed","join_url":"https://video.example.com/g"}"#,
+        Some("https://video.example.com/g"),
+    );
     check(r#"{"type":"physical","location":"Market Square 1"}"#, Some("Market Square 1"));
-    check(r#"{"type":"physical","location":"Market Square 1","additional_info":"second floor"}"#, Some("Market Square 1 (second floor)"));
+    check(
+        r#"{"type":"physical","location":"Market Square 1","additional_info":"second floor"}"#,
+        Some("Market Square 1 (second floor)"),
+    );
     check(r#"{"type":"inbound_call","location":"+49 30 1"}"#, Some("+49 30 1"));
     check(r#"{"type":"ask_invitee","location":"my office"}"#, Some("my office"));
     check(r#"{"type":"custom","location":"https://rooms.example.com/1"}"#, Some("https://rooms.example.com/1"));
@@ -139,7 +153,11 @@ fn the_place_depends_on_its_kind() {
 /// proves: B3
 #[test]
 fn a_form_that_led_to_a_booking_is_left_to_the_booking() {
-    let booked = changed(fixtures::routing_form_submission, "\"submitter\": null", "\"submitter\": \"https://api.calendly.com/scheduled_events/E/invitees/I\"");
+    let booked = changed(
+        fixtures::routing_form_submission,
+        "\"submitter\": null",
+        "\"submitter\": \"https://api.calendly.com/scheduled_events/E/invitees/I\"",
+    );
     let reading = reading(&Calendly, &booked);
     assert!(reading.messages.is_empty() && reading.ignored.is_some());
     let form = messages(&Calendly, &[fixtures::routing_form_submission]);

@@ -16,11 +16,37 @@ pub const MAX_CALENDAR_IDS: usize = 50;
 
 // The fields of every object, as `schema.json` publishes them.
 pub const MESSAGE: &[&str] = &[
-    "id", "kind", "occurred_at", "group", "replaces", "replaced_by", "rescheduled", "reason", "by", "meeting", "invitee", "guests",
-    "hosts", "answers", "tracking", "record_hint", "no_show", "form",
+    "id",
+    "kind",
+    "occurred_at",
+    "group",
+    "replaces",
+    "replaced_by",
+    "rescheduled",
+    "reason",
+    "by",
+    "meeting",
+    "invitee",
+    "guests",
+    "hosts",
+    "answers",
+    "tracking",
+    "record_hint",
+    "no_show",
+    "form",
 ];
 pub const MEETING: &[&str] = &[
-    "type", "type_name", "title", "start", "end", "previous_start", "location", "notes", "cancel_url", "reschedule_url", "calendar_ids",
+    "type",
+    "type_name",
+    "title",
+    "start",
+    "end",
+    "previous_start",
+    "location",
+    "notes",
+    "cancel_url",
+    "reschedule_url",
+    "calendar_ids",
 ];
 pub const PERSON: &[&str] = &["email", "name", "first_name", "last_name", "phone", "time_zone", "language"];
 pub const HOST: &[&str] = &["email", "name", "time_zone"];
@@ -126,7 +152,12 @@ fn content(root: &Fields<'_>, kind: Option<&MessageKind>) -> Option<Booking> {
     let mut booking = if kind == Some(&MessageKind::FormSubmitted) {
         let (meeting_type, name) = form.unwrap_or_default();
         let name = name.unwrap_or_default();
-        Booking { meeting_type: meeting_type.unwrap_or_default(), title: name.clone(), meeting_type_name: name, ..Booking::default() }
+        Booking {
+            meeting_type: meeting_type.unwrap_or_default(),
+            title: name.clone(),
+            meeting_type_name: name,
+            ..Booking::default()
+        }
     } else {
         if root.has("meeting") != root.has("invitee") {
             let (absent, present) = if root.has("meeting") { ("invitee", "meeting") } else { ("meeting", "invitee") };

@@ -30,8 +30,13 @@ fn a_webhook_is_verified_with_any_active_secret_within_five_minutes() {
         hmac::Mac::update(&mut mac, body);
         let digest = base64::prelude::BASE64_STANDARD.encode(hmac::Mac::finalize(mac).into_bytes());
         let mut raw = request(body);
-        for (name, value) in [("webhook-id", "msg_1"), ("webhook-timestamp", &time.to_string()), ("webhook-signature", &format!("v1,{digest}"))] {
-            raw.headers.insert(http::HeaderName::from_bytes(name.as_bytes()).expect("name"), value.parse().expect("value"));
+        for (name, value) in [
+            ("webhook-id", "msg_1"),
+            ("webhook-timestamp", &time.to_string()),
+            ("webhook-signature", &format!("v1,{digest}")),
+        ] {
+            raw.headers
+                .insert(http::HeaderName::from_bytes(name.as_bytes()).expect("name"), value.parse().expect("value"));
         }
         raw
     };
@@ -47,10 +52,14 @@ fn a_webhook_is_verified_with_any_active_secret_within_five_minutes() {
 /// proves: B4
 #[test]
 fn a_chain_ends_the_same_in_every_order() {
-    let story = [fixtures::booked, fixtures::rescheduled, fixtures::rescheduled_again, fixtures::cancelled, fixtures::no_show];
+    let story =
+        [fixtures::booked, fixtures::rescheduled, fixtures::rescheduled_again, fixtures::cancelled, fixtures::no_show];
     let state = same_in_every_order(&messages(&Generic, &story));
     let view = state.view().expect("content");
-    assert_eq!(view.standing, Standing::Cancelled { reason: Some("No longer needed".into()), by: Some("Ada Lovelace".into()) });
+    assert_eq!(
+        view.standing,
+        Standing::Cancelled { reason: Some("No longer needed".into()), by: Some("Ada Lovelace".into()) }
+    );
     assert_eq!((view.moves.len(), view.no_shows.len()), (2, 1));
 }
 
@@ -80,26 +89,48 @@ fn a_sender_is_told_which_field_is_wrong_and_what_is_expected() {
         |body| body["meeting"]["start"] = json!("2026-05-11 11:00"),
         "meeting.start: expected a date and time with offset as in RFC 3339, such as 2026-05-04T09:00:00+02:00",
     );
-    check(|body| body["meeting"]["end"] = json!("2026-05-11T10:00:00+02:00"), "meeting.end: expected a time that is not before the start");
+    check(
+        |body| body["meeting"]["end"] = json!("2026-05-11T10:00:00+02:00"),
+        "meeting.end: expected a time that is not before the start",
+    );
     check(
         |body| body["kind"] = json!("made"),
         "kind: expected one of booked, requested, cancelled, rejected, reschedule_requested, no_show, updated, form_submitted",
     );
     check(|body| body["replaces"] = json!("B-1001"), "replaces: expected the id of another booking");
-    check(|body| body["rescheduled"] = json!(true), "rescheduled: expected to stand only in a message of the kind cancelled");
-    check(|body| body["invitee"] = Value::Null, "invitee: expected a value, because the booking stands or waits; invitee: expected a value, because meeting is there");
-    check(|body| body["meeting"]["cancel_url"] = json!("javascript:1"), "meeting.cancel_url: expected an http or https address of at most 2048 characters");
+    check(
+        |body| body["rescheduled"] = json!(true),
+        "rescheduled: expected to stand only in a message of the kind cancelled",
+    );
+    check(
+        |body| body["invitee"] = Value::Null,
+        "invitee: expected a value, because the booking stands or waits; invitee: expected a value, because meeting is there",
+    );
+    check(
+        |body| body["meeting"]["cancel_url"] = json!("javascript:1"),
+        "meeting.cancel_url: expected an http or https address of at most 2048 characters",
+    );
     check(|body| body["answers"] = json!([1]), "answers[0]: expected an object");
-    check(|body| body["tracking"] = json!({"utm_source": 1}), "tracking.utm_source: expected a text of 1 to 1000 characters");
-    check(|body| body["guests"] = json!(vec![json!({"email": "a@example.org"}); 1_001]), "guests: expected a list of at most 1000 entries");
+    check(
+        |body| body["tracking"] = json!({"utm_source": 1}),
+        "tracking.utm_source: expected a text of 1 to 1000 characters",
+    );
+    check(
+        |body| body["guests"] = json!(vec![json!({"email": "a@example.org"}); 1_001]),
+        "guests: expected a list of at most 1000 entries",
+    );
 }
 
 #[test]
 fn many_problems_are_told_at_once_but_not_endlessly() {
     let guests = json!(vec![json!({}); 30]);
-    let body = json!({"id": "1", "kind": "cancelled", "occurred_at": "2026-05-04T09:24:01Z", "guests": guests}).to_string();
+    let body =
+        json!({"id": "1", "kind": "cancelled", "occurred_at": "2026-05-04T09:24:01Z", "guests": guests}).to_string();
     let refused = testing::read(&Generic, &body).expect_err("refused");
-    assert!(refused.reason.starts_with("guests[0].email: expected a value, for every person; guests[1].email"), "{refused}");
+    assert!(
+        refused.reason.starts_with("guests[0].email: expected a value, for every person; guests[1].email"),
+        "{refused}"
+    );
     assert!(refused.reason.ends_with("; and 20 more"), "{refused}");
 }
 
@@ -137,19 +168,28 @@ fn the_schema_publishes_exactly_the_fields_that_are_read() {
     check("/properties/no_show/items/properties", convert::NO_SHOW);
     check("/properties/form/properties", convert::FORM);
     assert_eq!(schema["properties"]["kind"]["enum"], json!(convert::KINDS));
-    let limits = [("guests", crate::intake::MAX_PEOPLE), ("hosts", crate::intake::MAX_HOSTS), ("answers", crate::intake::MAX_ANSWERS), ("no_show", crate::intake::MAX_PEOPLE)];
+    let limits = [
+        ("guests", crate::intake::MAX_PEOPLE),
+        ("hosts", crate::intake::MAX_HOSTS),
+        ("answers", crate::intake::MAX_ANSWERS),
+        ("no_show", crate::intake::MAX_PEOPLE),
+    ];
     for (name, max) in limits {
         assert_eq!(schema["properties"][name]["maxItems"], json!(max), "{name}");
     }
     assert_eq!(schema["properties"]["tracking"]["maxProperties"], json!(convert::MAX_TRACKING));
-    assert_eq!(schema["properties"]["meeting"]["properties"]["calendar_ids"]["maxItems"], json!(convert::MAX_CALENDAR_IDS));
+    assert_eq!(
+        schema["properties"]["meeting"]["properties"]["calendar_ids"]["maxItems"],
+        json!(convert::MAX_CALENDAR_IDS)
+    );
     assert_eq!(schema["properties"]["id"]["maxLength"], json!(crate::intake::MAX_KEY_CHARS));
     assert_eq!(schema["properties"]["reason"]["maxLength"], json!(text::MAX_BLOCK_CHARS));
     assert_eq!(schema["properties"]["by"]["maxLength"], json!(text::MAX_LINE_CHARS));
 }
 
 /// The few rules between two fields that a schema cannot say.
-const BEYOND_SCHEMA: &[&str] = &["id of another booking", "not before the start", "because meeting is there", "because invitee is there"];
+const BEYOND_SCHEMA: &[&str] =
+    &["id of another booking", "not before the start", "because meeting is there", "because invitee is there"];
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
@@ -195,7 +235,9 @@ fn judge(schema: &Value, value: &Value) -> bool {
 
 fn fits(keyword: &str, rule: &Value, rules: &Map<String, Value>, value: &Value) -> bool {
     let count = || rule.as_u64().expect("a number") as usize;
-    let each = |rule: &Value, test: &dyn Fn(&str, &Value) -> bool| rule.as_object().expect("an object").iter().all(|(name, rule)| test(name, rule));
+    let each = |rule: &Value, test: &dyn Fn(&str, &Value) -> bool| {
+        rule.as_object().expect("an object").iter().all(|(name, rule)| test(name, rule))
+    };
     match (keyword, value) {
         ("$schema" | "title" | "description" | "then", _) => true,
         ("type", _) => match rule {
@@ -206,11 +248,18 @@ fn fits(keyword: &str, rule: &Value, rules: &Map<String, Value>, value: &Value) 
         ("not", _) => !judge(rule, value),
         ("allOf", _) => rule.as_array().expect("a list").iter().all(|rule| judge(rule, value)),
         ("if", _) => !judge(rule, value) || judge(&rules["then"], value),
-        ("required", Value::Object(fields)) => rule.as_array().expect("a list").iter().all(|name| fields.contains_key(name.as_str().expect("a name"))),
-        ("properties", Value::Object(fields)) => each(rule, &|name, rule| fields.get(name).is_none_or(|value| judge(rule, value))),
+        ("required", Value::Object(fields)) => {
+            rule.as_array().expect("a list").iter().all(|name| fields.contains_key(name.as_str().expect("a name")))
+        }
+        ("properties", Value::Object(fields)) => {
+            each(rule, &|name, rule| fields.get(name).is_none_or(|value| judge(rule, value)))
+        }
         ("additionalProperties", Value::Object(fields)) => {
             let known = |name: &str| rules.get("properties").is_some_and(|known| known.get(name).is_some());
-            fields.iter().filter(|(name, _)| !known(name)).all(|(_, value)| *rule != Value::Bool(false) && judge(rule, value))
+            fields
+                .iter()
+                .filter(|(name, _)| !known(name))
+                .all(|(_, value)| *rule != Value::Bool(false) && judge(rule, value))
         }
         ("propertyNames", Value::Object(fields)) => fields.keys().all(|name| judge(rule, &json!(name))),
         ("maxProperties", Value::Object(fields)) => fields.len() <= count(),
@@ -226,8 +275,17 @@ fn fits(keyword: &str, rule: &Value, rules: &Map<String, Value>, value: &Value) 
             other => panic!("no judge for the format {other:?}"),
         },
         (
-            "required" | "properties" | "additionalProperties" | "propertyNames" | "maxProperties" | "items" | "maxItems" | "minLength"
-            | "maxLength" | "pattern" | "format",
+            "required"
+            | "properties"
+            | "additionalProperties"
+            | "propertyNames"
+            | "maxProperties"
+            | "items"
+            | "maxItems"
+            | "minLength"
+            | "maxLength"
+            | "pattern"
+            | "format",
             _,
         ) => true,
         _ => panic!("no judge for the keyword {keyword}"),
@@ -252,7 +310,9 @@ fn matches_pattern(pattern: &str, text: &str) -> bool {
     match pattern {
         r"[^\s\u0000-\u001f\u007f-\u009f]" => text.chars().any(written),
         r"^(?=.*\S)[^\u0000-\u001f\u007f-\u009f]*$" => text.chars().any(written) && !text.chars().any(char::is_control),
-        "^[A-Za-z0-9/_+-]+$" => !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "/_+-".contains(c)),
+        "^[A-Za-z0-9/_+-]+$" => {
+            !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "/_+-".contains(c))
+        }
         "^[A-Za-z0-9_-]+$" => !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c)),
         other => panic!("no judge for the pattern {other}"),
     }

@@ -123,7 +123,9 @@ impl<'a> Fields<'a> {
 
     /// An instant.
     pub fn instant(&self, name: &str) -> Option<Timestamp> {
-        self.read(name, "a date and time with offset as in RFC 3339, such as 2026-05-04T09:00:00+02:00", |value| value.as_str()?.parse().ok())
+        self.read(name, "a date and time with offset as in RFC 3339, such as 2026-05-04T09:00:00+02:00", |value| {
+            value.as_str()?.parse().ok()
+        })
     }
 
     /// Yes or no.
@@ -198,13 +200,15 @@ impl<'a> Fields<'a> {
 
     fn list(&self, name: &str, max: usize) -> Vec<Value> {
         let expected = format!("a list of at most {max} entries");
-        self.read(name, &expected, |value| value.as_array().filter(|list| list.len() <= max).cloned()).unwrap_or_default()
+        self.read(name, &expected, |value| value.as_array().filter(|list| list.len() <= max).cloned())
+            .unwrap_or_default()
     }
 
     /// An object of free names with a line each.
     pub fn free_lines(&self, name: &str, max: usize) -> Vec<(String, String)> {
         let expected = format!("an object of at most {max} texts");
-        let Some(map) = self.read(name, &expected, |value| value.as_object().filter(|map| map.len() <= max).cloned()) else {
+        let Some(map) = self.read(name, &expected, |value| value.as_object().filter(|map| map.len() <= max).cloned())
+        else {
             return Vec::new();
         };
         let names: Vec<String> = map.keys().cloned().collect();

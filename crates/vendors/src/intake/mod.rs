@@ -55,11 +55,9 @@ pub fn object(body: &[u8]) -> Result<Map<String, Value>, Malformed> {
     match parsed {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(malformed("the body is JSON, but not an object")),
-        Err(error) => Err(malformed(format!(
-            "the body is not JSON (line {}, column {})",
-            error.line(),
-            error.column()
-        ))),
+        Err(error) => {
+            Err(malformed(format!("the body is not JSON (line {}, column {})", error.line(), error.column())))
+        }
     }
 }
 

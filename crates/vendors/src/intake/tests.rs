@@ -21,7 +21,10 @@ fn check_case(name: &str, bytes: &[u8]) {
         }
     }
     if name.starts_with("y_") {
-        assert!(depth(bytes) <= MAX_JSON_DEPTH && serde_json::from_slice::<Value>(bytes).is_ok(), "{name} must be read");
+        assert!(
+            depth(bytes) <= MAX_JSON_DEPTH && serde_json::from_slice::<Value>(bytes).is_ok(),
+            "{name} must be read"
+        );
     }
     for connector in crate::all() {
         if let Some(source) = connector.bookings() {
@@ -144,7 +147,8 @@ fn a_text_is_cleaned_by_its_kind() {
 
 #[test]
 fn a_value_is_spelled_as_people_would() {
-    let check = |value: Value, expected: Option<&str>| assert_eq!(value::spelled(&value).as_deref(), expected, "{value}");
+    let check =
+        |value: Value, expected: Option<&str>| assert_eq!(value::spelled(&value).as_deref(), expected, "{value}");
     check(json!("a"), Some("a"));
     check(json!(2.5), Some("2.5"));
     check(json!(true), Some("true"));

@@ -15,13 +15,20 @@ use crate::intake::{self, MAX_ANSWERS, delivery, ignored, malformed, text, value
 /// Reads a webhook's body.
 pub fn read(body: &[u8], received: Timestamp) -> Result<Reading, Malformed> {
     let mut root = intake::object(body)?;
-    let event = ["webhookType", "event"].iter().find_map(|name| root.get(*name)?.as_str()).unwrap_or_default().trim().to_owned();
+    let event = ["webhookType", "event"]
+        .iter()
+        .find_map(|name| root.get(*name)?.as_str())
+        .unwrap_or_default()
+        .trim()
+        .to_owned();
     // The older form puts the appointment into `data`, the current one beside the event's name.
     let fields = match root.remove("data") {
         Some(Value::Object(fields)) => fields,
         _ => root,
     };
-    let key = |name: &str, at: Option<Timestamp>| delivery(&[&event, name, &at.map_or_else(String::new, |at| at.to_string())], body);
+    let key = |name: &str, at: Option<Timestamp>| {
+        delivery(&[&event, name, &at.map_or_else(String::new, |at| at.to_string())], body)
+    };
     match event.as_str() {
         "booking_created" | "booking_rescheduled" | "booking_cancelled" => booking(&event, fields, received, &key),
         "form_submission" => form(fields, received, body, &key),
@@ -60,7 +67,11 @@ fn booking(event: &str, fields: Map<String, Value>, received: Timestamp, key: Ke
 fn kind(event: &str, appointment: &Appointment) -> MessageKind {
     let cancelled = MessageKind::Cancelled {
         reason: appointment.cancel.0.as_ref().and_then(|cancel| cancel.reason.block()),
-        by: appointment.cancel.0.as_ref().and_then(|cancel| cancel.action_by.line().or_else(|| cancel.action_source.line())),
+        by: appointment
+            .cancel
+            .0
+            .as_ref()
+            .and_then(|cancel| cancel.action_by.line().or_else(|| cancel.action_source.line())),
         rescheduled: false,
     };
     let nobody_left = appointment.attendees.0.iter().all(|person| person.email.email().is_empty());
@@ -95,9 +106,15 @@ fn content(appointment: &Appointment) -> Option<Booking> {
     let type_name = name_in(kind.and_then(|kind| kind.meeting_info.0.as_ref()));
     let title = name_in(info).or_else(|| type_name.clone()).unwrap_or_default();
     let link = info.and_then(|info| info.meeting_link.web_url());
-    let events = hosting.iter().flat_map(|hosting| hosting.calendar_sync_providers.0.iter().map(|event| &event.event_id));
-    let mut calendar_ids: Vec<String> =
-        hosting.iter().map(|hosting| &hosting.google_event_id).chain(events).filter_map(|id| id.line()).take(intake::MAX_PEOPLE).collect();
+    let events =
+        hosting.iter().flat_map(|hosting| hosting.calendar_sync_providers.0.iter().map(|event| &event.event_id));
+    let mut calendar_ids: Vec<String> = hosting
+        .iter()
+        .map(|hosting| &hosting.google_event_id)
+        .chain(events)
+        .filter_map(|id| id.line())
+        .take(intake::MAX_PEOPLE)
+        .collect();
     calendar_ids.dedup();
     Some(Booking {
         meeting_type: kind
@@ -112,7 +129,9 @@ fn content(appointment: &Appointment) -> Option<Booking> {
         invitee,
         guests,
         hosts,
-        location: link.or_else(|| hosting.and_then(|hosting| hosting.meeting_link.web_url())).or_else(|| appointment.location.line()),
+        location: link
+            .or_else(|| hosting.and_then(|hosting| hosting.meeting_link.web_url()))
+            .or_else(|| appointment.location.line()),
         calendar_ids,
         ..Booking::default()
     })
@@ -166,7 +185,15 @@ fn form(fields: Map<String, Value>, received: Timestamp, body: &[u8], key: Key<'
     let delivery = key(booking.as_str(), at);
     let kind = MessageKind::FormSubmitted;
     let at = at.unwrap_or(received);
-    let message = BookingMessage { booking, kind, at, group: None, replaces: None, replaced_by: None, booked: Some(Box::new(content)) };
+    let message = BookingMessage {
+        booking,
+        kind,
+        at,
+        group: None,
+        replaces: None,
+        replaced_by: None,
+        booked: Some(Box::new(content)),
+    };
     Ok(Reading { delivery, messages: vec![message], ignored: None })
 }
 

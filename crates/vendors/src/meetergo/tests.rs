@@ -23,22 +23,33 @@ fn meetergo_is_unsigned() {
 /// proves: B4
 #[test]
 fn a_chain_ends_the_same_in_every_order() {
-    let story =
-        [fixtures::booking_created, fixtures::booking_rescheduled, fixtures::booking_rescheduled_again, fixtures::booking_cancelled];
+    let story = [
+        fixtures::booking_created,
+        fixtures::booking_rescheduled,
+        fixtures::booking_rescheduled_again,
+        fixtures::booking_cancelled,
+    ];
     let state = same_in_every_order(&messages(&Meetergo, &story));
     let view = state.view().expect("content");
-    assert_eq!(view.standing, Standing::Cancelled { reason: Some("No longer needed".into()), by: Some("ada@example.org".into()) });
+    assert_eq!(
+        view.standing,
+        Standing::Cancelled { reason: Some("No longer needed".into()), by: Some("ada@example.org".into()) }
+    );
     assert_eq!(view.moves.len(), 2);
     let rescheduled = same_in_every_order(&messages(&Meetergo, &story[..3]));
     let view = rescheduled.view().expect("content");
-    assert_eq!((view.standing, view.content.start), (Standing::Active, Some("2026-05-13T07:00:00Z".parse().expect("time"))));
+    assert_eq!(
+        (view.standing, view.content.start),
+        (Standing::Active, Some("2026-05-13T07:00:00Z".parse().expect("time")))
+    );
 }
 
 /// Both documented forms carry the same booking.
 /// proves: B1
 #[test]
 fn the_older_framed_form_is_read_too() {
-    let (flat, framed) = (messages(&Meetergo, &[fixtures::booking_created]), messages(&Meetergo, &[fixtures::booking_created_framed]));
+    let (flat, framed) =
+        (messages(&Meetergo, &[fixtures::booking_created]), messages(&Meetergo, &[fixtures::booking_created_framed]));
     assert_eq!((&flat[0].booking, &flat[0].kind, flat[0].at), (&framed[0].booking, &framed[0].kind, framed[0].at));
     let (flat, framed) = (flat[0].booked.as_ref().expect("content"), framed[0].booked.as_ref().expect("content"));
     assert_eq!((&flat.invitee, &flat.guests, flat.start), (&framed.invitee, &framed.guests, framed.start));

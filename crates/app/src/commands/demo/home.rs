@@ -75,7 +75,8 @@ impl Home {
             Err(_) => first_records(),
         };
         for object in KEPT {
-            for record in kept.get(*object).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object) {
+            for record in kept.get(*object).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object)
+            {
                 org.seed(object, record).map_err(|error| anyhow::anyhow!("putting a kept {object} back: {error}"))?;
             }
         }
@@ -84,7 +85,8 @@ impl Home {
 
     /// Keeps the org's records.
     pub fn keep(&self, org: &SalesforceOrg) -> anyhow::Result<()> {
-        let kept: Map<String, Value> = KEPT.iter().map(|object| ((*object).to_owned(), json!(org.records(object)))).collect();
+        let kept: Map<String, Value> =
+            KEPT.iter().map(|object| ((*object).to_owned(), json!(org.records(object)))).collect();
         let path = self.folder.join("org.json");
         fs::write(&path, serde_json::to_vec(&kept)?).with_context(|| format!("writing {}", path.display()))
     }

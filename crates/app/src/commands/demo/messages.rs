@@ -20,16 +20,50 @@ pub fn all(epoch: Timestamp) -> Vec<Message> {
     let said = |minutes: i64| epoch + SignedDuration::from_mins(minutes);
     vec![
         calcom("Ada Lovelace books an introduction", "BOOKING_CREATED", said(0), "demo-ada-1", day(3, 9), json!({})),
-        calcom("she moves it", "BOOKING_RESCHEDULED", said(1), "demo-ada-2", day(4, 13), moved("demo-ada-1", day(3, 9), "a train is late")),
-        calcom("and moves it again", "BOOKING_RESCHEDULED", said(2), "demo-ada-3", day(5, 8), moved("demo-ada-2", day(4, 13), "the train is still late")),
-        calcom("and cancels", "BOOKING_CANCELLED", said(3), "demo-ada-3", day(5, 8),
-            json!({"status": "CANCELLED", "cancelledBy": "ada@analytical.example", "cancellationReason": "no train at all"})),
+        calcom(
+            "she moves it",
+            "BOOKING_RESCHEDULED",
+            said(1),
+            "demo-ada-2",
+            day(4, 13),
+            moved("demo-ada-1", day(3, 9), "a train is late"),
+        ),
+        calcom(
+            "and moves it again",
+            "BOOKING_RESCHEDULED",
+            said(2),
+            "demo-ada-3",
+            day(5, 8),
+            moved("demo-ada-2", day(4, 13), "the train is still late"),
+        ),
+        calcom(
+            "and cancels",
+            "BOOKING_CANCELLED",
+            said(3),
+            "demo-ada-3",
+            day(5, 8),
+            json!({"status": "CANCELLED", "cancelledBy": "ada@analytical.example", "cancellationReason": "no train at all"}),
+        ),
         calcom("Ada books anew", "BOOKING_CREATED", said(4), "demo-ada-4", day(9, 9), json!({})),
         calendly("Grace Hopper books a sales call", "invitee.created", said(5), "G1", day(2, 15), json!({})),
-        calendly("she moves it: the old time is called off …", "invitee.canceled", said(6), "G1", day(2, 15), json!({
+        calendly(
+            "she moves it: the old time is called off …",
+            "invitee.canceled",
+            said(6),
+            "G1",
+            day(2, 15),
+            json!({
             "status": "canceled", "rescheduled": true, "new_invitee": invitee_uri("G2"),
-            "cancellation": {"canceled_by": "Grace Hopper", "reason": "compiling", "canceler_type": "invitee", "created_at": said(6).to_string()}})),
-        calendly("… and the new one booked", "invitee.created", said(6), "G2", day(3, 16), json!({"old_invitee": invitee_uri("G1")})),
+            "cancellation": {"canceled_by": "Grace Hopper", "reason": "compiling", "canceler_type": "invitee", "created_at": said(6).to_string()}}),
+        ),
+        calendly(
+            "… and the new one booked",
+            "invitee.created",
+            said(6),
+            "G2",
+            day(3, 16),
+            json!({"old_invitee": invitee_uri("G1")}),
+        ),
         meetergo("Alan Turing, a contact already, books support", "booking_created", said(7), day(1, 10), json!({})),
         meetergo("he cancels", "booking_cancelled", said(8), day(1, 10), json!({"isCancelled": true})),
     ]

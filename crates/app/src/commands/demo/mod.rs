@@ -96,7 +96,13 @@ async fn play(home: &Home, running: &Running, page: &str) -> anyhow::Result<()> 
     Ok(())
 }
 
-async fn post(client: &Client, home: &Home, running: &Running, page: &str, message: &Message) -> anyhow::Result<String> {
+async fn post(
+    client: &Client,
+    home: &Home,
+    running: &Running,
+    page: &str,
+    message: &Message,
+) -> anyhow::Result<String> {
     let address = format!("{page}/hooks/{}/{}", message.source, running.installation.path_key(message.source));
     let body = message.body.to_string();
     let mut request = http::Request::post(address).header("content-type", "application/json");

@@ -49,7 +49,9 @@ fn print(row: &ActivityRow) {
             record["fields"].as_object().map(title).unwrap_or_default()
         );
     }
-    let said = details["notes"].as_array().is_some_and(|notes| notes.iter().any(|note| note["text"] == row.entry.text.as_str()));
+    let said = details["notes"]
+        .as_array()
+        .is_some_and(|notes| notes.iter().any(|note| note["text"] == row.entry.text.as_str()));
     if records.is_empty() && !said {
         println!("          · {}", row.entry.text);
     }

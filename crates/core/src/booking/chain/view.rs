@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{super::message::Booking, ChainState, Move, Node, NodeStanding, Standing, Stamped, Times, View};
+use super::{super::message::Booking, ChainState, Move, Node, NodeStanding, Stamped, Standing, Times, View};
 use crate::ids::BookingKey;
 
 type Steps<'a> = BTreeMap<&'a BookingKey, BTreeSet<&'a BookingKey>>;
@@ -83,7 +83,8 @@ impl ChainState {
         let newest = |wanted: fn(&Node) -> bool| {
             self.nodes.values().filter(|node| wanted(node)).filter_map(|node| node.standing.as_ref()).max()
         };
-        let asked_to_move = |node: &Node| matches!(node.standing_value(), Some(NodeStanding::RescheduleRequested { .. }));
+        let asked_to_move =
+            |node: &Node| matches!(node.standing_value(), Some(NodeStanding::RescheduleRequested { .. }));
         if self.nodes.values().any(|node| node.stands() && !asked_to_move(node)) {
             return Standing::Active;
         }
@@ -106,7 +107,8 @@ impl ChainState {
         let mut next = Steps::new();
         let mut previous = Steps::new();
         for (key, node) in &self.nodes {
-            let steps = node.replaced_by.iter().map(|later| (key, later)).chain(node.replaces.iter().map(|old| (old, key)));
+            let steps =
+                node.replaced_by.iter().map(|later| (key, later)).chain(node.replaces.iter().map(|old| (old, key)));
             for (old, later) in steps.filter(|(old, later)| old != later) {
                 next.entry(old).or_default().insert(later);
                 previous.entry(later).or_default().insert(old);

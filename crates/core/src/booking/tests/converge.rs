@@ -14,7 +14,8 @@ use crate::{
     booking::{
         message::BookingMessage,
         settings::{
-            About, BookingSettings, CancelSettings, CaseSettings, OpenLead, OpportunitySettings, PersonMode, StatusValues,
+            About, BookingSettings, CancelSettings, CaseSettings, OpenLead, OpportunitySettings, PersonMode,
+            StatusValues,
         },
     },
     record::{Field, Fields, Record, Role, Slot, Std, Value},
@@ -34,7 +35,8 @@ pub fn settings() -> impl Strategy<Value = BookingSettings> {
     let person = prop_oneof![Just(PersonMode::Contact), Just(PersonMode::Lead), Just(PersonMode::ContactFirst)];
     let open_lead = prop_oneof![Just(OpenLead::CreateContact), Just(OpenLead::UseLead), Just(OpenLead::ContactFirst)];
     let about = prop_oneof![Just(About::Case), Just(About::Opportunity)];
-    let switches = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), prop::bool::weighted(0.8));
+    let switches =
+        (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), prop::bool::weighted(0.8));
     (person, open_lead, about, switches).prop_map(|(person, open_lead, about, switches)| {
         let (case, opportunity, unconfirmed, show_as_free, status, create_person) = switches;
         BookingSettings {
@@ -44,7 +46,11 @@ pub fn settings() -> impl Strategy<Value = BookingSettings> {
             unconfirmed,
             create_person,
             case: case.then(|| CaseSettings { status: "New".into(), origin: Some("Web".into()) }),
-            opportunity: opportunity.then(|| OpportunitySettings { stage: "Open".into(), close_after_days: 30, amount: None }),
+            opportunity: opportunity.then(|| OpportunitySettings {
+                stage: "Open".into(),
+                close_after_days: 30,
+                amount: None,
+            }),
             cancel: CancelSettings { prefix: "[STORNIERT] ".into(), show_as_free, delete: false },
             status_field: status.then(|| "Status__c".into()),
             status_values: status_values(),
@@ -63,13 +69,18 @@ fn host() -> Record {
 }
 
 fn world() -> impl Strategy<Value = World> {
-    let contact = record(Role::Contact, 1, &[(Std::Email, Value::text("Ada@Acme.example")), (Std::LastName, Value::text("L"))]);
+    let contact =
+        record(Role::Contact, 1, &[(Std::Email, Value::text("Ada@Acme.example")), (Std::LastName, Value::text("L"))]);
     let lead = record(
         Role::Lead,
         1,
         &[(Std::Email, Value::text(INVITEE)), (Std::LastName, Value::text("L")), (Std::Company, Value::text("A"))],
     );
-    let account = record(Role::Account, 1, &[(Std::Website, Value::text("https://www.acme.example/")), (Std::Name, Value::text("A"))]);
+    let account = record(
+        Role::Account,
+        1,
+        &[(Std::Website, Value::text("https://www.acme.example/")), (Std::Name, Value::text("A"))],
+    );
     prop::sample::subsequence(vec![contact, lead, account, host()], 0..=4).prop_map(|records| World::with(&records))
 }
 
@@ -81,7 +92,15 @@ fn settled(desk: &Desk, slot: Slot) -> Option<Fields> {
         Slot::Case => &[Std::Subject, Std::Description],
         Slot::Opportunity => &[Std::Name, Std::CloseDate],
         Slot::Meeting => &[
-            Std::Subject, Std::Description, Std::Location, Std::Start, Std::End, Std::ShowAs, Std::Who, Std::What, Std::Owner,
+            Std::Subject,
+            Std::Description,
+            Std::Location,
+            Std::Start,
+            Std::End,
+            Std::ShowAs,
+            Std::Who,
+            Std::What,
+            Std::Owner,
         ],
     };
     let fields = desk.clone().at(slot)?;

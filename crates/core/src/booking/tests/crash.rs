@@ -109,8 +109,14 @@ fn half_of_a_plan_is_adopted_and_the_other_half_made() {
             assert_eq!(desk.count(role), 1, "{role:?} after {applied} steps");
         }
         assert_eq!(desk.work(&messages).plan.steps, vec![]);
-        assert_eq!(desk.record(Slot::Meeting).fields[&Std::Who.into()], Value::Id(desk.links[&Slot::Person].id.clone()));
-        assert_eq!(desk.record(Slot::Person).fields[&Std::Account.into()], Value::Id(desk.links[&Slot::Account].id.clone()));
+        assert_eq!(
+            desk.record(Slot::Meeting).fields[&Std::Who.into()],
+            Value::Id(desk.links[&Slot::Person].id.clone())
+        );
+        assert_eq!(
+            desk.record(Slot::Person).fields[&Std::Account.into()],
+            Value::Id(desk.links[&Slot::Account].id.clone())
+        );
     }
 }
 

@@ -89,7 +89,8 @@ fn an_edit_that_was_kept_is_told() {
     desk.edit(Slot::Meeting, Std::Location, Value::text("Room 7"));
     let moved = message("a", 1, messages[1].kind.clone(), Some(other));
     let decision = desk.work(&[messages[0].clone(), moved]);
-    let kept: Vec<&str> = decision.notes.iter().filter(|note| note.code == "kept_edit").map(|note| &*note.text).collect();
+    let kept: Vec<&str> =
+        decision.notes.iter().filter(|note| note.code == "kept_edit").map(|note| &*note.text).collect();
     assert_eq!(kept, ["somebody changed location of the meeting in the CRM; that edit was kept"]);
 }
 
@@ -107,7 +108,9 @@ fn a_time_that_somebody_changed_is_set_right_by_the_next_reschedule() {
 /// A booking whose host changes moves to the new owner, unless somebody gave it to a third.
 #[test]
 fn a_change_of_host_is_a_change_of_owner_unless_somebody_chose_one() {
-    let user = |number, email| record(Role::User, number, &[(Std::Email, Value::text(email)), (Std::Active, Value::Bool(true))]);
+    let user = |number, email| {
+        record(Role::User, number, &[(Std::Email, Value::text(email)), (Std::Active, Value::Bool(true))])
+    };
     let world = World::with(&[user(1, "host@own.example"), user(2, "other@own.example"), user(3, "third@own.example")]);
     let mut other = booking(time(6000));
     other.hosts[0].email = "Other@own.example".into();
@@ -130,11 +133,8 @@ fn a_corrected_address_takes_the_meeting_to_the_right_person() {
     let contact = record(Role::Contact, 1, &[(Std::Email, Value::text(INVITEE)), (Std::LastName, Value::text("L"))]);
     let mut corrected = booking(time(6000));
     corrected.invitee.email = "bob@acme.example".into();
-    let messages = [
-        booked("a", 0, 6000),
-        message("a", 1, booked("a", 0, 0).kind, Some(corrected)),
-        booked("a", 2, 6000),
-    ];
+    let messages =
+        [booked("a", 0, 6000), message("a", 1, booked("a", 0, 0).kind, Some(corrected)), booked("a", 2, 6000)];
     let mut desk = Desk::new(World::with(&[contact]), BookingSettings { person: PersonMode::Lead, ..settings() });
     let field = |desk: &Desk, field: Std| desk.record(Slot::Meeting).fields.get(&field.into()).cloned();
     desk.work(&messages[..1]);

@@ -162,7 +162,8 @@ fn a_request_for_another_time_of_the_same_booking_leaves_the_confirmed_time() {
 
 #[test]
 fn a_circle_and_a_booking_that_replaces_itself_are_looked_at_calmly() {
-    let circle = [replacing(booked("a", 0, 600), "b"), replacing(booked("b", 1, 700), "a"), replacing(booked("b", 1, 700), "b")];
+    let circle =
+        [replacing(booked("a", 0, 600), "b"), replacing(booked("b", 1, 700), "a"), replacing(booked("b", 1, 700), "b")];
     view_of(&circle, |view| assert_eq!(view.content.start, Some(time(700))));
 }
 
@@ -183,7 +184,8 @@ fn a_tombstone_does_not_hide_the_form() {
 #[test]
 fn seats_that_only_wait_do_not_bring_a_left_meeting_back() {
     let waits = in_group(message("s2", 9, MessageKind::Requested, Some(booking(time(600)))), "e", "b@acme.example");
-    let messages = [in_group(booked("s1", 0, 600), "e", "a@acme.example"), in_group(cancelled("s1", 5), "e", ""), waits];
+    let messages =
+        [in_group(booked("s1", 0, 600), "e", "a@acme.example"), in_group(cancelled("s1", 5), "e", ""), waits];
     view_of(&messages, |view| assert!(matches!(view.standing, Standing::Cancelled { .. })));
 }
 

@@ -16,12 +16,46 @@ use crate::{
 /// tongues, numbers that are none, very long words.
 fn nasty() -> impl Strategy<Value = String> {
     let known = prop::sample::select(vec![
-        "", " ", "\0", "\r\n", "\u{feff}", "\u{202e}evil\u{202c}", "Z̷̨̛a̵̢͝l̸g̶o", "👩‍👩‍👧‍👦", "' OR 1=1 --", "<script>alert(1)</script>",
-        "{{7*7}}", "${jndi:ldap://x}", "%s%n", "../../etc/passwd", "NaN", "-0", "1e999", "null", "İstanbul", "ﬁ", "ß@ß.ß",
-        "a@b@c.example", "@", "a@.", "a@..b", "a@-.x", "\"a b\"@x.example", "a@xn--.example", "ada@ACME。example", "[STORNIERT] ",
-        "[STORNIERT] [STORNIERT]x", "When: x\nWhen: x",
+        "",
+        " ",
+        "\0",
+        "\r\n",
+        "\u{feff}",
+        "\u{202e}evil\u{202c}",
+        "Z̷̨̛a̵̢͝l̸g̶o",
+        "👩‍👩‍👧‍👦",
+        "' OR 1=1 --",
+        "<script>alert(1)</script>",
+        "{{7*7}}",
+        "${jndi:ldap://x}",
+        "%s%n",
+        "../../etc/passwd",
+        "NaN",
+        "-0",
+        "1e999",
+        "null",
+        "İstanbul",
+        "ﬁ",
+        "ß@ß.ß",
+        "a@b@c.example",
+        "@",
+        "a@.",
+        "a@..b",
+        "a@-.x",
+        "\"a b\"@x.example",
+        "a@xn--.example",
+        "ada@ACME。example",
+        "[STORNIERT] ",
+        "[STORNIERT] [STORNIERT]x",
+        "When: x\nWhen: x",
     ]);
-    prop_oneof![known.prop_map(str::to_owned), ".{0,40}", "\\PC{0,60}", "[a-z]{300}", "[a-z]{1,5}@[a-zäöü]{1,5}\\.[a-z]{2,3}"]
+    prop_oneof![
+        known.prop_map(str::to_owned),
+        ".{0,40}",
+        "\\PC{0,60}",
+        "[a-z]{300}",
+        "[a-z]{1,5}@[a-zäöü]{1,5}\\.[a-z]{2,3}"
+    ]
 }
 
 fn hostile_booking() -> impl Strategy<Value = Booking> {

@@ -56,8 +56,12 @@ fn known(role: Role, id: &str) -> SharedLink {
 /// One record for each rule, in the default order.
 fn one_each() -> (Vec<Record>, SharedLink) {
     let hinted = record(Role::Contact, 1, &[(Std::Email, Value::text("other@x.example"))]);
-    let by_phone = record(Role::Contact, 7, &[(Std::Mobile, Value::text("0049 (0)151/2345678")), (Std::Account, id("account-7"))]);
-    (vec![hinted, contact(3, &[]), lead(4, None), lead(5, Some("contact-5")), by_phone], known(Role::Contact, "contact-2"))
+    let by_phone =
+        record(Role::Contact, 7, &[(Std::Mobile, Value::text("0049 (0)151/2345678")), (Std::Account, id("account-7"))]);
+    (
+        vec![hinted, contact(3, &[]), lead(4, None), lead(5, Some("contact-5")), by_phone],
+        known(Role::Contact, "contact-2"),
+    )
 }
 
 /// proves: B6: every rule wins where those before it are left out, in any configured order.
@@ -76,7 +80,8 @@ fn the_first_rule_that_matches_wins() {
     for _ in 0..ids.len() {
         for skipped in 0..order.len() {
             let rules: Vec<MatchRule> = order[skipped..].iter().map(|(rule, _)| *rule).collect();
-            let settings = BookingSettings { person: PersonMode::ContactFirst, match_order: rules, ..BookingSettings::default() };
+            let settings =
+                BookingSettings { person: PersonMode::ContactFirst, match_order: rules, ..BookingSettings::default() };
             let found = find(&records, std::slice::from_ref(&known), Some("contact-1"), &settings);
             let (rule, id) = order[skipped];
             assert_eq!(told(&found), (found.role, Some(id), Some(rule)));
@@ -91,7 +96,11 @@ fn a_record_id_is_a_hint_and_no_more() {
     let settings = BookingSettings::default();
     let records = [contact(3, &[]), lead(4, None), lead(5, Some("contact-5")), record(Role::Account, 6, &[])];
     let check = |hint: &str, expected: &str, rule| {
-        assert_eq!(told(&find(&records, &[], Some(hint), &settings)), (expected_role(expected), Some(expected), Some(rule)), "{hint}");
+        assert_eq!(
+            told(&find(&records, &[], Some(hint), &settings)),
+            (expected_role(expected), Some(expected), Some(rule)),
+            "{hint}"
+        );
     };
     check("lead-4", "lead-4", MatchRule::RecordId);
     check("lead-5", "contact-5", MatchRule::RecordId);
@@ -171,7 +180,10 @@ fn the_ranking_among_several() {
 fn the_account_travels_with_the_match() {
     let settings = BookingSettings::default();
     let account = |found: PersonMatch| found.account.map(|id| id.as_str().to_owned());
-    assert_eq!(account(find(&[contact(1, &[(Std::Account, id("account-1"))])], &[], None, &settings)).as_deref(), Some("account-1"));
+    assert_eq!(
+        account(find(&[contact(1, &[(Std::Account, id("account-1"))])], &[], None, &settings)).as_deref(),
+        Some("account-1")
+    );
     assert_eq!(account(find(&[lead(5, Some("contact-5"))], &[], None, &settings)).as_deref(), Some("account-6"));
     assert_eq!(account(find(&[], &[known(Role::Contact, "contact-2")], None, &settings)).as_deref(), Some("account-3"));
 }
@@ -181,10 +193,18 @@ fn the_account_travels_with_the_match() {
 fn an_account_is_found_by_domain() {
     let settings = BookingSettings { own_domains: vec!["own.example".into()], ..BookingSettings::default() };
     let site = |number, site: &str, created: &str| {
-        record(Role::Account, number, &[(Std::Website, Value::text(site)), (Std::CreatedAt, Value::Time(created.parse().expect("a time")))])
+        record(
+            Role::Account,
+            number,
+            &[(Std::Website, Value::text(site)), (Std::CreatedAt, Value::Time(created.parse().expect("a time")))],
+        )
     };
     let colleague = |number: usize, account: &str, domain: &str| {
-        record(Role::Contact, number, &[(Std::Email, Value::Text(format!("p{number}@{domain}"))), (Std::Account, id(account))])
+        record(
+            Role::Contact,
+            number,
+            &[(Std::Email, Value::Text(format!("p{number}@{domain}"))), (Std::Account, id(account))],
+        )
     };
     let check = |records: Vec<Record>, email: &str, expected: Option<&str>| {
         let mut facts = Facts::default();
@@ -194,18 +214,24 @@ fn an_account_is_found_by_domain() {
         let found = find_account(email, &settings, &facts);
         assert_eq!(found.as_ref().map(RecordId::as_str), expected);
     };
-    let colleagues = || vec![
-        colleague(1, "account-9", "acme.example"),
-        colleague(2, "account-5", "acme.example"),
-        colleague(3, "account-5", "ACME.example"),
-        colleague(4, "account-4", "gmail.com"),
-        colleague(5, "account-4", "own.example"),
-    ];
+    let colleagues = || {
+        vec![
+            colleague(1, "account-9", "acme.example"),
+            colleague(2, "account-5", "acme.example"),
+            colleague(3, "account-5", "ACME.example"),
+            colleague(4, "account-4", "gmail.com"),
+            colleague(5, "account-4", "own.example"),
+        ]
+    };
     let old = site(8, "HTTP://www.Acme.example/about?x", "2019-01-01T00:00:00Z");
     let new = site(2, "acme.example", "2021-01-01T00:00:00Z");
     check([colleagues(), vec![new, old]].concat(), INVITEE, Some("account-8"));
     check(colleagues(), INVITEE, Some("account-5"));
-    check(vec![colleague(1, "account-9", "acme.example"), colleague(2, "account-5", "acme.example")], INVITEE, Some("account-5"));
+    check(
+        vec![colleague(1, "account-9", "acme.example"), colleague(2, "account-5", "acme.example")],
+        INVITEE,
+        Some("account-5"),
+    );
     check(colleagues(), "ada@gmail.com", None);
     check(colleagues(), "ada@own.example", None);
     check(vec![site(1, "notacme.example", "2019-01-01T00:00:00Z")], INVITEE, None);

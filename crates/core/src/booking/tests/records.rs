@@ -14,7 +14,11 @@ use crate::{
 fn full() -> BookingSettings {
     BookingSettings {
         case: Some(CaseSettings { status: "New".into(), origin: Some("Web".into()) }),
-        opportunity: Some(OpportunitySettings { stage: "Open".into(), close_after_days: 14, amount: Some("12.50".into()) }),
+        opportunity: Some(OpportunitySettings {
+            stage: "Open".into(),
+            close_after_days: 14,
+            amount: Some("12.50".into()),
+        }),
         lead_status: Some("Fresh".into()),
         ..BookingSettings::default()
     }
@@ -45,19 +49,31 @@ fn id(desk: &Desk, slot: Slot) -> Option<Value> {
 fn a_contact_comes_with_account_case_and_opportunity() {
     let desk = desk(&[], full(), booked("a", 0, 6000));
     assert_eq!(field(&desk, Slot::Person, Std::Account), id(&desk, Slot::Account));
-    assert_eq!((desk.text(Slot::Person, Std::FirstName), desk.text(Slot::Person, Std::LastName)), ("Ada", "King Lovelace"));
+    assert_eq!(
+        (desk.text(Slot::Person, Std::FirstName), desk.text(Slot::Person, Std::LastName)),
+        ("Ada", "King Lovelace")
+    );
     assert_eq!(desk.text(Slot::Person, Std::Phone), "+49 151 2345678");
-    assert_eq!((desk.text(Slot::Account, Std::Name), desk.text(Slot::Account, Std::Website)), ("acme.example", "acme.example"));
+    assert_eq!(
+        (desk.text(Slot::Account, Std::Name), desk.text(Slot::Account, Std::Website)),
+        ("acme.example", "acme.example")
+    );
     assert_eq!(field(&desk, Slot::Case, Std::Contact), id(&desk, Slot::Person));
     assert_eq!(field(&desk, Slot::Case, Std::Account), id(&desk, Slot::Account));
     assert_eq!((desk.text(Slot::Case, Std::Status), desk.text(Slot::Case, Std::Origin)), ("New", "Web"));
     assert_eq!(field(&desk, Slot::Case, Std::SuppliedEmail), None);
     assert!(desk.text(Slot::Case, Std::Description).contains("Team size: 12"));
     assert_eq!(desk.text(Slot::Opportunity, Std::Name), "Product demo");
-    assert_eq!((desk.text(Slot::Opportunity, Std::Stage), desk.text(Slot::Opportunity, Std::Amount)), ("Open", "12.50"));
+    assert_eq!(
+        (desk.text(Slot::Opportunity, Std::Stage), desk.text(Slot::Opportunity, Std::Amount)),
+        ("Open", "12.50")
+    );
     assert_eq!(field(&desk, Slot::Opportunity, Std::Account), id(&desk, Slot::Account));
     assert_eq!(field(&desk, Slot::Opportunity, Std::Contact), id(&desk, Slot::Person));
-    assert_eq!(field(&desk, Slot::Opportunity, Std::CloseDate), Some(Value::Date("2026-04-15".parse().expect("a date"))));
+    assert_eq!(
+        field(&desk, Slot::Opportunity, Std::CloseDate),
+        Some(Value::Date("2026-04-15".parse().expect("a date")))
+    );
     assert_eq!(field(&desk, Slot::Meeting, Std::Who), id(&desk, Slot::Person));
     assert_eq!(field(&desk, Slot::Meeting, Std::What), id(&desk, Slot::Case));
     let description = desk.text(Slot::Meeting, Std::Description);
@@ -76,10 +92,14 @@ fn the_meeting_is_about_what_was_declared() {
 /// proves: B8, B9, B11
 #[test]
 fn a_lead_never_comes_with_a_related_record() {
-    let account = record(Role::Account, 1, &[(Std::Website, Value::text("www.acme.example")), (Std::Name, Value::text("A"))]);
+    let account =
+        record(Role::Account, 1, &[(Std::Website, Value::text("www.acme.example")), (Std::Name, Value::text("A"))]);
     let desk = desk(&[account], BookingSettings { person: PersonMode::Lead, ..full() }, booked("a", 0, 6000));
     assert_eq!(desk.record(Slot::Person).role, Role::Lead);
-    assert_eq!((desk.text(Slot::Person, Std::Company), desk.text(Slot::Person, Std::Status)), ("acme.example", "Fresh"));
+    assert_eq!(
+        (desk.text(Slot::Person, Std::Company), desk.text(Slot::Person, Std::Status)),
+        ("acme.example", "Fresh")
+    );
     assert_eq!((desk.count(Role::Account), desk.count(Role::Contact)), (1, 0));
     assert_eq!(field(&desk, Slot::Meeting, Std::What), None);
     let description = desk.text(Slot::Meeting, Std::Description);
@@ -102,14 +122,22 @@ fn an_account_is_named_by_answer_then_domain_then_person() {
         own_domains: vec!["@bücher.example".into()],
         ..BookingSettings::default()
     };
-    let answer = |value: &str| crate::booking::message::Answer { key: "company".into(), label: "Company".into(), value: value.into() };
+    let answer = |value: &str| crate::booking::message::Answer {
+        key: "company".into(),
+        label: "Company".into(),
+        value: value.into(),
+    };
     let check = |email: &str, answered: Option<&str>, name: &str, website: &str| {
         let said = with(|content| {
             content.invitee.email = email.into();
             content.answers.extend(answered.map(answer));
         });
         let desk = desk(&[], settings.clone(), said);
-        assert_eq!((desk.text(Slot::Account, Std::Name), desk.text(Slot::Account, Std::Website)), (name, website), "{email}");
+        assert_eq!(
+            (desk.text(Slot::Account, Std::Name), desk.text(Slot::Account, Std::Website)),
+            (name, website),
+            "{email}"
+        );
     };
     check("ada@acme.example", Some(" Acme\n Inc. "), "Acme Inc.", "acme.example");
     check("ada@acme.example", Some("  "), "acme.example", "acme.example");
@@ -174,7 +202,9 @@ fn a_record_named_by_the_link_is_what_the_meeting_is_about() {
 /// proves: B19
 #[test]
 fn the_owner_is_routed_then_the_host_then_the_default() {
-    let user = |active| record(Role::User, 1, &[(Std::Email, Value::text("host@own.example")), (Std::Active, Value::Bool(active))]);
+    let user = |active| {
+        record(Role::User, 1, &[(Std::Email, Value::text("host@own.example")), (Std::Active, Value::Bool(active))])
+    };
     let route = |place: &str| BookingSettings {
         owner_routes: [(place.to_owned(), "user-5".to_owned())].into(),
         default_owner: Some("user-9".into()),
@@ -194,7 +224,8 @@ fn the_owner_is_routed_then_the_host_then_the_default() {
 /// proves: B3: a form makes the person, and a booking of the same chain takes them over.
 #[test]
 fn a_form_makes_only_the_person() {
-    let form = message("a", 0, MessageKind::FormSubmitted, Some(Booking { start: None, end: None, ..booking(time(0)) }));
+    let form =
+        message("a", 0, MessageKind::FormSubmitted, Some(Booking { start: None, end: None, ..booking(time(0)) }));
     let mut desk = desk(&[], full(), form.clone());
     assert_eq!((desk.count(Role::Contact), desk.count(Role::Meeting), desk.count(Role::Case)), (1, 0, 0));
     desk.work(&[form, booked("a", 5, 6000)]);
@@ -210,7 +241,9 @@ fn a_mark_for_not_coming_is_set_and_taken_back() {
         status_values: super::converge::status_values(),
         ..BookingSettings::default()
     };
-    let mark = |at, absent| message("a", at, MessageKind::NoShow { attendees: vec![(" ADA@Acme.Example".into(), absent)] }, None);
+    let mark = |at, absent| {
+        message("a", at, MessageKind::NoShow { attendees: vec![(" ADA@Acme.Example".into(), absent)] }, None)
+    };
     let messages = [booked("a", 0, 6000), mark(1, true), mark(2, false)];
     let mut desk = Desk::new(World::default(), settings);
     for (known, status) in [(1, "booked"), (2, "no show"), (3, "booked")] {
@@ -253,7 +286,11 @@ fn a_known_person_is_still_looked_for_by_the_rules_before() {
         let older = record(
             Role::Contact,
             1,
-            &[(Std::Email, Value::text(INVITEE)), (Std::Account, Value::Id(second.only_account())), (Std::Owner, Value::Null)],
+            &[
+                (Std::Email, Value::text(INVITEE)),
+                (Std::Account, Value::Id(second.only_account())),
+                (Std::Owner, Value::Null),
+            ],
         );
         second.world.records.insert(older.id.clone(), older);
         second.work(&[booked("b", 0, 6000)]);

@@ -102,7 +102,12 @@ pub fn booked(key: &str, at: i64, start: i64) -> BookingMessage {
 }
 
 pub fn cancelled(key: &str, at: i64) -> BookingMessage {
-    message(key, at, MessageKind::Cancelled { reason: Some("ill".into()), by: Some("Ada".into()), rescheduled: false }, None)
+    message(
+        key,
+        at,
+        MessageKind::Cancelled { reason: Some("ill".into()), by: Some("Ada".into()), rescheduled: false },
+        None,
+    )
 }
 
 pub fn rescheduled_away(key: &str, at: i64, to: Option<&str>) -> BookingMessage {
@@ -195,7 +200,12 @@ impl Teller {
                 self.story.end = End::Active;
             }
             Act::NoShow(absent) if self.story.end == End::Active && self.asked.is_none() => {
-                self.tell(message(&key, self.now, MessageKind::NoShow { attendees: vec![("ADA@acme.example".into(), absent)] }, None));
+                self.tell(message(
+                    &key,
+                    self.now,
+                    MessageKind::NoShow { attendees: vec![("ADA@acme.example".into(), absent)] },
+                    None,
+                ));
                 self.story.no_show = absent;
             }
             Act::Update if standing && self.asked.is_none() => {
@@ -206,7 +216,9 @@ impl Teller {
                 self.tell(message(&key, self.now, MessageKind::RescheduleRequested { reason: None, by: None }, None));
                 self.story.end = End::AskedToMove;
             }
-            Act::RequestMove if self.story.end == End::Active && self.asked.is_none() && self.manner == Manner::NewBooking => {
+            Act::RequestMove
+                if self.story.end == End::Active && self.asked.is_none() && self.manner == Manner::NewBooking =>
+            {
                 let (new, content) = (self.new_key(), self.moved());
                 self.tell(replacing(message(&new, self.now, MessageKind::Requested, Some(content.clone())), &key));
                 self.asked = Some((new, content));
@@ -246,7 +258,8 @@ pub fn tell(manner: Manner, requested: bool, acts: &[(Act, i64)]) -> Story {
     let content = booking(start);
     let end = if requested { End::Unconfirmed } else { End::Active };
     let story = Story { messages: Vec::new(), end, start, moves: 0, no_show: false };
-    let mut teller = Teller { manner, now: 0, key: String::new(), keys: 0, content: content.clone(), asked: None, story };
+    let mut teller =
+        Teller { manner, now: 0, key: String::new(), keys: 0, content: content.clone(), asked: None, story };
     teller.key = teller.new_key();
     let kind = if requested { MessageKind::Requested } else { MessageKind::Booked };
     let key = teller.key.clone();

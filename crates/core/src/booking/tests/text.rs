@@ -21,7 +21,8 @@ fn long_story() -> Vec<BookingMessage> {
     let mut content = booking("2026-03-29T00:30:00Z".parse().expect("a time"));
     content.end = Some("2026-03-29T01:30:00Z".parse().expect("a time"));
     content.invitee.time_zone = Some("America/New_York".into());
-    content.guests = vec![Attendee { email: "bob@acme.example".into(), full_name: Some("Bob".into()), ..Attendee::default() }];
+    content.guests =
+        vec![Attendee { email: "bob@acme.example".into(), full_name: Some("Bob".into()), ..Attendee::default() }];
     content.reschedule_url = Some("https://book.example/r/1".into());
     content.cancel_url = Some("https://book.example/c/1".into());
     let mut moved = content.clone();
@@ -81,7 +82,12 @@ fn a_german_description() {
 fn a_french_description() {
     let mut messages = long_story();
     messages.pop();
-    messages.push(message("a", 4, MessageKind::RescheduleRequested { reason: Some("malade".into()), by: Some("Léa".into()) }, None));
+    messages.push(message(
+        "a",
+        4,
+        MessageKind::RescheduleRequested { reason: Some("malade".into()), by: Some("Léa".into()) },
+        None,
+    ));
     assert_snapshot!(described(&messages, Language::French), @r"
     Quand: 2026-03-29 20:30–21:00 America/New_York (heure de l’hôte: 2026-03-30 02:30–03:00 Europe/Berlin)
     Où: https://meet.example/abc
@@ -200,7 +206,10 @@ fn ours() -> impl Strategy<Value = String> {
 #[test]
 fn an_edit_inside_our_text_gives_way_and_what_is_around_stays() {
     let current = "mine\nWhen: 1\nchanged\nWith: Ada\nyours";
-    assert_eq!(splice(current, "When: 1\nNotes: x\nWith: Ada", "When: 2\nWith: Ada"), "mine\nWhen: 2\nWith: Ada\nyours");
+    assert_eq!(
+        splice(current, "When: 1\nNotes: x\nWith: Ada", "When: 2\nWith: Ada"),
+        "mine\nWhen: 2\nWith: Ada\nyours"
+    );
     // Where even its ends were rewritten, nothing is taken away.
     assert_eq!(splice("mine\nat one\nyours", "When: 1\nWith: Ada", "When: 2"), "When: 2\n\nmine\nat one\nyours");
     assert_eq!(splice("", "When: 1", "When: 2"), "When: 2");

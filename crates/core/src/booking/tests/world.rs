@@ -70,7 +70,8 @@ impl World {
             for (field, value) in fields {
                 let value = match value {
                     Value::Slot(slot) => {
-                        let known = ids.iter().find(|(made, _)| made == slot).map(|(_, id): &(Slot, RecordId)| id.clone());
+                        let known =
+                            ids.iter().find(|(made, _)| made == slot).map(|(_, id): &(Slot, RecordId)| id.clone());
                         Value::Id(known.ok_or_else(|| format!("{} is not there yet", slot.as_str()))?)
                     }
                     value => value.clone(),
@@ -136,10 +137,13 @@ impl World {
             let email = record.text(Std::Email).and_then(normal_email);
             let is_person = matches!(record.role, Role::Contact | Role::Lead);
             let in_domain = |email: &String| domain_of(email).is_some_and(|domain| ask.domains.contains(domain));
-            let site = |domain: &String| website_spellings(domain).iter().any(|site| record.text(Std::Website) == Some(site));
+            let site =
+                |domain: &String| website_spellings(domain).iter().any(|site| record.text(Std::Website) == Some(site));
             let phone = |field| record.text(field).is_some_and(|phone| ask.phones.contains(phone));
             ask.ids.get(&record.role).is_some_and(|ids| ids.contains(&record.id))
-                || record.text(Std::Key).is_some_and(|key| ask.keys.get(&record.role).is_some_and(|keys| keys.contains(&key.into())))
+                || record
+                    .text(Std::Key)
+                    .is_some_and(|key| ask.keys.get(&record.role).is_some_and(|keys| keys.contains(&key.into())))
                 || (is_person && email.as_ref().is_some_and(|email| ask.emails.contains(email)))
                 || (record.role == Role::Contact && (phone(Std::Phone) || phone(Std::Mobile)))
                 || (record.role == Role::Contact && email.as_ref().is_some_and(in_domain))
@@ -152,9 +156,10 @@ impl World {
         };
         facts.add(self.records.values().filter(asked).map(readable));
         for email in &ask.users {
-            let user = self.records.values().find(|user| {
-                user.role == Role::User && user.is(Std::Active) && user.text(Std::Email) == Some(email)
-            });
+            let user = self
+                .records
+                .values()
+                .find(|user| user.role == Role::User && user.is(Std::Active) && user.text(Std::Email) == Some(email));
             facts.add_user(email, user.map(|user| user.id.clone()));
         }
     }
@@ -222,7 +227,10 @@ impl Desk {
 
     pub fn work_after(&mut self, messages: &[BookingMessage], unsettled: Option<&Plan>) -> Decision {
         let decision = self.decide(messages, unsettled);
-        let ids = self.world.apply(&decision.plan).unwrap_or_else(|refusal| panic!("refused: {refusal}\n{:#?}", decision.plan));
+        let ids = self
+            .world
+            .apply(&decision.plan)
+            .unwrap_or_else(|refusal| panic!("refused: {refusal}\n{:#?}", decision.plan));
         self.remember(&decision, &ids);
         decision
     }

@@ -94,11 +94,13 @@ impl FieldDef {
     }
 
     /// Whether a hash index is kept for it. References to people are left out: nearly all rows share a few of them,
-    /// which makes an index long to keep and of no use.
+    /// which makes an index long to keep and of no use. Websites are what integrations look accounts up by; the
+    /// real org has no index for them and is slower.
     pub fn indexed(&self) -> bool {
         let shared = |target: &String| matches!(target.as_str(), "User" | "Group" | "Profile" | "RecordType");
         let reference = self.kind == Kind::Reference && !self.reference_to.iter().all(shared);
-        self.kind != Kind::Id && (self.unique || self.external_id || self.id_lookup || reference)
+        self.kind != Kind::Id
+            && (self.unique || self.external_id || self.id_lookup || reference || self.name == "Website")
     }
 
     pub fn polymorphic(&self) -> bool {

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -76,6 +79,7 @@ pub struct Engine {
     pub(crate) usage: Mutex<HashMap<(WorkspaceId, syncline_core::ids::ConnectionId), Timestamp>>,
     pub(crate) blocked: Mutex<HashMap<WorkspaceId, (Timestamp, Vec<IntegrationId>)>>,
     workspaces: BTreeSet<WorkspaceId>,
+    working: AtomicUsize,
     wake: Notify,
 }
 
@@ -84,6 +88,22 @@ const BLOCKED_PAUSE: Duration = Duration::from_millis(100);
 
 /// The pause after the database failed, before it is asked again.
 const DATABASE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Counts a worker for as long as it runs, however it ends.
+struct Working<'a>(&'a AtomicUsize);
+
+impl<'a> Working<'a> {
+    fn count(workers: &'a AtomicUsize) -> Self {
+        workers.fetch_add(1, Ordering::Relaxed);
+        Self(workers)
+    }
+}
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 impl Engine {
     /// Puts the engine together; nothing runs yet.
@@ -99,6 +119,7 @@ impl Engine {
             usage: Mutex::default(),
             blocked: Mutex::default(),
             workspaces,
+            working: AtomicUsize::new(0),
             wake: Notify::new(),
         })
     }
@@ -121,15 +142,30 @@ impl Engine {
     /// Runs the workers until `stop`; each ends its batch first.
     pub async fn run(self: &Arc<Self>, stop: CancellationToken) {
         let mut workers = tokio::task::JoinSet::new();
-        for _ in 0..self.options.workers.max(1) {
-            let engine = Arc::clone(self);
-            let stop = stop.clone();
+        let start = |workers: &mut tokio::task::JoinSet<()>| {
+            let (engine, stop) = (Arc::clone(self), stop.clone());
             workers.spawn(async move { engine.work(stop).await });
+        };
+        for _ in 0..self.options.workers.max(1) {
+            start(&mut workers);
         }
-        while workers.join_next().await.is_some() {}
+        while let Some(ended) = workers.join_next().await {
+            if ended.is_err() && !stop.is_cancelled() {
+                // What it held comes back when its lease ends; the others must not wait for it until then.
+                tracing::error!("A worker broke down, which is a fault of Syncline; another takes its place");
+                tokio::time::sleep(DATABASE_PAUSE).await;
+                start(&mut workers);
+            }
+        }
+    }
+
+    /// Whether at least one worker runs.
+    pub fn works(&self) -> bool {
+        self.working.load(Ordering::Relaxed) > 0
     }
 
     async fn work(&self, stop: CancellationToken) {
+        let _working = Working::count(&self.working);
         let worker = self.new_worker();
         while !stop.is_cancelled() {
             let pause = match self.turn(&worker).await {

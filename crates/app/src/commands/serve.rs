@@ -110,6 +110,10 @@ impl Running {
             let metrics = metrics.clone();
             Arc::new(move || metrics.render())
         };
+        server_options.workers_alive = {
+            let engine = Arc::clone(&engine);
+            Arc::new(move || workers == 0 || engine.works())
+        };
         let stop = CancellationToken::new();
         let mut tasks = tokio::task::JoinSet::new();
         let server = Arc::new(Server::new(Arc::clone(&engine), sources, server_options));

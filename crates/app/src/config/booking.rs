@@ -99,6 +99,8 @@ struct SettingsFile {
     create_person: bool,
     /// Whether a new contact gets an account, found by the address's domain or created.
     create_account: bool,
+    /// Where no account has the domain as its website: take the account that most contacts with an address in the domain
+    /// belong to. CRMs keep no index for that question, so it is slow in a large org.
     account_by_contacts: bool,
     /// The form's question (key or label, to the letter) whose answer is the company's name.
     company_answer: Option<String>,

@@ -212,6 +212,8 @@ fn compare(name: &str, database: &dyn Fn(&str) -> String, nodes: usize, seed: u6
     let installation = Installation::new(&format!("{name}-killed"), &org, &database("killed"), FLOW);
     let ports: Vec<u16> = (0..nodes).map(|_| free_port()).collect();
     Run { installation: &installation, ports: &ports, kills: KILLS, seed }.play(&stream);
+    let fired = org.org.faults().fired();
+    assert!(fired.len() == 2 && fired.iter().all(|fault| fault.fired > 0), "every fault must strike: {fired:?}");
     clear_faults(&org);
     let found = holdings(&org);
     for (object, lines) in &expected {

@@ -1,5 +1,8 @@
 //! What a failure means for one booking: try again when, forget what, or lay it aside with words that help.
 
+#[cfg(test)]
+mod tests;
+
 use jiff::{SignedDuration, Timestamp};
 use syncline_connect::{Error, ErrorKind, Retry};
 use syncline_core::{backoff, booking::project::Links, ids::SharedKey, record::Slot};

@@ -36,13 +36,15 @@ statements! {
     MESSAGES_PARKED = "select i.id, i.integration, i.source, i.key, i.received, i.state, i.reason, i.messages, null, \
         case when i.body is null then 0 else 1 end from inbox i where i.workspace = ?1 and i.id < ?2 and i.state = 2 order by i.id desc limit ?3";
     BODY = "select source, key, body from inbox where workspace = ?1 and id = ?2";
-    COUNT_NEW = "select count(*) from inbox_new where workspace = ?1";
-    COUNT_PENDING = "select count(case when owner is null then 1 end), count(case when owner is not null then 1 end), min(waiting_since) \
-        from chain where workspace = ?1 and due_at is not null";
-    COUNT_PARKED = "select count(*) from chain where workspace = ?1 and parked = 1";
-    COUNT_ALL = "select count(*) from chain where workspace = ?1";
-    COUNT_SENT = "select count(*) from outbox where workspace = ?1";
-    COUNT_SET_ASIDE = "select count(*) from inbox where workspace = ?1 and state = 2";
+    COUNT = "select \
+        (select count(*) from inbox_new where workspace = ?1), \
+        (select count(*) from chain where workspace = ?1 and due_at is not null and owner is null), \
+        (select count(*) from chain where workspace = ?1 and due_at is not null and owner is not null), \
+        (select count(*) from outbox where workspace = ?1), \
+        (select count(*) from chain where workspace = ?1 and parked = 1), \
+        (select count(*) from chain where workspace = ?1), \
+        (select count(*) from inbox where workspace = ?1 and state = 2), \
+        (select min(waiting_since) from chain where workspace = ?1 and due_at is not null)";
     HEALTH = "select count(*) from vault_canary";
 }
 
@@ -265,15 +267,14 @@ impl Op for CountAll {
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Counts> {
         let ws = [P::Text(self.workspace.as_str())];
-        let pending = db.row(&COUNT_PENDING, &ws).await?.ok_or_else(|| Error::corrupt("a count is missing"))?;
-        let (due, leased, oldest_waiting) = (pending.int(0)?, pending.int(1)?, pending.opt_time(2)?);
-        let mut counts = [0i64; 5];
-        for (count, sql) in
-            counts.iter_mut().zip([&COUNT_NEW, &COUNT_PARKED, &COUNT_ALL, &COUNT_SENT, &COUNT_SET_ASIDE])
-        {
-            *count = db.row(sql, &ws).await?.ok_or_else(|| Error::corrupt("a count is missing"))?.int(0)?;
+        // One statement sees one moment: a message on its way from the inbox to its booking is counted once.
+        let row = db.row(&COUNT, &ws).await?.ok_or_else(|| Error::corrupt("the counts are missing"))?;
+        let mut counts = [0i64; 7];
+        for (column, count) in counts.iter_mut().enumerate() {
+            *count = row.int(column)?;
         }
-        let [inbox_new, parked, all, uncertain, messages_parked] = counts;
+        let [inbox_new, due, leased, uncertain, parked, all, messages_parked] = counts;
+        let oldest_waiting = row.opt_time(7)?;
         let count = |value: i64| u64::try_from(value).unwrap_or_default();
         Ok(Counts {
             inbox_new: count(inbox_new),

@@ -191,7 +191,11 @@ fn the_account_travels_with_the_match() {
 /// proves: B6: the oldest account with the website, else the one that most contacts of the domain have.
 #[test]
 fn an_account_is_found_by_domain() {
-    let settings = BookingSettings { own_domains: vec!["own.example".into()], ..BookingSettings::default() };
+    let settings = BookingSettings {
+        own_domains: vec!["own.example".into()],
+        account_by_contacts: true,
+        ..BookingSettings::default()
+    };
     let site = |number, site: &str, created: &str| {
         record(
             Role::Account,

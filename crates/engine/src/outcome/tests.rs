@@ -1,0 +1,117 @@
+//! What each kind of failure means for a booking.
+
+use jiff::{SignedDuration, Timestamp};
+use syncline_connect::{Error, ErrorKind, Retry};
+use syncline_core::{
+    booking::project::Links,
+    ids::{RecordId, SharedKey},
+    record::{Fields, Role, Slot},
+    step::Link,
+};
+use syncline_store::Outcome;
+
+use super::{Failed, MAX_REPLANS, after_failure};
+
+const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
+
+fn links() -> Links {
+    let link = |role, id: &str| Link { role, id: RecordId::new(id), key: None, image: Fields::new() };
+    Links::from([
+        (Slot::Account, link(Role::Account, "001")),
+        (Slot::Person, link(Role::Contact, "003")),
+        (Slot::Meeting, link(Role::Meeting, "00U")),
+    ])
+}
+
+fn after(error: &Error, attempts: u32, unsettled: bool) -> (Outcome, Vec<SharedKey>) {
+    after_failure(&Failed {
+        error,
+        links: &links(),
+        attempts,
+        max_attempts: 20,
+        now: NOW,
+        random: u64::MAX / 2,
+        unsettled,
+        relied_on: &[SharedKey::new("contact:ada@example.org")],
+    })
+}
+
+fn error(kind: ErrorKind, retry: Retry) -> Error {
+    Error::new(kind, retry, "write", "it did not work")
+}
+
+/// proves: B24: repeated with growing pauses, and laid aside with a next step after the last try.
+#[test]
+fn an_outage_is_waited_out_and_then_shown() {
+    let down = error(ErrorKind::Unavailable, Retry::Backoff);
+    let mut last = SignedDuration::ZERO;
+    for attempts in [0, 4, 9] {
+        let (Outcome::Retry { at, failed: true, unsettled: false, .. }, forget) = after(&down, attempts, false) else {
+            panic!("an outage is tried again");
+        };
+        assert!(at.duration_since(NOW) > last && forget.is_empty());
+        last = at.duration_since(NOW);
+    }
+    let (Outcome::Parked { reason, fix, .. }, _) = after(&down, 20, false) else { panic!("the last try parks") };
+    assert!(reason.contains("it did not work") && fix.contains("replay"));
+}
+
+/// proves: V2: what nobody knows stays marked until it has been looked at, whatever fails meanwhile.
+#[test]
+fn an_unknown_outcome_is_not_forgotten() {
+    let unsettled = |error: &Error, before| match after(error, 1, before).0 {
+        Outcome::Retry { unsettled, .. } | Outcome::Parked { unsettled, .. } => unsettled,
+        Outcome::Done { .. } => panic!("nothing is done"),
+    };
+    assert!(unsettled(&error(ErrorKind::UnknownOutcome, Retry::Backoff), false));
+    assert!(
+        unsettled(&error(ErrorKind::Unavailable, Retry::Backoff), true),
+        "the look failed; the plan is still unknown"
+    );
+    assert!(unsettled(&error(ErrorKind::Revoked, Retry::Never), true));
+    assert!(!unsettled(&error(ErrorKind::Invalid, Retry::Never), false), "a refusal is an outcome");
+}
+
+/// A lost grant or a used-up day is the connection's trouble: the booking waits and its tries are not counted.
+#[test]
+fn a_resting_connection_costs_no_try() {
+    for kind in [ErrorKind::Revoked, ErrorKind::DailyLimit] {
+        let (outcome, _) = after(&error(kind, Retry::Never), 19, false);
+        assert!(matches!(outcome, Outcome::Retry { failed: false, .. }), "{outcome:?}");
+    }
+}
+
+/// What is gone is looked up anew, or made again; everything else stays linked.
+#[test]
+fn doubtful_links_are_dropped() {
+    let kept = |kind, slot| {
+        let error = Error { slot, ..error(kind, Retry::Replan) };
+        match after(&error, 0, false) {
+            (Outcome::Retry { links, .. }, forget) => (links.keys().copied().collect::<Vec<_>>(), forget.len()),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(kept(ErrorKind::Gone, Some(Slot::Meeting)), (vec![Slot::Account, Slot::Person], 1));
+    assert_eq!(kept(ErrorKind::Converted, Some(Slot::Meeting)), (vec![Slot::Meeting], 1));
+    assert_eq!(kept(ErrorKind::Reference, None), (vec![Slot::Meeting], 1));
+    assert_eq!(kept(ErrorKind::KeyTaken, None), (vec![Slot::Account, Slot::Person, Slot::Meeting], 1));
+    let stubborn = after(&error(ErrorKind::Gone, Retry::Replan), MAX_REPLANS, false).0;
+    assert!(matches!(stubborn, Outcome::Parked { .. }), "fresh facts that do not help are shown to a person");
+}
+
+/// A pause that the vendor asks for is kept, within our own limit.
+#[test]
+fn a_vendors_pause_is_kept_but_capped() {
+    let asked = |seconds| match after(
+        &error(ErrorKind::RateLimited, Retry::After(std::time::Duration::from_secs(seconds))),
+        0,
+        false,
+    )
+    .0
+    {
+        Outcome::Retry { at, .. } => at.duration_since(NOW),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(asked(30), SignedDuration::from_secs(30));
+    assert!(asked(u64::MAX) <= SignedDuration::from_hours(24));
+}

@@ -11,11 +11,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// A booking is many small allocations on several threads; the system's allocator takes a sixth of its time and keeps what
-/// a burst needed.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli = commands::Cli::parse();
     rustls::crypto::ring::default_provider().install_default().expect("nothing else installs a provider");

@@ -16,7 +16,10 @@ use syncline_core::{
     ids::{IntegrationId, WorkspaceId},
 };
 use syncline_store::{Store, WorkerId};
-use tokio::sync::{Notify, Semaphore};
+use tokio::{
+    sync::{Notify, Semaphore},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -80,6 +83,7 @@ pub struct Engine {
     pub(crate) blocked: Mutex<HashMap<WorkspaceId, (Timestamp, Vec<IntegrationId>)>>,
     workspaces: BTreeSet<WorkspaceId>,
     working: AtomicUsize,
+    pace: tokio::sync::Mutex<Pace>,
     wake: Notify,
 }
 
@@ -88,6 +92,18 @@ const BLOCKED_PAUSE: Duration = Duration::from_millis(100);
 
 /// The pause after the database failed, before it is asked again.
 const DATABASE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Bookings in one claim from which on it pays to gather: their calls and transactions are shared by all of them.
+const BUSY: usize = 8;
+
+/// How long bookings gather between two claims of a busy process. One booking alone never waits for this.
+const GATHER: Duration = Duration::from_millis(20);
+
+/// When this process last claimed, and whether there was much to claim.
+struct Pace {
+    busy: bool,
+    last: Instant,
+}
 
 /// Counts a worker for as long as it runs, however it ends.
 struct Working<'a>(&'a AtomicUsize);
@@ -120,6 +136,7 @@ impl Engine {
             blocked: Mutex::default(),
             workspaces,
             working: AtomicUsize::new(0),
+            pace: tokio::sync::Mutex::new(Pace { busy: false, last: Instant::now() }),
             wake: Notify::new(),
         })
     }
@@ -195,13 +212,19 @@ impl Engine {
 
     /// One turn: claims what is due in every workspace and sees it through. Returns how many bookings were handled.
     pub async fn turn(&self, worker: &WorkerId) -> syncline_store::Result<usize> {
-        let now = self.world.clock.now();
         let mut handled = 0;
         for workspace in &self.workspaces {
+            let mut pace = self.pace.lock().await;
+            if pace.busy {
+                tokio::time::sleep_until(pace.last + GATHER).await;
+            }
+            let now = self.world.clock.now();
             let blocked = self.blocked(workspace, now).await?;
             let lease_until = now.saturating_add(self.options.lease).unwrap_or(Timestamp::MAX);
             let claimed =
                 self.world.store.claim(workspace, worker, now, lease_until, self.options.batch, &blocked).await?;
+            *pace = Pace { busy: (BUSY..self.options.batch).contains(&claimed.len()), last: Instant::now() };
+            drop(pace);
             if claimed.len() >= self.options.batch {
                 self.wake();
             }

@@ -303,6 +303,23 @@ impl Drop for Server {
     }
 }
 
+/// An answer with its head.
+pub struct Answer {
+    pub status: u16,
+    head: String,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+}
+
 /// One keep-alive HTTP/1.1 connection, as small as it can be.
 pub struct Connection {
     stream: TcpStream,
@@ -330,6 +347,18 @@ impl Connection {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> std::io::Result<(u16, Vec<u8>)> {
+        let answer = self.exchange(method, path, headers, body)?;
+        Ok((answer.status, answer.body))
+    }
+
+    /// The same, with the answer's head.
+    pub fn exchange(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> std::io::Result<Answer> {
         self.buffer.clear();
         write!(self.buffer, "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {}\r\n", body.len())?;
         for (name, value) in headers {
@@ -341,7 +370,7 @@ impl Connection {
         self.answer()
     }
 
-    fn answer(&mut self) -> std::io::Result<(u16, Vec<u8>)> {
+    fn answer(&mut self) -> std::io::Result<Answer> {
         let cut = || std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "the answer was cut");
         self.buffer.clear();
         let mut chunk = [0; 16 * 1024];
@@ -352,11 +381,11 @@ impl Connection {
             }
             self.buffer.extend_from_slice(&chunk[..read]);
             let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
-            let head = String::from_utf8_lossy(&self.buffer[..end]).to_lowercase();
+            let head = String::from_utf8_lossy(&self.buffer[..end]).into_owned();
             let status = head.get(9..12).and_then(|text| text.parse().ok()).ok_or_else(cut)?;
             let length: usize = head
                 .lines()
-                .find_map(|line| line.strip_prefix("content-length:"))
+                .find_map(|line| line.to_lowercase().strip_prefix("content-length:").map(str::to_owned))
                 .and_then(|text| text.trim().parse().ok())
                 .unwrap_or(0);
             while self.buffer.len() < end + 4 + length {
@@ -366,7 +395,7 @@ impl Connection {
                 }
                 self.buffer.extend_from_slice(&chunk[..read]);
             }
-            return Ok((status, self.buffer[end + 4..end + 4 + length].to_vec()));
+            return Ok(Answer { status, head, body: self.buffer[end + 4..end + 4 + length].to_vec() });
         }
     }
 }

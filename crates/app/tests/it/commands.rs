@@ -1,0 +1,226 @@
+//! The commands that an operator types: demo, sandbox, init, connect.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+};
+
+use serde_json::Value;
+
+use crate::lab::{Answer, Connection, Installation, Sandbox, free_port};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_syncline");
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(BINARY).args(arguments).stdin(Stdio::null()).output().expect("it runs")
+}
+
+fn text(out: &Output) -> String {
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8_lossy(&out.stdout).into_owned()
+}
+
+/// A command in the background; what it prints is read line by line.
+struct Running {
+    child: Child,
+    lines: BufReader<std::process::ChildStdout>,
+}
+
+impl Running {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = Command::new(BINARY)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .expect("it starts");
+        let lines = BufReader::new(child.stdout.take().expect("its output"));
+        Self { child, lines }
+    }
+
+    /// Reads on until a line holds the text.
+    fn line_with(&mut self, wanted: &str) -> String {
+        let mut all = String::new();
+        loop {
+            let mut line = String::new();
+            assert!(self.lines.read_line(&mut line).expect("text") > 0, "it ended without `{wanted}`: {all}");
+            if line.contains(wanted) {
+                return line;
+            }
+            all.push_str(&line);
+        }
+    }
+
+    /// Ctrl-C; what it still prints.
+    fn interrupt(mut self) -> String {
+        let sent = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+        let mut rest = String::new();
+        self.lines.read_to_string(&mut rest).expect("text");
+        assert!(self.child.wait().expect("it ends").success(), "Ctrl-C ends it cleanly");
+        rest
+    }
+}
+
+fn folder(name: &str) -> String {
+    let folder = std::env::temp_dir().join(format!("syncline-commands-{}-{name}", std::process::id()));
+    drop(std::fs::remove_dir_all(&folder));
+    folder.to_str().expect("a path in plain letters").to_owned()
+}
+
+/// One command shows the whole flow on a machine without any account; Ctrl-C stops it, and starting it again finds
+/// everything where it was.
+///
+/// proves: O1, B1, B3, B6, B10, B9
+#[test]
+fn the_demo_shows_the_whole_flow() {
+    let folder = folder("demo");
+    let first = text(&run(&["demo", "--once", "--port", "0", "--folder", &folder]));
+    for expected in [
+        "nobody matched: a contact is created",
+        "the contact is known from an earlier booking",
+        "a contact has the invitee's e-mail address",
+        "→ opportunity created",
+        "→ case        created",
+        "[CANCELLED] Introduction between Rosa Rep and Ada Lovelace",
+        "[STORNIERT] Support",
+        "half of a reschedule came",
+        "            1 API call\n",
+        "            2 API calls\n",
+        "/sign-in/",
+    ] {
+        assert!(first.contains(expected), "`{expected}` is missing in:\n{first}");
+    }
+    assert_eq!(first.matches("→ contact     created").count(), 2, "Alan was a contact before:\n{first}");
+    assert_eq!(first.matches("→ meeting     created").count(), 4, "{first}");
+
+    let mut again = Running::start(&["demo", "--port", "0", "--folder", &folder]);
+    let page = again.line_with("Syncline  ");
+    let page = page.split_whitespace().find(|word| word.starts_with("http://")).expect("its address").to_owned();
+    let link = again.line_with("/sign-in/");
+    let link = link.split_whitespace().find(|word| word.contains("/sign-in/")).expect("its address").to_owned();
+    again.line_with("Ctrl-C stops it");
+    let mut connection = Connection::open(page.trim_start_matches("http://").parse().expect("an address"));
+    let signed = connection.exchange("GET", link.trim_start_matches(&page), &[], b"").expect("an answer");
+    let cookie = cookie(&signed);
+    let bookings = connection.exchange("GET", "/bookings", &[("cookie", &cookie)], b"").expect("an answer");
+    let bookings = String::from_utf8_lossy(&bookings.body).into_owned();
+    assert!(bookings.contains("Ada Lovelace") && bookings.contains("Grace Hopper") && bookings.contains("Alan Turing"));
+    assert!(again.interrupt().contains("Stopping"));
+
+    let third = text(&run(&["demo", "--once", "--port", "0", "--folder", &folder]));
+    assert_eq!(third.matches("received before: nothing to do").count(), 10, "{third}");
+    assert!(!third.contains("created"), "nothing is made again:\n{third}");
+    drop(std::fs::remove_dir_all(folder));
+}
+
+fn cookie(answer: &Answer) -> String {
+    let set = answer.header("set-cookie").expect("a cookie");
+    set.split(';').next().expect("its value").to_owned()
+}
+
+/// The sandbox alone: one JSON line with address and credentials, and an org behind it that logs one in.
+#[test]
+fn the_sandbox_prints_one_json_line() {
+    let mut sandbox = Running::start(&["sandbox", "--json"]);
+    let line: Value = serde_json::from_str(&sandbox.line_with("{")).expect("a JSON line");
+    let org = &line["salesforce"];
+    let address =
+        org["base_url"].as_str().expect("an address").trim_start_matches("http://").parse().expect("an address");
+    let form = format!(
+        "grant_type=refresh_token&refresh_token={}&client_id={}&client_secret={}",
+        org["refresh_token"].as_str().expect("a token"),
+        org["client_id"].as_str().expect("an id"),
+        org["client_secret"].as_str().expect("a secret")
+    );
+    let kind = [("content-type", "application/x-www-form-urlencoded")];
+    let answer = Connection::open(address).request("POST", "/services/oauth2/token", &kind, form.as_bytes());
+    let (status, body) = answer.expect("an answer");
+    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
+    assert_eq!(sandbox.interrupt(), "", "nothing but that line");
+}
+
+/// `init` writes a configuration that is accepted and a key that nobody else can read, and never writes over them.
+///
+/// proves: sec:S11, sec:S56
+#[test]
+fn init_writes_what_serve_needs() {
+    let folder = folder("init");
+    assert!(text(&run(&["init", &folder])).contains("syncline connect"));
+    let key = Path::new(&folder).join("syncline.key");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&key).expect("a key").permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let before = std::fs::read(&key).expect("a key");
+    let second = run(&["init", &folder]);
+    assert!(!second.status.success() && String::from_utf8_lossy(&second.stderr).contains("nothing was changed"));
+    assert_eq!(std::fs::read(&key).expect("a key"), before);
+    let config = format!("{folder}/syncline.toml");
+    let refused = run(&["serve", "--config", &config]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("SYNCLINE_ADMIN_TOKEN is not set"), "{said}");
+    drop(std::fs::remove_dir_all(folder));
+}
+
+/// Server-to-server: one command connects and says what the org still lacks.
+#[test]
+fn connect_names_what_the_org_lacks() {
+    let sandbox = Sandbox::start();
+    let installation = Installation::new("connect", &sandbox, "sqlite:syncline.db", "");
+    let config = installation.folder.join("syncline.toml");
+    let config = config.to_str().expect("a path");
+    let good = text(&run(&["connect", "salesforce", "--config", config]));
+    assert!(good.contains("has everything that the booking flow needs"), "{good}");
+
+    let bare = Sandbox::with(|org| org.custom_fields.retain(|field| field.object != "Event"));
+    let installation = Installation::new("connect-bare", &bare, "sqlite:syncline.db", "");
+    let config = installation.folder.join("syncline.toml");
+    let lacking = run(&["connect", "salesforce", "--config", config.to_str().expect("a path")]);
+    let said = String::from_utf8_lossy(&lacking.stdout).into_owned();
+    assert!(!lacking.status.success() && said.contains("Event") && said.contains("Syncline_Uid__c"), "{said}");
+}
+
+/// A person connects in the browser: the printed link, the vendor's own log-in page, PKCE, and back.
+///
+/// proves: sec:S1, sec:S2, sec:S3
+#[test]
+fn connect_takes_a_person_through_the_browser() {
+    let sandbox = Sandbox::start();
+    let installation = Installation::new("browser", &sandbox, "sqlite:syncline.db", "");
+    let config = installation.folder.join("syncline.toml");
+    let by_server = std::fs::read_to_string(&config).expect("a configuration");
+    std::fs::write(&config, by_server.replace("grant = \"client_credentials\"", "")).expect("a configuration");
+    let listen = format!("127.0.0.1:{}", free_port());
+    let mut connect =
+        Running::start(&["connect", "salesforce", "--listen", &listen, "--config", config.to_str().expect("a path")]);
+    let link = connect.line_with("/sign-in/");
+    let path = &link.trim()[link.trim().find("/sign-in/").expect("a path")..];
+
+    let mut here = Connection::open(listen.parse().expect("an address"));
+    let signed = here.exchange("GET", path, &[], b"").expect("an answer");
+    let session = cookie(&signed);
+    let begin = signed.header("location").expect("the way on").to_owned();
+    assert_eq!(begin, "/connect/salesforce");
+    let sent = here.exchange("GET", &begin, &[("cookie", &session)], b"").expect("an answer");
+    let vendor = sent.header("location").expect("the vendor's page").to_owned();
+    let query = vendor.split_once('?').expect("a query").1.to_owned();
+    assert!(query.contains("code_challenge_method=S256") && query.contains("scope=api+refresh_token"), "{query}");
+
+    let credentials = sandbox.org.credentials(&sandbox.url);
+    let form = format!(
+        "{query}&username={}&password={}&decision=allow",
+        credentials["username"].as_str().expect("a user"),
+        credentials["password"].as_str().expect("a password")
+    );
+    let mut org = Connection::open(sandbox.url.trim_start_matches("http://").parse().expect("an address"));
+    let kind = [("content-type", "application/x-www-form-urlencoded")];
+    let agreed = org.exchange("POST", "/services/oauth2/authorize", &kind, form.as_bytes()).expect("an answer");
+    let back = agreed.header("location").expect("the way back").to_owned();
+    let back = &back[back.find("/oauth/callback/salesforce?").expect("the registered address")..];
+    let stranger = here.exchange("GET", back, &[], b"").expect("an answer");
+    assert_eq!(stranger.status, 400, "a callback without the session that began it is refused");
+    let returned = here.exchange("GET", back, &[("cookie", &session)], b"").expect("an answer");
+    assert_eq!(returned.header("location"), Some("/connected/salesforce"));
+    connect.line_with("has everything that the booking flow needs");
+}

@@ -14,7 +14,7 @@ const MAY_SCAN: &[&str] = &[
     "RECLAIM_LEASES",
     "RELEASE",
     "KEYS_OF_OTHERS",
-    "COUNT_SENT",
+    "COUNT",
 ];
 
 #[test]

@@ -34,6 +34,9 @@ fn main() {
     } else {
         Sizes { one_at_a_time: 5, throughput: 40, waiting: 20 }
     };
+    if !full {
+        println!("A few bookings, to see that the benchmark works; these are no figures.");
+    }
     println!("{:<58} {:>12}   goal", "figure", "measured");
     // A word behind `--` runs that part alone: `cargo bench -p syncline --bench bookings -- throughput`.
     let only = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));

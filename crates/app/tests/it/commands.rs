@@ -181,6 +181,32 @@ fn connect_names_what_the_org_lacks() {
     assert!(!lacking.status.success() && said.contains("Event") && said.contains("Syncline_Uid__c"), "{said}");
 }
 
+/// A server signs in with a key of its own: the org verifies the assertion with the certificate's public half.
+#[test]
+fn connect_signs_in_with_a_key() {
+    let folder = folder("jwt");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let key = format!("{folder}/key.pem");
+    let openssl = |arguments: &[&str]| {
+        let out = Command::new("openssl").args(arguments).output().expect("openssl runs");
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8_lossy(&out.stdout).into_owned()
+    };
+    openssl(&["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", &key]);
+    let public = openssl(&["pkey", "-in", &key, "-pubout"]);
+    let sandbox = Sandbox::with(|org| org.app.jwt_public_key_pem = Some(public));
+    let installation = Installation::new("jwt", &sandbox, "sqlite:syncline.db", "");
+    std::fs::copy(&key, installation.folder.join("jwt.key")).expect("a copy");
+    let config = installation.folder.join("syncline.toml");
+    let user = sandbox.org.credentials(&sandbox.url)["username"].as_str().expect("a user").to_owned();
+    let by_client = std::fs::read_to_string(&config).expect("a configuration");
+    let grant = format!("grant = \"jwt\"\nusername = \"{user}\"\nprivate_key = \"file:jwt.key\"");
+    std::fs::write(&config, by_client.replace("grant = \"client_credentials\"", &grant)).expect("a configuration");
+    let said = text(&run(&["connect", "salesforce", "--config", config.to_str().expect("a path")]));
+    assert!(said.contains("has everything that the booking flow needs"), "{said}");
+    drop(std::fs::remove_dir_all(folder));
+}
+
 /// A person connects in the browser: the printed link, the vendor's own log-in page, PKCE, and back.
 ///
 /// proves: sec:S1, sec:S2, sec:S3

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::{ConfigArg, stop_asked};
+use super::{ConfigArg, StopSignal};
 use crate::{telemetry, wiring::Installation, world::SystemEntropy};
 
 /// How often to look whether the person has come back from the vendor.
@@ -80,6 +80,7 @@ async fn in_browser(
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("cannot listen on {listen}; choose another with --listen"))?;
+    let mut stop_signal = StopSignal::listen()?;
     println!("Open this address in a browser on this machine and agree there:\n");
     println!("  {callback}sign-in/{key}?next=/connect/{}\n", setup.id);
     println!("(the app at the vendor must allow the callback address {callback}oauth/callback/{})", setup.id);
@@ -97,7 +98,7 @@ async fn in_browser(
     };
     tokio::select! {
         ((), connected) = async { tokio::join!(serving, connected) } => connected,
-        () = stop_asked() => bail!("stopped before the account was connected"),
+        () = stop_signal.asked() => bail!("stopped before the account was connected"),
     }
 }
 

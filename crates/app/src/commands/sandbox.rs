@@ -8,7 +8,7 @@ use syncline_sandbox::{SalesforceConfig, SalesforceOrg, serve};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::stop_asked;
+use super::StopSignal;
 use crate::world::{SystemClock, SystemEntropy};
 
 /// How to imitate.
@@ -34,6 +34,7 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
         }
         None => SalesforceConfig::default(),
     };
+    let mut stop_signal = StopSignal::listen()?;
     let org = SalesforceOrg::new(config, Arc::new(SystemClock), Arc::new(SystemEntropy));
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
     let base_url = format!("http://{}", listener.local_addr()?);
@@ -47,7 +48,7 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
     }
     let stop = CancellationToken::new();
     let serving = tokio::spawn(serve(listener, org, stop.clone()));
-    stop_asked().await;
+    stop_signal.asked().await;
     stop.cancel();
     serving.await?.context("serving")
 }

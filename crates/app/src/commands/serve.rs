@@ -13,7 +13,7 @@ use syncline_store::Retention;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{ConfigArg, stop_asked};
+use super::{ConfigArg, StopSignal};
 use crate::{telemetry, wiring::Installation, world::SystemClock};
 
 /// How often old rows are swept away, and histograms are tidied.
@@ -49,9 +49,10 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     }
     let _telemetry = telemetry::start_logs(&installation.config.telemetry)?;
     let metrics = telemetry::start_metrics()?;
+    let mut stop = StopSignal::listen()?;
     let running = Running::start(installation, metrics, None).await?;
     tracing::info!("Listening on http://{}", running.address);
-    stop_asked().await;
+    stop.asked().await;
     tracing::info!("Stopping: what is under way is finished first");
     running.stop().await
 }

@@ -154,13 +154,14 @@ fn an_outage_loses_and_doubles_nothing() {
     assert_eq!(sandbox.records("Event").len(), 30);
 }
 
-/// Answers that are lost after the CRM applied the call: the records are looked up, adopted, and not made again.
+/// Answers that are lost after the CRM applied the call: the records are looked up, adopted, and not made again. Only
+/// the first writes are lost, so that no booking meets the fault so often that its pauses add up to minutes.
 ///
 /// proves: V2, fault:N3
 #[test]
 fn a_lost_answer_doubles_nothing() {
     let (sandbox, installation, server) = started("lost-answer", "");
-    fault(&sandbox, &json!({"kind": "applied_answer_lost", "path": "/services/data", "every": 2}));
+    fault(&sandbox, &json!({"kind": "applied_answer_lost", "path": "/services/data/v64.0/composite/graph", "next": 3}));
     let mut bookings: Vec<Booking> =
         (0..12).map(|n| Booking::new(n, &format!("p{n}@c{n}.example"), "Some Body")).collect();
     let hooks: Vec<_> = bookings.iter_mut().map(Booking::created).collect();

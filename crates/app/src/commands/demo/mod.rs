@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::{home::Home, messages::Message};
-use super::{serve::Running, stop_asked};
+use super::{StopSignal, serve::Running};
 use crate::{
     config::TelemetryConfig,
     http::{CALL_DEADLINE, Client, Origin},
@@ -49,6 +49,7 @@ pub struct DemoArgs {
 pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let quiet = TelemetryConfig { log: Some("warn".to_owned()), ..TelemetryConfig::default() };
     let _telemetry = telemetry::start_logs(&quiet)?;
+    let mut stop_signal = StopSignal::listen()?;
     let home = Home::open(&args.folder)?;
     let org = home.org()?;
     let sandbox = TcpListener::bind("127.0.0.1:0").await.context("cannot listen on this machine's own address")?;
@@ -65,14 +66,19 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
 
     println!("Salesforce sandbox  {sandbox_url}/_sandbox/");
     println!("Syncline            {page}   (embedded database: {})\n", args.folder.display());
-    let played = play(&home, &running, &page).await;
+    let played = tokio::select! {
+        played = play(&home, &running, &page) => Some(played),
+        () = stop_signal.asked() => None,
+    };
     home.keep(&org)?;
-    played?;
-    println!("\nActivity log        {page}/sign-in/{sign_in}");
-    if !args.once {
-        println!("Ctrl-C stops it; starting again finds everything where it was.");
-        stop_asked().await;
-        println!("\nStopping.");
+    if let Some(played) = played {
+        played?;
+        println!("\nActivity log        {page}/sign-in/{sign_in}");
+        if !args.once {
+            println!("Ctrl-C stops it; starting again finds everything where it was.");
+            stop_signal.asked().await;
+            println!("\nStopping.");
+        }
     }
     running.stop().await?;
     stop.cancel();

@@ -7,7 +7,7 @@ use std::{
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use jiff::Timestamp;
-use syncline_connect::{Answered, Error, ErrorKind, GraphOutcome, Records, Retry};
+use syncline_connect::{Answered, Error, ErrorKind, GraphOutcome, Object, Records, Retry};
 use syncline_core::{
     booking::{
         ask::{MAX_LOOKS, Recall, questions, recall},
@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// A booking in hand.
-struct Job<'a> {
+pub(crate) struct Job<'a> {
     claimed: &'a Claimed,
     view: View<'a>,
     settings: &'a Arc<BookingSettings>,
@@ -44,12 +44,18 @@ struct Job<'a> {
     shared: Vec<SharedKey>,
     /// The users that it may ask for, by address or id.
     users: Vec<String>,
+    /// Whether the CRM lets a meeting be related to several people.
+    relates_many: bool,
     /// Whether something had to be looked up, and its share of the calls for that.
     asked: bool,
-    looks: f64,
+    pub(crate) looks: f64,
 }
 
-impl Job<'_> {
+impl<'a> Job<'a> {
+    pub(crate) fn view(&self) -> &View<'a> {
+        &self.view
+    }
+
     /// Whether the answers to a look may raise questions of their own.
     fn needs_more_looks(&self) -> bool {
         self.claimed.unsettled.is_some() || self.claimed.links.values().any(|link| link.doubt)
@@ -129,7 +135,7 @@ impl Engine {
         let (mut jobs, blank) = self.jobs(&bookings);
         self.settle_blank(setup, blank, now).await?;
         self.recall(setup, &jobs, &mut facts, now).await?;
-        if let Err((failed, error)) = self.look(setup, crm, &mut jobs, &mut facts, now).await {
+        if let Err((failed, error)) = self.look_at(setup, crm, &mut jobs, &mut facts, now).await {
             // What could not be looked up is not absent: those who asked wait, the others go on.
             self.fail(&setup.id, failed.iter().map(|job| (job.claimed, Some(&job.view))), &error, &[]).await?;
         }
@@ -148,7 +154,59 @@ impl Engine {
         Ok(())
     }
 
-    /// Looks up what the jobs need to know, in one set of queries. If that fails, the jobs that asked are taken out.
+    /// Looks up what the jobs need to know. If that fails, the jobs that asked are taken out.
+    pub(crate) async fn look_at<'a>(
+        &self,
+        setup: &ConnectionSetup,
+        crm: &dyn Records,
+        jobs: &mut Vec<Job<'a>>,
+        facts: &mut Facts,
+        now: Timestamp,
+    ) -> Result<(), (Vec<Job<'a>>, Error)> {
+        let described = self.describe_for(setup, crm, jobs, now).await;
+        let looked = self.look(setup, crm, jobs, facts, now).await;
+        match (described, looked) {
+            (Ok(()), looked) => looked,
+            (Err(described), Ok(())) => Err(described),
+            (Err((mut failed, error)), Err((others, _))) => {
+                failed.extend(others);
+                Err((failed, error))
+            }
+        }
+    }
+
+    /// Learns what the CRM's objects are like, as far as a job's decision depends on it.
+    async fn describe_for<'a>(
+        &self,
+        setup: &ConnectionSetup,
+        crm: &dyn Records,
+        jobs: &mut Vec<Job<'a>>,
+        now: Timestamp,
+    ) -> Result<(), (Vec<Job<'a>>, Error)> {
+        let meeting = Object::Of(Role::Meeting);
+        let has_company = |job: &Job<'_>| !job.view.content.guests.is_empty() || !job.view.other_seats.is_empty();
+        if !jobs.iter().any(has_company) {
+            return Ok(());
+        }
+        match self.described(setup, crm, &[meeting.clone()].into(), now).await {
+            Ok((described, calls)) => {
+                let askers = jobs.iter().filter(|job| has_company(job)).count();
+                let relates_many = described[&meeting].as_ref().is_some_and(|meeting| meeting.relates_many);
+                for job in jobs.iter_mut().filter(|job| has_company(job)) {
+                    job.relates_many = relates_many;
+                    job.looks += share(calls, askers);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                let (failed, rest) = std::mem::take(jobs).into_iter().partition(has_company);
+                *jobs = rest;
+                Err((failed, error))
+            }
+        }
+    }
+
+    /// One set of queries answers all; only where that raises further questions another follows.
     async fn look<'a>(
         &self,
         setup: &ConnectionSetup,
@@ -230,7 +288,7 @@ impl Engine {
     }
 
     /// The bookings that carry content, and those that do not yet.
-    fn jobs<'a>(&'a self, bookings: &[&'a Claimed]) -> (Vec<Job<'a>>, Vec<&'a Claimed>) {
+    pub(crate) fn jobs<'a>(&'a self, bookings: &[&'a Claimed]) -> (Vec<Job<'a>>, Vec<&'a Claimed>) {
         let mut jobs = Vec::with_capacity(bookings.len());
         let mut blank = Vec::new();
         for &claimed in bookings {
@@ -241,13 +299,13 @@ impl Engine {
             };
             let settings = integration.settings(&view.content.meeting_type, &view.content.meeting_type_name);
             let Recall { shared, users } = recall(settings, &view);
-            jobs.push(Job { claimed, view, settings, shared, users, asked: false, looks: 0.0 });
+            jobs.push(Job { claimed, view, settings, shared, users, relates_many: false, asked: false, looks: 0.0 });
         }
         (jobs, blank)
     }
 
     /// What we know without asking the CRM: links of other bookings, hosts.
-    async fn recall(
+    pub(crate) async fn recall(
         &self,
         setup: &ConnectionSetup,
         jobs: &[Job<'_>],
@@ -448,6 +506,9 @@ impl Engine {
         {
             self.pass_over_owner(connection, claimed, view, now);
         }
+        if error.kind == ErrorKind::Field {
+            self.descriptions.forget(&claimed.workspace, connection);
+        }
         let failed = Failed {
             error,
             links: &before.links,
@@ -508,7 +569,7 @@ impl Engine {
     }
 }
 
-fn context<'a>(
+pub(crate) fn context<'a>(
     setup: &'a ConnectionSetup,
     job: &'a Job<'_>,
     facts: &'a Facts,
@@ -523,7 +584,7 @@ fn context<'a>(
         links: &job.claimed.links,
         facts,
         now,
-        relates_many: false,
+        relates_many: job.relates_many,
         identify,
     }
 }

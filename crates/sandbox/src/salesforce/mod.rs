@@ -38,6 +38,7 @@ pub use config::{
     MatchField, MatchingRule, OnDuplicate, RuleSet, SalesforceConfig, UserConfig, ValidationRule,
 };
 pub use faults::{FaultBody, FaultKind, FaultRule, Faults, Fired};
+pub use rules::{Converted, LeadConversion};
 pub use schema::SchemaChange;
 pub use world::{Effect, EffectKind};
 

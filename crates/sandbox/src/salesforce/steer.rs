@@ -13,7 +13,7 @@ use super::{
     error::ApiError,
     fresh,
     id::Id,
-    rules::{self, Rules, Writer},
+    rules::{self, Converted, LeadConversion, Rules, Writer},
     schema::SchemaChange,
     seed,
     world::Effect,
@@ -90,6 +90,19 @@ impl SalesforceOrg {
     /// Empties one record out of the recycle bin: it is gone for good.
     pub fn purge(&self, id: &str) -> Result<(), String> {
         self.by_hand(|state, _| rules::purge(&mut state.world, parse(id)?))
+    }
+
+    /// Converts a lead, as a colleague does in the browser.
+    pub fn convert_lead(&self, asked: &LeadConversion) -> Result<Converted, String> {
+        self.by_hand(|state, writer| rules::convert_lead(&mut state.world, asked, writer))
+    }
+
+    /// Merges one or two accounts, contacts or leads into another, which gets these fields on top.
+    pub fn merge(&self, master: &str, losers: &[&str], fields: &Map<String, Value>) -> Result<(), String> {
+        self.by_hand(|state, writer| {
+            let losers = losers.iter().map(|id| parse(id)).collect::<Result<Vec<Id>, _>>()?;
+            rules::merge(&mut state.world, parse(master)?, &losers, fields, writer)
+        })
     }
 
     /// Hides a record from those who call the API, or shows it again. Rules go on seeing it.

@@ -95,7 +95,7 @@ impl SalesforceOrg {
                 };
                 let id = Id::parse(&text)
                     .ok_or_else(|| ApiError::record("MALFORMED_ID", format!("malformed id {text}"), &["Id"]))?;
-                let place = state.world.find(id).filter(|(found, _)| *found == object);
+                let place = state.world.find(id).filter(|(found, _)| *found == object && !state.world.is_hidden(id));
                 let place = place.ok_or_else(ApiError::bad_reference)?;
                 rules::update(&mut state.world, place, &record, writer, Op::Update).map(|()| (id, false))
             }
@@ -169,7 +169,9 @@ impl SalesforceOrg {
         let node = Node::of_fields(numbers.into_iter());
         let shown = ids.iter().map(|id| {
             let place = Id::parse(id).and_then(|id| state.world.find(id)).filter(|(found, _)| *found == object);
-            let row = place.and_then(|(object, slot)| state.world.row(object, slot)).filter(|row| !row.deleted);
+            let row = place
+                .and_then(|(object, slot)| state.world.row(object, slot))
+                .filter(|row| !row.deleted && !state.world.is_hidden(row.id));
             row.map_or(Value::Null, |row| node.show(&state.world, object, row, call.version))
         });
         Ok(Answer::ok(shown.collect()))

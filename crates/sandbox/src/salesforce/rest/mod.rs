@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 
 pub use limits::Usage;
 pub use query::Cursors;
+use query::Reach;
 
 use super::{
     SalesforceOrg, State,
@@ -213,7 +214,11 @@ impl SalesforceOrg {
             ["sobjects", object, rest @ ..] => self.sobject(state, call, object, rest),
             ["query", rest @ ..] | ["queryAll", rest @ ..] => {
                 call.only(&["GET"])?;
-                self.query(state, call, rest, parts[0] == "queryAll")
+                self.query(state, call, rest, Reach { deleted: parts[0] == "queryAll", tooling: false })
+            }
+            ["tooling", "query", rest @ ..] => {
+                call.only(&["GET"])?;
+                self.query(state, call, rest, Reach { deleted: false, tooling: true })
             }
             ["composite", rest @ ..] => self.composites(state, call, rest),
             ["limits"] => call.only(&["GET"]).map(|()| self.limits(state)),

@@ -35,6 +35,7 @@ impl SalesforceOrg {
         let found = state.world.find(id).filter(|(found, _)| *found == object);
         let (object, slot) = found.ok_or_else(ApiError::not_found)?;
         match state.world.row(object, slot) {
+            Some(row) if state.world.is_hidden(row.id) => Err(ApiError::not_found()),
             Some(row) if row.deleted => Err(ApiError::deleted()),
             Some(_) => Ok((object, slot)),
             None => Err(ApiError::not_found()),

@@ -38,12 +38,13 @@ impl SalesforceOrg {
             let place = world.find(*id).filter(|(found, _)| *found == object);
             return place
                 .map(|(_, slot)| slot)
-                .filter(|slot| world.row(object, *slot).is_some_and(|r| !r.deleted))
+                .filter(|slot| world.row(object, *slot).is_some_and(|r| !r.deleted && !world.is_hidden(r.id)))
                 .into_iter()
                 .collect();
         }
         let slots = world.table(object).lookup(def, no, value).unwrap_or_default();
-        slots.iter().copied().filter(|slot| world.row(object, *slot).is_some_and(|row| !row.deleted)).collect()
+        let seen = |slot: &Slot| world.row(object, *slot).is_some_and(|row| !row.deleted && !world.is_hidden(row.id));
+        slots.iter().copied().filter(seen).collect()
     }
 
     /// A key from a URL or a row, as the field keeps it.

@@ -141,9 +141,10 @@ fn bin(world: &mut World, object: usize, slot: Slot, root: Id, writer: Writer) {
     }
 }
 
-/// An event about several people loses the relation to one of them, and stays.
+/// An event about several people loses the relation to one of them, and stays; a copy follows its event, not the person.
 fn stays(world: &World, child: &ObjectDef, field: &str, slot: Slot, person: Id) -> bool {
-    child.name == "Event" && field == "WhoId" && activities::outlives(world, slot, person)
+    let about_somebody = child.name == "Event" && field == "WhoId";
+    about_somebody && (activities::is_copy(world, slot) || activities::outlives(world, slot, person))
 }
 
 /// The objects of this org that point at it, by which field, and whether they go with it.

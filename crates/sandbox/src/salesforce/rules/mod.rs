@@ -5,11 +5,14 @@
 mod activities;
 mod assignment;
 mod condition;
+mod conversion;
 mod convert;
 mod delete;
 mod duplicates;
 mod event;
+mod merge;
 mod objects;
+mod repoint;
 mod set;
 #[cfg(test)]
 mod tests;
@@ -18,9 +21,11 @@ use serde_json::{Map, Value};
 
 pub use activities::switched as activities_switched;
 pub use assignment::Assign;
+pub use conversion::{Converted, LeadConversion, convert as convert_lead};
 pub use convert::{Change, Op, missing_attributes, value_of};
 pub use delete::{delete, purge, undelete};
 pub use duplicates::DuplicateHeader;
+pub use merge::merge;
 pub use set::Rules;
 
 use super::{

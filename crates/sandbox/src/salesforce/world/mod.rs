@@ -85,6 +85,11 @@ impl World {
         }
     }
 
+    /// Whether a record is kept from those who call the API.
+    pub fn is_hidden(&self, id: Id) -> bool {
+        !self.hidden.is_empty() && self.hidden.contains(&id)
+    }
+
     /// What follows belongs to this request.
     pub fn enter(&mut self, request: u64, now: i64) {
         (self.request, self.now) = (request, now);

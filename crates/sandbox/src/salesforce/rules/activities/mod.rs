@@ -171,6 +171,14 @@ pub(super) fn relation_deleted(world: &mut World, slot: Slot, writer: Writer) {
     }
 }
 
+/// A relation is another person's now, or went because that person had one: its event follows.
+pub(super) fn relation_moved(world: &mut World, slot: Slot, writer: Writer) {
+    let Some(places) = Places::of(&world.schema) else { return };
+    if let Some(event) = relations::event_of(world, &places, slot) {
+        relations::settle(world, &places, event, writer);
+    }
+}
+
 /// A relation came back from the recycle bin.
 pub(super) fn relation_restored(world: &mut World, slot: Slot, writer: Writer) {
     let Some(places) = Places::of(&world.schema) else { return };
@@ -178,6 +186,11 @@ pub(super) fn relation_restored(world: &mut World, slot: Slot, writer: Writer) {
     if let Some(event) = relations::event_of(world, &places, slot) {
         relations::settle(world, &places, event, writer);
     }
+}
+
+/// Whether an event is the child event of an invitation.
+pub(super) fn is_copy(world: &World, event: Slot) -> bool {
+    Places::of(&world.schema).is_some_and(|places| relations::flag(world, places.event, event, places.child))
 }
 
 /// Whether an event stays when this person is deleted, because it is about others too.

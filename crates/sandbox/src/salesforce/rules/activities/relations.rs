@@ -1,6 +1,6 @@
 //! The rows of EventRelation, and keeping an event's own fields in step with them.
 
-use super::{Places, Written};
+use super::{Places, Written, copies};
 use crate::salesforce::{
     id::Id,
     rules::{Writer, delete, platform_insert, touch},
@@ -142,6 +142,9 @@ pub(super) fn settle(world: &mut World, places: &Places, slot: Slot, writer: Wri
             touch(world, places.event, slot, writer);
         }
         write_whos(world, places, slot, &people);
+        if people.first().copied() != primary {
+            copies::follow(world, places, slot, &[places.who_id, places.what_id], writer);
+        }
     }
     let invited = rows.iter().any(|slot| flag(world, places.relation, *slot, places.invitee));
     if invited != flag(world, places.event, slot, places.group) {

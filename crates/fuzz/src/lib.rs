@@ -5,7 +5,9 @@
 //! the product depends on this crate.
 
 mod answers;
+pub mod drive;
 mod intake;
+mod mutate;
 mod person;
 mod queries;
 mod server;

@@ -2,59 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use super::{mutate::Mutator, root};
-use crate::{TARGETS, Target, by_name};
+use crate::{
+    TARGETS, by_name,
+    drive::{self, root},
+};
 
-/// Mutations of each corpus that every test run tries; `SYNCLINE_FUZZ_RUNS` sets another number.
-const RUNS: u64 = 2_000;
-
-/// Fewest inputs of a corpus that is one.
-const CORPUS_MIN: usize = 5;
-
-fn corpus(target: &Target) -> Vec<Vec<u8>> {
-    let folders = [Some(format!("fuzz/corpus/{}", target.name)), target.more.map(str::to_owned)];
-    let mut inputs = Vec::new();
-    for folder in folders.into_iter().flatten().map(|folder| root().join(folder)) {
-        let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-        let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
-        // The same order everywhere, so that a seed means the same input.
-        paths.sort();
-        paths.retain(|path| path.extension().is_none_or(|extension| extension != "md"));
-        inputs.extend(paths.iter().map(|path| std::fs::read(path).expect("a file of the corpus")));
-    }
-    assert!(inputs.len() >= CORPUS_MIN, "{} has a corpus of {} inputs", target.name, inputs.len());
-    inputs
-}
-
-/// Says which input broke a promise, as a file that libFuzzer takes.
-struct Culprit<'a> {
-    target: &'a Target,
-    input: &'a [u8],
-}
-
-impl Drop for Culprit<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let path = std::env::temp_dir().join(format!("syncline-fuzz-{}", self.target.name));
-            // The panic itself says what happened; a full disk must not hide it.
-            drop(std::fs::write(&path, self.input));
-            eprintln!("{} fails on {:?} (kept as {})", self.target.name, self.input.escape_ascii().to_string(), path.display());
-        }
-    }
-}
+/// The target whose parser belongs to the executable: its test stands beside it.
+const OF_THE_APP: &str = "config";
 
 fn drive(name: &str) {
     let target = by_name(name).expect("the test names a target");
-    let corpus = corpus(target);
-    let run = |input: &[u8]| {
-        let culprit = Culprit { target, input };
-        target.run(input);
-        drop(culprit);
-    };
-    corpus.iter().for_each(|input| run(input));
-    let runs = std::env::var("SYNCLINE_FUZZ_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(RUNS);
-    let mut mutator = Mutator::new(name.bytes().fold(7, |seed, byte| seed * 31 + u64::from(byte)));
-    (0..runs).for_each(|_| run(&mutator.input(&corpus)));
+    drive::drive(name, target.more, |input| target.run(input));
 }
 
 macro_rules! drive {
@@ -70,7 +28,7 @@ macro_rules! drive {
             let manifest: toml::Table = manifest.parse().expect("it is TOML");
             let bins = manifest["bin"].as_array().expect("it has targets");
             let fuzzed: BTreeSet<&str> = bins.iter().map(|bin| bin["name"].as_str().expect("a name")).collect();
-            assert_eq!(fuzzed, all);
+            assert_eq!(fuzzed, all.into_iter().chain([OF_THE_APP]).collect());
         }
     };
 }

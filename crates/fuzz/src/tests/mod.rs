@@ -2,17 +2,11 @@
 
 mod corpus;
 mod flow;
-mod mutate;
 mod people;
 mod unicode;
 mod urls;
 
-use std::path::{Path, PathBuf};
-
-/// The root of the project.
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
+use crate::drive::root;
 
 /// A file of the test data that others collected (see `testdata/README.md`).
 fn testdata(name: &str) -> serde_json::Value {

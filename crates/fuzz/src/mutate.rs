@@ -48,7 +48,7 @@ impl Mutator {
         let place = self.next(bytes.len() + 1);
         match self.next(8) {
             0 if place < bytes.len() => bytes[place] ^= 1 << self.next(8),
-            1 if place < bytes.len() => bytes[place] = self.next(256) as u8,
+            1 if place < bytes.len() => bytes[place] = u8::try_from(self.next(256)).unwrap_or_default(),
             2 => {
                 let range = self.range(bytes.len());
                 bytes.drain(range);

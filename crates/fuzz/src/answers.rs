@@ -110,7 +110,8 @@ pub fn write(bytes: &[u8]) {
         },
     };
     let plan = Plan { steps: vec![upsert(Slot::Person, Role::Contact, "canary")] };
-    let longer = Plan { steps: vec![upsert(Slot::Person, Role::Contact, "canary"), upsert(Slot::Case, Role::Contact, "b")] };
+    let longer =
+        Plan { steps: vec![upsert(Slot::Person, Role::Contact, "canary"), upsert(Slot::Case, Role::Contact, "b")] };
     let plans = [&plan, &longer];
     let sent = &plans[..1 + choice % 2];
     with_cx(&http, |cx| match at_once(records.write(cx, sent)) {

@@ -238,7 +238,9 @@ async fn refusals_are_logged_without_what_was_refused() {
         let form = |name: &str| url::form_urlencoded::Serializer::new(String::new()).append_pair(name, &said).finish();
         let guess = Request::post("/sign-in").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         send(&house.router, guess.body(Body::from(form("token"))).expect("a sound request")).await;
-        for path in ["/api/v1/bookings", "/api/v1/activity", "/api/v1/status", "/bookings/canary", "/oauth/callback/crm"] {
+        for path in
+            ["/api/v1/bookings", "/api/v1/activity", "/api/v1/status", "/bookings/canary", "/oauth/callback/crm"]
+        {
             send(&house.router, api(&format!("{path}?{}", form("text"))).expect("a sound path")).await;
         }
         house.book(number, words).await;

@@ -38,8 +38,12 @@ fn addresses_differ_from_isemail_only_where_we_mean_it() {
         ("ERR", 66, 36),
     ];
     let cases = testdata("email.json");
-    let cases: Vec<[&str; 2]> =
-        cases.as_array().expect("a list").iter().map(|case| [0, 1].map(|at| case[at].as_str().expect("a text"))).collect();
+    let cases: Vec<[&str; 2]> = cases
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|case| [0, 1].map(|at| case[at].as_str().expect("a text")))
+        .collect();
     for (category, all, taken) in TAKEN {
         let of: Vec<&str> = cases.iter().filter(|case| case[1] == *category).map(|case| case[0]).collect();
         let count = of.iter().filter(|address| normal_email(address).is_some()).count();
@@ -87,7 +91,9 @@ fn example_numbers_are_compared_by_their_digits() {
 /// Hostile strings are no addresses and no numbers, or ones that are their own normal form.
 #[test]
 fn hostile_strings_are_normal_or_refused() {
-    for set in ["strings/xss.json", "strings/blns.json", "strings/crlf.json", "strings/csv.json", "strings/unicode.json"] {
+    for set in
+        ["strings/xss.json", "strings/blns.json", "strings/crlf.json", "strings/csv.json", "strings/unicode.json"]
+    {
         for text in strings(set) {
             crate::person::normalise(text.as_bytes());
             crate::person::normalise(format!("{text}@x.example").as_bytes());

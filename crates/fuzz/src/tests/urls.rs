@@ -14,7 +14,8 @@ fn addresses() -> Vec<String> {
     for case in testdata("url.json").as_array().expect("a list") {
         let [input, base, href] = [&case[0], &case[1], &case[2]];
         all.push(input.as_str().expect("an input").to_owned());
-        let joined = Url::parse(base.as_str().unwrap_or_default()).and_then(|base| base.join(all[all.len() - 1].as_str()));
+        let joined =
+            Url::parse(base.as_str().unwrap_or_default()).and_then(|base| base.join(all[all.len() - 1].as_str()));
         all.extend(joined.ok().map(String::from));
         all.extend(href.as_str().map(str::to_owned));
     }
@@ -60,7 +61,9 @@ fn addresses_are_read_as_the_standard_says() {
 fn no_address_of_an_answer_leads_elsewhere() {
     let (app, settings) = (app(), Settings::new());
     for address in addresses() {
-        for instance in [address.clone(), format!("https://acme.my.salesforce.com{address}"), format!("{address}.salesforce.com")] {
+        for instance in
+            [address.clone(), format!("https://acme.my.salesforce.com{address}"), format!("{address}.salesforce.com")]
+        {
             let body = json!({"access_token": "t", "token_type": "Bearer", "instance_url": instance}).to_string();
             let http = Always { status: 200, body: body.into() };
             let cx = TokenCx { http: &http, now: now(), app: &app, settings: &settings };

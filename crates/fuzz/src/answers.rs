@@ -80,10 +80,9 @@ fn with_cx<T>(http: &Always, ask: impl FnOnce(&Cx<'_>) -> T) -> T {
 pub fn find(bytes: &[u8]) {
     let Some((http, choice)) = answer(bytes) else { return };
     let records = connector(CRM).records().expect("the CRM has records");
-    let find = |role, field, value: &str| Find {
-        role,
-        any: vec![Wanted::Is(field, vec![value.to_owned()])],
-        fields: vec![Std::Email.into(), Std::LastName.into()],
+    let find = |role, field, value: &str| {
+        let any = vec![Wanted::Is(field, vec![value.to_owned()])];
+        Find::new(role, any, vec![Std::Email.into(), Std::LastName.into()])
     };
     let finds = [find(Role::Contact, Std::Email, "a@x.example"), find(Role::Lead, Std::Email, "a@x.example")];
     let asked = &finds[..1 + choice % 2];
@@ -101,13 +100,9 @@ pub fn find(bytes: &[u8]) {
 pub fn write(bytes: &[u8]) {
     let Some((http, choice)) = answer(bytes) else { return };
     let records = connector(CRM).records().expect("the CRM has records");
-    let upsert = |slot, role, name: &str| Step {
-        slot,
-        role,
-        write: Write::Upsert {
-            key: ExternalKey::derive(&[name]),
-            fields: Fields::from([(Std::LastName.into(), Value::text(name))]),
-        },
+    let upsert = |slot, role, name: &str| {
+        let fields = Fields::from([(Std::LastName.into(), Value::text(name))]);
+        Step::new(slot, role, Write::Upsert { key: ExternalKey::derive(&[name]), fields })
     };
     let plan = Plan { steps: vec![upsert(Slot::Person, Role::Contact, "canary")] };
     let longer =

@@ -8,10 +8,14 @@ mod api;
 mod check;
 mod classify;
 mod convert;
+mod describe;
+mod draw;
+mod duplicates;
 mod find;
 mod id;
 pub mod manifest;
 mod oauth;
+mod refusal;
 mod settings;
 pub mod soql;
 mod wire;
@@ -21,12 +25,13 @@ mod write;
 mod tests;
 
 use syncline_connect::{
-    Answered, BoxFuture, Connector, Cx, Error, Find, Grant, GraphOutcome, Manifest, OAuth, Records, Secret, Settings,
-    TokenSet,
+    Answered, BoxFuture, Connector, Cx, Error, Find, Grant, GraphOutcome, Manifest, OAuth, Object, Records, Secret,
+    Settings, TokenSet,
     oauth::{App, TokenCx},
-    records::Finding,
+    records::{Finding, Remark},
 };
 use syncline_core::{
+    description::ObjectDescription,
     ids::RecordId,
     record::{Field, Record, Role, Value},
     step::Plan,
@@ -70,12 +75,8 @@ impl Records for Salesforce {
         Box::pin(write::write(cx, plans))
     }
 
-    fn plans_per_call(&self) -> usize {
-        write::GRAPHS_PER_CALL
-    }
-
-    fn steps_per_call(&self) -> usize {
-        write::NODES_PER_CALL
+    fn fits(&self, plans: &[&Plan]) -> usize {
+        draw::fits(plans)
     }
 
     fn normalise(&self, role: Role, field: &Field, value: Value) -> Value {
@@ -86,8 +87,20 @@ impl Records for Salesforce {
         id::identify(id)
     }
 
+    fn describe<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        objects: &'a [Object],
+    ) -> BoxFuture<'a, Result<Answered<Vec<Option<ObjectDescription>>>, Error>> {
+        Box::pin(describe::describe(cx, objects))
+    }
+
     fn check<'a>(&'a self, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Answered<Vec<Finding>>, Error>> {
         Box::pin(check::check(cx))
+    }
+
+    fn examine<'a>(&'a self, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Answered<Vec<Remark>>, Error>> {
+        Box::pin(check::examine(cx))
     }
 }
 

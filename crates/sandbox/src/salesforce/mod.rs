@@ -15,6 +15,7 @@ mod rest;
 mod rules;
 mod schema;
 mod seed;
+mod soap;
 mod soql;
 mod steer;
 #[cfg(test)]
@@ -94,6 +95,7 @@ pub(crate) struct State {
     cursors: rest::Cursors,
     usage: rest::Usage,
     calls: CallLog,
+    jobs: rest::Jobs,
     /// How many requests there have been.
     requests: u64,
     default_owner: Id,
@@ -264,6 +266,7 @@ impl SalesforceOrg {
             body,
             asker: rest::Asker { user, now },
         };
+        self.settle_jobs(&mut state, now);
         state.subrequests = 0;
         let number = state.requests;
         state.world.enter(number, now);
@@ -312,6 +315,7 @@ fn fresh(schema: Arc<Schema>, rules: Arc<Rules>, config: &SalesforceConfig, now:
         cursors: rest::Cursors::default(),
         usage: rest::Usage::default(),
         calls: CallLog::default(),
+        jobs: rest::Jobs::default(),
         requests: 0,
         default_owner: founders.default_owner,
         subrequests: 0,
@@ -331,6 +335,10 @@ fn delivery(strikes: &[FaultRule]) -> Delivery {
 }
 
 fn payload(request: &Request<Bytes>) -> Payload {
+    let kind = request.headers().get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    if kind.is_some_and(|kind| kind.starts_with("text/csv")) {
+        return Payload::Text(request.body().clone());
+    }
     if request.body().is_empty() {
         return Payload::None;
     }
@@ -376,6 +384,7 @@ fn finish(answer: Answer, limit_info: &str) -> Response<Bytes> {
         Content::Empty => reply::empty(answer.status),
         Content::Json(value) => reply::json(answer.status, value),
         Content::Shared(value) => reply::json(answer.status, value),
+        Content::Text(kind, text) => reply::typed(answer.status, kind, text.clone().into()),
     };
     if !matches!(answer.body, Content::Empty) {
         reply::set(&mut response, "sforce-limit-info", limit_info);

@@ -120,6 +120,15 @@ impl Kit {
         self.raw(request.body(bytes).expect("a valid request"))
     }
 
+    /// A `PUT` of something that is not JSON.
+    pub fn put_text(&self, path: &str, kind: &str, text: &str) -> Got {
+        let token = self.token.lock().expect("tests use one thread").clone();
+        let request = Request::put(format!("/services/data/v64.0{path}"))
+            .header("authorization", format!("Bearer {token}"))
+            .header("content-type", kind);
+        self.raw(request.body(Bytes::from(text.to_owned())).expect("a valid request"))
+    }
+
     pub fn get(&self, path: &str) -> Got {
         self.ask("GET", path, Value::Null)
     }

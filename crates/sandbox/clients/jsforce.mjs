@@ -153,7 +153,7 @@ is((await conn.sobject("Event").retrieve(event.id)).WhoId, converted.contactId);
 // Bulk API 2.0, in and out.
 conn.bulk2.pollInterval = 100;
 const loaded = await conn.bulk2.loadAndWaitForResults({ object: "Campaign", operation: "insert",
-  input: [{ Name: "Bulk \"one\"" }, { Name: "Bulk, two" }, { Name: "", Status: "x" }] });
+  input: [{ Name: "Bulk \"one\"", Status: "Planned" }, { Name: "Bulk, two" }, { Name: "", Status: "Planned" }] });
 is([loaded.successfulResults.length, loaded.failedResults.length], [2, 1]);
 const rows = await (await conn.bulk2.query("SELECT Id, Name FROM Campaign ORDER BY Name")).toArray();
 is(rows.map((row) => row.Name), ['Bulk "one"', "Bulk, two"]);

@@ -106,22 +106,29 @@ pub(crate) struct State {
 impl SalesforceOrg {
     pub fn new(config: SalesforceConfig, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Arc<Self> {
         let schema = Arc::new(Schema::new(&config));
-        Self::with_schema(config, schema, clock, entropy)
+        let rules = Arc::new(Rules::new(&config));
+        Self::with_schema(config, schema, rules, clock, entropy)
     }
 
-    /// Another new org with the configuration and the present schema of this one, at less cost than a first one.
+    /// Another new org with the configuration, the present schema and the present rules of this one, at less cost than
+    /// a first one.
     pub fn another(&self, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Arc<Self> {
-        Self::with_schema(self.config.clone(), self.schema(), clock, entropy)
+        let (schema, rules) = {
+            let state = self.state();
+            (state.world.schema.clone(), state.world.rules.clone())
+        };
+        Self::with_schema(self.config.clone(), schema, rules, clock, entropy)
     }
 
     fn with_schema(
         config: SalesforceConfig,
         schema: Arc<Schema>,
+        rules: Arc<Rules>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Arc<Self> {
         let now = clock.now().as_second();
-        let (state, org_id) = fresh(schema.clone(), Arc::new(Rules::new(&config)), &config, now);
+        let (state, org_id) = fresh(schema.clone(), rules, &config, now);
         let shape = Shape::new(schema, &*entropy, now);
         Arc::new(Self {
             faults: Faults::new(config.seed),

@@ -85,6 +85,11 @@ impl Kit {
             got.body["access_token"].as_str().unwrap_or_default().to_owned();
     }
 
+    /// A clock and chance for another org.
+    pub fn hands(&self) -> (Arc<dyn Clock>, Arc<dyn Entropy>) {
+        (self.clock.clone(), Arc::new(Seeded(AtomicU64::new(0x5EED))))
+    }
+
     pub fn advance(&self, seconds: i64) {
         self.clock.0.fetch_add(seconds, Ordering::Relaxed);
     }

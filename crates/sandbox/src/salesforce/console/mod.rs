@@ -2,6 +2,8 @@
 
 mod actions;
 mod page;
+#[cfg(test)]
+mod tests;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};

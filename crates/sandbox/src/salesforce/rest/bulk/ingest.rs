@@ -114,6 +114,10 @@ impl SalesforceOrg {
             }
             Work::Upsert { key } => {
                 let no = self.key_field(object, key)?;
+                let (mut body, id) = (body, given_id(columns, line));
+                if key.eq_ignore_ascii_case("id") && !id.is_empty() {
+                    body.insert("Id".into(), id.into());
+                }
                 self.upsert_row(state, object, no, body, writer)
             }
             Work::Query { .. } => Err(ApiError::not_found()),

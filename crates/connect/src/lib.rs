@@ -21,7 +21,7 @@ pub use http::{Http, HttpError};
 pub use manifest::{Manifest, RoleSpec};
 pub use oauth::{Grant, OAuth, TokenSet};
 pub use polling::{Ensured, Hook, Page, Poll, Polled, Start, Subscriptions};
-pub use records::{Answered, Find, GraphOutcome, Records, Usage, Wanted};
+pub use records::{Answered, Find, GraphOutcome, Object, Records, Usage, Wanted};
 pub use secret::Secret;
 
 use std::{collections::BTreeMap, future::Future, pin::Pin};

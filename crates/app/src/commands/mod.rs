@@ -35,7 +35,7 @@ enum Command {
     Sources(ConfigArg),
     /// Prints what happened and why.
     Activity(activity::ActivityArgs),
-    /// Starts the imitation Salesforce alone, to test other code against.
+    /// Starts the imitation vendors alone, to test other code against.
     Sandbox(sandbox::SandboxArgs),
     /// Seals everything secret under a new master key while the server may go on running.
     RotateKey(rotate_key::RotateKeyArgs),

@@ -212,17 +212,18 @@ impl Engine {
         };
         let now = self.world.clock.now();
         let (word, text) = verdict(source, &answer);
-        let mended = matches!(&answer, Ok(answered) if matches!(answered.value, Ensured::Created | Ensured::Mended { .. }));
+        let mended =
+            matches!(&answer, Ok(answered) if matches!(answered.value, Ensured::Created | Ensured::Mended { .. }));
         // What was found before is not told again.
-        let journal = (state.hook.as_deref() != Some(word.as_str()) && (mended || word != "active" || state.hook.is_some()))
-            .then(|| {
-                tracing::info!(connection.id = %source.id, "{text}");
-                line(source, now, text)
-            });
+        let journal = (state.hook.as_deref() != Some(word.as_str())
+            && (mended || word != "active" || state.hook.is_some()))
+        .then(|| {
+            tracing::info!(connection.id = %source.id, "{text}");
+            line(source, now, text)
+        });
         // Once mended it is active; the next look says nothing about it.
         let word = if mended { "active".to_owned() } else { word };
-        let noted =
-            self.world.store.note_hook(&source.workspace, &source.id, &word, now, mended, journal).await;
+        let noted = self.world.store.note_hook(&source.workspace, &source.id, &word, now, mended, journal).await;
         self.let_go(source, &held).await;
         noted?;
         Ok(now.saturating_add(WATCH_EVERY).unwrap_or(Timestamp::MAX))

@@ -4,7 +4,9 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::Context;
 use clap::Args;
-use syncline_sandbox::{CalcomAccount, CalcomConfig, CalendlyConfig, CalendlyOrg, SalesforceConfig, SalesforceOrg, Site, serve};
+use syncline_sandbox::{
+    CalcomAccount, CalcomConfig, CalendlyConfig, CalendlyOrg, SalesforceConfig, SalesforceOrg, Site, serve,
+};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 

@@ -45,7 +45,9 @@ impl SourceApiConfig {
     /// What the grammar cannot say of it.
     pub(super) fn check(&self) -> anyhow::Result<()> {
         if self.url.as_ref().is_some_and(|url| !limits::is_plain(url)) {
-            bail!("`url` is an http or https address without credentials, `?` and `#`, such as https://cal.example.com");
+            bail!(
+                "`url` is an http or https address without credentials, `?` and `#`, such as https://cal.example.com"
+            );
         }
         self.every()?;
         self.since()?;

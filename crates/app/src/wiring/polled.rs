@@ -27,7 +27,8 @@ impl Installation {
         let Some(poll) = connector.poll() else {
             bail!("{} cannot be asked for its bookings; leave `api` out", manifest.display_name);
         };
-        if let Some(unknown) = api.settings.keys().find(|name| !manifest.settings.iter().any(|(known, _)| known == name))
+        if let Some(unknown) =
+            api.settings.keys().find(|name| !manifest.settings.iter().any(|(known, _)| known == name))
         {
             let names: Vec<&str> = manifest.settings.iter().map(|(name, _)| *name).collect();
             bail!("{} has no setting `{unknown}`; it has {}", manifest.display_name, names.join(", "));

@@ -184,7 +184,10 @@ impl CalcomAccount {
             return None;
         }
         let length = old.end.duration_since(old.start);
+        // Marks of who did not come stay with the old booking.
+        let attendees = old.attendees.iter().map(|person| Attendee { absent: false, ..person.clone() }).collect();
         let new = Booking {
+            attendees,
             id,
             uid: new_uid.clone(),
             start,

@@ -31,7 +31,7 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Connects an account, in the browser or by its server-to-server grant.
     Connect(connect::ConnectArgs),
-    /// Prints the webhook address of every source.
+    /// Prints the webhook address of every source, and how those stand that are asked by their API.
     Sources(ConfigArg),
     /// Prints what happened and why.
     Activity(activity::ActivityArgs),
@@ -56,7 +56,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Init(args) => init::run(&args),
         Command::Serve(args) => serve::run(args).await,
         Command::Connect(args) => connect::run(args).await,
-        Command::Sources(args) => sources::run(&args.config),
+        Command::Sources(args) => sources::run(&args.config).await,
         Command::Activity(args) => activity::run(args).await,
         Command::Sandbox(args) => sandbox::run(args).await,
         Command::RotateKey(args) => rotate_key::run(args).await,

@@ -213,11 +213,12 @@ impl CalcomAccount {
         Some(new_uid)
     }
 
-    /// The host marks an attendee as not having come, or takes the mark back.
+    /// The host marks an attendee of a booking that stands as not having come, or takes the mark back.
     pub fn mark_absent(&self, uid: &str, email: &str, absent: bool) -> bool {
         let now = self.now();
         let mut state = self.state();
-        let Some(booking) = state.bookings.iter_mut().find(|booking| booking.uid == uid) else { return false };
+        let stands = |booking: &&mut Booking| booking.uid == uid && booking.status == Status::Accepted;
+        let Some(booking) = state.bookings.iter_mut().find(stands) else { return false };
         let Some(attendee) = booking.attendees.iter_mut().find(|attendee| attendee.email == email) else {
             return false;
         };
@@ -237,10 +238,12 @@ impl CalcomAccount {
         self.send(&mut self.state(), "FORM_SUBMITTED_NO_EVENT", &payload);
     }
 
-    /// A change that no webhook tells of, as with a location that is edited.
+    /// A change of a booking that is not over, of which no webhook tells, as with a location that is edited.
     pub fn touch(&self, uid: &str) {
         let now = self.now();
-        if let Some(booking) = self.state().bookings.iter_mut().find(|booking| booking.uid == uid) {
+        let open =
+            |booking: &&mut Booking| booking.uid == uid && matches!(booking.status, Status::Accepted | Status::Pending);
+        if let Some(booking) = self.state().bookings.iter_mut().find(open) {
             booking.updated = now;
         }
     }

@@ -224,7 +224,9 @@ impl What<'_> {
             .filter_map(|person| Some((person.email.email(), person.absent.0?)))
             .filter(|(email, _)| !email.is_empty())
             .collect();
-        let marks = begun && self.row.status.raw().eq_ignore_ascii_case("accepted") && !attendees.is_empty();
+        // Whoever was only asked for, or declined, met nobody.
+        let stood = matches!(self.row.status.raw().to_ascii_lowercase().as_str(), "accepted" | "cancelled");
+        let marks = begun && stood && !attendees.is_empty();
         marks.then(|| self.message(MessageKind::NoShow { attendees }, self.changed, None))
     }
 

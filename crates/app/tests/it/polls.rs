@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use syncline_connect::{BoxFuture, Connector, Hook, Http, HttpError, RawRequest, Secret, Settings};
 use syncline_core::{
     Clock, Entropy,
+    booking::{chain::ChainState, message::Booking},
     ids::{ConnectionId, IntegrationId, WorkspaceId},
 };
 use syncline_engine::{Engine, Options, PolledSource, Setup, Step, World};
@@ -209,7 +210,15 @@ impl Town {
         let (now, worker) = (self.hands.now(), WorkerId("w".into()));
         let until = now + SignedDuration::from_hours(1);
         let claimed = self.store.claim(&"acme".into(), &worker, now, until, 10_000, &[]).await.expect("claimed");
-        let mut views: Vec<String> = claimed.iter().map(|one| format!("{:#?}", one.state.view())).collect();
+        let shown = |state: &ChainState| {
+            let Some(view) = state.view() else { return String::new() };
+            // How a message told of a move is seen by nobody: only the moves themselves are.
+            let content =
+                Booking { previous_start: None, reschedule_reason: None, rescheduled_by: None, ..view.content.clone() };
+            let (ever, who) = ((view.ever_booked, view.ever_requested), (&view.other_seats, &view.no_shows));
+            format!("{:?} {ever:?} {:?} {who:?} {content:#?}", view.standing, view.moves)
+        };
+        let mut views: Vec<String> = claimed.iter().map(|one| shown(&one.state)).collect();
         views.sort();
         views
     }

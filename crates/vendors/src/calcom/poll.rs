@@ -153,17 +153,20 @@ impl Reading<'_> {
         }
         let from = row.rescheduled_from_uid.raw();
         let here = |uid: &str| self.rows.iter().map(|listed| &listed.row).find(|row| row.uid.raw() == uid);
-        if intake::booking_key(from).is_some() && here(from).is_none() && !self.former.contains_key(from) {
+        let nothing = EventType::default();
+        let event_type = row.event_type().and_then(|id| self.event_types.get(id)).unwrap_or(&nothing).clone();
+        // Where hosts confirm, the former booking may never have stood: then only webhooks tell of moves.
+        let moved = event_type.confirms == Some(false) && intake::booking_key(from).is_some();
+        if moved && here(from).is_none() && !self.former.contains_key(from) {
             if self.former.len() >= FORMER_MAX {
                 return Ok(None);
             }
             let found = self.api.booking(from).await?;
             self.former.insert(from.to_owned(), found.and_then(|row| wire(row).ok()).unwrap_or_default());
         }
-        let nothing = EventType::default();
         let beside = Beside {
-            event_type: row.event_type().and_then(|id| self.event_types.get(id)).unwrap_or(&nothing),
-            before: here(from).filter(|_| !from.is_empty()).or_else(|| self.former.get(from)),
+            event_type: &event_type,
+            before: here(from).or_else(|| self.former.get(from)).filter(|_| moved),
             booker_url: booker_url(self.cx),
         };
         let content = rows::messages(row, &beside);
@@ -203,7 +206,7 @@ async fn ensured(api: &mut Api<'_>, hook: &Hook) -> Result<Ensured, Error> {
     } else if first.secret.0.as_ref().is_some_and(|secret| secret != hook.secret.expose()) {
         // A list that shows no secret says nothing about it.
         "it was signed with another secret"
-    } else if TRIGGERS.iter().any(|trigger| lacks(&trigger)) {
+    } else if TRIGGERS.iter().any(lacks) {
         "it did not tell of every change of a booking"
     } else {
         return Ok(Ensured::Active);

@@ -79,7 +79,7 @@ struct Somebody {
 /// What is known beside the row.
 pub struct Beside<'a> {
     pub event_type: &'a EventType,
-    /// The booking that this one took the place of.
+    /// The booking that this one took the place of, where that stood before.
     pub before: Option<&'a Row>,
     /// Where people look at their bookings.
     pub booker_url: Option<&'a str>,
@@ -236,7 +236,8 @@ impl What<'_> {
         let mut hosts = row.hosts.0.iter().map(Somebody::person);
         let organizer = hosts.next();
         let before = self.beside.before;
-        let rescheduled_by = row.rescheduled_by_email.line().or_else(|| before?.rescheduled_by_email.line());
+        let by = |before: &Row| row.rescheduled_by_email.line().or_else(|| before.rescheduled_by_email.line());
+        let rescheduled_by = before.and_then(by);
         let reason = row.rescheduling_reason.block().or_else(|| before?.rescheduling_reason.block());
         Payload {
             uid: row.uid.clone(),

@@ -42,7 +42,7 @@ fn defect(found: &Subscription, owner: &Owner) -> Option<&'static str> {
     let lacks = |event: &&str| !found.events.0.iter().any(|known| known.raw() == *event);
     if found.state.raw() == "disabled" {
         Some("it was switched off, because its deliveries had failed for a day")
-    } else if events(owner).iter().any(|event| lacks(event)) {
+    } else if events(owner).iter().any(lacks) {
         Some("it did not tell of every change of a booking")
     } else {
         None

@@ -8,7 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use syncline_connect::{BoxFuture, Cx, Http, HttpError, Page, Poll, RawRequest, Secret, Settings, Start};
 use syncline_core::{
     Clock,
-    booking::{chain::ChainState, message::BookingMessage},
+    booking::{
+        chain::ChainState,
+        message::{Booking, BookingMessage},
+    },
 };
 use syncline_sandbox::{Site, Webhook};
 use url::Url;
@@ -119,4 +122,13 @@ pub fn chains(messages: &[BookingMessage]) -> Vec<(String, ChainState)> {
         .collect();
     chains.sort_by(|one, other| one.0.cmp(&other.0));
     chains
+}
+
+/// All that anybody sees of a chain. How a message told of a move is not part of it: only the moves themselves are.
+pub fn shown(state: &ChainState) -> String {
+    let Some(view) = state.view() else { return String::new() };
+    let content =
+        Booking { previous_start: None, reschedule_reason: None, rescheduled_by: None, ..view.content.clone() };
+    let (ever, who) = ((view.ever_booked, view.ever_requested), (&view.other_seats, &view.no_shows));
+    format!("{:?} {ever:?} {:?} {who:?} {content:?}", view.standing, view.moves)
 }

@@ -245,6 +245,7 @@ pub fn content(payload: &Payload, uid: &BookingKey, invitee: Attendee, seat: Sea
         invitee,
         guests,
         hosts,
+        team: payload.team.0.as_ref().and_then(|team| team.name.line()),
         location: location(payload),
         notes: if answered { notes } else { None },
         answers,

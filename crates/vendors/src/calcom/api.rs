@@ -9,7 +9,7 @@ use syncline_connect::{Cx, Error, Hook};
 
 use crate::intake::{
     ask::{Asking, Question},
-    value::{Flag, Many, Text, Whole},
+    value::{Flag, Many, Maybe, Text, Whole},
 };
 
 /// Without it, an older shape comes back.
@@ -50,6 +50,8 @@ pub struct EventType {
     pub title: Option<String>,
     /// The questions in their order: slug, and what people read.
     pub labels: Vec<(String, String)>,
+    /// The team that it belongs to.
+    pub team: Option<String>,
     /// Whether hosts confirm its bookings; unknown where the type cannot be read.
     pub confirms: Option<bool>,
 }
@@ -60,6 +62,13 @@ struct WireEventType {
     title: Text,
     booking_fields: Many<WireField>,
     confirmation_policy: Value,
+    team: Maybe<WireTeam>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct WireTeam {
+    name: Text,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -146,6 +155,7 @@ impl<'a> Api<'a> {
         Ok(EventType {
             title: wire.title.line(),
             labels: wire.booking_fields.0.into_iter().filter_map(named).collect(),
+            team: wire.team.0.and_then(|team| team.name.line()),
             confirms: Some(confirms(&wire.confirmation_policy)),
         })
     }

@@ -253,7 +253,7 @@ impl What<'_> {
             length: row.duration,
             organizer: Maybe(organizer),
             attendees: Many(row.attendees.0.iter().map(Somebody::person).collect()),
-            team: Maybe(Some(Team { members: Many(hosts.collect()) })),
+            team: Maybe(Some(Team { name: Text(self.beside.event_type.team.clone()), members: Many(hosts.collect()) })),
             location: row.location.clone(),
             metadata: Maybe(row.metadata.0.clone()),
             reschedule_uid: row.rescheduled_from_uid.clone(),

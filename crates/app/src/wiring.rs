@@ -1,5 +1,7 @@
 //! From the configuration to running parts.
 
+mod polled;
+
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -170,6 +172,7 @@ impl Installation {
                     .collect(),
             });
         }
+        setup.polled = self.polled()?;
         Ok(setup)
     }
 

@@ -206,7 +206,7 @@ impl Engine {
         }
     }
 
-    fn new_worker(&self) -> WorkerId {
+    pub(crate) fn new_worker(&self) -> WorkerId {
         let mut bytes = [0; 8];
         self.world.entropy.fill(&mut bytes);
         WorkerId(format!("w_{:016x}", u64::from_be_bytes(bytes)))

@@ -5,4 +5,5 @@ mod commands;
 mod kill;
 mod lab;
 mod people;
+mod polls;
 mod story;

@@ -183,7 +183,7 @@ impl House {
             clock: clock.clone(),
             entropy: Arc::new(Seeded::default()),
         };
-        let setup = Setup { connections: vec![connection], integrations: vec![integration] };
+        let setup = Setup { connections: vec![connection], integrations: vec![integration], ..Setup::default() };
         let engine = Engine::new(world, setup, Options::default());
         Self { router: routes(engine.clone()), engine, line, store, clock }
     }

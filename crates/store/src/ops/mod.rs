@@ -12,6 +12,7 @@ mod leases;
 mod merge;
 mod oauth;
 mod plan;
+mod polls;
 mod reading;
 mod settle;
 mod shared;
@@ -31,6 +32,7 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static (&'static str, &'sta
         merge::STATEMENTS,
         oauth::STATEMENTS,
         plan::STATEMENTS,
+        polls::STATEMENTS,
         reading::STATEMENTS,
         settle::STATEMENTS,
         shared::STATEMENTS,

@@ -4,6 +4,7 @@ mod durability;
 mod flow;
 mod leases;
 mod model;
+mod polls;
 mod reading;
 mod shared;
 mod statements;

@@ -95,7 +95,7 @@ pub struct Team {
 }
 
 /// Where a video call's address may stand.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Call {
     pub url: Text,

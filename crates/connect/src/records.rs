@@ -47,14 +47,18 @@ pub trait Records: Send + Sync {
         objects: &'a [Object],
     ) -> BoxFuture<'a, Result<Answered<Vec<Option<ObjectDescription>>>, Error>>;
 
-    /// Whether everything that the booking flow needs is there: each finding is a sentence with its fix.
-    fn check<'a>(&'a self, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Answered<Vec<Finding>>, Error>>;
+    /// Looks through the account before anything is written to it, line by line.
+    fn examine<'a>(&'a self, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Answered<Vec<Remark>>, Error>>;
 
-    /// As [`Records::check`], line by line, with what is in order and what is only worth knowing.
-    fn examine<'a>(&'a self, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Answered<Vec<Remark>>, Error>> {
+    /// What [`Records::examine`] finds that has to be mended.
+    fn check<'a>(&'a self, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Answered<Vec<Finding>>, Error>> {
         Box::pin(async move {
-            let Answered { value, calls, usage } = self.check(cx).await?;
-            Ok(Answered { value: value.into_iter().map(Remark::Lacks).collect(), calls, usage })
+            let Answered { value, calls, usage } = self.examine(cx).await?;
+            let lacks = value.into_iter().filter_map(|remark| match remark {
+                Remark::Lacks(finding) => Some(finding),
+                Remark::Good(_) | Remark::Note(_) => None,
+            });
+            Ok(Answered { value: lacks.collect(), calls, usage })
         })
     }
 }

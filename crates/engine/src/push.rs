@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 use syncline_connect::{
-    Answered, Cx, Error, ErrorKind, Find, GraphOutcome, Object, Records, Retry, Usage, records::Finding,
+    Answered, Cx, Error, ErrorKind, Find, GraphOutcome, Object, Records, Retry, Usage, records::Remark,
 };
 use syncline_core::{
     description::ObjectDescription,
@@ -170,11 +170,11 @@ impl Engine {
         answer
     }
 
-    /// Asks the CRM whether everything that the booking flow needs is there.
-    pub async fn check(&self, setup: &ConnectionSetup) -> Result<Vec<Finding>, Error> {
+    /// Looks through the CRM's account before anything is written to it.
+    pub async fn examine(&self, setup: &ConnectionSetup) -> Result<Vec<Remark>, Error> {
         let crm = crm(setup)?;
         let token = self.token(setup, None).await?;
-        Ok(crm.check(&self.cx(setup, &token)).await?.value)
+        Ok(crm.examine(&self.cx(setup, &token)).await?.value)
     }
 
     fn cx<'a>(&'a self, setup: &'a ConnectionSetup, token: &'a Token) -> Cx<'a> {

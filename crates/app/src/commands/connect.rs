@@ -107,10 +107,10 @@ async fn version(engine: &Engine, setup: &ConnectionSetup) -> anyhow::Result<i64
 
 /// Says what the account lacks, and how to mend it.
 async fn report(engine: &Engine, setup: &ConnectionSetup) -> anyhow::Result<()> {
-    let findings = engine.check(setup).await.context("asking the account what it has")?;
+    let remarks = engine.examine(setup).await.context("asking the account what it has")?;
     println!("{}", setup.connector.manifest().display_name);
-    print!("{}", doctor::shown(&findings));
-    let blocking = findings.iter().filter(|finding| finding.blocking).count();
+    print!("{}", doctor::shown(&remarks));
+    let blocking = doctor::blocking(&remarks);
     if blocking > 0 {
         bail!("{blocking} of these must be mended before bookings can be written; run the command again then");
     }

@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::json;
-use syncline_connect::records::Finding;
+use syncline_connect::records::Remark;
 use syncline_core::ids::ConnectionId;
 
 use super::ConfigArg;
@@ -39,42 +39,64 @@ pub async fn run(args: DoctorArgs) -> anyhow::Result<()> {
         let names: Vec<&str> = installation.config.connections.iter().map(|c| c.name.as_str()).collect();
         bail!("there is no such CRM connection in the configuration; connections are: {}", names.join(", "));
     }
-    let mut blocking = 0;
+    let mut must_be_mended = 0;
     for connection in connections {
-        let findings = engine.check(connection).await;
-        let findings = findings.with_context(|| format!("asking the account of `{}` what it has", connection.id))?;
-        blocking += findings.iter().filter(|finding| finding.blocking).count();
+        let remarks = engine.examine(connection).await;
+        let remarks = remarks.with_context(|| format!("asking the account of `{}` what it has", connection.id))?;
+        must_be_mended += blocking(&remarks);
         if args.json {
-            for finding in &findings {
-                println!("{}", line(connection.id.as_str(), finding));
+            for remark in &remarks {
+                println!("{}", line(connection.id.as_str(), remark));
             }
         } else {
             println!("{} ({})", connection.id, connection.connector.manifest().display_name);
-            print!("{}", shown(&findings));
+            print!("{}", shown(&remarks));
         }
     }
     engine.world().store.clone().close().await;
-    if blocking > 0 {
-        bail!("{blocking} of these must be mended before bookings can be written");
+    if must_be_mended > 0 {
+        bail!("{must_be_mended} of these must be mended before bookings can be written");
     }
     Ok(())
 }
 
-fn line(connection: &str, finding: &Finding) -> String {
-    json!({"connection": connection, "problem": finding.problem, "fix": finding.fix, "blocking": finding.blocking})
-        .to_string()
+fn line(connection: &str, remark: &Remark) -> String {
+    match remark {
+        Remark::Good(text) => json!({"connection": connection, "good": text}),
+        Remark::Note(text) => json!({"connection": connection, "note": text}),
+        Remark::Lacks(finding) => json!({"connection": connection, "problem": finding.problem, "fix": finding.fix,
+                                         "blocking": finding.blocking}),
+    }
+    .to_string()
 }
 
-/// Findings as a person reads them: what must be mended first.
-pub(super) fn shown(findings: &[Finding]) -> String {
-    if findings.is_empty() {
-        return "  It has everything that the booking flow needs.\n".to_owned();
-    }
-    let (first, rest): (Vec<_>, Vec<_>) = findings.iter().partition(|finding| finding.blocking);
+/// How many of the remarks must be mended before bookings can be written.
+pub(super) fn blocking(remarks: &[Remark]) -> usize {
+    remarks.iter().filter(|remark| matches!(remark, Remark::Lacks(finding) if finding.blocking)).count()
+}
+
+/// Remarks as a person reads them: what must be mended first, what is in order last.
+pub(super) fn shown(remarks: &[Remark]) -> String {
+    let rank = |remark: &&Remark| match remark {
+        Remark::Lacks(finding) => u8::from(!finding.blocking),
+        Remark::Note(_) => 2,
+        Remark::Good(_) => 3,
+    };
+    let mut sorted: Vec<&Remark> = remarks.iter().collect();
+    sorted.sort_by_key(rank);
     let mut text = String::new();
-    for finding in first.into_iter().chain(rest) {
-        let mark = if finding.blocking { "✗" } else { "!" };
-        text.push_str(&format!("  {mark} {}\n    {}\n", finding.problem, finding.fix));
+    for remark in sorted {
+        text.push_str(&match remark {
+            Remark::Lacks(finding) => {
+                let mark = if finding.blocking { "✗" } else { "!" };
+                format!("  {mark} {}\n    {}\n", finding.problem, finding.fix)
+            }
+            Remark::Note(note) => format!("  · {note}\n"),
+            Remark::Good(good) => format!("  ✓ {good}\n"),
+        });
+    }
+    if !remarks.iter().any(|remark| matches!(remark, Remark::Lacks(_))) {
+        text.push_str("  It has everything that the booking flow needs.\n");
     }
     text
 }

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use syncline_sandbox::salesforce::{DuplicateRule, LeadConversion, OnDuplicate, RuleSet};
+use syncline_sandbox::salesforce::{
+    AssignmentEntry, AssignmentRule, DuplicateRule, LeadConversion, OnDuplicate, RuleSet,
+};
 
 use crate::lab::{Booking, Hook, Installation, Sandbox, Server};
 
@@ -118,6 +120,29 @@ fn guests_become_contacts_where_the_settings_say_so() {
     assert_eq!(lab.invited().len(), 60);
 }
 
+/// An inactive user owns nothing; the next in the waterfall does, and assignment rules do not interfere.
+///
+/// proves: B19
+#[test]
+fn an_inactive_owner_falls_through_and_rules_stay_out() {
+    let routed = "owner_routes = { \"https://meet.example/x\" = \"carl@host.example\" }\ncase = { status = \"New\" }";
+    let lab = Lab::new("owner", routed);
+    let [carl, rosa, cora] =
+        ["carl", "rosa", "cora"].map(|name| lab.one("User", "Email", &format!("{name}@host.example")));
+    let entry = AssignmentEntry { when: Vec::new(), owner: cora["Id"].as_str().expect("an id").to_owned() };
+    let rule = AssignmentRule { name: "All to Cora".into(), object: "Case".into(), active: true, entries: vec![entry] };
+    lab.sandbox.org.set_rules(RuleSet { assignment_rules: vec![rule], ..RuleSet::default() }).expect("rules");
+    lab.say(&ada().created());
+    assert_eq!(lab.event()["OwnerId"], carl["Id"]);
+    assert_eq!(lab.sandbox.records("Case")[0]["OwnerId"], carl["Id"], "no assignment rule was asked for");
+    let inactive = Map::from_iter([("IsActive".to_owned(), json!(false))]);
+    lab.sandbox.org.edit(carl["Id"].as_str().expect("an id"), &inactive).expect("an edit");
+    // What was learned of Carl ten minutes ago does not outlive the org's refusal.
+    lab.say(&Booking::new(2, "bob@two.example", "Bob").created());
+    let events = lab.sandbox.records("Event");
+    assert_eq!(events[1]["OwnerId"], rosa["Id"], "{}", lab.log());
+}
+
 fn same_name(on_create: OnDuplicate) -> RuleSet {
     let rule = json!({
         "name": "No namesakes", "object": "Contact", "on_create": on_create,
@@ -228,4 +253,22 @@ fn a_deleted_event_is_made_again_or_stays_away() {
         assert_eq!(lab.server.api("/api/v1/status")["parked"], 0, "{}", lab.log());
         assert_eq!(lab.invited(), if left == 1 { vec![contact] } else { vec![] });
     }
+}
+
+/// The doctor says of each switch and rule what it will do to bookings.
+///
+/// proves: O5
+#[test]
+fn the_doctor_speaks_of_rules_and_switches() {
+    let sandbox = Sandbox::start();
+    sandbox.org.set_rules(same_name(OnDuplicate::Block)).expect("rules");
+    let installation = Installation::new("doctor-rules", &sandbox, "sqlite:syncline.db", "");
+    let config = installation.folder.join("syncline.toml");
+    let ask = || {
+        let out =
+            std::process::Command::new(BINARY).args(["doctor", "--config"]).arg(&config).output().expect("it runs");
+        String::from_utf8_lossy(&out.stdout).into_owned()
+    };
+    let text = ask();
+    assert!(text.contains("No namesakes"), "{text}");
 }

@@ -269,7 +269,7 @@ pub fn fields_to_read(role: Role, settings: &BookingSettings) -> Vec<Field> {
             Std::What,
         ],
         Role::User => &[Std::Email, Std::Active],
-        Role::Attendee => &[Std::Meeting, Std::Attends, Std::Invited, Std::Related, Std::Response],
+        Role::Attendee => &[Std::Meeting, Std::Attends, Std::Response],
         Role::Custom => &[Std::Key],
     };
     let mut fields: Vec<Field> = std.iter().map(|field| Field::Std(*field)).collect();

@@ -22,9 +22,8 @@ use crate::{
 /// and an attendee, and all of them have to go into one call together with the booking's own records.
 pub const MAX_ATTENDEES: usize = 150;
 
-/// Contacts that a meeting is related to at the most, the invitee included; those beyond are invited only.
-/// <https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_event.htm>
-/// allows the fewest of the CRMs that know the notion.
+/// Contacts that a meeting is related to at the most, the invitee included; those beyond are invited only. The fewest that
+/// a CRM with the notion allows; the connector names its source.
 const MAX_RELATED: usize = 50;
 
 /// Everybody beside the invitee, as the messages tell it.

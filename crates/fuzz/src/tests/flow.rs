@@ -6,149 +6,25 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use axum::{Router, body::Body};
-use bytes::Bytes;
+use axum::body::Body;
 use http::{Request, StatusCode, header};
 use serde_json::{Value as Json, json};
-use syncline_connect::{BoxFuture, Http, HttpError, Secret, Settings, oauth::App};
 use syncline_core::{
-    booking::settings::BookingSettings,
-    ids::{ConnectionId, IntegrationId, WorkspaceId},
     person::{split_name, squeeze},
     record::{Role, Std, Value},
 };
-use syncline_engine::{ConnectionSetup, Engine, GrantKind, Integration, Options, Setup, World};
-use syncline_sandbox::{SalesforceConfig, SalesforceOrg};
-use syncline_store::{Store, WorkerId};
+use syncline_engine::GrantKind;
 use syncline_vendors::intake::text;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::strings;
-use crate::{
-    server::{api, routes, send, sign_in, signed_hook, store},
-    world::{Always, Seeded, StoppedClock, connector},
+use super::{
+    house::{CRM, House, email, workspace},
+    strings,
 };
-
-/// Where the imitation org is said to live.
-const ORG: &str = "https://acme.my.salesforce.com";
-
-/// The CRM that the bookings go to.
-const CRM: &str = "salesforce";
-
-/// Turns of a worker that are far more than the bookings of these tests take.
-const TURNS_MAX: usize = 100;
-
-/// Carries calls to the org, and remembers the bearers that went by.
-struct Line {
-    org: Arc<SalesforceOrg>,
-    bearers: Mutex<Vec<String>>,
-    /// Said instead of the org's own answer to every call but those for tokens.
-    instead: Mutex<Option<(u16, String)>>,
-}
-
-impl Http for Line {
-    fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'_, Result<http::Response<Bytes>, HttpError>> {
-        let bearer = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = bearer.and_then(|bearer| bearer.split_once(' ')).map(|(_, token)| token.to_owned());
-        self.bearers.lock().expect("no test panics while it holds this").extend(token);
-        let instead = self.instead.lock().expect("no test panics while it holds this").clone();
-        let for_token = request.uri().path().starts_with("/services/oauth2");
-        Box::pin(async move {
-            match instead.filter(|_| !for_token) {
-                Some((status, body)) => Always { status, body: body.into() }.send(request).await,
-                None => Ok(self.org.handle(ORG, request).response),
-            }
-        })
-    }
-}
-
-/// An engine over an empty database and an org with nobody in it.
-struct House {
-    engine: Arc<Engine>,
-    router: Router,
-    line: Arc<Line>,
-    store: Store,
-}
-
-fn workspace() -> WorkspaceId {
-    WorkspaceId::new("main")
-}
-
-impl House {
-    async fn new() -> Self {
-        let config = SalesforceConfig { daily_call_limit: u64::MAX, ..SalesforceConfig::default() };
-        let org = SalesforceOrg::new(config, Arc::new(StoppedClock), Arc::new(Seeded::default()));
-        let known = org.credentials(ORG);
-        let line = Arc::new(Line { org, bearers: Mutex::default(), instead: Mutex::default() });
-        let store = store();
-        let crm = ConnectionSetup {
-            workspace: workspace(),
-            id: ConnectionId::new("crm"),
-            connector: connector(CRM),
-            settings: Settings::from([("login_host".to_owned(), ORG.to_owned())]),
-            app: App {
-                client_id: known["client_id"].as_str().expect("an id").to_owned(),
-                client_secret: known["client_secret"].as_str().map(Secret::new),
-                redirect_uri: None,
-            },
-            grant: GrantKind::ClientCredentials,
-            budget_share: 1.0,
-        };
-        store.ensure_connection(&crm.workspace, &crm.id, CRM).await.expect("the database takes it");
-        let integration = Integration {
-            workspace: workspace(),
-            id: IntegrationId::new("meetings"),
-            crm: crm.id.clone(),
-            default: Arc::new(BookingSettings::default()),
-            meeting_types: std::collections::BTreeMap::new(),
-        };
-        let world = World {
-            store: store.clone(),
-            http: line.clone(),
-            clock: Arc::new(StoppedClock),
-            entropy: Arc::new(Seeded::default()),
-        };
-        let setup = Setup { connections: vec![crm], integrations: vec![integration], ..Setup::default() };
-        let engine = Engine::new(world, setup, Options::default());
-        Self { router: routes(engine.clone()), engine, line, store }
-    }
-
-    /// Takes a booking in, as the documentation of our own webhook says.
-    async fn book(&self, number: usize, words: &str) {
-        let body = json!({
-            "id": format!("b{number}"),
-            "kind": "booked",
-            "occurred_at": "2026-05-04T09:24:01Z",
-            "meeting": {
-                "type": "intro", "type_name": words, "title": words, "location": words, "notes": format!("canary {words}"),
-                "start": "2027-05-11T11:00:00+02:00", "end": "2027-05-11T11:30:00+02:00",
-            },
-            "invitee": {"email": email(number), "name": words},
-            "answers": [{"key": words, "label": words, "value": words}],
-        });
-        let answer = send(&self.router, signed_hook(&format!("m{number}"), body.to_string().as_bytes())).await;
-        assert_eq!((answer.status, answer.text.as_str()), (StatusCode::OK, r#"{"status":"stored"}"#), "{words:?}");
-    }
-
-    async fn work(&self) {
-        for _ in 0..TURNS_MAX {
-            if self.engine.turn(&WorkerId("w".to_owned())).await.expect("the database answers") == 0 {
-                return;
-            }
-        }
-        panic!("the bookings are never done");
-    }
-
-    async fn json(&self, path: &str) -> Json {
-        let answer = send(&self.router, api(path).expect("a sound path")).await;
-        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-        serde_json::from_str(&answer.text).expect("the API answers JSON")
-    }
-}
-
-fn email(number: usize) -> String {
-    format!("canary{number}@firma{number}.example")
-}
+use crate::{
+    server::{api, send, sign_in, signed_hook},
+    world::connector,
+};
 
 /// The strings that may stand in a name: those with something to see in them, as long as a name may be.
 fn hostile() -> Vec<String> {
@@ -202,7 +78,7 @@ fn kept(role: Role, field: Std, words: &str) -> String {
 #[tokio::test]
 async fn hostile_strings_arrive_as_strings_and_are_not_logged() {
     let (lines, guard) = listen();
-    let house = House::new().await;
+    let house = House::new(GrantKind::ClientCredentials, |_| ()).await;
     let hostile = hostile();
     assert!(hostile.len() > 1_000, "{} strings", hostile.len());
     for (number, words) in hostile.iter().enumerate() {
@@ -226,7 +102,7 @@ async fn hostile_strings_arrive_as_strings_and_are_not_logged() {
 #[tokio::test]
 async fn refusals_are_logged_without_what_was_refused() {
     let (lines, guard) = listen();
-    let house = House::new().await;
+    let house = House::new(GrantKind::ClientCredentials, |_| ()).await;
     let hostile: Vec<String> = hostile().into_iter().step_by(7).collect();
     for (number, words) in hostile.iter().enumerate() {
         let said = format!("canary {words}");
@@ -248,7 +124,7 @@ async fn refusals_are_logged_without_what_was_refused() {
         let code = ["FIELD_CUSTOM_VALIDATION_EXCEPTION", "SOMETHING_NEW", &said][number % 3];
         let rows = json!([{"message": said, "errorCode": code, "fields": [said]}]).to_string();
         let body = if number % 4 == 3 { format!("<html>{said}</html>") } else { rows };
-        *house.line.instead.lock().expect("nothing panicked") = Some((status, body));
+        house.line.say_instead(Some((status, body)));
         house.work().await;
     }
     drop(guard);
@@ -309,7 +185,7 @@ fn check_log(house: &House, lines: &Lines, lines_min: usize) {
         assert!(!line.contains("canary") && !line.contains("firma"), "{line}");
         assert!(!line.contains("<script") && !line.contains("alert("), "{line}");
     }
-    let bearers = house.line.bearers.lock().expect("nothing panicked");
+    let bearers = house.line.bearers();
     assert!(!bearers.is_empty());
     bearers.iter().for_each(|bearer| assert!(!logged.contains(bearer.as_str()), "a token in the log"));
 }

@@ -2,7 +2,9 @@
 
 mod corpus;
 mod flow;
+mod house;
 mod people;
+mod tokens;
 mod unicode;
 mod urls;
 

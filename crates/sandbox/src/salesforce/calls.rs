@@ -61,6 +61,8 @@ fn endpoint(method: &str, path: &str) -> String {
         ["sobjects", object, "describe" | "updated" | "deleted"] => format!("sobjects/{object}/{}", parts[2]),
         ["sobjects", object, _] => format!("sobjects/{object}/{{id}}"),
         ["sobjects", object, field, ..] => format!("sobjects/{object}/{field}/{{value}}"),
+        ["jobs", kind, _] => format!("jobs/{kind}/{{id}}"),
+        ["jobs", kind, _, part] => format!("jobs/{kind}/{{id}}/{part}"),
         ["query" | "queryAll", _] => format!("{}/{{locator}}", parts[0]),
         [] => "versions".to_owned(),
         parts => parts.join("/"),

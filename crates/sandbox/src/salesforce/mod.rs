@@ -15,6 +15,7 @@ mod rest;
 mod rules;
 mod schema;
 mod seed;
+mod soap;
 mod soql;
 mod steer;
 #[cfg(test)]
@@ -94,6 +95,7 @@ pub(crate) struct State {
     cursors: rest::Cursors,
     usage: rest::Usage,
     calls: CallLog,
+    jobs: rest::Jobs,
     /// How many requests there have been.
     requests: u64,
     default_owner: Id,
@@ -104,22 +106,29 @@ pub(crate) struct State {
 impl SalesforceOrg {
     pub fn new(config: SalesforceConfig, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Arc<Self> {
         let schema = Arc::new(Schema::new(&config));
-        Self::with_schema(config, schema, clock, entropy)
+        let rules = Arc::new(Rules::new(&config));
+        Self::with_schema(config, schema, rules, clock, entropy)
     }
 
-    /// Another new org with the configuration and the present schema of this one, at less cost than a first one.
+    /// Another new org with the configuration, the present schema and the present rules of this one, at less cost than
+    /// a first one.
     pub fn another(&self, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Arc<Self> {
-        Self::with_schema(self.config.clone(), self.schema(), clock, entropy)
+        let (schema, rules) = {
+            let state = self.state();
+            (state.world.schema.clone(), state.world.rules.clone())
+        };
+        Self::with_schema(self.config.clone(), schema, rules, clock, entropy)
     }
 
     fn with_schema(
         config: SalesforceConfig,
         schema: Arc<Schema>,
+        rules: Arc<Rules>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Arc<Self> {
         let now = clock.now().as_second();
-        let (state, org_id) = fresh(schema.clone(), Arc::new(Rules::new(&config)), &config, now);
+        let (state, org_id) = fresh(schema.clone(), rules, &config, now);
         let shape = Shape::new(schema, &*entropy, now);
         Arc::new(Self {
             faults: Faults::new(config.seed),
@@ -264,6 +273,7 @@ impl SalesforceOrg {
             body,
             asker: rest::Asker { user, now },
         };
+        self.settle_jobs(&mut state, now);
         state.subrequests = 0;
         let number = state.requests;
         state.world.enter(number, now);
@@ -312,6 +322,7 @@ fn fresh(schema: Arc<Schema>, rules: Arc<Rules>, config: &SalesforceConfig, now:
         cursors: rest::Cursors::default(),
         usage: rest::Usage::default(),
         calls: CallLog::default(),
+        jobs: rest::Jobs::default(),
         requests: 0,
         default_owner: founders.default_owner,
         subrequests: 0,
@@ -331,6 +342,10 @@ fn delivery(strikes: &[FaultRule]) -> Delivery {
 }
 
 fn payload(request: &Request<Bytes>) -> Payload {
+    let kind = request.headers().get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    if kind.is_some_and(|kind| kind.starts_with("text/csv")) {
+        return Payload::Text(request.body().clone());
+    }
     if request.body().is_empty() {
         return Payload::None;
     }
@@ -376,6 +391,7 @@ fn finish(answer: Answer, limit_info: &str) -> Response<Bytes> {
         Content::Empty => reply::empty(answer.status),
         Content::Json(value) => reply::json(answer.status, value),
         Content::Shared(value) => reply::json(answer.status, value),
+        Content::Text(kind, text) => reply::typed(answer.status, kind, text.clone().into()),
     };
     if !matches!(answer.body, Content::Empty) {
         reply::set(&mut response, "sforce-limit-info", limit_info);

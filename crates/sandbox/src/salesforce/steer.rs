@@ -2,7 +2,10 @@
 //!
 //! Nothing here goes through the API, and nothing of it is counted as a call.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, MutexGuard},
+};
 
 use serde_json::{Map, Value, json};
 
@@ -22,14 +25,14 @@ use super::{
 impl SalesforceOrg {
     /// All records of an object, those in the recycle bin included; empty for an unknown object.
     pub fn records(&self, object: &str) -> Vec<Map<String, Value>> {
-        let state = self.state();
+        let state = self.settled();
         let Some(object) = state.world.schema.find(object) else { return Vec::new() };
         state.world.table(object).rows().map(|(_, row)| state.world.dump(object, row)).collect()
     }
 
     /// All live records by object, in the order in which they were made; objects without any are left out.
     pub fn snapshot(&self) -> BTreeMap<String, Vec<Map<String, Value>>> {
-        let state = self.state();
+        let state = self.settled();
         let mut out = BTreeMap::new();
         for (no, def) in state.world.schema.objects.iter().enumerate() {
             let live = state.world.table(no).rows().filter(|(_, row)| !row.deleted);
@@ -54,7 +57,7 @@ impl SalesforceOrg {
     /// The writes that stayed, numbered after `number` (0: all that are kept), oldest first. None are kept unless the
     /// configuration says how many.
     pub fn effects_since(&self, number: u64) -> Vec<Effect> {
-        self.state().world.effects_since(number)
+        self.settled().world.effects_since(number)
     }
 
     /// Puts a record into the org by the back door: read-only fields may be set, required ones may be missing.
@@ -193,6 +196,13 @@ impl SalesforceOrg {
             "organization_id": self.org_id.as_str(),
             "user_id": user.as_str(),
         })
+    }
+
+    /// The state, after all that should have happened by now.
+    fn settled(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state();
+        self.settle_jobs(&mut state, self.clock.now().as_second());
+        state
     }
 
     /// Does something between requests, whole or not at all.

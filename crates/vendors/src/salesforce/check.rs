@@ -29,16 +29,6 @@ const RECORD_TYPES_MAX: usize = 5;
 /// Codes by which an org says that its API, or the user's access to it, is switched off.
 const API_OFF: &[&str] = &["API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED"];
 
-/// What stands in the way.
-pub async fn check(cx: &Cx<'_>) -> Result<Answered<Vec<Finding>>, Error> {
-    let Answered { value, calls, usage } = examine(cx).await?;
-    let lacks = value.into_iter().filter_map(|remark| match remark {
-        Remark::Lacks(finding) => Some(finding),
-        Remark::Good(_) | Remark::Note(_) => None,
-    });
-    Ok(Answered { value: lacks.collect(), calls, usage })
-}
-
 /// Looks at everything, line by line.
 pub async fn examine(cx: &Cx<'_>) -> Result<Answered<Vec<Remark>>, Error> {
     let org = Org::read(cx.settings, "check")?;

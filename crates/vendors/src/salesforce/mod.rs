@@ -28,7 +28,7 @@ use syncline_connect::{
     Answered, BoxFuture, Connector, Cx, Error, Find, Grant, GraphOutcome, Manifest, OAuth, Object, Records, Secret,
     Settings, TokenSet,
     oauth::{App, TokenCx},
-    records::{Finding, Remark},
+    records::Remark,
 };
 use syncline_core::{
     description::ObjectDescription,
@@ -93,10 +93,6 @@ impl Records for Salesforce {
         objects: &'a [Object],
     ) -> BoxFuture<'a, Result<Answered<Vec<Option<ObjectDescription>>>, Error>> {
         Box::pin(describe::describe(cx, objects))
-    }
-
-    fn check<'a>(&'a self, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Answered<Vec<Finding>>, Error>> {
-        Box::pin(check::check(cx))
     }
 
     fn examine<'a>(&'a self, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Answered<Vec<Remark>>, Error>> {

@@ -42,7 +42,7 @@ pub fn verdict(org: &Org, node: Option<&Node>, answer: &SubAnswer) -> Error {
             not_set_up(org, node, &mut error)
         }
         // Said of a lead itself, or of a record that refers to one.
-        ErrorKind::Converted if node.role != Role::Lead => error.fields = leads(org, node, &rows),
+        ErrorKind::Converted if node.role != Role::Lead => error.fields = references_to(Role::Lead, org, node, &rows),
         // A call by id that refers to nothing else: what is not there is the record itself.
         ErrorKind::Reference if node.effect != Effect::Make && references(org, node, &rows).is_empty() => {
             error = Error { slot: error.slot, ..classify::gone(OP, &code) };
@@ -123,19 +123,20 @@ fn references(org: &Org, node: &Node, rows: &[ErrorRow]) -> Vec<Field> {
 
 /// The owner, where the record has one; else the user whom it refers to.
 fn owners(org: &Org, node: &Node, rows: &[ErrorRow]) -> Vec<Field> {
-    let names_owner = node.request.body.iter().flatten().any(|(name, _)| name == OWNER);
-    if names_owner && rows.iter().all(|row| row.fields.is_empty()) {
+    if rows.iter().any(|row| !row.fields.is_empty()) {
+        return references(org, node, rows);
+    }
+    if node.request.body.iter().flatten().any(|(name, _)| name == OWNER) {
         return vec![Std::Owner.into()];
     }
-    references(org, node, rows)
+    references_to(Role::User, org, node, rows)
 }
 
-/// Of the references those that may point to a lead: ids of leads, and those that are not known yet.
-fn leads(org: &Org, node: &Node, rows: &[ErrorRow]) -> Vec<Field> {
+/// Of the references those that are known to point to records of the role; where none is, all that may be meant.
+fn references_to(role: Role, org: &Org, node: &Node, rows: &[ErrorRow]) -> Vec<Field> {
     let all = references_of(org, node);
-    let is_lead =
-        |value: &Option<String>| value.as_deref().and_then(id::identify).is_some_and(|(role, _)| role == Role::Lead);
-    let names: Vec<&str> = all.iter().filter(|(_, value)| is_lead(value)).map(|(name, _)| *name).collect();
+    let is_one = |id: &Option<String>| id.as_deref().is_some_and(|id| id::of(role, id).is_some());
+    let names: Vec<&str> = all.iter().filter(|(_, id)| is_one(id)).map(|(name, _)| *name).collect();
     if names.is_empty() { references(org, node, rows) } else { named(org, node, names) }
 }
 

@@ -6,6 +6,7 @@ mod carrying;
 mod checking;
 mod classifying;
 mod converting;
+mod describing;
 mod finding;
 mod graphs;
 mod ids;

@@ -1,9 +1,11 @@
 //! The REST resources: which path and method leads where, and how an answer is put together.
 
 mod batch;
+mod bulk;
 mod changes;
 mod collections;
 mod composite;
+mod layouts;
 mod limits;
 mod metadata;
 mod query;
@@ -19,9 +21,11 @@ mod upsert;
 
 use std::{borrow::Cow, sync::Arc};
 
+use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
+pub use bulk::Jobs;
 pub use limits::Usage;
 pub use query::Cursors;
 use query::Reach;
@@ -51,6 +55,8 @@ pub enum Payload {
     None,
     Json(Value),
     Broken(String),
+    /// An upload of `text/csv`.
+    Text(Bytes),
 }
 
 /// Who calls, and when.
@@ -120,6 +126,8 @@ pub enum Content {
     Json(Value),
     /// A describe, shared rather than copied.
     Shared(Arc<Value>),
+    /// Something that is not JSON, with its type.
+    Text(&'static str, String),
 }
 
 impl Answer {
@@ -150,6 +158,7 @@ impl Answer {
             Content::Empty => Value::Null,
             Content::Json(value) => value,
             Content::Shared(value) => Value::clone(&value),
+            Content::Text(_, text) => Value::String(text),
         }
     }
 }
@@ -167,7 +176,7 @@ impl Call<'_> {
     pub fn object(&mut self) -> Outcome<serde_json::Map<String, Value>> {
         match std::mem::replace(&mut self.body, Payload::None) {
             Payload::Json(Value::Object(map)) => Ok(map),
-            Payload::Json(_) => {
+            Payload::Json(_) | Payload::Text(_) => {
                 Err(ApiError::request("JSON_PARSER_ERROR", "Can not deserialize the body as an object"))
             }
             Payload::Broken(message) => Err(ApiError::request("JSON_PARSER_ERROR", message)),
@@ -223,6 +232,12 @@ impl SalesforceOrg {
             ["composite", rest @ ..] => self.composites(state, call, rest),
             ["limits"] => call.only(&["GET"]).map(|()| self.limits(state)),
             ["limits", "recordCount"] => call.only(&["GET"]).map(|()| self.record_count(state, call)),
+            ["jobs", rest @ ..] => self.jobs(state, call, rest),
+            ["ui-api", "object-info", object] => {
+                call.only(&["GET"])?;
+                let object = self.schema().find(object).ok_or_else(ApiError::not_found)?;
+                Ok(self.object_info(object))
+            }
             ["recent"] => call.only(&["GET"]).map(|()| self.recent(state, call)),
             ["search"] => call.only(&["GET"]).and_then(|()| self.search(state, call)),
             ["parameterizedSearch"] => {
@@ -239,6 +254,7 @@ impl SalesforceOrg {
                 call.only(&["GET", "POST"])?;
                 if call.method == "POST" { self.create(state, call, object) } else { self.basic(state, call, object) }
             }
+            ["describe", "layouts", rest @ ..] => call.only(&["GET"]).and_then(|()| self.layouts(object, rest)),
             ["describe"] => call.only(&["GET"]).map(|()| self.describe(call, object)),
             ["updated"] => call.only(&["GET"]).and_then(|()| self.updated(state, call, object)),
             ["deleted"] => call.only(&["GET"]).and_then(|()| self.deleted(state, call, object)),

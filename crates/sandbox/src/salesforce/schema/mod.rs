@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 pub use change::SchemaChange;
-pub use describe::{Describes, basic};
+pub use describe::{Describes, MASTER_RECORD_TYPE, basic, field_in_full};
 
 /// A field's number within its object.
 pub type FieldNo = u16;
@@ -110,6 +110,11 @@ impl FieldDef {
         self.reference_to.extend(objects);
         let all: Vec<Value> = self.reference_to.iter().map(|name| name.as_str().into()).collect();
         self.described.insert("referenceTo".into(), Value::Array(all));
+    }
+
+    /// What a describe says of it, when that is not the usual.
+    pub fn described(&self, name: &str) -> Option<&Value> {
+        self.described.get(name)
     }
 
     pub fn polymorphic(&self) -> bool {

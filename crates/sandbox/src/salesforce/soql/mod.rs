@@ -52,7 +52,8 @@ pub struct Asker {
 }
 
 pub fn query(world: &World, text: &str, asker: Asker) -> Outcome<Found> {
-    let query = parser::parse(text)?;
+    let mut query = parser::parse(text)?;
+    people_only(world, &mut query)?;
     let name = query.from.parts.join(".");
     let object = object(world, text, &name, query.from.at, asker.tooling)?;
     let scope =
@@ -75,6 +76,19 @@ pub fn query(world: &World, text: &str, asker: Asker) -> Outcome<Found> {
     let mut rows = run::rows(&scope)?;
     let slots = rows.run(world);
     Ok(Found::Rows(Box::new(rows), slots))
+}
+
+/// `EventWhoRelation`, which Shared Activities bring, shows those relations of events that are people they are about.
+fn people_only(world: &World, query: &mut ast::Query) -> Outcome<()> {
+    let named = matches!(query.from.parts.as_slice(), [name] if name.eq_ignore_ascii_case("EventWhoRelation"));
+    if !named || !world.rules.shared_activities {
+        return Ok(());
+    }
+    let only = parser::parse("SELECT Id FROM EventRelation WHERE IsParent = true AND IsWhat = false")?;
+    query.from.parts = only.from.parts;
+    let conditions: Vec<ast::Cond> = query.filter.take().into_iter().chain(only.filter).collect();
+    query.filter = Some(ast::Cond::And(conditions));
+    Ok(())
 }
 
 fn count(scope: &Scope<'_>) -> Outcome<Found> {

@@ -132,12 +132,13 @@ fn key_finding(org: &Org, object: &str, described: &Describe, blocking: bool) ->
     })
 }
 
-/// Standard fields that field-level security hides or locks: the flow works without, but what they hold stays out.
+/// Standard fields that field-level security hides or locks: the flow works without, but what they hold stays out. What
+/// every record has, hidden or not, is passed over.
 fn hidden_fields(spec: &RoleSpec, described: &Describe) -> Option<Finding> {
     let names: Vec<&str> = spec
         .fields
         .iter()
-        .filter(|known| !matches!(known.field, Std::Key | Std::Deleted | Std::MergedInto))
+        .filter(|known| !matches!(known.field, Std::Key | Std::Deleted | Std::MergedInto | Std::CreatedAt))
         .filter(|known| match field(described, known.name) {
             None => true,
             Some(found) => !read_only(spec.role, known.field) && !found.createable,

@@ -53,7 +53,66 @@ fn with_guests() -> Plan {
 fn guests_and_hosts_are_tied_to_the_meeting_that_the_same_graph_makes() {
     let drawn = draw::draw(&org(), &with_guests()).unwrap();
     let requests: Vec<_> = drawn.nodes.iter().map(|node| &node.request).collect();
-    insta::assert_snapshot!(serde_json::to_string_pretty(&requests).unwrap(), @"");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&requests).unwrap(), @r#"
+    [
+      {
+        "method": "PATCH",
+        "url": "/services/data/v64.0/sobjects/Contact/Syncline_Uid__c/sy_guest_1",
+        "referenceId": "guest_1",
+        "body": {
+          "LastName": "Byron"
+        }
+      },
+      {
+        "method": "PATCH",
+        "url": "/services/data/v64.0/sobjects/Event/Syncline_Uid__c/sy_meeting",
+        "referenceId": "meeting",
+        "body": {
+          "Subject": "Intro"
+        }
+      },
+      {
+        "method": "POST",
+        "url": "/services/data/v64.0/sobjects/EventRelation",
+        "referenceId": "attendee_1",
+        "body": {
+          "EventId": "@{meeting.id}",
+          "RelationId": "@{guest_1.id}",
+          "IsInvitee": true,
+          "IsParent": true
+        }
+      },
+      {
+        "method": "POST",
+        "url": "/services/data/v64.0/sobjects/EventRelation",
+        "referenceId": "attendee_2",
+        "body": {
+          "EventId": "@{meeting.id}",
+          "RelationId": "0034H00002JsInQQAV",
+          "IsInvitee": false,
+          "IsParent": true
+        }
+      },
+      {
+        "method": "POST",
+        "url": "/services/data/v64.0/sobjects/EventRelation",
+        "referenceId": "attendee_3",
+        "body": {
+          "EventId": "@{meeting.id}",
+          "RelationId": "00Q000000000001EAA"
+        }
+      },
+      {
+        "method": "POST",
+        "url": "/services/data/v64.0/sobjects/EventRelation",
+        "referenceId": "attendee_4",
+        "body": {
+          "EventId": "@{meeting.id}",
+          "RelationId": "005000000000001AAA"
+        }
+      }
+    ]
+    "#);
 }
 
 /// proves: B12
@@ -82,7 +141,10 @@ fn places_are_changed_and_taken_away_by_their_ids() {
         .iter()
         .map(|node| format!("{} {} {:?}", node.request.method, node.request.url, node.request.body))
         .collect();
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    PATCH /services/data/v64.0/sobjects/EventRelation/0RE000000000001GAA Some({"Response": String("did not come")})
+    DELETE /services/data/v64.0/sobjects/EventRelation/0RE000000000002GAA None
+    "#);
     let answer = graph(0, true, &[patched("attendee_1"), patched("attendee_2_1")]);
     let done = GraphOutcome::Done(vec![(Slot::Attendee(1), RecordId::new(PLACE))]);
     assert_eq!(outcome_of(&plan, graphs(&[answer])), done);
@@ -201,11 +263,11 @@ fn attendees_are_looked_up_by_their_meeting_and_only_people_attend() {
     let found = now(Salesforce.find(&world.cx(), &[asked()])).unwrap().value;
     assert_eq!(told(&found[0]), [(PLACE, CONTACT, true, true), (OTHER_PLACE, USER, true, false)]);
     let sent = world.seen()[0].json();
-    insta::assert_snapshot!(soql_of(sent["compositeRequest"][0]["url"].as_str().unwrap()), @"");
+    insta::assert_snapshot!(soql_of(sent["compositeRequest"][0]["url"].as_str().unwrap()), @"SELECT Id, CreatedDate, EventId, RelationId, IsInvitee, IsParent, Response FROM EventRelation WHERE (EventId IN ('00U000000000001EAA')) ORDER BY CreatedDate, Id");
     assert_eq!(Salesforce.identify(PLACE), Some((Role::Attendee, PLACE.into())));
     // Whom a place is for comes along even when nobody asks: without it nobody can tell the rows apart.
     let bare = Find::new(Role::Attendee, vec![Wanted::Ids(vec![PLACE.into(), CONTACT.into()])], vec![]);
-    insta::assert_snapshot!(soql_of(&find::asks(&org(), &[bare]).unwrap()[0].url), @"");
+    insta::assert_snapshot!(soql_of(&find::asks(&org(), &[bare]).unwrap()[0].url), @"SELECT Id, CreatedDate, RelationId FROM EventRelation WHERE (Id IN ('0RE000000000001GAA')) ORDER BY CreatedDate, Id");
 }
 
 /// proves: B12 (without "relate multiple contacts")

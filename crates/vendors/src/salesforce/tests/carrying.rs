@@ -103,7 +103,10 @@ fn a_plan_that_no_call_carries_is_refused_alone() {
         assert_eq!(error.kind, ErrorKind::Configuration);
         error.message
     });
-    insta::assert_snapshot!(said.join("\n"), @"");
+    insta::assert_snapshot!(said.join("\n"), @r"
+    one booking may have at most 500 records written at once
+    one booking may have at most 15 kinds of writes at once, counting making or changing and deleting of an object each as one
+    ");
 }
 
 #[test]
@@ -136,7 +139,36 @@ fn a_further_record_is_written_by_the_key_under_the_name_of_its_object() {
     let steps = vec![made, upsert(Slot::Person, Role::Contact, &[]), step(1, 7, 1, 1), step(2, 7, 2, 1)];
     let drawn = draw::draw(&org(), &Plan { steps }).unwrap();
     let requests: Vec<_> = drawn.nodes.iter().map(|node| &node.request).collect();
-    insta::assert_snapshot!(serde_json::to_string_pretty(&requests).unwrap(), @"");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&requests).unwrap(), @r#"
+    [
+      {
+        "method": "PATCH",
+        "url": "/services/data/v64.0/sobjects/Contact/Syncline_Uid__c/sy_person",
+        "referenceId": "person",
+        "body": {}
+      },
+      {
+        "method": "PATCH",
+        "url": "/services/data/v64.0/sobjects/Thing0__c/Syncline_Uid__c/sy_record_0",
+        "referenceId": "record_0",
+        "body": {
+          "Contact__c": "@{person.id}",
+          "Score__c": 7.5
+        }
+      },
+      {
+        "method": "PATCH",
+        "url": "/services/data/v64.0/sobjects/Thing1__c/a0B000000000001EAA",
+        "referenceId": "record_1",
+        "body": {}
+      },
+      {
+        "method": "DELETE",
+        "url": "/services/data/v64.0/sobjects/Thing1__c/a0B000000000001EAA",
+        "referenceId": "record_2_3"
+      }
+    ]
+    "#);
     // Without a name, or with one that is none, nothing is sent.
     for object in [None, Some(ObjectName::new("Visit__c/../Account")), Some(ObjectName::new(""))] {
         let step = Step { object, ..step(0, 7, 0, 0) };

@@ -106,14 +106,34 @@ fn an_org_that_is_set_up_has_no_findings() {
     let line = |seen: &Seen| seen.line.rsplit("/services/data/v64.0/").next().unwrap().to_owned();
     let lines: Vec<String> = seen.iter().map(line).collect();
     assert_eq!(lines[..6], OBJECTS.map(|name| format!("sobjects/{name}/describe")));
-    insta::assert_snapshot!(lines[6..].join("\n"), @"");
+    insta::assert_snapshot!(lines[6..].join("\n"), @r"
+    sobjects/EventRelation/describe
+    composite
+    sobjects/Event/describe/layouts
+    limits
+    tooling/query?q=SELECT%20ValidationName%2C%20EntityDefinition.QualifiedApiName%20FROM%20ValidationRule%20WHERE%20Active%20%3D%20true%20ORDER%20BY%20Id
+    ");
     assert!(seen[0].line.starts_with("GET https://acme.my.salesforce.com/services/data/v64.0/"));
 }
 
 /// proves: O5
 #[test]
 fn what_is_in_order_is_said_too() {
-    insta::assert_snapshot!(examined(&World::with(all_good())), @"");
+    insta::assert_snapshot!(examined(&World::with(all_good())), @r"
+    good: Event can be written, and made only once by Syncline_Uid__c
+    note: an event has one person: guests are invited and it does not stand on their timelines; to change that, tick Allow Users to Relate Multiple Contacts to Tasks and Events (Setup > Activity Settings)
+    good: Contact can be written, and made only once by Syncline_Uid__c
+    good: Account can be written, and made only once by Syncline_Uid__c
+    good: Lead can be written, and made only once by Syncline_Uid__c
+    good: Case can be written, and made only once by Syncline_Uid__c
+    good: Opportunity can be written, and made only once by Syncline_Uid__c
+    good: no duplicate rule is active for the objects that are written
+    good: no assignment rule is active
+    good: hosts can be recognised as users by their e-mail addresses
+    good: the event's page shows who attends
+    good: 14998 of 15000 API calls of the last 24 hours are left
+    good: no validation rule is active for the objects that are written
+    ");
 }
 
 /// proves: O5 (what each rule of the org will do)
@@ -172,7 +192,17 @@ fn rules_layouts_and_limits_are_told_with_what_follows() {
             .map(|line| format!("{line}\n"))
             .collect::<String>()
     };
-    insta::assert_snapshot!(about_rules(&[]), @"");
+    insta::assert_snapshot!(about_rules(&[]), @r"
+    good: an event may be related to several people: it stands on the timeline of up to 50 contacts or of one lead; whoever else attends is invited
+    note: active duplicate rules: Contact (Same e-mail, Same name), Lead (Leads); with `duplicate_rules = stop` each of them stops the record, also one that only alerts
+    note: active assignment rules: Lead (Web leads); with `assignment_rules = off` they are left out, and owners are as the settings name them
+    note: users could not be read, so hosts are not recognised: the permission View All Users, or sharing, mends that
+    note: 1 of the event's 2 page layouts do not show who attends
+      -> add the related list Attendees (Setup > Object Manager > Event > Page Layouts > Related Lists)
+    note: only 7 of 15000 API calls of the last 24 hours are left
+      -> see who else calls (Setup > System Overview > API Usage); waiting bookings are written when the count allows it
+    note: active validation rules: Contact (Phone_needed); a record that does not meet them waits for a person
+    ");
     let rules = [("duplicate_rules", "save"), ("assignment_rules", "01Q000000000002")];
     let other = about_rules(&rules);
     assert!(other.contains("`duplicate_rules = save` the ones that only alert are overruled"), "{other}");
@@ -199,7 +229,14 @@ fn what_the_user_may_not_see_of_the_set_up_is_said_and_stops_nothing() {
     ]);
     let said = examined(&World::with(turns));
     let notes: Vec<&str> = said.lines().filter(|line| line.contains("could not be")).collect();
-    insta::assert_snapshot!(notes.join("\n"), @"");
+    insta::assert_snapshot!(notes.join("\n"), @r"
+    note: duplicate rules could not be looked at: the user lacks View Setup and Configuration (Setup > Duplicate Rules shows them)
+    note: assignment rules could not be looked at
+    note: users could not be read, so hosts are not recognised: the permission View All Users, or sharing, mends that
+    note: the event's page layouts could not be looked at
+    note: the org's limits could not be looked at
+    note: validation rules could not be looked at: only users with View Setup and Configuration may (Setup > Object Manager > the object > Validation Rules)
+    ");
     assert!(!said.contains("blocks:"), "{said}");
 }
 
@@ -228,7 +265,16 @@ fn further_objects_and_required_fields_are_looked_at() {
     turns.extend([no_attendees, json(200, visit), json(404, json!([{"errorCode": "NOT_FOUND", "message": "m"}]))]);
     turns.extend(quiet());
     let world = World::with(turns).set("custom_objects", "Visit__c, Gone__c");
-    insta::assert_snapshot!(shown(&findings(&world)), @"");
+    insta::assert_snapshot!(shown(&findings(&world)), @r"
+    note: Contact cannot be made without a value for Region__c
+      -> let a mapping fill it, give it a default value, or make it optional (Setup > Object Manager > Contact > Fields)
+    note: the user may not add people to events (EventRelation)
+      -> grant the permission Edit Events in the user's permission set
+    note: Visit__c cannot be made without a value for Contact__c
+      -> let a mapping fill it, give it a default value, or make it optional (Setup > Object Manager > Visit__c > Fields)
+    blocks: the user cannot see the object Gone__c
+      -> grant Read, Create and Edit on Gone__c in the user's permission set
+    ");
     let world = World::with([]).set("custom_objects", "Visit__c, x y");
     assert_eq!(now(Salesforce.check(&world.cx())).unwrap_err().kind, ErrorKind::Configuration);
 }

@@ -32,7 +32,14 @@ fn traces_are_asked_with_what_lies_in_the_bin() {
     let asks = find::asks(&org(), &asked).unwrap();
     let lines: Vec<String> =
         asks.iter().map(|ask| format!("{}: {}", ask.url.split_once('?').unwrap().0, soql_of(&ask.url))).collect();
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    /services/data/v64.0/queryAll: SELECT Id, CreatedDate, IsDeleted, MasterRecordId FROM Contact WHERE (Id IN ('0034H00002JsInQQAV')) ORDER BY CreatedDate, Id
+    /services/data/v64.0/queryAll: SELECT Id, CreatedDate, IsDeleted, MasterRecordId, IsConverted, ConvertedContactId, ConvertedAccountId FROM Lead WHERE (Id IN ('00Q000000000001EAA')) ORDER BY CreatedDate, Id
+    /services/data/v64.0/queryAll: SELECT Id, CreatedDate, IsDeleted, MasterRecordId FROM Account WHERE (Id IN ('001dM00003kS3tNQAS')) ORDER BY CreatedDate, Id
+    /services/data/v64.0/queryAll: SELECT Id, CreatedDate, IsDeleted FROM Event WHERE (Id IN ('00U000000000001EAA')) AND IsChild = false ORDER BY CreatedDate, Id
+    /services/data/v64.0/queryAll: SELECT Id, CreatedDate FROM User WHERE (Id IN ('005000000000001AAA')) ORDER BY CreatedDate, Id
+    /services/data/v64.0/queryAll: SELECT Id, CreatedDate, IsDeleted FROM Visit__c WHERE (Id IN ('a0B000000000001EAA')) ORDER BY CreatedDate, Id
+    ");
 }
 
 fn sub(at: usize, rows: &[Json]) -> Json {
@@ -78,5 +85,5 @@ fn users_are_found_by_address_and_by_id_in_one_question() {
         Wanted::Ids(vec!["005000000000001AAA".into(), "00G000000000001EAA".into()]),
     ];
     let find = Find::new(Role::User, any, vec![Std::Email.into(), Std::Active.into()]);
-    insta::assert_snapshot!(soql_of(&find::asks(&org(), &[find]).unwrap()[0].url), @"");
+    insta::assert_snapshot!(soql_of(&find::asks(&org(), &[find]).unwrap()[0].url), @"SELECT Id, CreatedDate, Email, IsActive FROM User WHERE (Email IN ('rosa@example.org') OR Id IN ('005000000000001AAA')) ORDER BY CreatedDate, Id");
 }

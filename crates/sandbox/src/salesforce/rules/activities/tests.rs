@@ -171,6 +171,10 @@ fn the_list_of_people_and_the_relations_say_the_same() {
     assert_eq!(read(&kit), (json!(whos[0]), json!(whos[..2]), json!(account)));
     assert_eq!(kit.column("SELECT Id FROM EventRelation WHERE IsParent = true AND IsWhat = true", "Id").len(), 1);
     assert_eq!(live(&kit, "Event")[0]["IsGroupEvent"], false);
+    let people = format!("SELECT RelationId FROM EventWhoRelation WHERE EventId = '{id}' ORDER BY Id");
+    assert_eq!(kit.column(&people, "RelationId"), [json!(whos[0]), json!(whos[1])]);
+    assert_eq!(kit.query("SELECT COUNT() FROM EventWhoRelation").body["totalSize"], 2);
+    assert_eq!(code(&Kit::new().query("SELECT Id FROM EventWhoRelation").body), "INVALID_TYPE");
     // Another primary person comes in front; clearing the list leaves that one.
     assert_eq!(kit.ask("PATCH", &path, json!({"WhoId": whos[2]})).status, 204);
     assert_eq!(read(&kit).1, json!([whos[2], whos[0], whos[1]]));

@@ -145,6 +145,7 @@ fn a_match_may_be_out_of_sight() {
     kit.org.hide(&id, true).expect("an id");
     assert_eq!(kit.get(&format!("/sobjects/Contact/{id}")).status, 404);
     assert_eq!(kit.query("SELECT COUNT() FROM Contact").body["totalSize"], 0);
+    assert_eq!(kit.column("SELECT COUNT(Id) n FROM Contact", "n"), [json!(0)]);
     let got = post(&kit, "Contact", contact("Guest"), &[]);
     let result = &got.body[0]["duplicateResut"]["matchResults"][0];
     assert_eq!((&result["size"], &result["matchRecords"]), (&json!(0), &json!([])), "{}", got.text);

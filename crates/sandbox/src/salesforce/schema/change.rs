@@ -136,7 +136,7 @@ impl Schema {
 
 fn redescribe(object: &mut ObjectDef, no: FieldNo, change: impl FnOnce(&mut Map<String, Value>)) {
     let field: &mut FieldDef = &mut object.fields[no as usize];
-    let mut facts = field.described.clone();
+    let mut facts = Map::clone(&field.described);
     change(&mut facts);
     *field = load::field(facts);
 }

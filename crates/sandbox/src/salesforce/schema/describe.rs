@@ -135,7 +135,7 @@ fn child(child: &super::ChildDef) -> Value {
 
 fn field(field: &FieldDef, template: &Map<String, Value>) -> Value {
     let mut out = template.clone();
-    for (key, value) in &field.described {
+    for (key, value) in field.described.iter() {
         out.insert(key.clone(), value.clone());
     }
     if let Some(Value::Array(picks)) = out.get_mut("picklistValues") {

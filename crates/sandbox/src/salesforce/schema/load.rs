@@ -1,6 +1,9 @@
 //! Reads the compact object files that are built into the program.
 
-use std::{collections::HashMap, sync::OnceLock};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -130,6 +133,6 @@ pub(super) fn field(described: Map<String, Value>) -> FieldDef {
             .map(|all| all.iter().filter_map(Value::as_str).map(str::to_owned).collect())
             .unwrap_or_default(),
         relationship: text("relationshipName"),
-        described,
+        described: Arc::new(described),
     }
 }

@@ -7,7 +7,7 @@ mod load;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use serde_json::{Map, Value};
 
@@ -86,8 +86,8 @@ pub struct FieldDef {
     pub default_pick: Option<String>,
     pub reference_to: Vec<String>,
     pub relationship: Option<String>,
-    /// What a describe says differently from the template.
-    described: Map<String, Value>,
+    /// What a describe says differently from the template; shared by all orgs that have the field so.
+    described: Arc<Map<String, Value>>,
 }
 
 impl FieldDef {
@@ -109,7 +109,7 @@ impl FieldDef {
     fn refer_also(&mut self, objects: Vec<String>) {
         self.reference_to.extend(objects);
         let all: Vec<Value> = self.reference_to.iter().map(|name| name.as_str().into()).collect();
-        self.described.insert("referenceTo".into(), Value::Array(all));
+        Arc::make_mut(&mut self.described).insert("referenceTo".into(), Value::Array(all));
     }
 
     /// What a describe says of it, when that is not the usual.

@@ -7,6 +7,7 @@ pub mod facts;
 pub mod matching;
 pub mod message;
 pub mod project;
+pub mod scope;
 pub mod settings;
 pub mod text;
 

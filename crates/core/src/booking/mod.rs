@@ -2,8 +2,10 @@
 //! that should exist, and the difference from what was last written gives the steps.
 
 pub mod chain;
+pub mod check;
 pub mod diff;
 pub mod facts;
+pub mod mapping;
 pub mod matching;
 pub mod message;
 pub mod project;
@@ -11,6 +13,7 @@ pub mod scope;
 pub mod settings;
 pub mod text;
 
+mod fit;
 mod meeting;
 #[cfg(test)]
 mod tests;

@@ -93,7 +93,7 @@ impl Datum {
     }
 
     /// A value that is neither list nor group, as people read it. Times are in UTC; `date` shows them otherwise.
-    pub(super) fn scalar_text(&self) -> Cow<'_, str> {
+    pub(crate) fn scalar_text(&self) -> Cow<'_, str> {
         match self {
             Self::Null | Self::List(_) | Self::Map(_) | Self::Record(Reference::Slot(_)) => Cow::Borrowed(""),
             Self::Bool(true) => Cow::Borrowed("true"),

@@ -2,6 +2,8 @@
 //! example, and so is every name that no booking has. The parser's own types, which may change with any version of
 //! MiniJinja, are named in this file and where it is called, and nowhere else.
 
+use std::collections::BTreeSet;
+
 use minijinja::{
     machinery::{
         Span,
@@ -76,20 +78,22 @@ pub(super) struct Lower<'s> {
     /// The variables of the loops around, the outermost first; each loop has two, its entry and `loop`.
     locals: Vec<(String, Shape)>,
     reads: Vec<Read>,
+    /// The names that were met, by their first words.
+    roots: BTreeSet<String>,
 }
 
 type Lowered = Result<(Node, Shape), CompileError>;
 
 impl<'s> Lower<'s> {
     pub fn new(source: &'s str) -> Self {
-        Self { source, depth: 0, locals: Vec::new(), reads: Vec::new() }
+        Self { source, depth: 0, locals: Vec::new(), reads: Vec::new(), roots: BTreeSet::new() }
     }
 
-    /// The CRM fields that were named.
-    pub fn reads(mut self) -> Vec<Read> {
+    /// What was named: CRM fields, and the first words of names.
+    pub fn named(mut self) -> (Vec<Read>, BTreeSet<String>) {
         self.reads.sort();
         self.reads.dedup();
-        self.reads
+        (self.reads, self.roots)
     }
 
     pub fn template(&mut self, template: &Stmt<'_>) -> Result<Vec<Part>, CompileError> {
@@ -227,6 +231,8 @@ impl<'s> Lower<'s> {
                     ));
                 };
                 let function = self.function(name.id, Usage::Function, span)?;
+                // Every function looks into the booking.
+                self.roots.insert(format!("{}()", function.name));
                 self.call(function, Vec::new(), &call.args, span)?
             }
             Expr::List(list) => Node::List(self.nodes(&list.items)?),
@@ -262,11 +268,12 @@ impl<'s> Lower<'s> {
         }
     }
 
-    fn variable(&self, name: &str, span: Span) -> Lowered {
+    fn variable(&mut self, name: &str, span: Span) -> Lowered {
         if let Some(at) = self.locals.iter().rposition(|(local, _)| local == name) {
             return Ok((Node::Local(at), self.locals[at].1.clone()));
         }
         if names::is_root(name) {
+            self.roots.insert(name.to_owned());
             return Ok((Node::Root(name.to_owned()), Shape::Path(name.to_owned())));
         }
         let mut known: Vec<&str> = names::roots().collect();

@@ -18,7 +18,7 @@ mod names;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use minijinja::{
     machinery::{parse, parse_expr, tokenize},
@@ -72,6 +72,7 @@ pub struct Expression {
     source: String,
     body: Arc<Body>,
     reads: Vec<Read>,
+    roots: BTreeSet<String>,
 }
 
 /// A field of a CRM record that an expression names, as in `person.fields.Industry`.
@@ -132,7 +133,8 @@ impl Expression {
                 Body::Text(parts)
             }
         };
-        Ok(Self { source: source.to_owned(), body: Arc::new(body), reads: lower.reads() })
+        let (reads, roots) = lower.named();
+        Ok(Self { source: source.to_owned(), body: Arc::new(body), reads, roots })
     }
 
     /// Compiles a condition: an expression, with or without its braces.
@@ -144,13 +146,14 @@ impl Expression {
         let expr = parse_expr(source).map_err(|error| syntax(source, &error))?;
         let mut lower = Lower::new(source);
         let node = lower.expression(&expr)?;
-        Ok(Self { source: source.to_owned(), body: Arc::new(Body::Value(node)), reads: lower.reads() })
+        let (reads, roots) = lower.named();
+        Ok(Self { source: source.to_owned(), body: Arc::new(Body::Value(node)), reads, roots })
     }
 
     /// A text that is taken as it stands, braces included.
     pub fn literal(text: &str) -> Self {
         let body = Body::Value(Node::Const(Datum::text(text)));
-        Self { source: text.to_owned(), body: Arc::new(body), reads: Vec::new() }
+        Self { source: text.to_owned(), body: Arc::new(body), reads: Vec::new(), roots: BTreeSet::new() }
     }
 
     /// The source as it was written.
@@ -161,6 +164,16 @@ impl Expression {
     /// The CRM fields that it names.
     pub fn reads(&self) -> &[Read] {
         &self.reads
+    }
+
+    /// Whether it names something under this first word, as `booking` or `answer()`.
+    pub fn names(&self, root: &str) -> bool {
+        self.roots.contains(root)
+    }
+
+    /// Whether it names nothing of a booking, so that its value is always the same.
+    pub fn names_nothing(&self) -> bool {
+        self.roots.is_empty()
     }
 
     /// Works the value out.

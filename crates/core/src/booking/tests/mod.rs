@@ -6,6 +6,7 @@ mod crash;
 mod edits;
 mod fold;
 mod hostile;
+mod mapping;
 mod matching;
 mod records;
 mod stored;

@@ -7,6 +7,7 @@ mod model;
 mod reading;
 mod shared;
 mod statements;
+mod templates;
 mod vault;
 mod world;
 

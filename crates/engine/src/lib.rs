@@ -3,7 +3,9 @@
 //! Absent on purpose: any vendor by name, environment, files, real clocks and real HTTP. What can fail, wait or
 //! surprise is handed in ([`World`]).
 
+mod describe;
 mod directory;
+mod dry_run;
 mod engine;
 mod journal;
 mod look;
@@ -13,5 +15,6 @@ mod setup;
 mod token;
 mod turn;
 
+pub use dry_run::{DryRun, DryRunError, RecordChange};
 pub use engine::{Engine, LEASE_PER_CALL, Options, World};
 pub use setup::{ConnectionSetup, GrantKind, Integration, Setup};

@@ -90,6 +90,14 @@ pub struct BookingDetail {
     pub messages: Vec<InboxRow>,
 }
 
+/// A booking as far as it is known before a message is taken in.
+#[derive(Debug, Clone)]
+pub struct Known {
+    pub chain: ChainId,
+    pub state: ChainState,
+    pub links: Links,
+}
+
 /// Where a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum InboxState {

@@ -3,7 +3,10 @@
 mod activity;
 mod connect;
 mod demo;
+mod doctor;
+mod dry_run;
 mod init;
+mod replay;
 mod rotate_key;
 mod sandbox;
 pub(crate) mod serve;
@@ -35,6 +38,12 @@ enum Command {
     Sources(ConfigArg),
     /// Prints what happened and why.
     Activity(activity::ActivityArgs),
+    /// Shows what a message would do, record by record and field by field, and does nothing.
+    DryRun(dry_run::DryRunArgs),
+    /// Tries bookings again that were laid aside.
+    Replay(replay::ReplayArgs),
+    /// Looks at the connected CRM before going live: what it lacks, and how to mend it.
+    Doctor(doctor::DoctorArgs),
     /// Starts the imitation Salesforce alone, to test other code against.
     Sandbox(sandbox::SandboxArgs),
     /// Seals everything secret under a new master key while the server may go on running.
@@ -58,6 +67,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Connect(args) => connect::run(args).await,
         Command::Sources(args) => sources::run(&args.config),
         Command::Activity(args) => activity::run(args).await,
+        Command::DryRun(args) => dry_run::run(args).await,
+        Command::Replay(args) => replay::run(args).await,
+        Command::Doctor(args) => doctor::run(args).await,
         Command::Sandbox(args) => sandbox::run(args).await,
         Command::RotateKey(args) => rotate_key::run(args).await,
     }

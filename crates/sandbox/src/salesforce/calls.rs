@@ -12,6 +12,8 @@ const MAX_ENDPOINTS: usize = 500;
 /// One request as it was answered.
 #[derive(Debug, Clone, Serialize)]
 pub struct CallEntry {
+    /// Counts the requests from 1.
+    pub number: u64,
     pub at: String,
     pub method: String,
     pub path: String,

@@ -7,6 +7,7 @@ mod due;
 mod fold;
 mod intake;
 mod journal;
+mod known;
 mod leases;
 mod merge;
 mod oauth;
@@ -26,6 +27,7 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static (&'static str, &'sta
         fold::STATEMENTS,
         intake::STATEMENTS,
         journal::STATEMENTS,
+        known::STATEMENTS,
         leases::STATEMENTS,
         merge::STATEMENTS,
         oauth::STATEMENTS,

@@ -245,6 +245,7 @@ fn content(payload: &Payload, uid: &BookingKey, invitee: Attendee, seat: Seat<'_
         invitee,
         guests,
         hosts,
+        team: payload.team.0.as_ref().and_then(|team| team.name.line()),
         location: location(payload),
         notes: if answered { notes } else { None },
         answers,

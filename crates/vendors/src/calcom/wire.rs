@@ -90,6 +90,7 @@ pub struct Seat {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Team {
+    pub name: Text,
     pub members: Many<Person>,
 }
 

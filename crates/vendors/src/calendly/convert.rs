@@ -157,6 +157,7 @@ fn content(invitee: &Invitee, meeting: &ScheduledEvent) -> Option<Booking> {
         guests: intake::only_guests(guests, &person, &hosts),
         invitee: person,
         hosts,
+        team: None,
         location: place.and_then(location),
         notes: None,
         answers: answers(&invitee.questions_and_answers.0),

@@ -62,7 +62,7 @@ impl SalesforceOrg {
     fn whole_state(&self) -> Value {
         let state = self.state();
         let mut out = Map::new();
-        for (no, def) in self.schema.objects.iter().enumerate() {
+        for (no, def) in self.schema().objects.iter().enumerate() {
             let table = state.world.table(no);
             let records: Vec<Value> = table.rows().map(|(_, row)| Value::Object(state.world.dump(no, row))).collect();
             if !records.is_empty() {

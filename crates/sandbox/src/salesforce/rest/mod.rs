@@ -24,12 +24,13 @@ use serde_json::{Value, json};
 
 pub use limits::Usage;
 pub use query::Cursors;
+use query::Reach;
 
 use super::{
     SalesforceOrg, State,
     error::{ApiError, Outcome},
     id::Id,
-    rules::Writer,
+    rules::{Assign, DuplicateHeader, Writer},
     time,
 };
 
@@ -69,6 +70,8 @@ pub struct Headers {
     /// `Sforce-Auto-Assign`; absent means true.
     pub auto_assign: Option<String>,
     pub batch_size: Option<usize>,
+    /// `Sforce-Duplicate-Rule-Header`
+    pub duplicates: DuplicateHeader,
 }
 
 impl Headers {
@@ -80,11 +83,26 @@ impl Headers {
             "if-match" => self.if_match = Some(value.to_owned()),
             "if-none-match" => self.if_none_match = Some(value.to_owned()),
             "sforce-auto-assign" => self.auto_assign = Some(value.to_owned()),
+            "sforce-duplicate-rule-header" => self.duplicates = duplicate_header(value),
             "sforce-query-options" => {
                 self.batch_size = value.trim().strip_prefix("batchSize=").and_then(|size| size.parse().ok());
             }
             _ => {}
         }
+    }
+}
+
+/// Reads `allowSave=true; includeRecordDetails=true`; what is not named is false.
+fn duplicate_header(value: &str) -> DuplicateHeader {
+    let says = |name: &str| {
+        let parts = value.split([';', ',']).filter_map(|part| part.split_once('='));
+        let mut named = parts.filter(|(key, _)| key.trim().eq_ignore_ascii_case(name));
+        named.any(|(_, value)| value.trim().eq_ignore_ascii_case("true"))
+    };
+    DuplicateHeader {
+        allow_save: says("allowSave"),
+        include_record_details: says("includeRecordDetails"),
+        run_as_current_user: says("runAsCurrentUser"),
     }
 }
 
@@ -196,7 +214,11 @@ impl SalesforceOrg {
             ["sobjects", object, rest @ ..] => self.sobject(state, call, object, rest),
             ["query", rest @ ..] | ["queryAll", rest @ ..] => {
                 call.only(&["GET"])?;
-                self.query(state, call, rest, parts[0] == "queryAll")
+                self.query(state, call, rest, Reach { deleted: parts[0] == "queryAll", tooling: false })
+            }
+            ["tooling", "query", rest @ ..] => {
+                call.only(&["GET"])?;
+                self.query(state, call, rest, Reach { deleted: false, tooling: true })
             }
             ["composite", rest @ ..] => self.composites(state, call, rest),
             ["limits"] => call.only(&["GET"]).map(|()| self.limits(state)),
@@ -211,7 +233,7 @@ impl SalesforceOrg {
     }
 
     fn sobject(&self, state: &mut State, call: &mut Call<'_>, name: &str, rest: &[&str]) -> Outcome<Answer> {
-        let object = self.schema.find(name).ok_or_else(ApiError::not_found)?;
+        let object = self.schema().find(name).ok_or_else(ApiError::not_found)?;
         match rest {
             [] => {
                 call.only(&["GET", "POST"])?;
@@ -246,8 +268,15 @@ impl SalesforceOrg {
 
     /// The habits with which this request writes.
     pub(super) fn writer(&self, state: &State, call: &Call<'_>) -> Writer {
-        let opted_out = call.headers.auto_assign.as_deref().is_some_and(|value| value.eq_ignore_ascii_case("false"));
-        let assign_to = (self.config.assignment_rule && !opted_out).then_some(state.default_owner);
-        Writer { user: call.asker.user, now: call.asker.now, assign_to }
+        let otherwise = state.default_owner;
+        let assign = match call.headers.auto_assign.as_deref() {
+            Some(value) if value.eq_ignore_ascii_case("false") => Assign::Never,
+            Some(value) if !value.eq_ignore_ascii_case("true") => match Id::parse(value) {
+                Some(rule) => Assign::Rule { rule, otherwise },
+                None => Assign::Usual { otherwise },
+            },
+            _ => Assign::Usual { otherwise },
+        };
+        Writer { user: call.asker.user, now: call.asker.now, assign, duplicates: call.headers.duplicates }
     }
 }

@@ -11,14 +11,16 @@ macro_rules! objects {
     ($($name:literal),* $(,)?) => { [$(include_str!(concat!("objects/", $name, ".json"))),*] };
 }
 
-const STANDARD: [&str; 21] = objects![
+const STANDARD: [&str; 24] = objects![
     "Account",
+    "AssignmentRule",
     "Campaign",
     "CampaignMember",
     "Case",
     "CaseComment",
     "CaseContactRole",
     "Contact",
+    "DuplicateRule",
     "Event",
     "EventRelation",
     "FeedItem",
@@ -33,6 +35,7 @@ const STANDARD: [&str; 21] = objects![
     "Task",
     "User",
     "UserRole",
+    "ValidationRule",
 ];
 
 #[derive(Deserialize)]

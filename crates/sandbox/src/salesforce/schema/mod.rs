@@ -1,5 +1,6 @@
 //! Objects and their fields: what exists, of which type, and what may be written. No records here.
 
+mod change;
 mod custom;
 mod describe;
 mod load;
@@ -10,6 +11,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
+pub use change::SchemaChange;
 pub use describe::{Describes, basic};
 
 /// A field's number within its object.
@@ -101,6 +103,13 @@ impl FieldDef {
         let reference = self.kind == Kind::Reference && !self.reference_to.iter().all(shared);
         self.kind != Kind::Id
             && (self.unique || self.external_id || self.id_lookup || reference || self.name == "Website")
+    }
+
+    /// Lets a reference name further objects.
+    fn refer_also(&mut self, objects: Vec<String>) {
+        self.reference_to.extend(objects);
+        let all: Vec<Value> = self.reference_to.iter().map(|name| name.as_str().into()).collect();
+        self.described.insert("referenceTo".into(), Value::Array(all));
     }
 
     pub fn polymorphic(&self) -> bool {
@@ -218,6 +227,10 @@ impl Schema {
     pub fn new(config: &super::SalesforceConfig) -> Self {
         let mut objects = load::standard();
         custom::extend(&mut objects, config);
+        Self::of(objects)
+    }
+
+    fn of(objects: Vec<ObjectDef>) -> Self {
         let mut schema = Self { objects, by_name: HashMap::new(), by_prefix: HashMap::new() };
         for (no, object) in schema.objects.iter_mut().enumerate() {
             object.index();

@@ -1,11 +1,23 @@
 //! What an imitation org is made of: users, app, limits, custom schema and habits. The default is a ready org.
 
-use serde::Deserialize;
+mod rules;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use rules::{
+    AssignmentEntry, AssignmentRule, Comparison, Condition, DuplicateRule, MatchField, MatchingRule, OnDuplicate,
+    RuleSet, ValidationRule,
+};
 
 /// Daily calls of a developer org ("API Request Limits and Allocations", read 2026-11-21).
 const DEVELOPER_DAILY_CALLS: u64 = 15_000;
 /// The usual session length of an org, in seconds (two hours).
 const SESSION_SECONDS: i64 = 7_200;
+
+/// Long enough for a client to see a job in progress.
+const BULK_JOB_SECONDS: i64 = 1;
 
 /// How to build a [`SalesforceOrg`](super::SalesforceOrg).
 #[derive(Debug, Clone, Deserialize)]
@@ -26,6 +38,19 @@ pub struct SalesforceConfig {
     pub shared_activities: bool,
     /// Whether an active assignment rule re-owns Leads and Cases that do not opt out of it.
     pub assignment_rule: bool,
+    pub duplicate_rules: Vec<DuplicateRule>,
+    pub validation_rules: Vec<ValidationRule>,
+    pub assignment_rules: Vec<AssignmentRule>,
+    /// Whether the member of an error that tells of duplicates is spelt `duplicateResut`, as it was seen to be.
+    pub misspelt_duplicate_result: bool,
+    /// Whether an error tells the ids of duplicates that the caller may not see.
+    pub reveal_hidden_duplicates: bool,
+    /// Related lists on the page layouts, by object.
+    pub related_lists: BTreeMap<String, Vec<String>>,
+    /// How long a bulk job lasts, in seconds, from when its upload is complete.
+    pub bulk_job_seconds: i64,
+    /// How many writes the effect log keeps; 0 keeps none.
+    pub kept_effects: usize,
     /// Added to every answer, in milliseconds.
     pub latency_ms: u64,
     pub custom_objects: Vec<CustomObject>,
@@ -77,7 +102,7 @@ pub struct CustomObject {
 }
 
 /// A field of the org's own.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CustomField {
     pub object: String,
@@ -145,6 +170,15 @@ impl Default for SalesforceConfig {
             rotate_refresh_tokens: false,
             shared_activities: false,
             assignment_rule: false,
+            duplicate_rules: Vec::new(),
+            validation_rules: Vec::new(),
+            assignment_rules: Vec::new(),
+            misspelt_duplicate_result: true,
+            reveal_hidden_duplicates: false,
+            related_lists: [("Event".to_owned(), vec!["EventRelations".to_owned(), "CombinedAttachments".to_owned()])]
+                .into(),
+            bulk_job_seconds: BULK_JOB_SECONDS,
+            kept_effects: 0,
             latency_ms: 0,
             custom_objects: Vec::new(),
             custom_fields,

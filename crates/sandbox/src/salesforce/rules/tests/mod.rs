@@ -1,5 +1,9 @@
 //! Salesforce's rules about what may be written, one table per object.
 
+mod administration;
+mod duplicates;
+mod lifecycle;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

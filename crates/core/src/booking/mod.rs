@@ -7,6 +7,7 @@ pub mod check;
 pub mod diff;
 pub mod duplicates;
 pub mod facts;
+pub mod mapped;
 pub mod mapping;
 pub mod matching;
 pub mod message;

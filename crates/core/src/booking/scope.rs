@@ -153,7 +153,7 @@ fn standing(standing: &Standing) -> (&'static str, Option<&String>, Option<&Stri
     }
 }
 
-fn attendee(attendee: &Attendee) -> Datum {
+pub(super) fn attendee(attendee: &Attendee) -> Datum {
     let (first, last) = split_name(
         attendee.first_name.as_deref(),
         attendee.last_name.as_deref(),

@@ -316,6 +316,9 @@ impl<'s> Lower<'s> {
         {
             self.reads.push(Read { root: root.to_owned(), field: name.to_owned() });
         }
+        if let Shape::Path(path) = shape {
+            self.roots.insert(format!("{path}.{name}"));
+        }
         names::part(shape, name).map_err(|known| {
             let path = match shape {
                 Shape::Path(path) => path.replace("[]", ""),

@@ -166,7 +166,7 @@ impl Expression {
         &self.reads
     }
 
-    /// Whether it names something under this first word, as `booking` or `answer()`.
+    /// Whether it names this: a first word as `booking`, a whole name as `booking.raw`, or a function as `answer()`.
     pub fn names(&self, root: &str) -> bool {
         self.roots.contains(root)
     }

@@ -55,7 +55,12 @@ pub fn sample_scope() -> Scope {
         opportunity: of(Role::Opportunity, Value::Slot(Slot::Opportunity)),
         meeting: of(Role::Meeting, Value::Slot(Slot::Meeting)),
     };
-    scope(&state.view().unwrap(), &around)
+    let view = state.view().unwrap();
+    let mut scope = scope(&view, &around);
+    if let Datum::List(guests) = scope.get("guests").clone() {
+        scope.set("guest", guests[0].clone());
+    }
+    scope
 }
 
 fn value(source: &str) -> Datum {

@@ -18,6 +18,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ("server", &["core", "connect", "store", "engine"]),
     ("sandbox", &["core"]),
     ("app", &["core", "connect", "vendors", "store", "engine", "server", "sandbox"]),
+    ("fuzz", &["core", "connect", "vendors", "store", "engine", "server", "sandbox"]),
 ];
 
 /// Outside crates that would break a wall, and the crates that may not have them.

@@ -54,6 +54,14 @@ pub trait Records: Send + Sync {
 
     /// Whether everything that the booking flow needs is there: each finding is a sentence with its fix.
     fn check<'a>(&'a self, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Answered<Vec<Finding>>, Error>>;
+
+    /// As [`Records::check`], line by line, with what is in order and what is only worth knowing.
+    fn examine<'a>(&'a self, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Answered<Vec<Remark>>, Error>> {
+        Box::pin(async move {
+            let Answered { value, calls, usage } = self.check(cx).await?;
+            Ok(Answered { value: value.into_iter().map(Remark::Lacks).collect(), calls, usage })
+        })
+    }
 }
 
 /// Records of one role that match any of the criteria.
@@ -130,4 +138,14 @@ pub struct Finding {
     pub fix: String,
     /// Whether the flow cannot work at all until it is mended.
     pub blocking: bool,
+}
+
+/// One line of a thorough check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remark {
+    /// In order.
+    Good(String),
+    /// Worth knowing: what follows from how the account is set up, or what could not be looked at.
+    Note(String),
+    Lacks(Finding),
 }

@@ -77,7 +77,10 @@ pub(crate) fn finds(ask: &Questions, settings: &[&BookingSettings], objects: &dy
     }
     for (role, ids) in &ask.traces {
         let mut fields = fields(*role, settings);
-        fields.extend([Std::Deleted.into(), Std::MergedInto.into()]);
+        fields.push(Std::Deleted.into());
+        if matches!(role, Role::Account | Role::Contact | Role::Lead) {
+            fields.push(Std::MergedInto.into());
+        }
         finds.push(Find::new(*role, vec![Wanted::Traces(ids.iter().cloned().collect())], fields));
     }
     finds

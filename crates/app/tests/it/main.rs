@@ -4,4 +4,5 @@ mod before;
 mod commands;
 mod kill;
 mod lab;
+mod people;
 mod story;

@@ -9,7 +9,7 @@ mod shared;
 mod statements;
 mod templates;
 mod vault;
-mod world;
+pub(crate) mod world;
 
 #[path = "../../benches/booking/rounds.rs"]
 mod rounds;

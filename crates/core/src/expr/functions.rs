@@ -411,7 +411,7 @@ fn day(run: &mut Run<'_>, args: &[Datum]) -> Result {
 
 fn add_days(run: &mut Run<'_>, args: &[Datum]) -> Result {
     let out_of_calendar = |_| "the day lies outside the calendar".to_owned();
-    let span = || whole(&args[1], "the number of days").and_then(|days| days_span(days));
+    let span = || whole(&args[1], "the number of days").and_then(days_span);
     Ok(match when(&args[0])? {
         None => Datum::Null,
         Some(When::Date(date)) => Datum::Date(date.checked_add(span()?).map_err(out_of_calendar)?),

@@ -307,15 +307,21 @@ async fn grants_that_lack_something_are_refused() {
 #[test]
 fn mappings_are_compiled_as_they_are_read() {
     let refused = |lines: &str| {
-        let text = format!("{EXAMPLE}\n[[integrations.defaults.mapping]]\non = \"contact\"\nfield = \"Industry\"\n{lines}\n");
+        let text =
+            format!("{WHOLE}\n[[integrations.defaults.mapping]]\non = \"contact\"\nfield = \"Industry\"\n{lines}\n");
         format!("{:#}", Config::parse(&text).expect_err("it is refused"))
     };
     let misspelt = refused("value = \"{{ booking.titel }}\"");
     for part in ["contact.Industry", "line 1, column 4", "no `titel`", "{{ booking.title }}"] {
         assert!(misspelt.contains(part), "{misspelt}");
     }
-    let twice = refused("value = \"a\"\n[[integrations.defaults.mapping]]\non = \"contact\"\nfield = \"Industry\"\nvalue = \"b\"");
+    let twice = refused(
+        "value = \"a\"\n[[integrations.defaults.mapping]]\non = \"contact\"\nfield = \"Industry\"\nvalue = \"b\"",
+    );
     assert!(twice.contains("mapped twice"), "{twice}");
     assert!(refused("value = \"answer('Company')\"").contains("put it in double braces"));
-    assert!(refused("value = \"a\"\n[[integrations.defaults.record]]\nname = \"log\"\nobject = \"Log\\\"__c\"").contains("no API name"));
+    assert!(
+        refused("value = \"a\"\n[[integrations.defaults.record]]\nname = \"log\"\nobject = \"Log\\\"__c\"")
+            .contains("no API name")
+    );
 }

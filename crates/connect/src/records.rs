@@ -39,6 +39,11 @@ pub trait Records: Send + Sync {
     /// The id comes back in its canonical form.
     fn identify(&self, id: &str) -> Option<(Role, RecordId)>;
 
+    /// Our name of a field that the vendor names: [`Field::Native`] where the roles do not share it.
+    fn field(&self, _role: Role, name: &str) -> Field {
+        Field::Native(name.to_owned())
+    }
+
     /// Describes objects, position by position; `None` where the account has no such object, or none that this user may
     /// see.
     fn describe<'a>(

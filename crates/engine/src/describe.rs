@@ -9,7 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use syncline_connect::{Object, Records};
 use syncline_core::{
     description::ObjectDescription,
-    ids::{ConnectionId, WorkspaceId},
+    ids::{ConnectionId, ObjectName, WorkspaceId},
+    record::Role,
 };
 
 use crate::{
@@ -29,6 +30,20 @@ pub(crate) struct Descriptions(Mutex<HashMap<Key, Known>>);
 
 /// Objects with their descriptions; `None` where the account has no such object.
 pub(crate) type Described = BTreeMap<Object, Option<Arc<ObjectDescription>>>;
+
+/// What a booking's decision knows of the CRM's objects.
+#[derive(Default)]
+pub(crate) struct Objects(pub(crate) Described);
+
+impl syncline_core::booking::check::Descriptions for Objects {
+    fn of_role(&self, role: Role) -> Option<Option<&ObjectDescription>> {
+        self.0.get(&Object::Of(role)).map(Option::as_deref)
+    }
+
+    fn named(&self, name: &ObjectName) -> Option<Option<&ObjectDescription>> {
+        self.0.get(&Object::Named(name.clone())).map(Option::as_deref)
+    }
+}
 
 impl Descriptions {
     fn get(&self, setup: &ConnectionSetup, objects: &BTreeSet<Object>, now: Timestamp) -> Described {

@@ -6,7 +6,9 @@ use syncline_connect::{Find, Wanted};
 use syncline_core::{
     booking::{
         ask::fields_to_read,
+        check::Descriptions,
         facts::{Facts, Questions, website_spellings},
+        mapped,
         settings::BookingSettings,
     },
     ids::RecordId,
@@ -18,7 +20,8 @@ use syncline_core::{
 const SHORT_ID_CHARS: usize = 15;
 
 /// The look-ups that answer all the questions. `settings` are those of every booking that asks.
-pub(crate) fn finds(ask: &Questions, settings: &[&BookingSettings]) -> Vec<Find> {
+pub(crate) fn finds(ask: &Questions, settings: &[&BookingSettings], objects: &dyn Descriptions) -> Vec<Find> {
+    let fields = |role: Role, settings: &[&BookingSettings]| fields(role, settings, objects);
     let mut finds = Vec::new();
     for role in [Role::Contact, Role::Lead, Role::Account, Role::Case, Role::Opportunity, Role::Meeting] {
         let mut any = Vec::new();
@@ -64,6 +67,14 @@ pub(crate) fn finds(ask: &Questions, settings: &[&BookingSettings]) -> Vec<Find>
         let fields = fields(Role::Attendee, settings);
         finds.push(Find::new(Role::Attendee, vec![Wanted::Is(Std::Meeting, meetings)], fields));
     }
+    for (object, keys) in &ask.further {
+        let keys = keys.iter().map(|key| key.as_str().to_owned()).collect();
+        let own: BTreeSet<Field> =
+            settings.iter().flat_map(|settings| mapped::fields_of(object, settings, objects)).collect();
+        let fields = std::iter::once(Std::Key.into()).chain(own).collect();
+        let find = Find::new(Role::Custom, vec![Wanted::Is(Std::Key, keys)], fields);
+        finds.push(Find { object: Some(object.clone()), ..find });
+    }
     for (role, ids) in &ask.traces {
         let mut fields = fields(*role, settings);
         fields.push(Std::Deleted.into());
@@ -75,8 +86,8 @@ pub(crate) fn finds(ask: &Questions, settings: &[&BookingSettings]) -> Vec<Find>
     finds
 }
 
-fn fields(role: Role, settings: &[&BookingSettings]) -> Vec<Field> {
-    let all: BTreeSet<Field> = settings.iter().flat_map(|settings| fields_to_read(role, settings)).collect();
+fn fields(role: Role, settings: &[&BookingSettings], objects: &dyn Descriptions) -> Vec<Field> {
+    let all: BTreeSet<Field> = settings.iter().flat_map(|settings| fields_to_read(role, settings, objects)).collect();
     all.into_iter().collect()
 }
 

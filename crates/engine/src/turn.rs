@@ -1,7 +1,7 @@
 //! One batch of claimed bookings, from looking to settling.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
 };
 
@@ -15,6 +15,7 @@ use syncline_core::{
         diff::{Decision, decide},
         duplicates::use_match,
         facts::{Facts, Questions},
+        mapped::{Outside, described_by},
         owner::candidates,
         project::{Context, Links},
         settings::{BookingSettings, Duplicates},
@@ -28,6 +29,7 @@ use syncline_store::{
 };
 
 use crate::{
+    describe::Objects,
     engine::Engine,
     journal, look,
     outcome::{Failed, after_failure, waits_for_connection},
@@ -46,6 +48,8 @@ pub(crate) struct Job<'a> {
     users: Vec<String>,
     /// Whether the CRM lets a meeting be related to several people.
     relates_many: bool,
+    /// What is known of the CRM's objects, as far as its mappings want it.
+    objects: Objects,
     /// Whether something had to be looked up, and its share of the calls for that.
     asked: bool,
     pub(crate) looks: f64,
@@ -54,6 +58,18 @@ pub(crate) struct Job<'a> {
 impl<'a> Job<'a> {
     pub(crate) fn view(&self) -> &View<'a> {
         &self.view
+    }
+
+    fn has_company(&self) -> bool {
+        !self.view.content.guests.is_empty() || !self.view.other_seats.is_empty()
+    }
+
+    /// The objects that its decision depends on.
+    fn objects_wanted(&self) -> BTreeSet<Object> {
+        let (roles, named) = described_by(self.settings);
+        let meeting = self.has_company().then_some(Role::Meeting);
+        let roles = roles.into_iter().chain(meeting).map(Object::Of);
+        roles.chain(named.into_iter().map(Object::Named)).collect()
     }
 
     /// Whether the answers to a look may raise questions of their own.
@@ -184,22 +200,25 @@ impl Engine {
         now: Timestamp,
     ) -> Result<(), (Vec<Job<'a>>, Error)> {
         let meeting = Object::Of(Role::Meeting);
-        let has_company = |job: &Job<'_>| !job.view.content.guests.is_empty() || !job.view.other_seats.is_empty();
-        if !jobs.iter().any(has_company) {
+        let wants = |job: &Job<'_>| !job.objects_wanted().is_empty();
+        let wanted: BTreeSet<Object> = jobs.iter().flat_map(Job::objects_wanted).collect();
+        if wanted.is_empty() {
             return Ok(());
         }
-        match self.described(setup, crm, &[meeting.clone()].into(), now).await {
+        match self.described(setup, crm, &wanted, now).await {
             Ok((described, calls)) => {
-                let askers = jobs.iter().filter(|job| has_company(job)).count();
-                let relates_many = described[&meeting].as_ref().is_some_and(|meeting| meeting.relates_many);
-                for job in jobs.iter_mut().filter(|job| has_company(job)) {
-                    job.relates_many = relates_many;
+                let askers = jobs.iter().filter(|job| wants(job)).count();
+                let relates_many =
+                    described.get(&meeting).and_then(Option::as_ref).is_some_and(|meeting| meeting.relates_many);
+                for job in jobs.iter_mut().filter(|job| wants(job)) {
+                    job.relates_many = relates_many && job.has_company();
+                    job.objects = Objects(described.clone());
                     job.looks += share(calls, askers);
                 }
                 Ok(())
             }
             Err(error) => {
-                let (failed, rest) = std::mem::take(jobs).into_iter().partition(has_company);
+                let (failed, rest) = std::mem::take(jobs).into_iter().partition(wants);
                 *jobs = rest;
                 Err((failed, error))
             }
@@ -236,7 +255,12 @@ impl Engine {
                 return Ok(());
             }
             let settings: Vec<&BookingSettings> = jobs.iter().map(|job| &**job.settings).collect();
-            let finds = look::finds(&ask, &settings);
+            // What one booking had described is true for all of the connection.
+            let mut objects = Objects::default();
+            for job in jobs.iter() {
+                objects.0.extend(job.objects.0.iter().map(|(object, described)| (object.clone(), described.clone())));
+            }
+            let finds = look::finds(&ask, &settings, &objects);
             match self.find(setup, &finds).await {
                 Ok(answer) => {
                     for at in &askers {
@@ -299,7 +323,17 @@ impl Engine {
             };
             let settings = integration.settings(&view.content.meeting_type, &view.content.meeting_type_name);
             let Recall { shared, users } = recall(settings, &view);
-            jobs.push(Job { claimed, view, settings, shared, users, relates_many: false, asked: false, looks: 0.0 });
+            jobs.push(Job {
+                claimed,
+                view,
+                settings,
+                shared,
+                users,
+                relates_many: false,
+                objects: Objects::default(),
+                asked: false,
+                looks: 0.0,
+            });
         }
         (jobs, blank)
     }
@@ -585,6 +619,11 @@ pub(crate) fn context<'a>(
         facts,
         now,
         relates_many: job.relates_many,
+        outside: Outside {
+            objects: &job.objects,
+            source: job.claimed.source.as_str(),
+            raw: &|booking| serde_json::to_string(booking).ok(),
+        },
         identify,
     }
 }

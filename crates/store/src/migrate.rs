@@ -24,6 +24,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0002_polls.sqlite.sql"),
         postgres: include_str!("../migrations/0002_polls.postgres.sql"),
     },
+    Migration {
+        version: 3,
+        sqlite: include_str!("../migrations/0003_templates.sqlite.sql"),
+        postgres: include_str!("../migrations/0003_templates.postgres.sql"),
+    },
 ];
 
 /// The advisory lock under which processes that start together take turns: "syncline" in ASCII.

@@ -4,10 +4,16 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, bail};
 use serde::Deserialize;
-use syncline_core::booking::settings::{
-    About, BookingSettings, CancelSettings, CaseSettings, Deleted, Duplicates, GuestPolicy, Language, MatchRule,
-    OpenLead, OpportunitySettings, PersonMode, StatusValues,
+use syncline_core::booking::{
+    check::check,
+    mapped::Undescribed,
+    settings::{
+        About, BookingSettings, CancelSettings, CaseSettings, Deleted, Duplicates, GuestPolicy, Language, MatchRule,
+        OpenLead, OpportunitySettings, PersonMode, StatusValues,
+    },
 };
+
+use super::mapping::{MappingFile, RecordFile};
 
 /// A booking flow into one CRM.
 #[derive(Debug, Clone, Deserialize)]
@@ -139,6 +145,10 @@ struct SettingsFile {
     /// What happens when somebody deleted a record of the booking in the CRM and a message comes that would change it.
     /// Records that were merged or converted are followed in any case.
     deleted: DeletedFile,
+    /// What goes into fields beside what is written anyway; see mapping.md.
+    mapping: Vec<MappingFile>,
+    /// Further records of every booking; see mapping.md.
+    record: Vec<RecordFile>,
 }
 
 impl Default for SettingsFile {
@@ -167,6 +177,8 @@ impl Default for SettingsFile {
             co_hosts: true,
             duplicates: DuplicatesFile::UseMatch,
             deleted: DeletedFile::Recreate,
+            mapping: Vec::new(),
+            record: Vec::new(),
         }
     }
 }
@@ -343,6 +355,12 @@ impl SettingsFile {
                 "`status` has values but no `field` to write them to; a Salesforce event has no status of its own, so add a custom field and name it"
             );
         }
+        let mappings: Vec<_> =
+            self.mapping.into_iter().map(MappingFile::into_mapping).collect::<anyhow::Result<_>>()?;
+        let records: Vec<_> = self.record.into_iter().map(RecordFile::into_template).collect::<anyhow::Result<_>>()?;
+        if let Some(problem) = check(&mappings, &records, &Undescribed).first() {
+            bail!("{problem}");
+        }
         Ok(BookingSettings {
             person: match self.person {
                 Person::Contact => PersonMode::Contact,
@@ -393,6 +411,8 @@ impl SettingsFile {
                 DeletedFile::Recreate => Deleted::Recreate,
                 DeletedFile::Leave => Deleted::Leave,
             },
+            mappings,
+            records,
         })
     }
 }

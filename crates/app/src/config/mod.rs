@@ -3,6 +3,7 @@
 mod booking;
 mod file;
 mod limits;
+mod mapping;
 mod secrets;
 mod source;
 #[cfg(test)]

@@ -3,13 +3,15 @@
 use super::{
     attendees::company,
     chain::View,
+    check::Descriptions,
     diff::{Normalise, decide},
     facts::Questions,
     follow::untraced,
+    mapped::{self, maps_something},
     matching::{account_key, address, company_domain, known, known_goes_first, person_key},
     owner::candidates,
     people::{Comer, Kind, person_link},
-    project::{Context, Gate, gate, hint, shared_record_key, wants_account},
+    project::{Context, Gate, gate, hint, project, shared_record_key, wants_account},
     settings::{BookingSettings, GuestPolicy, MatchRule},
 };
 use crate::{
@@ -35,6 +37,17 @@ pub fn questions(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, no
                     cx.links.get(&Slot::Meeting).map(|link| &link.id).or_else(|| made(cx, plan, Slot::Meeting));
                 ask.attendees.extend(meeting.filter(|id| cx.facts.attendees(id).is_none()).cloned());
             }
+            Write::Upsert { key, .. } if step.role == Role::Custom => {
+                if let Some(object) = &step.object {
+                    ask.further.entry(object.clone()).or_default().insert(key.clone());
+                }
+            }
+            _ if step.role == Role::Custom => {
+                let key = cx.links.get(&step.slot).and_then(|link| link.key.clone());
+                if let (Some(object), Some(key)) = (&step.object, key) {
+                    ask.further.entry(object.clone()).or_default().insert(key);
+                }
+            }
             Write::Upsert { key, .. } => ask.keys.entry(step.role).or_default().extend([key.clone()]),
             Write::Patch { id, .. } | Write::Delete { id } => {
                 ask.ids.entry(step.role).or_default().extend([id.clone()]);
@@ -50,6 +63,7 @@ pub fn questions(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, no
     }
     ask_about_company(cx, view, &mut ask);
     ask_about_owner(cx, view, &mut ask);
+    ask_about_mapped(cx, view, &mut ask);
     if cx.links.is_empty() {
         return ask;
     }
@@ -57,6 +71,7 @@ pub fn questions(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, no
     let preview = decide(cx, view, None, normalise);
     for step in &preview.plan.steps {
         if let Write::Patch { id, .. } = &step.write
+            && step.role != Role::Custom
             && cx.facts.record(id).is_none()
         {
             ask.ids.entry(step.role).or_default().insert(id.clone());
@@ -87,7 +102,7 @@ fn ask_about_doubts(cx: &Context<'_>, view: &View<'_>, ask: &mut Questions) {
     for (slot, link) in cx.links.iter().filter(|(_, link)| link.doubt) {
         let matters = match slot {
             Slot::Guest(_) | Slot::GuestAccount(_) => coming.contains(slot),
-            Slot::Attendee(_) => false,
+            Slot::Attendee(_) | Slot::Record(_) => false,
             _ => true,
         };
         if matters && let Some(id) = untraced(cx, link) {
@@ -153,6 +168,22 @@ fn ask_about_person(cx: &Context<'_>, view: &View<'_>, comer: &Comer<'_>, ask: &
             if cx.settings.account_by_contacts {
                 ask.contact_domains.insert(domain.to_owned());
             }
+        }
+    }
+}
+
+/// Records that a mapping fills where they are empty, or whose fields it reads.
+fn ask_about_mapped(cx: &Context<'_>, view: &View<'_>, ask: &mut Questions) {
+    if !maps_something(cx.settings) {
+        return;
+    }
+    for desired in project(cx, view).desired {
+        if let Some(id) = desired.existing
+            && desired.role != Role::Custom
+            && cx.facts.record(&id).is_none()
+            && mapped::reads(cx.settings, desired.slot, desired.role)
+        {
+            ask.ids.entry(desired.role).or_default().insert(id);
         }
     }
 }
@@ -231,7 +262,7 @@ pub fn recall(settings: &BookingSettings, view: &View<'_>) -> Recall {
 }
 
 /// The fields of a role whose present values a decision may need.
-pub fn fields_to_read(role: Role, settings: &BookingSettings) -> Vec<Field> {
+pub fn fields_to_read(role: Role, settings: &BookingSettings, objects: &dyn Descriptions) -> Vec<Field> {
     let std: &[Std] = match role {
         Role::Contact => &[
             Std::Key,
@@ -276,5 +307,6 @@ pub fn fields_to_read(role: Role, settings: &BookingSettings) -> Vec<Field> {
     if role == Role::Meeting {
         fields.extend(settings.status_field.iter().cloned().map(Field::Native));
     }
+    fields.extend(mapped::fields(role, settings, objects));
     fields
 }

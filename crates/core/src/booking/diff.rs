@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 use super::{
     chain::View,
     follow::{Followed, follow},
+    mapped::{self, object_of},
     matching::{account_key, address},
     project::{Context, Desired, Links, Note, Projection, project, shared_record_key},
     settings::BookingSettings,
     text::{newlines, splice, with_prefix},
 };
 use crate::{
-    ids::{ExternalKey, RecordId, SharedKey},
+    ids::{ExternalKey, ObjectName, RecordId, SharedKey},
     record::{Field, Fields, Record, Role, Slot, Std, Value},
     step::{Link, Plan, SharedLink, Step, Write},
 };
@@ -46,6 +47,7 @@ struct After {
     key: Option<ExternalKey>,
     shared: Option<SharedKey>,
     image: Fields,
+    object: Option<ObjectName>,
     doubt: bool,
 }
 
@@ -67,7 +69,7 @@ impl Decision {
                 let link = Link {
                     role: after.role,
                     id: id_of(after.slot)?,
-                    object: None,
+                    object: after.object.clone(),
                     key: after.key.clone(),
                     image,
                     doubt: after.doubt,
@@ -131,7 +133,8 @@ pub fn decide(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, norma
     let mut out = Decision { notes, look_again, adopted, accounts, ..Decision::default() };
     for slot in delete {
         if let Some(link) = links.get(&slot) {
-            out.plan.steps.push(Step::new(slot, link.role, Write::Delete { id: link.id.clone() }));
+            let write = Write::Delete { id: link.id.clone() };
+            out.plan.steps.push(Step { slot, role: link.role, object: link.object.clone(), write });
         }
     }
     let mut deleted: Vec<Slot> = out.plan.steps.iter().map(|step| step.slot).collect();
@@ -152,6 +155,7 @@ pub fn decide(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, norma
             key: link.key.clone(),
             shared: shared_account(cx, view, *slot, link),
             image: link.image.clone(),
+            object: link.object.clone(),
             doubt,
         });
     }
@@ -234,7 +238,7 @@ fn settle(cx: &Context<'_>, plan: &Plan) -> Links {
 /// stands there, and all of it is still to be brought up to date.
 fn adopted_image(settings: &BookingSettings, role: Role, planned: &Fields, record: &Record) -> Fields {
     let telling = |field: &Field| match role {
-        Role::Meeting => has_authority(settings, role, field),
+        Role::Meeting => is_meetings_own(settings, field),
         Role::Case => *field == Field::Std(Std::Description),
         Role::Opportunity => *field == Field::Std(Std::CloseDate),
         Role::Account | Role::Contact | Role::Lead | Role::User | Role::Attendee | Role::Custom => false,
@@ -264,28 +268,31 @@ fn step_for(cx: &Context<'_>, desired: Desired, normalise: Normalise<'_>, out: &
             .collect()
     };
     let link = cx.links.get(&slot);
+    let object = object_of(cx.settings, slot);
     match existing {
         None => {
             let mut fields = normal(on_create);
             fields.extend(normal(keep));
             fields.retain(|_, value| *value != Value::Null);
             out.creates.extend(shared.clone());
-            out.plan.steps.push(Step::new(slot, role, Write::Upsert { key: key.clone(), fields: fields.clone() }));
+            let write = Write::Upsert { key: key.clone(), fields: fields.clone() };
+            out.plan.steps.push(Step { slot, role, object: object.clone(), write });
             fields.extend(remember);
             // An attendee bears no key.
             let key = if role == Role::Attendee { None } else { Some(key) };
-            out.after.push(After { slot, role, id: None, key, shared, image: fields, doubt: false });
+            out.after.push(After { slot, role, id: None, key, shared, image: fields, object, doubt: false });
         }
         Some(id) => {
             let base = link.filter(|link| link.id == id);
             let mut image = base.map(|link| link.image.clone()).unwrap_or_default();
             let patch = patch(cx, role, &id, normal(keep), &mut image, normalise, out);
             if !patch.is_empty() {
-                out.plan.steps.push(Step::new(slot, role, Write::Patch { id: id.clone(), fields: patch }));
+                let write = Write::Patch { id: id.clone(), fields: patch };
+                out.plan.steps.push(Step { slot, role, object: object.clone(), write });
             }
             image.extend(remember);
             let key = base.and_then(|link| link.key.clone());
-            out.after.push(After { slot, role, id: Some(id), key, shared, image, doubt: false });
+            out.after.push(After { slot, role, id: Some(id), key, shared, image, object, doubt: false });
         }
     }
 }
@@ -365,11 +372,18 @@ fn merge(settings: &BookingSettings, role: Role, field: &Field, base: &Value, no
 
 /// Whether the booking alone says what stands in this field.
 fn has_authority(settings: &BookingSettings, role: Role, field: &Field) -> bool {
-    let of_meeting = match field {
+    let of_meeting = is_meetings_own(settings, field);
+    // Subject and description are merged word by word, mapped or not.
+    let is_merged = matches!(field, Field::Std(Std::Subject | Std::Description));
+    (of_meeting && role == Role::Meeting) || (!is_merged && mapped::has_authority(settings, role, field))
+}
+
+/// Whether the field tells when the meeting is and how it stands.
+fn is_meetings_own(settings: &BookingSettings, field: &Field) -> bool {
+    match field {
         Field::Std(field) => matches!(field, Std::Start | Std::End | Std::ShowAs),
         Field::Native(name) => settings.status_field.as_ref() == Some(name),
-    };
-    of_meeting && role == Role::Meeting
+    }
 }
 
 /// Whether two values say the same. CRMs store their own line ends.

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    ids::{ExternalKey, RecordId, SharedKey},
+    ids::{ExternalKey, ObjectName, RecordId, SharedKey},
     person::{domain_of, normal_email, phone_digits},
     record::{Record, Role, Std, Value},
     step::SharedLink,
@@ -171,6 +171,8 @@ pub struct Questions {
     pub ids: BTreeMap<Role, BTreeSet<RecordId>>,
     /// Records of ours that may exist already.
     pub keys: BTreeMap<Role, BTreeSet<ExternalKey>>,
+    /// Further records of ours that may exist already, by their object.
+    pub further: BTreeMap<ObjectName, BTreeSet<ExternalKey>>,
 }
 
 impl Questions {
@@ -202,6 +204,10 @@ impl Questions {
             keys.retain(|key| asked.keys.get(role).is_none_or(|asked| !asked.contains(key)));
             !keys.is_empty()
         });
+        self.further.retain(|object, keys| {
+            keys.retain(|key| asked.further.get(object).is_none_or(|asked| !asked.contains(key)));
+            !keys.is_empty()
+        });
         self
     }
 
@@ -221,6 +227,9 @@ impl Questions {
         }
         for (role, keys) in other.keys {
             self.keys.entry(role).or_default().extend(keys);
+        }
+        for (object, keys) in other.further {
+            self.further.entry(object).or_default().extend(keys);
         }
     }
 }

@@ -3,17 +3,22 @@
 
 pub mod ask;
 pub mod chain;
+pub mod check;
 pub mod diff;
 pub mod duplicates;
 pub mod facts;
+pub mod mapped;
+pub mod mapping;
 pub mod matching;
 pub mod message;
 pub mod owner;
 pub mod project;
+pub mod scope;
 pub mod settings;
 pub mod text;
 
 mod attendees;
+mod fit;
 mod follow;
 mod meeting;
 mod people;

@@ -12,6 +12,7 @@ use super::{
     chain::{Standing, View},
     facts::Facts,
     follow::{Own, own},
+    mapped::{self, Outside},
     meeting::{Around, meeting},
     owner::owner,
     people::{Person, company_of_invitee, invitee},
@@ -49,6 +50,7 @@ pub struct Context<'a> {
     pub now: Timestamp,
     /// Whether the CRM lets a meeting be related to several people.
     pub relates_many: bool,
+    pub outside: Outside<'a>,
     pub identify: Identify<'a>,
 }
 
@@ -144,37 +146,37 @@ pub fn project(cx: &Context<'_>, view: &View<'_>) -> Projection {
     }
     let owner = owner(cx, view, &mut out.notes);
     let person = invitee(cx, view, owner.as_ref(), &mut out);
+    records(cx, view, owner.as_ref(), person.as_ref(), &mut out);
+    mapped::write(cx, view, owner.as_ref(), person.as_ref(), &mut out);
+    out
+}
+
+/// The booking's own records, and who attends.
+fn records(cx: &Context<'_>, view: &View<'_>, owner: Option<&RecordId>, person: Option<&Person>, out: &mut Projection) {
     if view.standing == Standing::FormOnly {
         out.notes.push(Note::new("form_only", "a form without a booking: only the person is written"));
-        return out;
+        return;
     }
     if cx.settings.cancel.delete && matches!(view.standing, Standing::Cancelled { .. } | Standing::Rejected { .. }) {
         if cx.links.contains_key(&Slot::Meeting) {
             out.delete.push(Slot::Meeting);
         }
         out.notes.push(Note::new("deleted", "the settings delete the meeting of a cancelled booking"));
-        return out;
+        return;
     }
-    let case = own_record(cx, Slot::Case, &mut out.notes)
-        .and_then(|existing| case(cx, view, existing, person.as_ref(), owner.as_ref()));
+    let case = own_record(cx, Slot::Case, &mut out.notes).and_then(|existing| case(cx, view, existing, person, owner));
     let opportunity = own_record(cx, Slot::Opportunity, &mut out.notes)
-        .and_then(|existing| opportunity(cx, view, existing, person.as_ref(), owner.as_ref()));
+        .and_then(|existing| opportunity(cx, view, existing, person, owner));
     let Some(existing) = own_record(cx, Slot::Meeting, &mut out.notes) else {
         out.desired.extend(case.into_iter().chain(opportunity));
-        return out;
+        return;
     };
-    let around = Around {
-        person: person.as_ref(),
-        owner: owner.as_ref(),
-        case: case.as_ref(),
-        opportunity: opportunity.as_ref(),
-    };
+    let around = Around { person, owner, case: case.as_ref(), opportunity: opportunity.as_ref() };
     let meeting = meeting(cx, view, existing, &around, &mut out.notes);
     out.desired.extend(case);
     out.desired.extend(opportunity);
-    attendees(cx, view, &meeting, person.as_ref(), owner.as_ref(), &mut out);
+    attendees(cx, view, &meeting, person, owner, out);
     out.desired.push(meeting);
-    out
 }
 
 /// The record that this booking has in the slot, `Some(None)` where it is to be made, and `None` where it is to stay

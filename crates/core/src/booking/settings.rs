@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::mapping::{Mapping, RecordTemplate};
+use crate::record::{Field, Role};
+
 /// Settings of the booking flow for one meeting type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BookingSettings {
@@ -46,6 +49,10 @@ pub struct BookingSettings {
     pub duplicates: Duplicates,
     /// What happens when somebody deleted a record of the booking in the CRM.
     pub deleted: Deleted,
+    /// What goes into fields beside what is written anyway.
+    pub mappings: Vec<Mapping>,
+    /// Further records of every booking.
+    pub records: Vec<RecordTemplate>,
 }
 
 /// What becomes of guests.
@@ -177,6 +184,17 @@ pub enum Language {
     French,
 }
 
+impl BookingSettings {
+    /// Learns which mapped fields all vendors share, so that none is written twice under two names.
+    pub fn name_fields(&mut self, name: impl Fn(Role, &str) -> Field) {
+        for mapping in &mut self.mappings {
+            if let Some(role) = mapping.on.roles().first() {
+                mapping.field = name(*role, &mapping.name);
+            }
+        }
+    }
+}
+
 impl Default for BookingSettings {
     fn default() -> Self {
         Self {
@@ -204,6 +222,8 @@ impl Default for BookingSettings {
             co_hosts: true,
             duplicates: Duplicates::UseMatch,
             deleted: Deleted::Recreate,
+            mappings: Vec::new(),
+            records: Vec::new(),
         }
     }
 }

@@ -17,6 +17,7 @@ mod reading;
 mod settle;
 mod shared;
 mod sweep;
+mod templates;
 
 #[cfg(test)]
 pub(crate) fn statements() -> impl Iterator<Item = &'static (&'static str, &'static crate::db::Sql)> {
@@ -37,6 +38,7 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static (&'static str, &'sta
         settle::STATEMENTS,
         shared::STATEMENTS,
         sweep::STATEMENTS,
+        templates::STATEMENTS,
         crate::vault::rotation::STATEMENTS,
     ]
     .into_iter()

@@ -8,6 +8,7 @@ mod polls;
 mod reading;
 mod shared;
 mod statements;
+mod templates;
 mod vault;
 pub(crate) mod world;
 

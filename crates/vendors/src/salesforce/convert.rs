@@ -61,6 +61,11 @@ pub fn field_named(org: &Org, role: Role, name: &str) -> Field {
     if bears_key(role) && name.eq_ignore_ascii_case(org.key_field.as_str()) {
         return Std::Key.into();
     }
+    shared_field(role, name)
+}
+
+/// Our name of a field that is called so in every org.
+pub fn shared_field(role: Role, name: &str) -> Field {
     let known = spec(role).fields.iter().find(|known| known.field != Std::Key && known.name.eq_ignore_ascii_case(name));
     known.map_or_else(|| Field::Native(name.to_owned()), |known| known.field.into())
 }

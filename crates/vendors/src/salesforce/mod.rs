@@ -83,6 +83,10 @@ impl Records for Salesforce {
         convert::normalise(role, field, value)
     }
 
+    fn field(&self, role: Role, name: &str) -> Field {
+        convert::shared_field(role, name)
+    }
+
     fn identify(&self, id: &str) -> Option<(Role, RecordId)> {
         id::identify(id)
     }

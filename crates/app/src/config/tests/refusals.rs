@@ -359,3 +359,26 @@ fn a_source_with_an_api_is_asked_and_its_webhook_looked_after() {
     let (sources, _) = polled(&text.replacen("public_url = \"https://syncline.example.com\"\n", "", 1));
     assert!(sources[0].hook.is_none());
 }
+
+/// A value that does not compile is refused with its place, line, reason and an example. proves: B20, B13
+#[test]
+fn mappings_are_compiled_as_they_are_read() {
+    let refused = |lines: &str| {
+        let text =
+            format!("{WHOLE}\n[[integrations.defaults.mapping]]\non = \"contact\"\nfield = \"Industry\"\n{lines}\n");
+        format!("{:#}", Config::parse(&text).expect_err("it is refused"))
+    };
+    let misspelt = refused("value = \"{{ booking.titel }}\"");
+    for part in ["contact.Industry", "line 1, column 4", "no `titel`", "{{ booking.title }}"] {
+        assert!(misspelt.contains(part), "{misspelt}");
+    }
+    let twice = refused(
+        "value = \"a\"\n[[integrations.defaults.mapping]]\non = \"contact\"\nfield = \"Industry\"\nvalue = \"b\"",
+    );
+    assert!(twice.contains("mapped twice"), "{twice}");
+    assert!(refused("value = \"answer('Company')\"").contains("put it in double braces"));
+    assert!(
+        refused("value = \"a\"\n[[integrations.defaults.record]]\nname = \"log\"\nobject = \"Log\\\"__c\"")
+            .contains("no API name")
+    );
+}

@@ -57,6 +57,9 @@ pub fn settings() -> impl Strategy<Value = BookingSettings> {
             cancel: CancelSettings { prefix: "[STORNIERT] ".into(), show_as_free, delete: false },
             status_field: status.then(|| "Status__c".into()),
             status_values: status_values(),
+            // The same for all: what is mapped must converge like everything else.
+            mappings: if show_as_free { super::mapped::steady().mappings } else { Vec::new() },
+            records: if show_as_free { super::mapped::steady().records } else { Vec::new() },
             ..BookingSettings::default()
         }
     })
@@ -104,7 +107,8 @@ fn settled(desk: &Desk, slot: Slot) -> Option<Fields> {
         Slot::Account | Slot::GuestAccount(_) => &[Std::Name, Std::Website],
         Slot::Person | Slot::Guest(_) => &[Std::Email],
         Slot::Attendee(_) => &[Std::Meeting, Std::Attends, Std::Invited, Std::Related, Std::Response],
-        Slot::Record(_) => &[],
+        // All of a further record is its own.
+        Slot::Record(_) => &[Std::Key],
         Slot::Case => &[Std::Subject, Std::Description],
         Slot::Opportunity => &[Std::Name, Std::CloseDate],
         Slot::Meeting => &[
@@ -128,7 +132,10 @@ fn settled(desk: &Desk, slot: Slot) -> Option<Fields> {
         let own = desk.links.iter().find(|(_, link)| value == Value::Id(link.id.clone()));
         own.map_or(value, |(slot, _)| Value::Slot(*slot))
     };
-    Some(fields.into_iter().filter(|(field, _)| counts(field)).map(|(field, value)| (field, by_slot(value))).collect())
+    // A field of the org's own that was cleared is as one that was never written.
+    let blank = |field: &Field, value: &Value| matches!(field, Field::Native(_)) && *value == Value::Null;
+    let fields = fields.into_iter().filter(|(field, value)| counts(field) && !blank(field, value));
+    Some(fields.map(|(field, value)| (field, by_slot(value))).collect())
 }
 
 /// Who attends, by address, and what became of the invitation. Which number each has may depend on the order.

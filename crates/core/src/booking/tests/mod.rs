@@ -7,6 +7,8 @@ mod edits;
 mod fold;
 mod hostile;
 mod life;
+mod mapped;
+mod mapping;
 mod matching;
 mod people;
 mod records;

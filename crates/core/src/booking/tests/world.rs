@@ -10,6 +10,7 @@ use crate::{
         ask::{MAX_LOOKS, fields_to_read, questions},
         diff::{Decision, decide},
         facts::{Facts, Questions, website_spellings},
+        mapped::{Outside, Undescribed, fields_of},
         message::BookingMessage,
         project::{Context, Links},
         settings::BookingSettings,
@@ -212,18 +213,30 @@ impl World {
                 |domain: &String| website_spellings(domain).iter().any(|site| record.text(Std::Website) == Some(site));
             let phone = |field| record.text(field).is_some_and(|phone| ask.phones.contains(phone));
             ask.ids.get(&record.role).is_some_and(|ids| ids.contains(&record.id))
-                || record
-                    .text(Std::Key)
-                    .is_some_and(|key| ask.keys.get(&record.role).is_some_and(|keys| keys.contains(&key.into())))
+                || record.text(Std::Key).is_some_and(|key| {
+                    ask.keys.get(&record.role).is_some_and(|keys| keys.contains(&key.into()))
+                        || (record.role == Role::Custom && ask.further.values().any(|keys| keys.contains(&key.into())))
+                })
                 || (is_person && email.as_ref().is_some_and(|email| ask.emails.contains(email)))
                 || (record.role == Role::Contact && (phone(Std::Phone) || phone(Std::Mobile)))
                 || (record.role == Role::Contact && email.as_ref().is_some_and(in_domain))
                 || (record.role == Role::Account && ask.domains.iter().any(site))
         };
         let readable = |record: &Record| {
-            let wanted = fields_to_read(record.role, settings);
+            let wanted = fields_to_read(record.role, settings, &Undescribed);
+            let further: Vec<Field> = if record.role == Role::Custom {
+                settings.records.iter().flat_map(|one| fields_of(&one.object, settings, &Undescribed)).collect()
+            } else {
+                Vec::new()
+            };
+            let wanted: Vec<Field> = wanted.into_iter().chain(further).collect();
             let fields = record.fields.iter().filter(|(field, _)| wanted.contains(field));
-            Record { fields: fields.map(|(field, value)| (field.clone(), value.clone())).collect(), ..record.clone() }
+            let mut fields: Fields = fields.map(|(field, value)| (field.clone(), value.clone())).collect();
+            // A field of the org's own that was never written is empty, not unknown.
+            for field in wanted.into_iter().filter(|field| matches!(field, Field::Native(_))) {
+                fields.entry(field).or_insert(Value::Null);
+            }
+            Record { fields, ..record.clone() }
         };
         facts.add(self.records.values().filter(asked).map(readable));
         for key in &ask.users {
@@ -276,6 +289,7 @@ impl Desk {
         let ids = (WorkspaceId::from("w"), ConnectionId::from("crm"));
         let with = |facts: &Facts, then: &mut dyn FnMut(&Context<'_>)| {
             then(&Context {
+                outside: Outside::NOTHING,
                 workspace: &ids.0,
                 connection: &ids.1,
                 chain: &self.chain,

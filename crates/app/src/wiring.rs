@@ -3,6 +3,7 @@
 mod polled;
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -11,18 +12,23 @@ use std::{
 use anyhow::{Context, bail};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use syncline_connect::{Connector, Secret, oauth::App};
+use syncline_connect::{Connector, Records, Secret, oauth::App};
 use syncline_core::{
     booking::settings::BookingSettings,
     ids::{ConnectionId, IntegrationId, WorkspaceId},
 };
-use syncline_engine::{ConnectionSetup, Engine, GrantKind, Integration, LEASE_PER_CALL, Options, Setup, World};
+use syncline_engine::{
+    ConnectionSetup, Engine, GrantKind, Integration, LEASE_PER_CALL, Options, Setup, TemplateSource, Templating, World,
+};
 use syncline_server::SourceSetup;
 use syncline_store::{MasterKey, Store, StoreOptions};
 use url::Url;
 
 use crate::{
-    config::{Config, ConnectionConfig, Grant, MASTER_KEY_BYTES, SourceConfig, read_master_key},
+    config::{
+        Config, ConnectionConfig, Grant, IntegrationConfig, MASTER_KEY_BYTES, SourceConfig, TemplateKind,
+        read_master_key,
+    },
     http::{CALL_DEADLINE, Client, Origin},
     world::{SystemClock, SystemEntropy},
 };
@@ -162,15 +168,12 @@ impl Installation {
                     .with_context(|| format!("in connection `{}`", connection.name))?,
             );
         }
+        let mut flows = BTreeMap::new();
         for integration in &self.config.integrations {
             let crm = self.config.connections.iter().find(|connection| connection.name == integration.crm);
             let records = crm.map(|crm| vendor(&crm.vendor)).transpose()?.and_then(|connector| connector.records());
-            let named = |mut settings: BookingSettings| {
-                if let Some(records) = records {
-                    settings.name_fields(|role, name| records.field(role, name));
-                }
-                settings
-            };
+            let named = |settings| named(records, settings);
+            flows.insert(IntegrationId::new(integration.name.clone()), (integration.clone(), records));
             setup.integrations.push(Integration {
                 workspace: workspace.clone(),
                 id: IntegrationId::new(integration.name.clone()),
@@ -183,6 +186,7 @@ impl Installation {
                     .collect(),
             });
         }
+        setup.templating = Some(Arc::new(Flows(flows)));
         setup.polled = self.polled()?;
         Ok(setup)
     }
@@ -296,6 +300,37 @@ impl Installation {
             entropy: Arc::new(SystemEntropy),
         };
         Ok(Engine::new(world, setup, options))
+    }
+}
+
+/// Fields by the names that the CRM's connector knows them by.
+fn named(records: Option<&dyn Records>, mut settings: BookingSettings) -> BookingSettings {
+    if let Some(records) = records {
+        settings.name_fields(|role, name| records.field(role, name));
+    }
+    settings
+}
+
+/// The configured flows, on which templates are laid.
+struct Flows(BTreeMap<IntegrationId, (IntegrationConfig, Option<&'static dyn Records>)>);
+
+impl Templating for Flows {
+    fn settings(
+        &self,
+        integration: &IntegrationId,
+        meeting_type: &str,
+        name: &str,
+        templates: &[TemplateSource<'_>],
+    ) -> Result<BookingSettings, String> {
+        let (flow, records) = self.0.get(integration).ok_or("its integration is not configured")?;
+        let kinds = templates.iter().map(|template| {
+            let kind = TemplateKind::parse(template.kind)
+                .ok_or_else(|| format!("there are no {} templates", template.kind))?;
+            Ok((kind, template.source))
+        });
+        let kinds = kinds.collect::<Result<Vec<_>, String>>()?;
+        let settings = flow.settings_with(meeting_type, name, &kinds).map_err(|error| format!("{error:#}"))?;
+        Ok(named(*records, settings))
     }
 }
 

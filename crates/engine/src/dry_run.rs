@@ -12,7 +12,13 @@ use syncline_core::{
 };
 use syncline_store::{Claimed, Links};
 
-use crate::{engine::Engine, journal, push::crm, turn::context};
+use crate::{
+    engine::Engine,
+    journal,
+    push::crm,
+    templates::TemplateSource,
+    turn::{Job, context},
+};
 
 /// What a message would do.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -43,6 +49,8 @@ pub struct RecordChange {
 pub enum DryRunError {
     #[error("there is no integration `{0}`")]
     NoIntegration(IntegrationId),
+    #[error("the template cannot be used: {0}")]
+    Template(String),
     #[error(transparent)]
     Store(#[from] syncline_store::Error),
     #[error(transparent)]
@@ -51,17 +59,19 @@ pub enum DryRunError {
 
 impl Engine {
     /// Works out what these messages of one delivery would do, and does nothing. Messages of several bookings give one
-    /// dry run each.
+    /// dry run each. `trial` is a template that is tried instead of what is in force of its kind.
     pub async fn dry_run(
         &self,
         workspace: &WorkspaceId,
         integration: &IntegrationId,
         source: &ConnectionId,
         messages: &[BookingMessage],
+        trial: Option<TemplateSource<'_>>,
     ) -> Result<Vec<DryRun>, DryRunError> {
         let mut bookings: Vec<Claimed> = Vec::new();
         let mut known_before: Vec<bool> = Vec::new();
         let now = self.world.clock.now();
+        self.refresh_templates(workspace, now).await?;
         for message in messages {
             let known = self.world.store.known(workspace, source, message).await?;
             let is_known = known.is_some();
@@ -81,12 +91,18 @@ impl Engine {
         }
         let mut runs = Vec::new();
         for (booking, is_known) in bookings.iter().zip(known_before) {
-            runs.push(self.dry_run_of(booking, is_known, now).await?);
+            runs.push(self.dry_run_of(booking, is_known, now, trial).await?);
         }
         Ok(runs)
     }
 
-    async fn dry_run_of(&self, booking: &Claimed, is_known: bool, now: Timestamp) -> Result<DryRun, DryRunError> {
+    async fn dry_run_of(
+        &self,
+        booking: &Claimed,
+        is_known: bool,
+        now: Timestamp,
+        trial: Option<TemplateSource<'_>>,
+    ) -> Result<DryRun, DryRunError> {
         let integration = self.setup.integration(&booking.workspace, &booking.integration);
         let integration = integration.ok_or_else(|| DryRunError::NoIntegration(booking.integration.clone()))?;
         let setup = self.setup.connection(&booking.workspace, &integration.crm).ok_or_else(|| {
@@ -94,13 +110,17 @@ impl Engine {
         })?;
         let crm = crm(setup)?;
         let name = is_known.then(|| booking.chain.as_str().to_owned());
-        let claimed = [booking];
-        let (mut jobs, blank) = self.jobs(&claimed);
-        if !blank.is_empty() {
+        let Some(view) = booking.state.view() else {
             let text = "the message speaks of a booking that is still to come; it would be kept until then";
             let notes = vec![("waits".to_owned(), text.to_owned())];
             return Ok(DryRun { booking: name, records: Vec::new(), notes, calls: 0.0 });
-        }
+        };
+        let effective = match trial {
+            Some(trial) => self.on_trial(integration, &view, trial),
+            None => self.effective(integration, &view),
+        };
+        let effective = effective.map_err(DryRunError::Template)?;
+        let mut jobs = vec![Job::new(booking, view, effective)];
         let mut facts = Facts::default();
         self.recall(setup, &jobs, &mut facts, now).await?;
         self.look_at(setup, crm, &mut jobs, &mut facts, now).await.map_err(|(_, error)| error)?;

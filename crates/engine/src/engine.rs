@@ -23,7 +23,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::{describe::Descriptions, directory::Directory, setup::Setup, token::Tokens};
+use crate::{describe::Descriptions, directory::Directory, setup::Setup, templates::Templates, token::Tokens};
 
 /// All that the engine needs from outside.
 #[derive(Clone)]
@@ -78,6 +78,7 @@ pub struct Engine {
     pub(crate) options: Options,
     pub(crate) directory: Directory,
     pub(crate) descriptions: Descriptions,
+    pub(crate) templates: Templates,
     pub(crate) tokens: Tokens,
     pub(crate) calls: Semaphore,
     pub(crate) usage: Mutex<HashMap<(WorkspaceId, syncline_core::ids::ConnectionId), Timestamp>>,
@@ -133,6 +134,7 @@ impl Engine {
             options,
             directory: Directory::default(),
             descriptions: Descriptions::default(),
+            templates: Templates::default(),
             tokens: Tokens::default(),
             usage: Mutex::default(),
             blocked: Mutex::default(),
@@ -222,6 +224,7 @@ impl Engine {
             }
             let now = self.world.clock.now();
             let blocked = self.blocked(workspace, now).await?;
+            self.refresh_templates(workspace, now).await?;
             let lease_until = now.saturating_add(self.options.lease).unwrap_or(Timestamp::MAX);
             let claimed =
                 self.world.store.claim(workspace, worker, now, lease_until, self.options.batch, &blocked).await?;

@@ -14,6 +14,7 @@ mod outcome;
 mod poll;
 mod push;
 mod setup;
+mod templates;
 mod token;
 mod turn;
 
@@ -21,3 +22,4 @@ pub use dry_run::{DryRun, DryRunError, RecordChange};
 pub use engine::{Engine, LEASE_PER_CALL, Options, World};
 pub use poll::{PolledSource, Step};
 pub use setup::{ConnectionSetup, GrantKind, Integration, Setup};
+pub use templates::{TemplateSource, Templating};

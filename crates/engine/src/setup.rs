@@ -9,6 +9,7 @@ use syncline_core::{
 };
 
 use crate::poll::PolledSource;
+use crate::templates::Templating;
 
 /// One connection to a vendor's account.
 pub struct ConnectionSetup {
@@ -58,6 +59,8 @@ impl Integration {
 pub struct Setup {
     pub connections: Vec<ConnectionSetup>,
     pub integrations: Vec<Integration>,
+    /// Lays templates over settings; without it none counts.
+    pub templating: Option<Arc<dyn Templating>>,
     /// Sources that are asked by themselves, beside listening to their webhooks.
     pub polled: Vec<PolledSource>,
 }

@@ -17,7 +17,7 @@ use syncline_core::{
         facts::{Facts, Questions},
         mapped::{Outside, described_by},
         owner::candidates,
-        project::{Context, Links},
+        project::{Context, Links, Note},
         settings::{BookingSettings, Duplicates},
     },
     ids::{ConnectionId, RecordId, SharedKey},
@@ -35,13 +35,16 @@ use crate::{
     outcome::{Failed, after_failure, waits_for_connection},
     push::crm,
     setup::ConnectionSetup,
+    templates::Effective,
 };
 
 /// A booking in hand.
 pub(crate) struct Job<'a> {
     claimed: &'a Claimed,
     view: View<'a>,
-    settings: &'a Arc<BookingSettings>,
+    settings: Arc<BookingSettings>,
+    /// The templates that the settings come from, as people read it.
+    templates: Option<String>,
     /// The shared records that the decision may rely on.
     shared: Vec<SharedKey>,
     /// The users that it may ask for, by address or id.
@@ -55,7 +58,33 @@ pub(crate) struct Job<'a> {
     pub(crate) looks: f64,
 }
 
+/// Claimed bookings, by what can be done for them.
+pub(crate) struct Sorted<'a> {
+    pub(crate) jobs: Vec<Job<'a>>,
+    /// Those that carry no content yet.
+    pub(crate) blank: Vec<&'a Claimed>,
+    /// Those whose template cannot be used, and why.
+    pub(crate) broken: Vec<(&'a Claimed, String)>,
+}
+
 impl<'a> Job<'a> {
+    pub(crate) fn new(claimed: &'a Claimed, view: View<'a>, effective: Effective) -> Self {
+        let Effective { settings, templates } = effective;
+        let Recall { shared, users } = recall(&settings, &view);
+        Self {
+            claimed,
+            view,
+            settings,
+            templates,
+            shared,
+            users,
+            relates_many: false,
+            objects: Objects::default(),
+            asked: false,
+            looks: 0.0,
+        }
+    }
+
     pub(crate) fn view(&self) -> &View<'a> {
         &self.view
     }
@@ -66,7 +95,7 @@ impl<'a> Job<'a> {
 
     /// The objects that its decision depends on.
     fn objects_wanted(&self) -> BTreeSet<Object> {
-        let (roles, named) = described_by(self.settings);
+        let (roles, named) = described_by(&self.settings);
         let meeting = self.has_company().then_some(Role::Meeting);
         let roles = roles.into_iter().chain(meeting).map(Object::Of);
         roles.chain(named.into_iter().map(Object::Named)).collect()
@@ -148,7 +177,8 @@ impl Engine {
     ) -> StoreResult<()> {
         let now = self.world.clock.now();
         let mut facts = Facts::default();
-        let (mut jobs, blank) = self.jobs(&bookings);
+        let Sorted { mut jobs, blank, broken } = self.jobs(&bookings);
+        self.fail_broken(setup, broken).await?;
         self.settle_blank(setup, blank, now).await?;
         self.recall(setup, &jobs, &mut facts, now).await?;
         if let Err((failed, error)) = self.look_at(setup, crm, &mut jobs, &mut facts, now).await {
@@ -254,7 +284,7 @@ impl Engine {
             if askers.is_empty() {
                 return Ok(());
             }
-            let settings: Vec<&BookingSettings> = jobs.iter().map(|job| &**job.settings).collect();
+            let settings: Vec<&BookingSettings> = jobs.iter().map(|job| &*job.settings).collect();
             // What one booking had described is true for all of the connection.
             let mut objects = Objects::default();
             for job in jobs.iter() {
@@ -300,7 +330,10 @@ impl Engine {
         let (mut pushes, mut later) = (Vec::with_capacity(jobs.len()), Vec::new());
         for job in jobs {
             let cx = context(setup, &job, facts, now, &identify);
-            let decision = decide(&cx, &job.view, job.claimed.unsettled.as_ref(), &normalise);
+            let mut decision = decide(&cx, &job.view, job.claimed.unsettled.as_ref(), &normalise);
+            if let Some(templates) = job.templates.as_ref().filter(|_| !decision.plan.steps.is_empty()) {
+                decision.notes.push(Note { code: "template", text: format!("written by {templates}") });
+            }
             if wave < MAX_WAVES && decision.creates.iter().any(|key| taken.contains(key)) {
                 later.push(job);
             } else {
@@ -311,31 +344,31 @@ impl Engine {
         (pushes, later)
     }
 
-    /// The bookings that carry content, and those that do not yet.
-    pub(crate) fn jobs<'a>(&'a self, bookings: &[&'a Claimed]) -> (Vec<Job<'a>>, Vec<&'a Claimed>) {
-        let mut jobs = Vec::with_capacity(bookings.len());
-        let mut blank = Vec::new();
+    /// The bookings as they are to be worked on.
+    pub(crate) fn jobs<'a>(&'a self, bookings: &[&'a Claimed]) -> Sorted<'a> {
+        let mut sorted = Sorted { jobs: Vec::with_capacity(bookings.len()), blank: Vec::new(), broken: Vec::new() };
         for &claimed in bookings {
             let integration = self.setup.integration(&claimed.workspace, &claimed.integration);
             let (Some(view), Some(integration)) = (claimed.state.view(), integration) else {
-                blank.push(claimed);
+                sorted.blank.push(claimed);
                 continue;
             };
-            let settings = integration.settings(&view.content.meeting_type, &view.content.meeting_type_name);
-            let Recall { shared, users } = recall(settings, &view);
-            jobs.push(Job {
-                claimed,
-                view,
-                settings,
-                shared,
-                users,
-                relates_many: false,
-                objects: Objects::default(),
-                asked: false,
-                looks: 0.0,
-            });
+            match self.effective(integration, &view) {
+                Ok(effective) => sorted.jobs.push(Job::new(claimed, view, effective)),
+                Err(why) => sorted.broken.push((claimed, why)),
+            }
         }
-        (jobs, blank)
+        sorted
+    }
+
+    /// Lays bookings aside whose template cannot be used.
+    async fn fail_broken(&self, setup: &ConnectionSetup, broken: Vec<(&Claimed, String)>) -> StoreResult<()> {
+        for (claimed, why) in broken {
+            let text = format!("the template that is in force for this meeting type cannot be used: {why}");
+            let error = Error::new(ErrorKind::Configuration, Retry::Never, "read settings", text);
+            self.fail(&setup.id, [(claimed, None)], &error, &[]).await?;
+        }
+        Ok(())
     }
 
     /// What we know without asking the CRM: links of other bookings, hosts.
@@ -580,10 +613,10 @@ impl Engine {
     /// The CRM refused the owner: whoever came first of those believed to be active is not.
     fn pass_over_owner(&self, connection: &ConnectionId, claimed: &Claimed, view: &View<'_>, now: Timestamp) {
         let Some(integration) = self.setup.integration(&claimed.workspace, &claimed.integration) else { return };
-        let settings = integration.settings(&view.content.meeting_type, &view.content.meeting_type_name);
+        let Ok(Effective { settings, .. }) = self.effective(integration, view) else { return };
         let believed =
             |user: &String| self.directory.get(&claimed.workspace, connection, user, now).is_none_or(|id| id.is_some());
-        if let Some(user) = candidates(settings, view).into_iter().find(believed) {
+        if let Some(user) = candidates(&settings, view).into_iter().find(believed) {
             self.directory.learn(&claimed.workspace, connection, &user, None, now);
         }
     }
@@ -614,7 +647,7 @@ pub(crate) fn context<'a>(
         workspace: &setup.workspace,
         connection: &setup.id,
         chain: &job.claimed.chain,
-        settings: job.settings,
+        settings: &job.settings,
         links: &job.claimed.links,
         facts,
         now,

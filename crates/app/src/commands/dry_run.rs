@@ -10,7 +10,7 @@ use syncline_core::{
     Clock,
     ids::{ConnectionId, IntegrationId},
 };
-use syncline_engine::DryRun;
+use syncline_engine::{DryRun, TemplateSource};
 
 use super::ConfigArg;
 use crate::{
@@ -26,6 +26,15 @@ const MESSAGE_MAX: u64 = 1 << 20;
 /// Which message, and where it would have come in.
 #[derive(Debug, Args)]
 pub struct DryRunArgs {
+    #[command(flatten)]
+    message: MessageArgs,
+    #[command(flatten)]
+    config: ConfigArg,
+}
+
+/// A message on its own.
+#[derive(Debug, Args)]
+pub struct MessageArgs {
     /// The webhook's body as the source sends it; `-` reads it from the standard input.
     message: PathBuf,
     /// The source that would have delivered it; may be left out where there is only one.
@@ -34,8 +43,6 @@ pub struct DryRunArgs {
     /// A header that came with it, as `name: value`, where the source tells by headers what a message is.
     #[arg(long = "header", value_name = "NAME: VALUE")]
     headers: Vec<String>,
-    #[command(flatten)]
-    config: ConfigArg,
     /// One JSON object a booking.
     #[arg(long)]
     json: bool,
@@ -45,7 +52,16 @@ pub struct DryRunArgs {
 pub async fn run(args: DryRunArgs) -> anyhow::Result<()> {
     let installation = Installation::read(&args.config.config)?;
     let _telemetry = telemetry::start_quiet(&installation.config.telemetry)?;
-    let source = source(&installation, args.source.as_deref())?;
+    show(&installation, &args.message, None).await
+}
+
+/// Shows what a message would become, with a template on trial where one is given.
+pub(super) async fn show(
+    installation: &Installation,
+    args: &MessageArgs,
+    trial: Option<TemplateSource<'_>>,
+) -> anyhow::Result<()> {
+    let source = source(installation, args.source.as_deref())?;
     let connector = vendor(&source.vendor)?;
     let Some(bookings) = connector.bookings() else {
         bail!("{} sends no bookings", connector.manifest().display_name);
@@ -61,7 +77,7 @@ pub async fn run(args: DryRunArgs) -> anyhow::Result<()> {
     let store = installation.open_store().await?;
     let engine = installation.engine(store, &installation.public_url()?, installation.engine_options()?).await?;
     let (integration, id) = (IntegrationId::new(source.integration.clone()), ConnectionId::new(source.name.clone()));
-    let runs = engine.dry_run(&installation.workspace(), &integration, &id, &reading.messages).await;
+    let runs = engine.dry_run(&installation.workspace(), &integration, &id, &reading.messages, trial).await;
     engine.world().store.clone().close().await;
     for run in runs? {
         match args.json {

@@ -11,6 +11,7 @@ mod rotate_key;
 mod sandbox;
 pub(crate) mod serve;
 mod sources;
+mod templates;
 
 use std::path::PathBuf;
 
@@ -44,6 +45,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Looks at the connected CRM before going live: what it lacks, and how to mend it.
     Doctor(doctor::DoctorArgs),
+    /// Copies, edits, tries, activates and takes back what a booking becomes.
+    Templates(templates::TemplatesArgs),
     /// Starts the imitation vendors alone, to test other code against.
     Sandbox(sandbox::SandboxArgs),
     /// Seals everything secret under a new master key while the server may go on running.
@@ -70,6 +73,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::DryRun(args) => dry_run::run(args).await,
         Command::Replay(args) => replay::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,
+        Command::Templates(args) => templates::run(args).await,
         Command::Sandbox(args) => sandbox::run(args).await,
         Command::RotateKey(args) => rotate_key::run(args).await,
     }

@@ -74,7 +74,7 @@ impl IntegrationConfig {
 }
 
 /// Puts `over` on top of `under`, table by table.
-fn overlay(under: &mut toml::Table, over: &toml::Table) {
+pub(super) fn overlay(under: &mut toml::Table, over: &toml::Table) {
     for (key, value) in over {
         match (under.get_mut(key), value) {
             (Some(toml::Value::Table(under)), toml::Value::Table(over)) => overlay(under, over),
@@ -83,7 +83,7 @@ fn overlay(under: &mut toml::Table, over: &toml::Table) {
     }
 }
 
-fn settings(table: toml::Table) -> anyhow::Result<BookingSettings> {
+pub(super) fn settings(table: toml::Table) -> anyhow::Result<BookingSettings> {
     let file: SettingsFile =
         table.try_into().map_err(|error: toml::de::Error| anyhow::anyhow!("{}", error.message()))?;
     file.into_settings()

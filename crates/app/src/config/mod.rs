@@ -6,6 +6,7 @@ mod limits;
 mod mapping;
 mod secrets;
 mod source;
+mod template;
 #[cfg(test)]
 mod tests;
 
@@ -13,9 +14,11 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
+pub use booking::IntegrationConfig;
 pub use file::{Config, ConnectionConfig, Grant, SourceConfig, TelemetryConfig};
 pub use secrets::{MASTER_KEY_BYTES, read_master_key};
 pub use source::SourceApiConfig;
+pub use template::{TEMPLATE_MAX, TemplateKind, check as check_template};
 
 /// What `syncline init` writes: every setting that a first installation needs, explained.
 pub const EXAMPLE: &str = include_str!("example.toml");

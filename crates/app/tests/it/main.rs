@@ -7,3 +7,4 @@ mod lab;
 mod people;
 mod polls;
 mod story;
+mod templates;

@@ -24,10 +24,10 @@ const BINARY: &str = env!("CARGO_BIN_EXE_syncline");
 const BOOKINGS: usize = 160;
 
 /// Kills in one run.
-const KILLS: usize = 6;
+const KILLS: usize = 20;
 
 /// The settings of the stream: everything that a booking can become.
-const FLOW: &str = "[integrations.defaults]\ncase = { status = \"New\", origin = \"Web\" }\nopportunity = { stage = \"Prospecting\" }\n";
+const FLOW: &str = "[integrations.defaults]\nguests = \"create\"\nown_domains = [\"host.example\"]\ncase = { status = \"New\", origin = \"Web\" }\nopportunity = { stage = \"Prospecting\" }\n";
 
 /// A small generator of random numbers, the same for the same seed.
 struct Dice(u64);
@@ -50,6 +50,12 @@ fn stream(seed: u64) -> Vec<Vec<Hook>> {
                 &format!("person{person}@company{}.example", person % 9),
                 &format!("Some Body{person}"),
             );
+            if dice.below(3) == 0 {
+                let guests: Vec<String> = (0..1 + dice.below(3))
+                    .map(|guest| format!("guest{number}.{guest}@company{person}.example"))
+                    .collect();
+                booking = booking.with_company(&guests, &["carl@host.example"]);
+            }
             let mut hooks = vec![booking.created()];
             for _ in 0..dice.below(3) {
                 hooks.push(booking.moved());
@@ -72,6 +78,7 @@ fn holdings(sandbox: &Sandbox) -> BTreeMap<String, Vec<String>> {
         ("Case", "Subject"),
         ("Opportunity", "CloseDate"),
         ("User", "Email"),
+        ("Event", "StartDateTime"),
     ] {
         for record in sandbox.records(object) {
             let id = record["Id"].as_str().expect("an id").to_owned();
@@ -97,6 +104,7 @@ fn holdings(sandbox: &Sandbox) -> BTreeMap<String, Vec<String>> {
                 "ShowAs",
             ],
         ),
+        ("EventRelation", &["EventId", "RelationId"]),
     ];
     kept.iter()
         .map(|(object, fields)| {

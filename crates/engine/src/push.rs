@@ -260,7 +260,7 @@ impl Engine {
     }
 
     /// Nothing goes out on this connection for a while.
-    async fn rest(&self, setup: &ConnectionSetup, now: Timestamp, pause: SignedDuration, why: &str) {
+    pub(crate) async fn rest(&self, setup: &ConnectionSetup, now: Timestamp, pause: SignedDuration, why: &str) {
         let until = now.saturating_add(pause).unwrap_or(Timestamp::MAX);
         tracing::warn!(connection.id = %setup.id, "Connection {} rests until {until}: {why}", setup.id);
         if let Err(error) = self.world.store.pause(&setup.workspace, &setup.id, until, why).await {

@@ -26,6 +26,13 @@ const REFRESH_POLLS: u32 = 700;
 /// How long before a known expiry a token counts as old, as a share of nothing but prudence.
 const EXPIRY_MARGIN: SignedDuration = SignedDuration::from_mins(5);
 
+/// How long a connection rests whose app, key or policies the vendor refuses, before a token is asked for again.
+const REFUSED_PAUSE: SignedDuration = SignedDuration::from_mins(15);
+
+/// How often a new token is written down while the database fails, within the lease, and the first pause between.
+const KEEP_TRIES: u32 = 6;
+const KEEP_PAUSE: Duration = Duration::from_millis(200);
+
 /// A token in use.
 #[derive(Debug)]
 pub(crate) struct Token {
@@ -76,6 +83,7 @@ impl Engine {
         };
         let set = self.exchange(setup, &grant).await?;
         self.keep(setup, set, None, row.map_or(0, |row| row.version)).await?;
+        self.world.store.resume(&setup.workspace, &setup.id).await.map_err(database)?;
         self.forget_token(setup).await;
         Ok(())
     }
@@ -155,10 +163,19 @@ impl Engine {
         let set = match self.exchange(setup, &grant).await {
             Ok(set) => set,
             Err(error) => {
-                if matches!(error.kind, ErrorKind::Revoked) {
-                    self.lose(setup, &error).await;
-                }
-                return Err(error);
+                return Err(match error.kind {
+                    ErrorKind::Revoked => {
+                        self.lose(setup, &error).await;
+                        error
+                    }
+                    // The app, its key or its policies are wrong: no booking is to blame, and asking again at once would
+                    // be refused again.
+                    ErrorKind::Configuration => {
+                        self.rest(setup, self.world.clock.now(), REFUSED_PAUSE, &error.message).await;
+                        Error { kind: ErrorKind::Revoked, ..error }
+                    }
+                    _ => error,
+                });
             }
         };
         self.keep(setup, set, old, version).await
@@ -189,12 +206,7 @@ impl Engine {
             expires_at: set.expires_at,
             account: set.account,
         };
-        let kept = self
-            .world
-            .store
-            .store_tokens(&setup.workspace, &setup.id, &tokens, Some(version))
-            .await
-            .map_err(database)?;
+        let kept = self.write_tokens(setup, &tokens, version).await?;
         if !kept {
             return self
                 .stored(setup)
@@ -206,6 +218,23 @@ impl Engine {
             Token { bearer: set.access, base_url: set.base_url, version: version + 1, expires_at: set.expires_at };
         tracing::info!(connection.id = %setup.id, "Renewed the access token of {}", setup.id);
         Ok(Arc::new(token))
+    }
+
+    /// A vendor that rotates tokens has made the old one void: the new one must not be lost to a database that fails for
+    /// a moment.
+    async fn write_tokens(&self, setup: &ConnectionSetup, tokens: &StoredTokens, version: i64) -> Called<bool> {
+        let mut tries = 1;
+        loop {
+            match self.world.store.store_tokens(&setup.workspace, &setup.id, tokens, Some(version)).await {
+                Ok(kept) => return Ok(kept),
+                Err(error) if tries >= KEEP_TRIES => return Err(database(error)),
+                Err(error) => {
+                    tracing::warn!(%error, "Could not keep a new token; trying again");
+                    tokio::time::sleep(KEEP_PAUSE * tries).await;
+                    tries += 1;
+                }
+            }
+        }
     }
 
     async fn lose(&self, setup: &ConnectionSetup, error: &Error) {

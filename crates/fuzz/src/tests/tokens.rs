@@ -66,3 +66,25 @@ async fn a_rotated_token_whose_answer_was_lost_costs_a_reconnect_and_no_booking(
     let house = House::new(GrantKind::Browser, |config| config.rotate_refresh_tokens = true).await;
     lost_and_found(&house, TokenFault::AnswerLost, 2).await;
 }
+
+/// A server whose key or policy is wrong asks once in a quarter of an hour, lays no booking aside, and goes on by itself
+/// once somebody has mended it.
+///
+/// proves: sec:S18
+#[tokio::test]
+async fn a_refused_server_rests_and_goes_on_by_itself() {
+    let house = House::new(GrantKind::ClientCredentials, |_| ()).await;
+    house.line.fail_tokens(Some(TokenFault::Refused));
+    for number in 0..BOOKINGS {
+        house.book(number, &format!("Person {number}")).await;
+    }
+    wait(&house).await;
+    let quarters = HOURS * 4;
+    assert!(house.line.token_calls() <= quarters, "{} token calls in {HOURS} hours", house.line.token_calls());
+    let counts = house.store.counts(&workspace()).await.expect("the database answers");
+    assert_eq!((counts.done, counts.parked), (0, 0));
+    house.line.fail_tokens(None);
+    wait(&house).await;
+    let counts = house.store.counts(&workspace()).await.expect("the database answers");
+    assert_eq!((counts.done, counts.parked, counts.due), (BOOKINGS as u64, 0, 0));
+}

@@ -45,7 +45,7 @@ pub const DEPTH_MAX: usize = 48;
 pub const STEPS_MAX: u32 = 20_000;
 /// Most bytes of text that one evaluation may put together, results in between included.
 pub const BYTES_MAX: usize = 4 * 1_048_576;
-/// Longest text of a result: Salesforce's longest text field holds as many characters.
+/// Longest text of a result: as many characters as the longest text field of a CRM.
 pub const TEXT_CHARS_MAX: usize = 131_072;
 
 /// The values that an expression can name.

@@ -64,6 +64,7 @@ codes! {
     CrossSite = "cross-site", FORBIDDEN, "The request came from another site or an old page";
     OauthState = "oauth-state", BAD_REQUEST, "This authorisation was not begun here, or is used up";
     OauthFailed = "oauth-failed", BAD_GATEWAY, "The vendor did not grant access";
+    DryRunFailed = "dry-run-failed", BAD_GATEWAY, "What the message would do could not be worked out";
     NotConnectable = "not-connectable", BAD_REQUEST, "This connection is not made in the browser";
     Internal = "internal", INTERNAL_SERVER_ERROR, "Something went wrong on our side";
 }

@@ -4,6 +4,7 @@ mod access;
 pub(crate) mod activity;
 mod bookings;
 mod connections;
+mod dry_run;
 mod messages;
 pub(crate) mod model;
 mod openapi;
@@ -45,6 +46,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/api/v1/bookings", get(bookings::list).post(bookings::take_in))
         .route("/api/v1/bookings/{chain}", get(bookings::read))
         .route("/api/v1/bookings/{chain}/replay", post(bookings::replay))
+        .route("/api/v1/dry-run", post(dry_run::try_out))
         .route("/api/v1/connections", get(connections::list))
         .route("/api/v1/connections/{id}/disconnect", post(connections::disconnect))
         .route("/api/v1/messages", get(messages::list))

@@ -6,7 +6,7 @@ use utoipa::{
     openapi::security::{Http, HttpAuthScheme, SecurityScheme},
 };
 
-use super::{activity, bookings, connections, messages, model, status};
+use super::{activity, bookings, connections, dry_run, messages, model, status};
 use crate::problem::ProblemBody;
 
 #[derive(OpenApi)]
@@ -23,6 +23,7 @@ use crate::problem::ProblemBody;
         bookings::list,
         bookings::read,
         bookings::replay,
+        dry_run::try_out,
         connections::list,
         connections::disconnect,
         messages::list,

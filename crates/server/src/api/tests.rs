@@ -189,3 +189,19 @@ async fn a_parked_booking_is_due_again_after_a_replay() {
     assert_eq!((status["parked"].as_u64(), status["waiting"].as_u64()), (Some(0), Some(1)));
     assert_eq!(world.api(Method::POST, "/api/v1/bookings/none/replay", "").await.code(), "not-found");
 }
+
+/// proves: B28: a dry run over the API: nothing is kept, what cannot be read is refused, and a CRM that is not there is
+/// said to be so.
+#[tokio::test]
+async fn a_dry_run_keeps_nothing() {
+    let world = World::new();
+    let ask = |query: &'static str, body: &'static str| world.api(Method::POST, query, body);
+    let body = r#"{"id":"b1","title":"Demo"}"#;
+    assert_eq!(ask("/api/v1/dry-run?source=none", body).await.code(), "not-found");
+    let unreadable = ask("/api/v1/dry-run?source=web", "{").await;
+    assert_eq!(unreadable.code(), "unreadable-booking");
+    let answer = ask("/api/v1/dry-run?source=web", body).await;
+    assert_eq!(answer.code(), "dry-run-failed", "the CRM of the tests is none");
+    let counts = world.api(Method::GET, "/api/v1/status", "").await.json();
+    assert_eq!((&counts["messages_new"], &counts["done"], &counts["waiting"]), (&json!(0), &json!(0), &json!(0)));
+}

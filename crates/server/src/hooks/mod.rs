@@ -14,7 +14,7 @@ use axum::{
 };
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use syncline_connect::{RawRequest, Refusal, bookings::Malformed};
+use syncline_connect::{RawRequest, Reading, Refusal, bookings::Malformed};
 use syncline_store::{Content, Delivery, TakenIn};
 use tracing::Instrument;
 
@@ -115,10 +115,29 @@ pub(crate) async fn take_unsigned(shared: &Shared, source: &Source, request: Req
     store(shared, source, key, raw, content, now).await.map_err(|error| Problem::store(shared, &error))
 }
 
+/// Reads a message for a caller who bears the admin token, and keeps nothing of it.
+pub(crate) async fn read_only(shared: &Shared, source: &Source, request: Request) -> Result<Reading, Problem> {
+    let now = shared.now();
+    if let Err(wait) = source.bucket.take(now) {
+        return Err(Problem::new(Code::Overloaded).later(503, wait));
+    }
+    let (head, body) = request.into_parts();
+    let raw = RawRequest { headers: head.headers, body: body::read(shared, body).await? };
+    let unreadable = |reason: String| Problem::new(Code::UnreadableBooking).detail(reason);
+    if depth::exceeds(&raw.body, JSON_DEPTH_MAX) {
+        return Err(unreadable(too_deep()));
+    }
+    source.bookings.read(&raw, now).map_err(|malformed| unreadable(malformed.reason))
+}
+
+fn too_deep() -> String {
+    format!("the body is nested deeper than {JSON_DEPTH_MAX} levels")
+}
+
 /// The delivery's key and what it says.
 fn read(source: &Source, raw: &RawRequest, now: Timestamp) -> Result<(String, Content), Malformed> {
     if depth::exceeds(&raw.body, JSON_DEPTH_MAX) {
-        return Err(Malformed { reason: format!("the body is nested deeper than {JSON_DEPTH_MAX} levels") });
+        return Err(Malformed { reason: too_deep() });
     }
     let reading = source.bookings.read(raw, now)?;
     let content = match reading.ignored {

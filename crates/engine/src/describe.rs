@@ -81,10 +81,22 @@ impl Engine {
         if missing.is_empty() {
             return Ok((described, 0));
         }
-        let answer = self.describe(setup, crm, &missing).await?;
-        let learned = missing.into_iter().zip(answer.value.into_iter().map(|found| found.map(Arc::new))).collect();
-        self.descriptions.learn(setup, &learned, now);
+        let (learned, calls) = self.described_anew(setup, crm, missing, now).await?;
         described.extend(learned);
-        Ok((described, answer.calls))
+        Ok((described, calls))
+    }
+
+    /// The same, asked for whether they are known or not.
+    pub(crate) async fn described_anew(
+        &self,
+        setup: &ConnectionSetup,
+        crm: &dyn Records,
+        objects: Vec<Object>,
+        now: Timestamp,
+    ) -> Called<(Described, u32)> {
+        let answer = self.describe(setup, crm, &objects).await?;
+        let learned = objects.into_iter().zip(answer.value.into_iter().map(|found| found.map(Arc::new))).collect();
+        self.descriptions.learn(setup, &learned, now);
+        Ok((learned, answer.calls))
     }
 }

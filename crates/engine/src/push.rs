@@ -94,7 +94,10 @@ impl Engine {
             error.kind = Empty,
             otel.status_code = Empty
         );
-        let answer = self.find_with_token(setup, finds).instrument(span.clone()).await;
+        let mut answer = self.find_with_token(setup, finds).instrument(span.clone()).await;
+        if let Err(error) = &mut answer {
+            self.doubt_descriptions(setup, error);
+        }
         tell(&span, &answer);
         answer
     }
@@ -128,7 +131,12 @@ impl Engine {
             error.kind = Empty,
             otel.status_code = Empty
         );
-        let answer = self.write_with_token(setup, plans, lease_until).instrument(span.clone()).await;
+        let mut answer = self.write_with_token(setup, plans, lease_until).instrument(span.clone()).await;
+        for outcome in answer.iter_mut().flat_map(|answer| &mut answer.value) {
+            if let GraphOutcome::Refused(error) = outcome {
+                self.doubt_descriptions(setup, error);
+            }
+        }
         tell(&span, &answer);
         answer
     }

@@ -52,13 +52,18 @@ pub trait Records: Send + Sync {
         objects: &'a [Object],
     ) -> BoxFuture<'a, Result<Answered<Vec<Option<ObjectDescription>>>, Error>>;
 
-    /// Looks through the account before anything is written to it, line by line.
-    fn examine<'a>(&'a self, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Answered<Vec<Remark>>, Error>>;
+    /// Looks through the account before anything is written to it, line by line. `further` are the objects of further
+    /// records; whether they have the fields that are mapped is not asked here.
+    fn examine<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        further: &'a [ObjectName],
+    ) -> BoxFuture<'a, Result<Answered<Vec<Remark>>, Error>>;
 
     /// What [`Records::examine`] finds that has to be mended.
     fn check<'a>(&'a self, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Answered<Vec<Finding>>, Error>> {
         Box::pin(async move {
-            let Answered { value, calls, usage } = self.examine(cx).await?;
+            let Answered { value, calls, usage } = self.examine(cx, &[]).await?;
             let lacks = value.into_iter().filter_map(|remark| match remark {
                 Remark::Lacks(finding) => Some(finding),
                 Remark::Good(_) | Remark::Note(_) => None,

@@ -6,11 +6,11 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use syncline_connect::{Object, Records};
+use syncline_connect::{Error, ErrorKind, Object, Records, Retry};
 use syncline_core::{
     description::ObjectDescription,
     ids::{ConnectionId, ObjectName, WorkspaceId},
-    record::Role,
+    record::{Field, Role, Slot},
 };
 
 use crate::{
@@ -24,9 +24,24 @@ const BELIEVED: SignedDuration = SignedDuration::from_hours(6);
 type Key = (WorkspaceId, ConnectionId);
 type Known = BTreeMap<Object, (Option<Arc<ObjectDescription>>, Timestamp)>;
 
-/// Remembered descriptions of all connections.
+/// Remembered descriptions of all connections, and the refusals that spoke against them.
 #[derive(Default)]
-pub(crate) struct Descriptions(Mutex<HashMap<Key, Known>>);
+pub(crate) struct Descriptions {
+    known: Mutex<HashMap<Key, Known>>,
+    doubts: Mutex<HashMap<(Key, Refusal), Timestamp>>,
+}
+
+/// What was refused, and by which code: the same again is no news.
+type Refusal = (Option<String>, Option<Slot>, Vec<Field>);
+
+/// How long the bookings that were planned with a description may be refused after the first of them.
+const DOUBTED_TOGETHER: SignedDuration = SignedDuration::from_secs(10);
+
+/// How long a refusal that a new description did not cure is held for the CRM's last word.
+const DOUBTED_AGAIN: SignedDuration = SignedDuration::from_mins(10);
+
+/// Different refusals that are remembered: more than a few means that they are no sign of a changed object.
+const DOUBTS_MAX: usize = 1000;
 
 /// Objects with their descriptions; `None` where the account has no such object.
 pub(crate) type Described = BTreeMap<Object, Option<Arc<ObjectDescription>>>;
@@ -47,7 +62,7 @@ impl syncline_core::booking::check::Descriptions for Objects {
 
 impl Descriptions {
     fn get(&self, setup: &ConnectionSetup, objects: &BTreeSet<Object>, now: Timestamp) -> Described {
-        let all = self.0.lock().expect("no code panics while it holds this lock");
+        let all = self.known.lock().expect("no code panics while it holds this lock");
         let Some(known) = all.get(&(setup.workspace.clone(), setup.id.clone())) else { return Described::new() };
         let fresh =
             |object: &&Object| known.get(object).is_some_and(|(_, learned)| now.duration_since(*learned) < BELIEVED);
@@ -55,19 +70,62 @@ impl Descriptions {
     }
 
     fn learn(&self, setup: &ConnectionSetup, described: &Described, now: Timestamp) {
-        let mut all = self.0.lock().expect("no code panics while it holds this lock");
+        let mut all = self.known.lock().expect("no code panics while it holds this lock");
         let known = all.entry((setup.workspace.clone(), setup.id.clone())).or_default();
         known.extend(described.iter().map(|(object, description)| (object.clone(), (description.clone(), now))));
     }
 
     /// Forgets what is believed of a connection's objects, because it has just turned out to be wrong.
     pub(crate) fn forget(&self, workspace: &WorkspaceId, connection: &ConnectionId) {
-        let mut all = self.0.lock().expect("no code panics while it holds this lock");
+        let mut all = self.known.lock().expect("no code panics while it holds this lock");
         all.remove(&(workspace.clone(), connection.clone()));
     }
 }
 
+impl Descriptions {
+    /// Whether the refusal may come of objects that are no longer as they were described. What is believed of them is
+    /// forgotten then, and the booking is worth another plan.
+    fn explain(&self, setup: &ConnectionSetup, error: &Error, now: Timestamp) -> bool {
+        let telling = match error.kind {
+            ErrorKind::Field => true,
+            ErrorKind::Invalid => !error.fields.is_empty(),
+            _ => false,
+        };
+        if !telling || error.retry != Retry::Never {
+            return false;
+        }
+        let key = (setup.workspace.clone(), setup.id.clone());
+        let is_known = {
+            let all = self.known.lock().expect("no code panics while it holds this lock");
+            all.contains_key(&key)
+        };
+        let refusal = (error.code.clone(), error.slot, error.fields.clone());
+        let mut doubts = self.doubts.lock().expect("no code panics while it holds this lock");
+        doubts.retain(|_, since| now.duration_since(*since) < DOUBTED_AGAIN);
+        let is_news = match doubts.get(&(key.clone(), refusal.clone())) {
+            Some(since) => now.duration_since(*since) <= DOUBTED_TOGETHER,
+            None if is_known && doubts.len() < DOUBTS_MAX => {
+                doubts.insert((key, refusal), now);
+                true
+            }
+            None => false,
+        };
+        drop(doubts);
+        if is_news {
+            self.forget(&setup.workspace, &setup.id);
+        }
+        is_news
+    }
+}
+
 impl Engine {
+    /// A refusal that a newer description may avoid is no last word: the booking is planned anew.
+    pub(crate) fn doubt_descriptions(&self, setup: &ConnectionSetup, error: &mut Error) {
+        if self.descriptions.explain(setup, error, self.world.clock.now()) {
+            error.retry = Retry::Replan;
+        }
+    }
+
     /// The descriptions of these objects, asked for where they are not known, and the number of calls that it took.
     pub(crate) async fn described(
         &self,
@@ -81,10 +139,22 @@ impl Engine {
         if missing.is_empty() {
             return Ok((described, 0));
         }
-        let answer = self.describe(setup, crm, &missing).await?;
-        let learned = missing.into_iter().zip(answer.value.into_iter().map(|found| found.map(Arc::new))).collect();
-        self.descriptions.learn(setup, &learned, now);
+        let (learned, calls) = self.described_anew(setup, crm, missing, now).await?;
         described.extend(learned);
-        Ok((described, answer.calls))
+        Ok((described, calls))
+    }
+
+    /// The same, asked for whether they are known or not.
+    pub(crate) async fn described_anew(
+        &self,
+        setup: &ConnectionSetup,
+        crm: &dyn Records,
+        objects: Vec<Object>,
+        now: Timestamp,
+    ) -> Called<(Described, u32)> {
+        let answer = self.describe(setup, crm, &objects).await?;
+        let learned = objects.into_iter().zip(answer.value.into_iter().map(|found| found.map(Arc::new))).collect();
+        self.descriptions.learn(setup, &learned, now);
+        Ok((learned, answer.calls))
     }
 }

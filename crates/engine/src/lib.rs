@@ -10,6 +10,7 @@ mod dry_run;
 mod engine;
 mod journal;
 mod look;
+mod mapping_check;
 mod outcome;
 mod poll;
 mod push;
@@ -20,6 +21,7 @@ mod turn;
 
 pub use dry_run::{DryRun, DryRunError, RecordChange};
 pub use engine::{Engine, LEASE_PER_CALL, Options, World};
+pub use mapping_check::{Checked, MappingProblem};
 pub use poll::{PolledSource, Step};
 pub use setup::{ConnectionSetup, GrantKind, Integration, Setup};
 pub use templates::{TemplateSource, Templating};

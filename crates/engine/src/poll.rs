@@ -95,7 +95,9 @@ impl Engine {
         let calls = i32::try_from(poll.calls_per_page()).unwrap_or(i32::MAX);
         // Every call may take its whole time, and once more for the clocks.
         let lease = self.options.call.saturating_mul(calls.saturating_add(1));
-        let Some(held) = self.hold(source, "poll", lease).await? else { return Ok(Step::Held) };
+        let Some(held) = self.hold(&source.workspace, format!("poll:{}", source.id), lease).await? else {
+            return Ok(Step::Held);
+        };
         // Somebody may have read the page between the look and the lease.
         let state = self.poll_state(source, now).await?;
         let step = if state.next_at > now {
@@ -103,7 +105,7 @@ impl Engine {
         } else {
             self.read_page(source, poll, &state, &held).await
         };
-        self.let_go(source, &held).await;
+        self.let_go(&source.workspace, &held).await;
         step
     }
 
@@ -203,7 +205,7 @@ impl Engine {
             return Ok(due);
         }
         let lease = self.options.call.saturating_mul(WATCH_CALLS_MAX + 1);
-        let Some(held) = self.hold(source, "hook", lease).await? else {
+        let Some(held) = self.hold(&source.workspace, format!("hook:{}", source.id), lease).await? else {
             return Ok(now.saturating_add(DELAY_MAX).unwrap_or(Timestamp::MAX));
         };
         let answer = match self.calls.acquire().await {
@@ -224,7 +226,7 @@ impl Engine {
         // Once mended it is active; the next look says nothing about it.
         let word = if mended { "active".to_owned() } else { word };
         let noted = self.world.store.note_hook(&source.workspace, &source.id, &word, now, mended, journal).await;
-        self.let_go(source, &held).await;
+        self.let_go(&source.workspace, &held).await;
         noted?;
         Ok(now.saturating_add(WATCH_EVERY).unwrap_or(Timestamp::MAX))
     }
@@ -279,18 +281,24 @@ impl Engine {
         }
     }
 
-    async fn hold(&self, source: &PolledSource, what: &str, lease: SignedDuration) -> StoreResult<Option<Held>> {
-        let (name, holder) = (format!("{what}:{}", source.id), self.new_worker());
+    /// Takes the right to do something alone for as long as `lease`.
+    pub(crate) async fn hold(
+        &self,
+        workspace: &WorkspaceId,
+        name: String,
+        lease: SignedDuration,
+    ) -> StoreResult<Option<Held>> {
+        let holder = self.new_worker();
         let now = self.world.clock.now();
         let until = now.saturating_add(lease).unwrap_or(Timestamp::MAX);
-        let fence = self.world.store.acquire_lease(&source.workspace, &name, &holder, now, until).await?;
+        let fence = self.world.store.acquire_lease(workspace, &name, &holder, now, until).await?;
         Ok(fence.map(|fence| Held { name, holder, fence }))
     }
 
-    async fn let_go(&self, source: &PolledSource, held: &Held) {
-        let released = self.world.store.release_lease(&source.workspace, &held.name, &held.holder, held.fence).await;
+    pub(crate) async fn let_go(&self, workspace: &WorkspaceId, held: &Held) {
+        let released = self.world.store.release_lease(workspace, &held.name, &held.holder, held.fence).await;
         if let Err(error) = released {
-            tracing::warn!(%error, "Could not give the lease of a poll back; it runs out by itself");
+            tracing::warn!(%error, "Could not give a lease back; it runs out by itself");
         }
     }
 }

@@ -94,7 +94,10 @@ impl Engine {
             error.kind = Empty,
             otel.status_code = Empty
         );
-        let answer = self.find_with_token(setup, finds).instrument(span.clone()).await;
+        let mut answer = self.find_with_token(setup, finds).instrument(span.clone()).await;
+        if let Err(error) = &mut answer {
+            self.doubt_descriptions(setup, error);
+        }
         tell(&span, &answer);
         answer
     }
@@ -128,7 +131,12 @@ impl Engine {
             error.kind = Empty,
             otel.status_code = Empty
         );
-        let answer = self.write_with_token(setup, plans, lease_until).instrument(span.clone()).await;
+        let mut answer = self.write_with_token(setup, plans, lease_until).instrument(span.clone()).await;
+        for outcome in answer.iter_mut().flat_map(|answer| &mut answer.value) {
+            if let GraphOutcome::Refused(error) = outcome {
+                self.doubt_descriptions(setup, error);
+            }
+        }
         tell(&span, &answer);
         answer
     }
@@ -170,11 +178,12 @@ impl Engine {
         answer
     }
 
-    /// Looks through the CRM's account before anything is written to it.
+    /// Looks through the CRM's account before anything is written to it, the objects of further records included.
     pub async fn examine(&self, setup: &ConnectionSetup) -> Result<Vec<Remark>, Error> {
         let crm = crm(setup)?;
         let token = self.token(setup, None).await?;
-        Ok(crm.examine(&self.cx(setup, &token)).await?.value)
+        let further = self.further_objects(setup);
+        Ok(crm.examine(&self.cx(setup, &token), &further).await?.value)
     }
 
     fn cx<'a>(&'a self, setup: &'a ConnectionSetup, token: &'a Token) -> Cx<'a> {

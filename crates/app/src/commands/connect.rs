@@ -105,12 +105,12 @@ async fn version(engine: &Engine, setup: &ConnectionSetup) -> anyhow::Result<i64
     Ok(row.map_or(0, |row| row.version))
 }
 
-/// Says what the account lacks, and how to mend it.
+/// Says what the account lacks and what does not fit it, and how to mend it.
 async fn report(engine: &Engine, setup: &ConnectionSetup) -> anyhow::Result<()> {
-    let remarks = engine.examine(setup).await.context("asking the account what it has")?;
+    let looked = doctor::look_at(engine, setup).await.context("asking the account what it has")?;
     println!("{}", setup.connector.manifest().display_name);
-    print!("{}", doctor::shown(&remarks));
-    let blocking = doctor::blocking(&remarks);
+    print!("{}", looked.shown());
+    let blocking = looked.blocking();
     if blocking > 0 {
         bail!("{blocking} of these must be mended before bookings can be written; run the command again then");
     }

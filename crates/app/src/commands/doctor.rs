@@ -3,8 +3,9 @@
 use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::json;
-use syncline_connect::records::Remark;
+use syncline_connect::records::{Finding, Remark};
 use syncline_core::ids::ConnectionId;
+use syncline_engine::{ConnectionSetup, Engine, MappingProblem};
 
 use super::ConfigArg;
 use crate::{telemetry, wiring::Installation};
@@ -41,16 +42,16 @@ pub async fn run(args: DoctorArgs) -> anyhow::Result<()> {
     }
     let mut must_be_mended = 0;
     for connection in connections {
-        let remarks = engine.examine(connection).await;
-        let remarks = remarks.with_context(|| format!("asking the account of `{}` what it has", connection.id))?;
-        must_be_mended += blocking(&remarks);
+        let looked = look_at(&engine, connection).await;
+        let looked = looked.with_context(|| format!("asking the account of `{}` what it has", connection.id))?;
+        must_be_mended += looked.blocking();
         if args.json {
-            for remark in &remarks {
-                println!("{}", line(connection.id.as_str(), remark));
+            for line in looked.lines(connection.id.as_str()) {
+                println!("{line}");
             }
         } else {
             println!("{} ({})", connection.id, connection.connector.manifest().display_name);
-            print!("{}", shown(&remarks));
+            print!("{}", looked.shown());
         }
     }
     engine.world().store.clone().close().await;
@@ -60,43 +61,82 @@ pub async fn run(args: DoctorArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn line(connection: &str, remark: &Remark) -> String {
-    match remark {
-        Remark::Good(text) => json!({"connection": connection, "good": text}),
-        Remark::Note(text) => json!({"connection": connection, "note": text}),
-        Remark::Lacks(finding) => json!({"connection": connection, "problem": finding.problem, "fix": finding.fix,
-                                         "blocking": finding.blocking}),
+/// What there is to say of an account: of itself, and of what is mapped into it.
+pub(super) struct Looked {
+    remarks: Vec<Remark>,
+    mappings: Vec<MappingProblem>,
+}
+
+/// Looks at the account and holds the mappings against it. Where only the latter fails, that is a remark.
+pub(super) async fn look_at(engine: &Engine, connection: &ConnectionSetup) -> anyhow::Result<Looked> {
+    let mut remarks = engine.examine(connection).await?;
+    let mappings = engine.check_mappings(connection).await.unwrap_or_else(|error| {
+        remarks.push(Remark::Note(format!("the mappings could not be checked: {error}")));
+        Vec::new()
+    });
+    Ok(Looked { remarks, mappings })
+}
+
+impl Looked {
+    /// How many of the remarks must be mended before bookings can be written. A mapping that does not fit drops its own
+    /// field only.
+    pub(super) fn blocking(&self) -> usize {
+        self.remarks.iter().filter(|remark| matches!(remark, Remark::Lacks(finding) if finding.blocking)).count()
     }
-    .to_string()
+
+    /// As a person reads it: what must be mended first, what is in order last.
+    pub(super) fn shown(&self) -> String {
+        let mappings = self.mappings.iter().map(|mapping| Remark::Lacks(finding(mapping)));
+        let mut sorted: Vec<Remark> = self.remarks.iter().cloned().chain(mappings).collect();
+        sorted.sort_by_key(rank);
+        let mut text = String::new();
+        for remark in &sorted {
+            text.push_str(&match remark {
+                Remark::Lacks(finding) => {
+                    let mark = if finding.blocking { "✗" } else { "!" };
+                    format!("  {mark} {}\n    {}\n", finding.problem, finding.fix)
+                }
+                Remark::Note(note) => format!("  · {note}\n"),
+                Remark::Good(good) => format!("  ✓ {good}\n"),
+            });
+        }
+        if !sorted.iter().any(|remark| matches!(remark, Remark::Lacks(_))) {
+            text.push_str("  It has everything that the booking flow needs.\n");
+        }
+        text
+    }
+
+    fn lines(&self, connection: &str) -> Vec<String> {
+        let of_account = self.remarks.iter().map(|remark| match remark {
+            Remark::Good(text) => json!({"connection": connection, "good": text}),
+            Remark::Note(text) => json!({"connection": connection, "note": text}),
+            Remark::Lacks(finding) => json!({"connection": connection, "problem": finding.problem, "fix": finding.fix,
+                                             "blocking": finding.blocking}),
+        });
+        let of_mappings = self.mappings.iter().map(|mapping| {
+            let MappingProblem { integration, meeting_type, problem } = mapping;
+            let meeting_type = (!meeting_type.is_empty()).then_some(meeting_type);
+            json!({"connection": connection, "integration": integration, "meeting_type": meeting_type,
+                   "field": problem.field, "line": problem.line, "problem": problem.reason, "fix": problem.fix,
+                   "example": problem.example, "blocking": false})
+        });
+        of_account.chain(of_mappings).map(|line| line.to_string()).collect()
+    }
 }
 
-/// How many of the remarks must be mended before bookings can be written.
-pub(super) fn blocking(remarks: &[Remark]) -> usize {
-    remarks.iter().filter(|remark| matches!(remark, Remark::Lacks(finding) if finding.blocking)).count()
-}
-
-/// Remarks as a person reads them: what must be mended first, what is in order last.
-pub(super) fn shown(remarks: &[Remark]) -> String {
-    let rank = |remark: &&Remark| match remark {
+fn rank(remark: &Remark) -> u8 {
+    match remark {
         Remark::Lacks(finding) => u8::from(!finding.blocking),
         Remark::Note(_) => 2,
         Remark::Good(_) => 3,
-    };
-    let mut sorted: Vec<&Remark> = remarks.iter().collect();
-    sorted.sort_by_key(rank);
-    let mut text = String::new();
-    for remark in sorted {
-        text.push_str(&match remark {
-            Remark::Lacks(finding) => {
-                let mark = if finding.blocking { "✗" } else { "!" };
-                format!("  {mark} {}\n    {}\n", finding.problem, finding.fix)
-            }
-            Remark::Note(note) => format!("  · {note}\n"),
-            Remark::Good(good) => format!("  ✓ {good}\n"),
-        });
     }
-    if !remarks.iter().any(|remark| matches!(remark, Remark::Lacks(_))) {
-        text.push_str("  It has everything that the booking flow needs.\n");
+}
+
+fn finding(mapping: &MappingProblem) -> Finding {
+    let problem = &mapping.problem;
+    Finding {
+        problem: format!("{}: {}", mapping.place(), problem.reason),
+        fix: format!("{}; for example: {}", problem.fix, problem.example),
+        blocking: false,
     }
-    text
 }

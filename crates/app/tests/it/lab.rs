@@ -440,9 +440,16 @@ pub struct Booking {
     versions: u32,
     guests: Vec<String>,
     co_hosts: Vec<String>,
+    answers: Vec<(String, String)>,
 }
 
 impl Booking {
+    /// Gives other answers from now on, each to a question that is also its key.
+    pub fn answering(mut self, answers: &[(&str, &str)]) -> Self {
+        self.answers = answers.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        self
+    }
+
     /// Brings guests and further hosts along, by their addresses.
     pub fn with_company(mut self, guests: &[String], co_hosts: &[&str]) -> Self {
         self.guests = guests.to_vec();
@@ -460,6 +467,7 @@ impl Booking {
             versions: 0,
             guests: Vec::new(),
             co_hosts: Vec::new(),
+            answers: Vec::new(),
         }
     }
 
@@ -511,6 +519,9 @@ impl Booking {
             let attendees = payload["attendees"].as_array_mut().expect("an array");
             attendees.extend(self.guests.iter().map(person));
             payload["responses"]["guests"] = json!({"label": "guests", "value": self.guests});
+        }
+        for (key, value) in &self.answers {
+            payload["responses"][key.as_str()] = json!({"label": key, "value": value});
         }
         if !self.co_hosts.is_empty() {
             let members: Vec<Value> = self.co_hosts.iter().map(person).collect();

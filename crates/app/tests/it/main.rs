@@ -1,9 +1,11 @@
 //! The product as a whole: the real executable as a process, over real sockets, on real databases, against the sandbox.
 
 mod before;
+mod checks;
 mod commands;
 mod kill;
 mod lab;
+mod mapping;
 mod people;
 mod polls;
 mod story;

@@ -25,10 +25,10 @@ use url::Url;
 const SECRET: &str = "a secret of sixteen characters";
 
 /// The time, moved by hand.
-struct Hands(Mutex<Timestamp>);
+pub struct Hands(pub Mutex<Timestamp>);
 
 impl Hands {
-    fn pass(&self, span: SignedDuration) {
+    pub fn pass(&self, span: SignedDuration) {
         *self.0.lock().expect("a test panicked") += span;
     }
 }
@@ -40,10 +40,10 @@ impl Clock for Hands {
 }
 
 /// Chance that is the same for the same seed.
-struct Chance(AtomicU64);
+pub struct Chance(AtomicU64);
 
 impl Chance {
-    fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         Self(AtomicU64::new(seed))
     }
 

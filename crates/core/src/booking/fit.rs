@@ -16,6 +16,9 @@ use crate::{
 /// How many values of a picklist a note names.
 const NAMED_MAX: usize = 8;
 
+/// Characters that a text field has at least to take ids: so many has the longest kind in use, Salesforce's.
+const ID_ROOM: u32 = 18;
+
 /// Separates the chosen values of a multi-select picklist.
 const CHOICE_SEPARATOR: &str = ";";
 
@@ -35,6 +38,8 @@ pub(super) fn fit(value: &Datum, field: &FieldDescription, zone: &TimeZone) -> R
 fn fit_kind(value: &Datum, field: &FieldDescription, zone: &TimeZone) -> Result<Fitted, Misfit> {
     let whole = |value| Ok(Fitted { value, cut: false });
     match field.kind {
+        // Not every object can be referred to by a reference field; some CRMs allow none to events.
+        FieldKind::Text | FieldKind::TextArea if matches!(value, Datum::Record(_)) => id(value, field).and_then(whole),
         FieldKind::Text => cut(squeeze(&text(value)?), field),
         FieldKind::TextArea => cut(text(value)?.trim().to_owned(), field),
         FieldKind::Email => email(&text(value)?, field).and_then(whole),
@@ -209,6 +214,17 @@ fn reference(value: &Datum) -> Result<Value, Misfit> {
         }
         .ok_or_else(no_record),
         _ => Err(no_record()),
+    }
+}
+
+/// A record's id in a text field, also of a record that is made by the same call.
+fn id(value: &Datum, field: &FieldDescription) -> Result<Value, Misfit> {
+    match field.length {
+        Some(length) if length < ID_ROOM => Err(Misfit::new(
+            format!("the id of a record does not fit into {length} characters"),
+            format!("give the field at least {ID_ROOM}"),
+        )),
+        _ => reference(value),
     }
 }
 

@@ -1,10 +1,11 @@
 //! Named leases, by which processes agree on who does a thing (a token refresh, for one), and named cursors.
 
 use jiff::Timestamp;
-use syncline_core::ids::WorkspaceId;
+use syncline_core::ids::{IntegrationId, WorkspaceId};
 
+use super::journal::{self, Line};
 use crate::{
-    Store, WorkerId,
+    Held, JournalEntry, Store, WorkerId,
     db::{Db, Op, P, statements},
     error::Result,
 };
@@ -14,9 +15,17 @@ statements! {
         on conflict (workspace, name) do update set holder = excluded.holder, fence = lease.fence + 1, until = excluded.until \
         where lease.until <= ?4 returning fence";
     LEASE_END = "update lease set until = 0 where workspace = ?1 and name = ?2 and holder = ?3 and fence = ?4 and until > 0";
+    HELD = "select fence from lease where workspace = ?1 and name = ?2 and holder = ?3 and fence = ?4 and until > ?5 {lock}";
     CURSOR_GET = "select value from cursor_at where workspace = ?1 and name = ?2";
     CURSOR_SET = "insert into cursor_at (workspace, name, value) values (?1, ?2, ?3) \
         on conflict (workspace, name) do update set value = excluded.value";
+}
+
+/// Whether the lease is still its holder's.
+pub(super) async fn is_held<D: Db>(db: &mut D, workspace: &WorkspaceId, held: &Held, now: Timestamp) -> Result<bool> {
+    let params =
+        [P::Text(workspace.as_str()), P::Text(&held.name), P::Text(&held.holder.0), P::Int(held.fence), P::time(now)];
+    Ok(db.row(&HELD, &params).await?.is_some())
 }
 
 struct Acquire {
@@ -89,6 +98,30 @@ impl Op for SetCursor {
     }
 }
 
+struct MoveCursor {
+    held: Held,
+    now: Timestamp,
+    set: SetCursor,
+    journal: Option<(Option<IntegrationId>, JournalEntry)>,
+}
+
+impl Op for MoveCursor {
+    type Out = bool;
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<bool> {
+        let workspace = &self.set.workspace;
+        if !is_held(db, workspace, &self.held, self.now).await? {
+            return Ok(false);
+        }
+        self.set.run(db).await?;
+        if let Some((integration, entry)) = &self.journal {
+            let integration = integration.as_ref().map(IntegrationId::as_str);
+            journal::write(db, &[Line { workspace, chain: None, integration, entry }]).await?;
+        }
+        Ok(true)
+    }
+}
+
 impl Store {
     /// Takes a lease that nobody holds at this time, and yields its fence. Not even the holder gets it a second time
     /// while it lasts, so that two tasks of one process exclude each other as well.
@@ -118,6 +151,21 @@ impl Store {
     /// Where something stopped.
     pub async fn cursor(&self, workspace: &WorkspaceId, name: &str) -> Result<Option<String>> {
         self.run(Cursor { workspace: workspace.clone(), name: name.to_owned() }).await
+    }
+
+    /// Remembers where something stopped, together with the line that tells of it. `false`, and nothing is done, where
+    /// the lease is somebody else's by now.
+    pub async fn move_cursor(
+        &self,
+        workspace: &WorkspaceId,
+        held: &Held,
+        now: Timestamp,
+        name: &str,
+        value: &str,
+        journal: Option<(Option<IntegrationId>, JournalEntry)>,
+    ) -> Result<bool> {
+        let set = SetCursor { workspace: workspace.clone(), name: name.to_owned(), value: value.to_owned() };
+        self.run(MoveCursor { held: held.clone(), now, set, journal }).await
     }
 
     /// Remembers where something stopped.

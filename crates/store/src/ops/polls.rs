@@ -7,6 +7,7 @@ use syncline_core::ids::{ConnectionId, IntegrationId, WorkspaceId};
 use super::{
     intake::TakeIn,
     journal::{self, Line},
+    leases::is_held,
 };
 use crate::{
     Held, JournalEntry, PageTaken, PollState, PolledPage, Store, TakenIn,
@@ -19,7 +20,6 @@ statements! {
         on conflict (workspace, source) do nothing";
     POLL_GET = "select since, cursor, next_at, failures, polled_at, problem, hook, hook_at from poll_source \
         where workspace = ?1 and source = ?2";
-    HELD = "select fence from lease where workspace = ?1 and name = ?2 and holder = ?3 and fence = ?4 and until > ?5 {lock}";
     POLL_DONE = "update poll_source set cursor = ?3, next_at = ?4, failures = 0, polled_at = ?5, problem = null \
         where workspace = ?1 and source = ?2";
     POLL_FAILED = "update poll_source set next_at = ?3, failures = failures + 1, problem = ?4 \
@@ -37,12 +37,6 @@ async fn tell<D: Db>(db: &mut D, workspace: &WorkspaceId, entry: Option<&(Integr
         Some((integration, entry)) => journal::write(db, &[Line::of_integration(workspace, integration, entry)]).await,
         None => Ok(()),
     }
-}
-
-async fn is_held<D: Db>(db: &mut D, workspace: &WorkspaceId, held: &Held, now: Timestamp) -> Result<bool> {
-    let params =
-        [P::Text(workspace.as_str()), P::Text(&held.name), P::Text(&held.holder.0), P::Int(held.fence), P::time(now)];
-    Ok(db.row(&HELD, &params).await?.is_some())
 }
 
 /// Makes the source's row, unless it is there, and reads it.

@@ -9,14 +9,14 @@ use syncline_connect::{
     Answered, Cx, Error, Usage,
     records::{Finding, Remark},
 };
-use syncline_core::record::Role;
+use syncline_core::{ids::ObjectName, record::Role};
 
 pub use self::objects::findings_of;
 use self::rules::Row;
 use super::{
     api, convert,
     settings::Org,
-    soql::percent_encoded,
+    soql::{ApiName, percent_encoded},
     wire::{CompositeAnswer, Describe, Layout, Layouts, QueryPage, SubRequest},
 };
 
@@ -30,9 +30,9 @@ const RECORD_TYPES_MAX: usize = 5;
 const API_OFF: &[&str] = &["API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED"];
 
 /// Looks at everything, line by line.
-pub async fn examine(cx: &Cx<'_>) -> Result<Answered<Vec<Remark>>, Error> {
+pub async fn examine(cx: &Cx<'_>, further: &[ObjectName]) -> Result<Answered<Vec<Remark>>, Error> {
     let org = Org::read(cx.settings, "check")?;
-    let mut look = Look { cx, org: &org, remarks: Vec::new(), calls: 0, usage: None };
+    let mut look = Look { cx, org: &org, further: unnamed(&org, further), remarks: Vec::new(), calls: 0, usage: None };
     match look.at_everything().await {
         Ok(()) => {}
         Err(error) if error.code.as_deref().is_some_and(|code| API_OFF.contains(&code)) => {
@@ -41,6 +41,19 @@ pub async fn examine(cx: &Cx<'_>) -> Result<Answered<Vec<Remark>>, Error> {
         Err(error) => return Err(error),
     }
     Ok(Answered { value: look.remarks, calls: look.calls, usage: look.usage })
+}
+
+/// The objects of further records that the operator did not name, each once. What is no name at all, no org has: that
+/// is the mappings' own check to say.
+fn unnamed(org: &Org, further: &[ObjectName]) -> Vec<ApiName> {
+    let mut names: Vec<ApiName> = Vec::new();
+    for name in further.iter().filter_map(|name| ApiName::parse(name.as_str())) {
+        let same = |other: &ApiName| other.as_str().eq_ignore_ascii_case(name.as_str());
+        if !org.custom_objects.iter().chain(&names).any(same) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 fn api_off() -> Finding {
@@ -56,6 +69,7 @@ fn api_off() -> Finding {
 struct Look<'a> {
     cx: &'a Cx<'a>,
     org: &'a Org,
+    further: Vec<ApiName>,
     remarks: Vec<Remark>,
     calls: u32,
     usage: Option<Usage>,
@@ -73,6 +87,11 @@ impl Look<'_> {
         for object in &self.org.custom_objects {
             let described = self.describe(object.as_str()).await?;
             self.object(Role::Custom, object.as_str(), described.as_ref());
+        }
+        for object in std::mem::take(&mut self.further) {
+            let described = self.describe(object.as_str()).await?;
+            self.remarks.extend(objects::further_remark(self.org, object.as_str(), described.as_ref()));
+            self.further.push(object);
         }
         self.rules().await?;
         self.layouts().await?;
@@ -93,8 +112,7 @@ impl Look<'_> {
     fn object(&mut self, role: Role, object: &str, described: Option<&Describe>) {
         let findings = findings_of(self.org, role, object, described);
         if findings.is_empty() {
-            self.remarks
-                .push(Remark::Good(format!("{object} can be written, and made only once by {}", self.org.key_field)));
+            self.remarks.push(objects::good(self.org, object));
         }
         self.remarks.extend(findings.into_iter().map(Remark::Lacks));
         if let (Role::Meeting, Some(described)) = (role, described) {
@@ -153,7 +171,7 @@ impl Look<'_> {
         self.calls += 1;
         let (page, used) = api::tooling(self.cx, self.org, rules::VALIDATION_RULES_SOQL).await?;
         self.note_usage(used);
-        let custom = self.org.custom_objects.iter().map(|object| object.as_str());
+        let custom = self.org.custom_objects.iter().chain(&self.further).map(|object| object.as_str());
         let objects: Vec<&str> = WRITTEN.map(|role| convert::spec(role).object).into_iter().chain(custom).collect();
         self.remarks.push(rules::validation_rules(&objects, page.as_ref().map(|page| page.records.as_slice())));
         Ok(())

@@ -32,7 +32,7 @@ use syncline_connect::{
 };
 use syncline_core::{
     description::ObjectDescription,
-    ids::RecordId,
+    ids::{ObjectName, RecordId},
     record::{Field, Record, Role, Value},
     step::Plan,
 };
@@ -99,8 +99,12 @@ impl Records for Salesforce {
         Box::pin(describe::describe(cx, objects))
     }
 
-    fn examine<'a>(&'a self, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Answered<Vec<Remark>>, Error>> {
-        Box::pin(check::examine(cx))
+    fn examine<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        further: &'a [ObjectName],
+    ) -> BoxFuture<'a, Result<Answered<Vec<Remark>>, Error>> {
+        Box::pin(check::examine(cx, further))
     }
 }
 

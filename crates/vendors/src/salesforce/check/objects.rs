@@ -57,6 +57,18 @@ pub fn findings_of(org: &Org, role: Role, object: &str, described: Option<&Descr
     findings
 }
 
+/// Nothing is wrong with the object.
+pub fn good(org: &Org, object: &str) -> Remark {
+    Remark::Good(format!("{object} can be written, and made only once by {}", org.key_field))
+}
+
+/// Whether an object of further records has its key. Whether it is there, may be written and gets the fields that it
+/// demands, the check of the mappings says.
+pub fn further_remark(org: &Org, object: &str, described: Option<&Describe>) -> Option<Remark> {
+    let described = described.filter(|described| described.createable)?;
+    Some(key_finding(org, object, described, true).map_or_else(|| good(org, object), Remark::Lacks))
+}
+
 /// Fields of the org's own without which no record can be made: nothing but a mapping fills them.
 fn required_fields(org: &Org, object: &str, described: &Describe) -> Option<Finding> {
     let ours = |name: &str| {

@@ -88,7 +88,7 @@ fn all_good() -> Vec<Turn> {
 }
 
 fn examined(world: &World) -> String {
-    let remarks = now(Salesforce.examine(&world.cx())).unwrap().value;
+    let remarks = now(Salesforce.examine(&world.cx(), &[])).unwrap().value;
     let line = |remark: &Remark| match remark {
         Remark::Good(text) => format!("good: {text}"),
         Remark::Note(text) => format!("note: {text}"),

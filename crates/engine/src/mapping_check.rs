@@ -183,8 +183,8 @@ impl Engine {
         now: Timestamp,
     ) -> StoreResult<Option<Timestamp>> {
         let known = self.known(setup).await?;
-        let known_or_none = known.as_ref().map_or(&BTreeMap::new(), |known| &known.problems).is_empty();
-        if objects_of(parts).is_empty() && known_or_none {
+        let was_in_order = known.as_ref().is_none_or(|known| known.problems.is_empty());
+        if was_in_order && objects_of(parts).is_empty() {
             return Ok(Some(Timestamp::MAX));
         }
         let row = self.world.store.connection(&setup.workspace, &setup.id).await?;

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use syncline_core::record::{Field, Slot};
+use syncline_core::{
+    ids::RecordId,
+    record::{Field, Role, Slot},
+};
 
 /// What went wrong with a call or with one booking's graph within it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +23,8 @@ pub struct Error {
     pub slot: Option<Slot>,
     /// The fields that were refused, where the vendor names them.
     pub fields: Vec<Field>,
+    /// The records that a duplicate rule takes for the same, where it names them, best first.
+    pub matches: Vec<(Role, RecordId)>,
 }
 
 /// The cases that the engine tells apart.
@@ -80,6 +85,15 @@ pub enum Retry {
 impl Error {
     /// An error without code, slot or fields.
     pub fn new(kind: ErrorKind, retry: Retry, op: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, retry, op, code: None, message: message.into(), slot: None, fields: Vec::new() }
+        Self {
+            kind,
+            retry,
+            op,
+            code: None,
+            message: message.into(),
+            slot: None,
+            fields: Vec::new(),
+            matches: Vec::new(),
+        }
     }
 }

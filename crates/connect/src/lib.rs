@@ -19,7 +19,7 @@ pub use error::{Error, ErrorKind, Retry};
 pub use http::{Http, HttpError};
 pub use manifest::{Manifest, RoleSpec};
 pub use oauth::{Grant, OAuth, TokenSet};
-pub use records::{Answered, Find, GraphOutcome, Records, Usage, Wanted};
+pub use records::{Answered, Find, GraphOutcome, Object, Records, Usage, Wanted};
 pub use secret::Secret;
 
 use std::{collections::BTreeMap, future::Future, pin::Pin};

@@ -1,7 +1,8 @@
 //! The facet of a CRM: look up many records in few calls, write many bookings' graphs in few calls.
 
 use syncline_core::{
-    ids::RecordId,
+    description::ObjectDescription,
+    ids::{ObjectName, RecordId},
     record::{Field, Record, Role, Slot, Std},
     step::Plan,
 };
@@ -26,11 +27,8 @@ pub trait Records: Send + Sync {
         plans: &'a [&'a Plan],
     ) -> BoxFuture<'a, Result<Answered<Vec<GraphOutcome>>, Error>>;
 
-    /// How many plans one call carries at the most.
-    fn plans_per_call(&self) -> usize;
-
-    /// How many steps the plans of one call may have together at the most.
-    fn steps_per_call(&self) -> usize;
+    /// How many of these plans, from the first on, one call carries: at least one.
+    fn fits(&self, plans: &[&Plan]) -> usize;
 
     /// The value as the vendor will hold it (cut to its length, rounded to its resolution), so that an image of what
     /// we wrote equals what we would read back.
@@ -41,6 +39,14 @@ pub trait Records: Send + Sync {
     /// The id comes back in its canonical form.
     fn identify(&self, id: &str) -> Option<(Role, RecordId)>;
 
+    /// Describes objects, position by position; `None` where the account has no such object, or none that this user may
+    /// see.
+    fn describe<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        objects: &'a [Object],
+    ) -> BoxFuture<'a, Result<Answered<Vec<Option<ObjectDescription>>>, Error>>;
+
     /// Whether everything that the booking flow needs is there: each finding is a sentence with its fix.
     fn check<'a>(&'a self, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Answered<Vec<Finding>>, Error>>;
 }
@@ -49,15 +55,35 @@ pub trait Records: Send + Sync {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Find {
     pub role: Role,
+    /// The object, where the role alone does not tell it ([`Role::Custom`]).
+    pub object: Option<ObjectName>,
     pub any: Vec<Wanted>,
     /// The fields to bring along; the id always comes.
     pub fields: Vec<Field>,
+}
+
+impl Find {
+    /// Records of a role that has one object.
+    pub fn new(role: Role, any: Vec<Wanted>, fields: Vec<Field>) -> Self {
+        Self { role, object: None, any, fields }
+    }
+}
+
+/// An object to describe.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Object {
+    /// The one that plays this role.
+    Of(Role),
+    Named(ObjectName),
 }
 
 /// One criterion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
     Ids(Vec<RecordId>),
+    /// As [`Wanted::Ids`], and also those that were deleted or merged away, with [`Std::Deleted`] and
+    /// [`Std::MergedInto`]. Stands alone in its [`Find`].
+    Traces(Vec<RecordId>),
     /// A standard text field equals one of the values, as the vendor compares text.
     Is(Std, Vec<String>),
     /// The e-mail address lies in one of the domains.

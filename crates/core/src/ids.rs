@@ -57,6 +57,10 @@ text_id!(
     BookingKey
 );
 text_id!(
+    /// A vendor's own name of an object, as an admin wrote it in the settings.
+    ObjectName
+);
+text_id!(
     /// A vendor's own id of a record.
     RecordId
 );

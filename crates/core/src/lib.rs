@@ -5,6 +5,7 @@
 
 pub mod backoff;
 pub mod booking;
+pub mod description;
 pub mod effects;
 pub mod ids;
 pub mod person;

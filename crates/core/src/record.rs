@@ -18,6 +18,10 @@ pub enum Role {
     Opportunity,
     Meeting,
     User,
+    /// Somebody's place in a meeting: what ties a guest or a co-host to it.
+    Attendee,
+    /// A record of an object that only the settings name ([`crate::ids::ObjectName`]).
+    Custom,
 }
 
 impl Role {
@@ -31,6 +35,8 @@ impl Role {
             Role::Opportunity => "opportunity",
             Role::Meeting => "meeting",
             Role::User => "user",
+            Role::Attendee => "attendee",
+            Role::Custom => "record",
         }
     }
 }
@@ -94,12 +100,26 @@ standard_fields! {
     SuppliedEmail = "supplied_email",
     SuppliedPhone = "supplied_phone",
     SuppliedCompany = "supplied_company",
+    /// Reference to the meeting that an attendee belongs to.
+    Meeting = "meeting",
+    /// Reference to the person or user who attends.
+    Attends = "attends",
+    /// Whether the attendee is invited.
+    Invited = "invited",
+    /// Whether the meeting stands on the attendee's own timeline, as it does on that of the main person.
+    Related = "related",
+    /// What became of the invitation, in words: that somebody did not come.
+    Response = "response",
     Active = "active",
     Converted = "converted",
     ConvertedContact = "converted_contact",
     ConvertedAccount = "converted_account",
     CreatedAt = "created_at",
     LastActivity = "last_activity",
+    /// Whether the record lies in the bin.
+    Deleted = "deleted",
+    /// Reference to the record that this one was merged into.
+    MergedInto = "merged_into",
 }
 
 /// A field of a record: one that all vendors share, or one that only this vendor's account has.
@@ -149,27 +169,80 @@ impl<'de> Deserialize<'de> for Field {
     }
 }
 
-/// The place of a record in one booking's graph. One booking has at most one record a slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// The place of a record in one booking's graph. One booking has at most one record a slot. Slots are in the order in
+/// which their records can be made: none refers to a later one. The numbered ones keep their number for as long as the
+/// booking lives, so that a guest who leaves and comes back is the same guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Slot {
+    /// The account of the invitee.
     Account,
+    /// The account of a guest.
+    GuestAccount(u16),
+    /// The invitee.
     Person,
+    /// Another seat of a group meeting, or a guest.
+    Guest(u16),
     Case,
     Opportunity,
     Meeting,
+    /// What ties a guest or a host to the meeting.
+    Attendee(u16),
+    /// A further record that the settings ask for.
+    Record(u16),
 }
 
-impl Slot {
+impl std::fmt::Display for Slot {
     /// The word shown to people and used as a reference name on the wire.
-    pub fn as_str(self) -> &'static str {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Slot::Account => "account",
-            Slot::Person => "person",
-            Slot::Case => "case",
-            Slot::Opportunity => "opportunity",
-            Slot::Meeting => "meeting",
+            Slot::Account => f.write_str("account"),
+            Slot::GuestAccount(number) => write!(f, "guest_account_{number}"),
+            Slot::Person => f.write_str("person"),
+            Slot::Guest(number) => write!(f, "guest_{number}"),
+            Slot::Case => f.write_str("case"),
+            Slot::Opportunity => f.write_str("opportunity"),
+            Slot::Meeting => f.write_str("meeting"),
+            Slot::Attendee(number) => write!(f, "attendee_{number}"),
+            Slot::Record(number) => write!(f, "record_{number}"),
         }
+    }
+}
+
+impl std::str::FromStr for Slot {
+    type Err = UnknownSlot;
+
+    fn from_str(text: &str) -> Result<Self, UnknownSlot> {
+        let numbered = |kind: &str| text.strip_prefix(kind)?.parse().ok();
+        match text {
+            "account" => Some(Slot::Account),
+            "person" => Some(Slot::Person),
+            "case" => Some(Slot::Case),
+            "opportunity" => Some(Slot::Opportunity),
+            "meeting" => Some(Slot::Meeting),
+            _ => numbered("guest_account_")
+                .map(Slot::GuestAccount)
+                .or_else(|| numbered("guest_").map(Slot::Guest))
+                .or_else(|| numbered("attendee_").map(Slot::Attendee))
+                .or_else(|| numbered("record_").map(Slot::Record)),
+        }
+        .ok_or(UnknownSlot)
+    }
+}
+
+/// The text names no slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no slot of a booking is called so")]
+pub struct UnknownSlot;
+
+impl Serialize for Slot {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Slot {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        std::borrow::Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

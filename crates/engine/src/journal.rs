@@ -34,7 +34,7 @@ pub(crate) fn written(
                 Write::Patch { id, fields } => ("updated", Some(id.as_str()), Some(fields)),
                 Write::Delete { id } => ("deleted", Some(id.as_str()), None),
             };
-            json!({"slot": step.slot.as_str(), "role": step.role.as_str(), "id": id, "action": action,
+            json!({"slot": step.slot.to_string(), "role": step.role.as_str(), "id": id, "action": action,
                    "fields": fields.map(|fields| shown(fields, links))})
         })
         .collect();
@@ -69,7 +69,7 @@ pub(crate) fn failed(at: Timestamp, kind: JournalKind, error: &syncline_connect:
         kind,
         text,
         details: json!({"error": error.message, "code": error.code, "op": error.op,
-                        "record": error.slot.map(Slot::as_str),
+                        "record": error.slot.map(|slot| slot.to_string()),
                         "fields": error.fields.iter().map(ToString::to_string).collect::<Vec<_>>()}),
     }
 }

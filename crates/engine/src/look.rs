@@ -34,7 +34,7 @@ pub(crate) fn finds(ask: &Questions, settings: &[&BookingSettings]) -> Vec<Find>
             any.push(Wanted::Ids(ids.iter().cloned().collect()));
         }
         if !any.is_empty() {
-            finds.push(Find { role, any, fields: fields(role, settings) });
+            finds.push(Find::new(role, any, fields(role, settings)));
         }
     }
     // What CRMs keep no index for is asked apart, so that it cannot make the other answers slow.
@@ -48,14 +48,14 @@ pub(crate) fn finds(ask: &Questions, settings: &[&BookingSettings]) -> Vec<Find>
         unindexed.push(Wanted::EmailDomain(ask.contact_domains.iter().cloned().collect()));
     }
     if !unindexed.is_empty() {
-        finds.push(Find { role: Role::Contact, any: unindexed, fields: fields(Role::Contact, settings) });
+        finds.push(Find::new(Role::Contact, unindexed, fields(Role::Contact, settings)));
     }
     if !ask.users.is_empty() {
-        finds.push(Find {
-            role: Role::User,
-            any: vec![Wanted::Is(Std::Email, ask.users.iter().cloned().collect())],
-            fields: vec![Std::Email.into(), Std::Active.into()],
-        });
+        finds.push(Find::new(
+            Role::User,
+            vec![Wanted::Is(Std::Email, ask.users.iter().cloned().collect())],
+            vec![Std::Email.into(), Std::Active.into()],
+        ));
     }
     finds
 }

@@ -317,10 +317,8 @@ impl Engine {
         pushes: Vec<Push<'_>>,
         lease_until: Timestamp,
     ) -> StoreResult<Vec<SharedLink>> {
-        let mut calls: FuturesUnordered<_> = chunks(pushes, crm.plans_per_call(), crm.steps_per_call())
-            .into_iter()
-            .map(|chunk| self.push_chunk(setup, chunk, lease_until))
-            .collect();
+        let mut calls: FuturesUnordered<_> =
+            chunks(crm, pushes).into_iter().map(|chunk| self.push_chunk(setup, chunk, lease_until)).collect();
         let mut shared = Vec::new();
         while let Some(done) = calls.next().await {
             shared.extend(done?);
@@ -521,25 +519,14 @@ fn share(calls: u32, bookings: usize) -> f64 {
     f64::from(calls) / bookings.max(1) as f64
 }
 
-/// Cuts a batch into calls by the vendor's limits.
-fn chunks(pushes: Vec<Push<'_>>, plans_per_call: usize, steps_per_call: usize) -> Vec<Vec<Push<'_>>> {
-    let mut chunks: Vec<Vec<Push<'_>>> = Vec::new();
-    let mut steps = usize::MAX;
-    for push in pushes {
-        let more = push.decision.plan.steps.len();
-        match chunks
-            .last_mut()
-            .filter(|chunk| chunk.len() < plans_per_call && steps.saturating_add(more) <= steps_per_call)
-        {
-            Some(chunk) => {
-                steps += more;
-                chunk.push(push);
-            }
-            None => {
-                steps = more;
-                chunks.push(vec![push]);
-            }
-        }
+/// Cuts a batch into calls as the vendor allows.
+fn chunks<'a>(crm: &dyn Records, mut pushes: Vec<Push<'a>>) -> Vec<Vec<Push<'a>>> {
+    let mut chunks = Vec::new();
+    while !pushes.is_empty() {
+        let plans: Vec<_> = pushes.iter().map(|push| &push.decision.plan).collect();
+        let fits = crm.fits(&plans).clamp(1, pushes.len());
+        let rest = pushes.split_off(fits);
+        chunks.push(std::mem::replace(&mut pushes, rest));
     }
     chunks
 }

@@ -64,7 +64,14 @@ impl Decision {
                         other => (field.clone(), other.clone()),
                     })
                     .collect();
-                let link = Link { role: after.role, id: id_of(after.slot)?, key: after.key.clone(), image };
+                let link = Link {
+                    role: after.role,
+                    id: id_of(after.slot)?,
+                    object: None,
+                    key: after.key.clone(),
+                    image,
+                    doubt: false,
+                };
                 Some((after.slot, link))
             })
             .collect()
@@ -220,6 +227,8 @@ pub fn fields_to_read(role: Role, settings: &BookingSettings) -> Vec<Field> {
             Std::What,
         ],
         Role::User => &[Std::Email, Std::Active],
+        Role::Attendee => &[Std::Meeting, Std::Attends, Std::Invited, Std::Related, Std::Response],
+        Role::Custom => &[Std::Key],
     };
     let mut fields: Vec<Field> = std.iter().map(|field| Field::Std(*field)).collect();
     if role == Role::Meeting {
@@ -244,7 +253,7 @@ pub fn decide(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, norma
     let mut out = Decision { notes, look_again, adopted, person_account, ..Decision::default() };
     for slot in delete {
         if let Some(link) = links.get(&slot) {
-            out.plan.steps.push(Step { slot, role: link.role, write: Write::Delete { id: link.id.clone() } });
+            out.plan.steps.push(Step::new(slot, link.role, Write::Delete { id: link.id.clone() }));
         }
     }
     let deleted: Vec<Slot> = out.plan.steps.iter().map(|step| step.slot).collect();
@@ -283,7 +292,14 @@ fn settle(cx: &Context<'_>, plan: &Plan) -> Links {
                     let image = adopted_image(cx.settings, step.role, fields, record);
                     links.insert(
                         step.slot,
-                        Link { role: step.role, id: record.id.clone(), key: Some(key.clone()), image },
+                        Link {
+                            role: step.role,
+                            id: record.id.clone(),
+                            object: step.object.clone(),
+                            key: Some(key.clone()),
+                            image,
+                            doubt: false,
+                        },
                     );
                 }
             }
@@ -325,7 +341,7 @@ fn adopted_image(settings: &BookingSettings, role: Role, planned: &Fields, recor
         Role::Meeting => has_authority(settings, role, field),
         Role::Case => *field == Field::Std(Std::Description),
         Role::Opportunity => *field == Field::Std(Std::CloseDate),
-        Role::Account | Role::Contact | Role::Lead | Role::User => false,
+        Role::Account | Role::Contact | Role::Lead | Role::User | Role::Attendee | Role::Custom => false,
     };
     let holds = |field: &Field, value: &Value| match (record.fields.get(field), value) {
         (Some(Value::Text(now)), Value::Text(value)) => newlines(now).contains(newlines(value).as_ref()),
@@ -358,7 +374,7 @@ fn step_for(cx: &Context<'_>, desired: Desired, normalise: Normalise<'_>, out: &
             fields.extend(normal(keep));
             fields.retain(|_, value| *value != Value::Null);
             out.creates.extend(shared.clone());
-            out.plan.steps.push(Step { slot, role, write: Write::Upsert { key: key.clone(), fields: fields.clone() } });
+            out.plan.steps.push(Step::new(slot, role, Write::Upsert { key: key.clone(), fields: fields.clone() }));
             fields.extend(remember);
             out.after.push(After { slot, role, id: None, key: Some(key), shared, image: fields });
         }
@@ -367,7 +383,7 @@ fn step_for(cx: &Context<'_>, desired: Desired, normalise: Normalise<'_>, out: &
             let mut image = base.map(|link| link.image.clone()).unwrap_or_default();
             let patch = patch(cx, role, &id, normal(keep), &mut image, normalise, out);
             if !patch.is_empty() {
-                out.plan.steps.push(Step { slot, role, write: Write::Patch { id: id.clone(), fields: patch } });
+                out.plan.steps.push(Step::new(slot, role, Write::Patch { id: id.clone(), fields: patch }));
             }
             image.extend(remember);
             let key = base.and_then(|link| link.key.clone());

@@ -127,7 +127,9 @@ fn by_record_id(who: &Who<'_>, facts: &Facts) -> Option<PersonMatch> {
         Role::Contact => Some(matched(record, MatchRule::RecordId, 0)),
         Role::Lead if record.is(Std::Converted) => contact_of_lead(record, MatchRule::RecordId),
         Role::Lead => Some(matched(record, MatchRule::RecordId, 0)),
-        Role::Account | Role::Case | Role::Opportunity | Role::Meeting | Role::User => None,
+        Role::Account | Role::Case | Role::Opportunity | Role::Meeting | Role::User | Role::Attendee | Role::Custom => {
+            None
+        }
     }
 }
 

@@ -165,7 +165,7 @@ pub fn project(cx: &Context<'_>, view: &View<'_>) -> Projection {
 
 /// A key for this booking's own record in a slot.
 pub(super) fn own_key(cx: &Context<'_>, slot: Slot) -> ExternalKey {
-    ExternalKey::derive(&[slot.as_str(), cx.workspace.as_str(), cx.connection.as_str(), cx.chain.as_str()])
+    ExternalKey::derive(&[&slot.to_string(), cx.workspace.as_str(), cx.connection.as_str(), cx.chain.as_str()])
 }
 
 /// The key of a record that bookings share.

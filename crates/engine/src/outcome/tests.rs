@@ -15,7 +15,7 @@ use super::{Failed, MAX_REPLANS, after_failure};
 const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
 
 fn links() -> Links {
-    let link = |role, id: &str| Link { role, id: RecordId::new(id), key: None, image: Fields::new() };
+    let link = |role, id: &str| Link::new(role, RecordId::new(id), None, Fields::new());
     Links::from([
         (Slot::Account, link(Role::Account, "001")),
         (Slot::Person, link(Role::Contact, "003")),

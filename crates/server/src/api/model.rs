@@ -184,7 +184,7 @@ pub(crate) struct BookingHistory {
 impl From<BookingDetail> for BookingHistory {
     fn from(detail: BookingDetail) -> Self {
         let records = detail.links.iter().map(|(slot, link)| Record {
-            slot: slot.as_str().to_owned(),
+            slot: slot.to_string(),
             role: link.role.as_str().to_owned(),
             id: link.id.as_str().to_owned(),
         });

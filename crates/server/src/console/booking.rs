@@ -33,7 +33,7 @@ struct History {
 }
 
 struct Record {
-    slot: &'static str,
+    slot: String,
     role: &'static str,
     id: Shown,
     ours: bool,
@@ -60,7 +60,7 @@ fn history(shared: &Shared, signed: &Signed, detail: &BookingDetail) -> History 
     let line = Line::new(&frame, &detail.row);
     frame.title = format!("{}: {}", line.person, line.title);
     let records = detail.links.iter().map(|(slot, link)| Record {
-        slot: slot.as_str(),
+        slot: slot.to_string(),
         role: link.role.as_str(),
         id: Shown::value(link.id.as_str()),
         ours: link.key.is_some(),

@@ -280,7 +280,7 @@ impl World {
     pub(crate) async fn written(&self, id: &str, person: &str, title: &str, details: Json) -> ChainId {
         let entry = self.entry(JournalKind::Written, "meeting created", details);
         let key = Some(ExternalKey::derive(&["m"]));
-        let meeting = Link { role: Role::Meeting, id: RecordId::new("00U1"), key, image: Fields::new() };
+        let meeting = Link::new(Role::Meeting, RecordId::new("00U1"), key, Fields::new());
         let links: Links = [(Slot::Meeting, meeting)].into();
         self.booking(id, person, title, vec![entry], Outcome::Done { links, look_again: None }).await
     }

@@ -127,11 +127,8 @@ fn fields(chain: &Claimed) -> Fields {
 }
 
 fn planned(chain: &Claimed, crm: &ConnectionId) -> Planned {
-    let step = |slot, role| Step {
-        slot,
-        role,
-        write: Write::Upsert { key: ExternalKey::derive(&[chain.chain.as_str()]), fields: fields(chain) },
-    };
+    let write = || Write::Upsert { key: ExternalKey::derive(&[chain.chain.as_str()]), fields: fields(chain) };
+    let step = |slot, role| Step::new(slot, role, write());
     Planned {
         workspace: chain.workspace.clone(),
         connection: crm.clone(),
@@ -144,7 +141,7 @@ fn planned(chain: &Claimed, crm: &ConnectionId) -> Planned {
 }
 
 fn settlement(chain: Claimed, crm: &ConnectionId, now: Timestamp) -> Settlement {
-    let link = |role, id: &str| Link { role, id: RecordId::new(id), key: None, image: fields(&chain) };
+    let link = |role, id: &str| Link::new(role, RecordId::new(id), None, fields(&chain));
     let links = Links::from([
         (Slot::Person, link(Role::Contact, "003000000000001")),
         (Slot::Meeting, link(Role::Meeting, "00U000000000001")),

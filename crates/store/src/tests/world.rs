@@ -210,16 +210,15 @@ pub(crate) fn chain_of(booking: &str) -> ChainId {
 
 pub(crate) fn link(slot: Slot, id: &str) -> (Slot, Link) {
     let role = match slot {
-        Slot::Account => Role::Account,
-        Slot::Person => Role::Contact,
+        Slot::Account | Slot::GuestAccount(_) => Role::Account,
+        Slot::Person | Slot::Guest(_) => Role::Contact,
+        Slot::Attendee(_) => Role::Attendee,
+        Slot::Record(_) => Role::Custom,
         Slot::Case => Role::Case,
         Slot::Opportunity => Role::Opportunity,
         Slot::Meeting => Role::Meeting,
     };
-    (
-        slot,
-        Link { role, id: RecordId::new(id), key: None, image: Fields::from([(Std::Subject.into(), Value::text(id))]) },
-    )
+    (slot, Link::new(role, RecordId::new(id), None, Fields::from([(Std::Subject.into(), Value::text(id))])))
 }
 
 pub(crate) fn links(id: &str) -> Links {
@@ -238,7 +237,7 @@ pub(crate) fn shared(key: &str, id: &str) -> SharedLink {
 pub(crate) fn some_plan(subject: &str) -> Plan {
     let fields = Fields::from([(Std::Subject.into(), Value::text(subject))]);
     let write = Write::Upsert { key: ExternalKey::derive(&[subject]), fields };
-    Plan { steps: vec![Step { slot: Slot::Meeting, role: Role::Meeting, write }] }
+    Plan { steps: vec![Step::new(Slot::Meeting, Role::Meeting, write)] }
 }
 
 pub(crate) fn planned(claimed: &Claimed, creates: &[&str]) -> Planned {

@@ -170,7 +170,7 @@ enum Match {
 fn matches(org: &Org, role: Role, wanted: &Wanted) -> Result<Vec<Match>, Error> {
     let name = |std: Std| convert::api_name(org, role, &std.into()).map_err(|why| unusable(&std.into(), why));
     Ok(match wanted {
-        Wanted::Ids(ids) => {
+        Wanted::Ids(ids) | Wanted::Traces(ids) => {
             let sound = ids.iter().filter_map(|id| id::identify(id.as_str())).filter(|(found, _)| *found == role);
             sound.map(|(_, id)| Match::Equals(ApiName::fixed("Id"), id.as_str().to_owned())).collect()
         }

@@ -72,6 +72,17 @@ const SUBJECT: FieldSpec = spec(Std::Subject, "Subject", 255);
 
 static ROLES: &[RoleSpec] = &[
     RoleSpec {
+        role: Role::Attendee,
+        object: "EventRelation",
+        fields: &[
+            spec(Std::Meeting, "EventId", 0),
+            spec(Std::Attends, "RelationId", 0),
+            spec(Std::Invited, "IsInvitee", 0),
+            spec(Std::Related, "IsParent", 0),
+            spec(Std::Response, "Response", 255),
+        ],
+    },
+    RoleSpec {
         role: Role::Account,
         object: "Account",
         fields: &[
@@ -236,10 +247,10 @@ pub fn holds(field: Std) -> Holds {
         | Std::Company
         | Std::Website => Holds::Line,
         Std::Status | Std::Origin | Std::Stage | Std::Subject | Std::Location => Holds::Line,
-        Std::SuppliedName | Std::SuppliedPhone | Std::SuppliedCompany => Holds::Line,
+        Std::SuppliedName | Std::SuppliedPhone | Std::SuppliedCompany | Std::Response => Holds::Line,
         Std::Email | Std::SuppliedEmail => Holds::Email,
         Std::Description => Holds::Text,
-        Std::Active | Std::Converted => Holds::Bool,
+        Std::Active | Std::Converted | Std::Invited | Std::Related | Std::Deleted => Holds::Bool,
         Std::Amount => Holds::Decimal,
         Std::CloseDate | Std::LastActivity => Holds::Date,
         Std::Start | Std::End | Std::CreatedAt => Holds::Time,
@@ -249,7 +260,10 @@ pub fn holds(field: Std) -> Holds {
         | Std::Who
         | Std::What
         | Std::ConvertedContact
-        | Std::ConvertedAccount => Holds::Reference,
+        | Std::ConvertedAccount
+        | Std::Meeting
+        | Std::Attends
+        | Std::MergedInto => Holds::Reference,
         Std::ShowAs => Holds::ShowAs,
     }
 }
@@ -257,7 +271,13 @@ pub fn holds(field: Std) -> Holds {
 /// Whether Salesforce alone sets the field (by the describes' `createable` and `updateable`).
 pub fn read_only(role: Role, field: Std) -> bool {
     match field {
-        Std::CreatedAt | Std::LastActivity | Std::Converted | Std::ConvertedContact | Std::ConvertedAccount => true,
+        Std::CreatedAt
+        | Std::LastActivity
+        | Std::Converted
+        | Std::ConvertedContact
+        | Std::ConvertedAccount
+        | Std::Deleted
+        | Std::MergedInto => true,
         Std::Name => matches!(role, Role::Contact | Role::Lead | Role::User),
         _ => role == Role::User,
     }

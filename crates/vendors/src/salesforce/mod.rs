@@ -8,6 +8,7 @@ mod api;
 mod check;
 mod classify;
 mod convert;
+mod describe;
 mod find;
 mod id;
 pub mod manifest;
@@ -21,12 +22,13 @@ mod write;
 mod tests;
 
 use syncline_connect::{
-    Answered, BoxFuture, Connector, Cx, Error, Find, Grant, GraphOutcome, Manifest, OAuth, Records, Secret, Settings,
-    TokenSet,
+    Answered, BoxFuture, Connector, Cx, Error, Find, Grant, GraphOutcome, Manifest, OAuth, Object, Records, Secret,
+    Settings, TokenSet,
     oauth::{App, TokenCx},
     records::Finding,
 };
 use syncline_core::{
+    description::ObjectDescription,
     ids::RecordId,
     record::{Field, Record, Role, Value},
     step::Plan,
@@ -70,12 +72,8 @@ impl Records for Salesforce {
         Box::pin(write::write(cx, plans))
     }
 
-    fn plans_per_call(&self) -> usize {
-        write::GRAPHS_PER_CALL
-    }
-
-    fn steps_per_call(&self) -> usize {
-        write::NODES_PER_CALL
+    fn fits(&self, plans: &[&Plan]) -> usize {
+        write::fits(plans)
     }
 
     fn normalise(&self, role: Role, field: &Field, value: Value) -> Value {
@@ -84,6 +82,14 @@ impl Records for Salesforce {
 
     fn identify(&self, id: &str) -> Option<(Role, RecordId)> {
         id::identify(id)
+    }
+
+    fn describe<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        objects: &'a [Object],
+    ) -> BoxFuture<'a, Result<Answered<Vec<Option<ObjectDescription>>>, Error>> {
+        Box::pin(describe::describe(cx, objects))
     }
 
     fn check<'a>(&'a self, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Answered<Vec<Finding>>, Error>> {

@@ -88,6 +88,8 @@ pub struct Saved {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Describe {
+    #[serde(default)]
+    pub label: String,
     pub createable: bool,
     pub updateable: bool,
     pub fields: Vec<DescribedField>,
@@ -107,6 +109,33 @@ pub struct DescribedField {
     pub id_lookup: bool,
     #[serde(default)]
     pub unique: bool,
+    #[serde(default)]
+    pub label: String,
+    #[serde(default, rename = "type")]
+    pub kind: String,
+    #[serde(default)]
+    pub precision: u32,
+    #[serde(default)]
+    pub scale: u32,
+    #[serde(default)]
+    pub digits: u32,
+    #[serde(default)]
+    pub nillable: bool,
+    #[serde(default)]
+    pub defaulted_on_create: bool,
+    #[serde(default)]
+    pub restricted_picklist: bool,
+    #[serde(default)]
+    pub picklist_values: Vec<PicklistValue>,
+    #[serde(default)]
+    pub reference_to: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct PicklistValue {
+    pub value: String,
+    #[serde(default)]
+    pub active: bool,
 }
 
 /// The token endpoint's answer. Nothing in it tells when the token ends.

@@ -36,6 +36,16 @@ pub const NODES_PER_CALL: usize = 500;
 
 const OP: &str = "write";
 
+/// How many of these plans, from the first on, one call carries.
+pub fn fits(plans: &[&Plan]) -> usize {
+    let mut nodes = 0;
+    let within = plans.iter().take(GRAPHS_PER_CALL).take_while(|plan| {
+        nodes += plan.steps.len();
+        nodes <= NODES_PER_CALL
+    });
+    within.count().max(1)
+}
+
 /// Writes the plans in one call.
 pub async fn write(cx: &Cx<'_>, plans: &[&Plan]) -> Result<Answered<Vec<GraphOutcome>>, Error> {
     let org = Org::read(cx.settings, OP)?;
@@ -143,7 +153,7 @@ fn fields_of(step: &Step) -> Option<&Fields> {
 /// A name that sub-requests can refer to; the step that others refer to bears the plain name of its slot.
 fn reference(plan: &Plan, at: usize) -> String {
     let slot = plan.steps[at].slot;
-    if maker(plan, slot) == Some(at) { slot.as_str().to_owned() } else { format!("{}_{at}", slot.as_str()) }
+    if maker(plan, slot) == Some(at) { slot.to_string() } else { format!("{slot}_{at}") }
 }
 
 fn node(org: &Org, plan: &Plan, at: usize) -> Result<Node, Error> {

@@ -87,8 +87,10 @@ fn world() -> impl Strategy<Value = World> {
 /// What of a slot's record must not depend on the order, with references to the booking's own records by their slot.
 fn settled(desk: &Desk, slot: Slot) -> Option<Fields> {
     let kept: &[Std] = match slot {
-        Slot::Account => &[Std::Name, Std::Website],
-        Slot::Person => &[Std::Email],
+        Slot::Account | Slot::GuestAccount(_) => &[Std::Name, Std::Website],
+        Slot::Person | Slot::Guest(_) => &[Std::Email],
+        Slot::Attendee(_) => &[Std::Meeting, Std::Attends, Std::Invited, Std::Related, Std::Response],
+        Slot::Record(_) => &[],
         Slot::Case => &[Std::Subject, Std::Description],
         Slot::Opportunity => &[Std::Name, Std::CloseDate],
         Slot::Meeting => &[

@@ -72,7 +72,7 @@ impl World {
                     Value::Slot(slot) => {
                         let known =
                             ids.iter().find(|(made, _)| made == slot).map(|(_, id): &(Slot, RecordId)| id.clone());
-                        Value::Id(known.ok_or_else(|| format!("{} is not there yet", slot.as_str()))?)
+                        Value::Id(known.ok_or_else(|| format!("{slot} is not there yet"))?)
                     }
                     value => value.clone(),
                 };
@@ -121,7 +121,7 @@ impl World {
             Role::Account => &[Std::Name],
             Role::Opportunity => &[Std::Name, Std::Stage, Std::CloseDate],
             Role::Meeting => &[Std::Subject, Std::Start, Std::End],
-            Role::Case | Role::User => &[],
+            Role::Case | Role::User | Role::Attendee | Role::Custom => &[],
         };
         let blank = |field: &&Std| match record.fields.get(&(**field).into()) {
             None | Some(Value::Null) => true,

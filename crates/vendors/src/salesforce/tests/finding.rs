@@ -17,6 +17,7 @@ const ACCOUNT: &str = "001dM00003kS3tNQAS";
 fn contacts_by_email(emails: &[&str]) -> Find {
     Find {
         role: Role::Contact,
+        object: None,
         any: vec![Wanted::Is(Std::Email, emails.iter().map(|&email| email.to_owned()).collect())],
         fields: vec![Std::Email.into(), Std::Account.into()],
     }
@@ -56,6 +57,7 @@ fn soql(find: Find) -> String {
 fn questions_become_ordered_queries() {
     let lead = Find {
         role: Role::Lead,
+        object: None,
         any: vec![
             Wanted::Is(Std::Email, vec!["o'hara@example.org".into(), " ".into()]),
             Wanted::EmailDomain(vec!["a_b.org".into()]),
@@ -63,9 +65,10 @@ fn questions_become_ordered_queries() {
         ],
         fields: vec![Std::Converted.into(), Std::CreatedAt.into(), Field::Native("Score__c".into())],
     };
-    let meeting = Find { role: Role::Meeting, any: vec![Wanted::Is(Std::Key, vec!["sy_1".into()])], fields: vec![] };
+    let meeting = Find::new(Role::Meeting, vec![Wanted::Is(Std::Key, vec!["sy_1".into()])], vec![]);
     let account = Find {
         role: Role::Account,
+        object: None,
         any: vec![Wanted::Ids(vec![ACCOUNT[..15].into(), ADA.into(), "x' OR 1".into()])],
         fields: vec![Std::Name.into()],
     };
@@ -79,7 +82,7 @@ fn questions_become_ordered_queries() {
 
 #[test]
 fn what_cannot_be_asked_is_a_matter_of_configuration() {
-    let with = |any, fields| Find { role: Role::Contact, any, fields };
+    let with = |any, fields| Find::new(Role::Contact, any, fields);
     for find in [
         with(vec![Wanted::Is(Std::Description, vec!["x".into()])], vec![]),
         with(vec![Wanted::Is(Std::Company, vec!["x".into()])], vec![]),
@@ -240,7 +243,7 @@ fn a_field_that_was_deleted_in_the_org_is_named() {
 
 #[test]
 fn settings_change_names_and_versions_and_wrong_ones_are_refused_unsent() {
-    let find = Find { role: Role::Account, any: vec![Wanted::Is(Std::Key, vec!["sy_1".into()])], fields: vec![] };
+    let find = Find::new(Role::Account, vec![Wanted::Is(Std::Key, vec!["sy_1".into()])], vec![]);
     let world = World::with([composite(&[sub(0, 200, page(&[]))])])
         .set("external_id_field", "Uid__c")
         .set("api_version", "66.0");

@@ -18,6 +18,7 @@ use syncline_core::{
         settings::BookingSettings,
     },
     ids::{ConnectionId, RecordId, SharedKey},
+    mutant::{self, Mutant},
     record::{Field, Role, Slot, Value},
     step::SharedLink,
 };
@@ -170,6 +171,10 @@ impl Engine {
                 }
                 Ok(())
             }
+            Err(_) if mutant::on(Mutant::FailedLookIsAbsence) => {
+                look::learn(&ask, Vec::new(), facts);
+                Ok(())
+            }
             Err(error) => {
                 let (failed, rest) = std::mem::take(jobs).into_iter().partition(|job| job.asked);
                 *jobs = rest;
@@ -299,6 +304,9 @@ impl Engine {
                 adopted: push.decision.adopted.clone(),
             })
             .collect();
+        if mutant::on(Mutant::PlanUnwritten) {
+            return Ok(pushes);
+        }
         let outcomes = self.world.store.plan(planned, now).await?;
         Ok(pushes
             .into_iter()
@@ -342,6 +350,9 @@ impl Engine {
                 for (push, outcome) in chunk.iter().zip(value) {
                     settlements.push(match outcome {
                         GraphOutcome::Done(ids) => self.done(setup, push, &ids, writes, now),
+                        GraphOutcome::Unknown(_) if mutant::on(Mutant::UnknownIsDone) => {
+                            self.done(setup, push, &[], writes, now)
+                        }
                         GraphOutcome::Refused(error) | GraphOutcome::Unknown(error) => {
                             self.refused_push(setup, push, &error, now)
                         }
@@ -439,6 +450,7 @@ impl Engine {
             max_attempts: self.options.max_attempts,
             now,
             random: self.random(),
+            late: self.options.call,
             relied_on,
         };
         let (outcome, forget) = after_failure(&failed);

@@ -9,10 +9,6 @@ use syncline_core::Entropy;
 pub struct Dice(u64);
 
 impl Dice {
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
     /// Dice of their own for a part of the run, by its name and number.
     pub fn of(seed: u64, part: &str, number: u64) -> Self {
         let mut dice = Self(seed ^ 0x5359_4e43_4c49_4e45);

@@ -6,6 +6,7 @@
 
 mod bodies;
 mod calm;
+mod campaign;
 mod checks;
 mod clock;
 mod dice;
@@ -22,7 +23,11 @@ mod sim;
 mod story;
 mod watch;
 
+pub use campaign::{Campaign, Failure, Totals, shrink};
 pub use faults::{Fault, FaultSet, Fired};
 pub use run::{Options, Report, check, play, run};
 pub use sim::{Reached, Violation};
 pub use story::Story;
+
+#[cfg(test)]
+mod tests;

@@ -44,10 +44,19 @@ pub struct Life {
     cut_off: Mutex<Option<Instant>>,
     /// The one point of the run at which it dies, where one was named.
     at: Option<u64>,
+    /// What is done when a worker asks for the right to refresh a token.
+    on_acquire: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Life {
-    pub fn new(sim: Arc<Sim>, process: usize, dies_after: Option<u64>, recovers: bool, at: Option<u64>) -> Arc<Self> {
+    pub fn new(
+        sim: Arc<Sim>,
+        process: usize,
+        dies_after: Option<u64>,
+        recovers: bool,
+        at: Option<u64>,
+        on_acquire: Box<dyn Fn() + Send + Sync>,
+    ) -> Arc<Self> {
         let left = dies_after.and_then(|points| i64::try_from(points).ok()).unwrap_or(-1);
         Arc::new(Self {
             process,
@@ -58,6 +67,7 @@ impl Life {
             recovers: AtomicBool::new(recovers),
             cut_off: Mutex::default(),
             at,
+            on_acquire,
         })
     }
 
@@ -147,6 +157,9 @@ impl Gate for Life {
         async move {
             self.pass(Point::Commit).await;
             self.pause().await;
+            if call.name == "Acquire" {
+                (self.on_acquire)();
+            }
             match self.fails_before() {
                 Some(error) => {
                     self.sim.note(|| format!("p{} {} fails: {error}", self.process, call.name));

@@ -26,6 +26,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Copies of one message in a burst.
 const BURST: u64 = 20;
+/// How often a sender that keeps to an order looks whether it is its turn.
+const ORDER_POLL: Duration = Duration::from_secs(1);
 /// How far messages overtake one another.
 const REORDER_SECONDS: u64 = 1500;
 
@@ -131,6 +133,9 @@ impl PostOffice {
         tokio::time::sleep(letter.at).await;
         let message = &self.sim.story.messages[letter.message];
         let mut dice = Dice::of(self.sim.story.seed, "sender", (letter.message as u64) << 8 | letter.copy);
+        while self.must_wait(message) {
+            tokio::time::sleep(ORDER_POLL).await;
+        }
         loop {
             let process = Arc::clone(dice.pick(&self.processes));
             if self.attempt(&process, message, &letter).await {
@@ -139,6 +144,18 @@ impl PostOffice {
             tokio::time::sleep(Duration::from_millis(dice.between(1_000, 60_000))).await;
         }
         self.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Where one booking takes the place of another and that of a third, a message that comes before the one in the
+    /// middle makes two bookings of them, and their meetings both stay (a documented gap). So these keep their order.
+    fn must_wait(&self, message: &Message) -> bool {
+        let story = &self.sim.story;
+        let Some(number) = message.booking else { return false };
+        let booking = &story.bookings[number];
+        let linked = matches!(booking.source, Source::Calcom | Source::Calendly) && booking.starts.len() > 2;
+        let accepted = lock(&self.accepted);
+        let before = |other: &&Message| other.booking == Some(number) && other.number < message.number && !other.lost;
+        linked && story.messages.iter().filter(before).any(|other| !accepted.contains(&other.number))
     }
 
     /// Whether nothing more is to be tried.

@@ -94,7 +94,14 @@ impl Process {
             (false, true) => Some(dice.between(3, 250)),
             (false, false) => None,
         });
-        Life::new(Arc::clone(&self.sim), self.number, after, again, self.dies_at.filter(|_| lives == 0))
+        let (sim, network) = (Arc::clone(&self.sim), Arc::clone(&self.network));
+        let race = move || {
+            if sim.may(Fault::T2) && network.lines.iter().any(|line| lock(&line.watch).token_under_way()) {
+                sim.fired(Fault::T2);
+            }
+        };
+        let at = self.dies_at.filter(|_| lives == 0);
+        Life::new(Arc::clone(&self.sim), self.number, after, again, at, Box::new(race))
     }
 
     fn engine(&self, life: &Arc<Life>, lives: u64) -> Arc<Engine> {

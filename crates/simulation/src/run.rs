@@ -97,7 +97,8 @@ pub fn run(seed: u64, options: &Options) -> Report {
     play(story(seed, options), options.dies_at, options.trace)
 }
 
-fn story(seed: u64, options: &Options) -> Story {
+/// The story that a run plays.
+pub fn story(seed: u64, options: &Options) -> Story {
     let mut story = Story::of(seed, options.faults);
     story.processes = options.processes.unwrap_or(story.processes);
     story.workers = options.workers.unwrap_or(story.workers);

@@ -15,8 +15,12 @@ use crate::{
     checks,
     faults::Fault,
     sim::{Reached, Sim},
-    story::{Story, TAINT},
+    story::{Customer, Story, TAINT},
 };
+
+/// Faults by which a process may lose what came, before it is stored.
+const LOSERS: [Fault; 8] =
+    [Fault::C1, Fault::C2, Fault::C3, Fault::N9, Fault::D1, Fault::D3, Fault::D6, Fault::L2];
 
 /// What a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +62,7 @@ pub struct Watch {
     /// Records that somebody wrote to without learning the outcome.
     uncertain: BTreeSet<String>,
     looked: BTreeSet<String>,
-    /// Refresh tokens whose successors arrived.
+    /// Refresh tokens whose successors came.
     spent: BTreeSet<String>,
     starts: BTreeMap<Timestamp, (usize, usize)>,
     /// Per booking, the newest version that the org has held.
@@ -157,9 +161,20 @@ impl Watch {
         if self.open.values().any(|open| open.kind == Kind::Token) && !sim.story.faults.has(Fault::K1) {
             sim.violation("I12", "two token calls of one connection at the same time".to_owned());
         }
-        if sent.refresh.as_ref().is_some_and(|token| self.spent.contains(token)) {
+        if sent.refresh.is_some() && sent.refresh != self.stored_refresh(sim) {
+            sim.violation("I12", "a refresh token is used although its successor is stored".to_owned());
+        }
+        // A successor that came can only be lost with the process or the database.
+        let may_be_lost = LOSERS.iter().any(|fault| sim.story.faults.has(*fault));
+        if !may_be_lost && sent.refresh.as_ref().is_some_and(|token| self.spent.contains(token)) {
             sim.violation("I12", "a refresh token is used again although its successor came".to_owned());
         }
+    }
+
+    fn stored_refresh(&self, sim: &Sim) -> Option<String> {
+        let workspace = sim.story.customers[self.customer].workspace();
+        let row = sim.store.connection(&workspace, &Customer::crm()).now_or_never();
+        row?.ok()??.tokens?.refresh
     }
 
     /// Whether somebody waits for a token at this moment.
@@ -192,10 +207,8 @@ impl Watch {
                     status == 503 || (300..500).contains(&status) && status != 408
                 }
             },
-            (Kind::Token, Some(json)) if json["access_token"].is_string() => {
-                let rotated = json["refresh_token"].is_string();
-                self.spent.extend(sent.refresh.clone().filter(|_| rotated));
-                sim.note(|| "a new token came".to_owned());
+            (Kind::Token, Some(json)) if json["refresh_token"].is_string() => {
+                self.spent.extend(sent.refresh.clone());
                 true
             }
             _ => true,

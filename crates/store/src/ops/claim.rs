@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use syncline_core::{
     booking::chain::ChainState,
     ids::{ChainId, ConnectionId, IntegrationId, WorkspaceId},
+    mutant::{self, Mutant},
     step::Plan,
 };
 
@@ -174,7 +175,7 @@ impl Claim {
             state: state?,
             links: links.map(|mut row| row.json::<Links>(0)).transpose()?.unwrap_or_default(),
             attempts: u32::try_from(row.int(5)?).unwrap_or(u32::MAX),
-            unsettled: plan.map(|mut row| from_json::<Plan>(&row.blob(0)?)).transpose()?,
+            unsettled: plan.filter(|_| !mutant::on(Mutant::UnsettledIgnored)).map(|mut row| from_json::<Plan>(&row.blob(0)?)).transpose()?,
             waiting_since: time_of(row.int(6)?)?,
         })
     }
@@ -193,6 +194,7 @@ impl Store {
         blocked: &[IntegrationId],
     ) -> Result<Vec<Claimed>> {
         let (workspace, worker, blocked) = (workspace.clone(), worker.clone(), blocked.to_vec());
+        let now = if mutant::on(Mutant::LeaseIgnored) { lease_until } else { now };
         self.run(Claim { workspace, worker, now, lease_until, limit, blocked }).await
     }
 }

@@ -1,6 +1,7 @@
 //! Taking a webhook in: one durable insert, and nothing for one that is there already.
 
 use serde_json::json;
+use syncline_core::mutant::{self, Mutant};
 
 use super::journal::{self, Line};
 use crate::{
@@ -91,7 +92,14 @@ impl Store {
             Content::Ignored { .. } | Content::Parked { .. } => None,
         };
         // The body in the clear need not wait in the queue.
-        let delivery = Delivery { body: Vec::new(), ..delivery };
-        self.run(TakeIn { delivery, messages, sealed }).await
+        let mut delivery = Delivery { body: Vec::new(), ..delivery };
+        if mutant::on(Mutant::InboxForgets) {
+            delivery.key = format!("{}#{}", delivery.key, delivery.received.as_microsecond());
+        }
+        if mutant::on(Mutant::DeliveriesConfused) {
+            delivery.key = delivery.source.to_string();
+        }
+        let taken = self.run(TakeIn { delivery, messages, sealed }).await;
+        if mutant::on(Mutant::AckBeforeCommit) { taken.or(Ok(TakenIn::Stored)) } else { taken }
     }
 }

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde_json::json;
-use syncline_core::ids::{ChainId, ConnectionId, SharedKey, WorkspaceId};
+use syncline_core::{
+    ids::{ChainId, ConnectionId, SharedKey, WorkspaceId},
+    mutant::{self, Mutant},
+};
 
 use super::{
     journal::{self, Line},
@@ -35,6 +38,11 @@ statements! {
         revision = revision + 1, waiting_since = coalesce(waiting_since, ?3), updated_at = ?3 \
         where workspace = ?1 and chain = ?2 and owner is null returning integration";
 }
+
+/// The fence as it is, for the mutant that does not look at it.
+#[cfg(feature = "mutants")]
+static FENCE_NOW: crate::db::Sql =
+    crate::db::Sql::new("select fence from chain where workspace = ?1 and chain = ?2 and owner is not null");
 
 struct Settle {
     settlements: Vec<Settlement>,
@@ -229,6 +237,23 @@ async fn write_links<D: Db>(db: &mut D, settled: &[Settled<'_>]) -> Result<()> {
     Ok(())
 }
 
+#[cfg(feature = "mutants")]
+struct FenceNow {
+    workspace: WorkspaceId,
+    chain: ChainId,
+}
+
+#[cfg(feature = "mutants")]
+impl Op for FenceNow {
+    type Out = Option<i64>;
+    const READS: bool = true;
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<Option<i64>> {
+        let params = [P::Text(self.workspace.as_str()), P::Text(self.chain.as_str())];
+        db.row(&FENCE_NOW, &params).await?.map(|row| row.int(0)).transpose()
+    }
+}
+
 struct Replay {
     workspace: WorkspaceId,
     chain: ChainId,
@@ -261,7 +286,19 @@ impl Op for Replay {
 
 impl Store {
     /// Ends what was claimed, all in one transaction. `false` where the fence was lost: nothing was written for that one.
-    pub async fn settle(&self, settlements: Vec<Settlement>, now: Timestamp) -> Result<Vec<bool>> {
+    pub async fn settle(&self, mut settlements: Vec<Settlement>, now: Timestamp) -> Result<Vec<bool>> {
+        if mutant::on(Mutant::JournalLost) {
+            settlements.iter_mut().for_each(|settlement| settlement.journal.clear());
+        }
+        #[cfg(feature = "mutants")]
+        if mutant::on(Mutant::FenceIgnored) {
+            for settlement in &mut settlements {
+                let (workspace, chain) = (settlement.workspace.clone(), settlement.chain.clone());
+                if let Some(fence) = self.run(FenceNow { workspace, chain }).await? {
+                    settlement.fence = fence;
+                }
+            }
+        }
         self.run(Settle { settlements, now }).await
     }
 

@@ -77,11 +77,11 @@ pub fn in_the_end(sim: &Sim, line: &Line) {
             continue;
         }
         let found = of_booking.remove(&number).unwrap_or_default();
-        if found.len() > 1 {
-            sim.violation("I2", format!("booking {number} has {} meetings", found.len()));
-        }
         if !is_complete(&sim.story, number) {
             continue;
+        }
+        if found.len() > 1 {
+            sim.violation("I2", format!("booking {number} has {} meetings", found.len()));
         }
         let Some((version, event)) = found.first() else {
             sim.violation("J2", format!("booking {number} has no meeting"));

@@ -217,7 +217,7 @@ impl Carrier {
         if self.life.is_dead() {
             self.life.pass(Point::Call).await;
         }
-        open.definite = lock(&line.watch).answered(sim, sent, &answer);
+        open.definite = lock(&line.watch).answered(sent, &answer);
         drop(open);
         self.life.pass(Point::Call).await;
         answer
@@ -243,10 +243,13 @@ impl Carrier {
         // On its own, so that a request that left arrives even where its sender died or gave up.
         tokio::spawn(async move {
             tokio::time::sleep(there + fate.delay()).await;
-            let Some(carried) = fate.carry(|| line.arrive(&sim, kind, request)) else { return };
-            if !fate.delay().is_zero() {
-                sim.reach(Reached::LateArrival);
-            }
+            let is_late = !fate.delay().is_zero();
+            let Some(carried) = fate.carry(|| line.arrive(&sim, kind, request)) else {
+                if is_late {
+                    sim.reach(Reached::LateArrival);
+                }
+                return;
+            };
             tokio::time::sleep(back).await;
             // Nobody may be waiting any more.
             drop(answer.send(carried));

@@ -99,7 +99,7 @@ impl PostOffice {
         }
         if sim.may(Fault::W3) && dice.chance(60) {
             sim.fired(Fault::W3);
-            at += Duration::from_secs(dice.between(1800, 6 * 3600));
+            at += Duration::from_secs(dice.between(3600, 3 * 3600));
         }
         let letter = |copy, at| Letter { message: message.number, copy, at, replayed: None };
         let mut letters = vec![letter(0, at)];
@@ -147,12 +147,14 @@ impl PostOffice {
     }
 
     /// Where one booking takes the place of another and that of a third, a message that comes before the one in the
-    /// middle makes two bookings of them, and their meetings both stay (a documented gap). So these keep their order.
+    /// middle makes two bookings of them, and their meetings both stay (a documented gap). Whom a shared slot's first seat belongs to decides who gets
+    /// to be known. So these keep their order.
     fn must_wait(&self, message: &Message) -> bool {
         let story = &self.sim.story;
         let Some(number) = message.booking else { return false };
         let booking = &story.bookings[number];
         let linked = matches!(booking.source, Source::Calcom | Source::Calendly) && booking.starts.len() > 2;
+        let linked = linked || booking.shared_slot;
         let accepted = lock(&self.accepted);
         let before = |other: &&Message| other.booking == Some(number) && other.number < message.number && !other.lost;
         linked && story.messages.iter().filter(before).any(|other| !accepted.contains(&other.number))

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use syncline_core::{
-    booking::settings::{BookingSettings, CaseSettings, OpportunitySettings, PersonMode, StatusValues},
+    booking::settings::{BookingSettings, CaseSettings, OpenLead, OpportunitySettings, PersonMode, StatusValues},
     ids::{ConnectionId, IntegrationId, WorkspaceId},
 };
 
@@ -176,7 +176,7 @@ impl Story {
         let faults = faults.and(allowed);
         let processes = *dice.pick(&[1, 1, 2, 3]);
         let workers = *dice.pick(&[1, 2, 4]);
-        let poll = Duration::from_secs(dice.between(20, 90));
+        let poll = Duration::from_secs(dice.between(120, 400));
         let mut story = Self {
             seed,
             customers: Vec::new(),
@@ -332,6 +332,8 @@ fn settings(dice: &mut Dice) -> BookingSettings {
         PersonMode::Lead,
         PersonMode::ContactFirst,
     ]);
+    // By default the second booking of somebody who has an open lead makes a contact, and then it matters who was first.
+    settings.open_lead = OpenLead::UseLead;
     settings.case = dice.chance(350).then(|| CaseSettings { status: "New".to_owned(), origin: Some("Web".to_owned()) });
     settings.opportunity = dice.chance(350).then(|| OpportunitySettings {
         stage: "Prospecting".to_owned(),
@@ -406,7 +408,9 @@ impl Teller<'_> {
             self.say("a seat booked", bodies::Event::Booked, seat);
         }
         let leaving = usize::try_from(self.dice.below(seats as u64 + 1)).unwrap_or(0);
-        for seat in 0..leaving {
+        // The first one leaves last: whose meeting it is, and whom the CRM gets to know, then never depends on when the
+        // messages are looked at.
+        for seat in (seats - leaving..seats).rev() {
             self.say("a seat cancelled", bodies::Event::Cancelled, seat);
         }
         self.story.bookings[self.booking].cancelled = leaving == seats;
@@ -427,7 +431,7 @@ impl Teller<'_> {
             guests: self.guests,
             event,
         });
-        let lost = self.story.faults.has(Fault::W4) && self.dice.chance(120);
+        let lost = self.story.faults.has(Fault::W4) && self.dice.chance(120) && !booking.shared_slot;
         self.story.messages.push(Message {
             number: self.story.messages.len(),
             customer: booking.customer,

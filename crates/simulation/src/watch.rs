@@ -183,7 +183,7 @@ impl Watch {
     }
 
     /// An answer reached its caller; says whether the outcome is known now.
-    pub fn answered(&mut self, sim: &Sim, number: u64, answer: &Result<Response<Bytes>, HttpError>) -> bool {
+    pub fn answered(&mut self, number: u64, answer: &Result<Response<Bytes>, HttpError>) -> bool {
         let Some(sent) = self.open.get(&number) else { return true };
         let ok = answer.as_ref().ok().filter(|answer| answer.status() == 200);
         let json: Option<Value> = ok.and_then(|answer| serde_json::from_slice(answer.body()).ok());

@@ -10,8 +10,8 @@ pub enum Mutant {
     DeliveriesConfused,
     /// A delivery is acknowledged although it could not be stored.
     AckBeforeCommit,
-    /// A booking is claimed although another worker holds it.
-    LeaseIgnored,
+    /// A booking is free for others long before its holder is done.
+    LeaseTooShort,
     /// A worker that lost its lease settles all the same.
     FenceIgnored,
     /// A plan is sent without being written down.
@@ -44,7 +44,7 @@ impl Mutant {
         Mutant::InboxForgets,
         Mutant::DeliveriesConfused,
         Mutant::AckBeforeCommit,
-        Mutant::LeaseIgnored,
+        Mutant::LeaseTooShort,
         Mutant::FenceIgnored,
         Mutant::PlanUnwritten,
         Mutant::BlindRetry,

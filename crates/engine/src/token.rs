@@ -197,11 +197,11 @@ impl Engine {
         };
         let kept = mutant::on(Mutant::TokenUnstored)
             || self
-            .world
-            .store
-            .store_tokens(&setup.workspace, &setup.id, &tokens, Some(version))
-            .await
-            .map_err(database)?;
+                .world
+                .store
+                .store_tokens(&setup.workspace, &setup.id, &tokens, Some(version))
+                .await
+                .map_err(database)?;
         if !kept {
             return self
                 .stored(setup)

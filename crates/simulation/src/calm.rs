@@ -171,11 +171,13 @@ impl Ending<'_> {
             for booking in self.bookings(customer, false).await {
                 let detail = self.sim.store.booking(&customer.workspace(), &booking.chain).await;
                 let Some(detail) = detail.ok().flatten() else { continue };
-                let told = detail.journal.iter().any(|line| {
-                    matches!(line.entry.kind, JournalKind::Written | JournalKind::Unchanged)
-                });
+                let told = detail
+                    .journal
+                    .iter()
+                    .any(|line| matches!(line.entry.kind, JournalKind::Written | JournalKind::Unchanged));
                 if !detail.links.is_empty() && !told {
-                    self.sim.violation("journal", format!("{} has records, and the journal says nothing", booking.chain));
+                    self.sim
+                        .violation("journal", format!("{} has records, and the journal says nothing", booking.chain));
                 }
             }
         }

@@ -124,8 +124,7 @@ impl Campaign {
 /// one by one for as long as it fails.
 pub fn shrink(seed: u64, options: &Options) -> Options {
     let broken: HashSet<&str> = check(seed, options).violations.iter().map(|one| one.invariant).collect();
-    let fails =
-        |options: &Options| check(seed, options).violations.iter().any(|one| broken.contains(one.invariant));
+    let fails = |options: &Options| check(seed, options).violations.iter().any(|one| broken.contains(one.invariant));
     let mut smallest = options.clone();
     if broken.is_empty() {
         return smallest;

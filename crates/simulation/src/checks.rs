@@ -101,7 +101,8 @@ pub fn in_the_end(sim: &Sim, line: &Line) {
             sim.violation("J2", format!("the meeting of booking {number} is with somebody else"));
         }
     }
-    for (object, each) in [("Case", customer.settings.case.is_some()), ("Opportunity", customer.settings.opportunity.is_some())]
+    for (object, each) in
+        [("Case", customer.settings.case.is_some()), ("Opportunity", customer.settings.opportunity.is_some())]
     {
         let found = records(&line.org, object).len();
         if found != if each { events.len() } else { 0 } {
@@ -129,7 +130,11 @@ fn shared_people(sim: &Sim, line: &Line) {
     let customer = &story.customers[line.customer];
     let shared = (0..customer.people.len()).filter(|person| !customer.known.contains(person)).any(|person| {
         let of_person = |number: &usize| story.bookings[*number].people.contains(&person);
-        (0..story.bookings.len()).filter(|number| story.bookings[*number].customer == line.customer).filter(of_person).count() > 1
+        (0..story.bookings.len())
+            .filter(|number| story.bookings[*number].customer == line.customer)
+            .filter(of_person)
+            .count()
+            > 1
     });
     if shared && customer.settings.person == PersonMode::Contact {
         sim.reach(Reached::SharedPerson);
@@ -140,9 +145,14 @@ fn shared_people(sim: &Sim, line: &Line) {
 /// they point at.
 pub fn holdings(org: &SalesforceOrg) -> BTreeMap<String, Vec<String>> {
     let mut names: BTreeMap<String, String> = BTreeMap::new();
-    for (object, name) in
-        [("Account", "Name"), ("Contact", "Email"), ("Lead", "Email"), ("Case", "Subject"), ("Opportunity", "Name"), ("User", "Email")]
-    {
+    for (object, name) in [
+        ("Account", "Name"),
+        ("Contact", "Email"),
+        ("Lead", "Email"),
+        ("Case", "Subject"),
+        ("Opportunity", "Name"),
+        ("User", "Email"),
+    ] {
         for record in org.records(object) {
             names.insert(text(&record, "Id").to_owned(), format!("{object} {}", text(&record, name).to_lowercase()));
         }
@@ -155,14 +165,26 @@ pub fn holdings(org: &SalesforceOrg) -> BTreeMap<String, Vec<String>> {
         ("Opportunity", &["Name", "CloseDate", "StageName", "AccountId", "OwnerId"]),
         (
             "Event",
-            &["Subject", "Description", "StartDateTime", "EndDateTime", "WhoId", "WhatId", "OwnerId", "ShowAs", "Meeting_Status__c"],
+            &[
+                "Subject",
+                "Description",
+                "StartDateTime",
+                "EndDateTime",
+                "WhoId",
+                "WhatId",
+                "OwnerId",
+                "ShowAs",
+                "Meeting_Status__c",
+            ],
         ),
     ];
     kept.iter()
         .map(|(object, fields)| {
             let line = |record: &Record| {
                 let shown = |field: &&str| match record.get(*field).and_then(Value::as_str) {
-                    Some(value) if field.ends_with("Id") => names.get(value).cloned().unwrap_or_else(|| value.to_owned()),
+                    Some(value) if field.ends_with("Id") => {
+                        names.get(value).cloned().unwrap_or_else(|| value.to_owned())
+                    }
                     Some(value) if *field == "Email" => value.to_lowercase(),
                     Some(value) => value.to_owned(),
                     None => "-".to_owned(),

@@ -25,7 +25,12 @@ pub enum Fate {
     /// Applied; the answer ends early and looks whole.
     Cut,
     /// Another answer comes in place of the real one; the request may have been applied all the same.
-    Instead { applied: bool, status: u16, headers: Vec<(&'static str, &'static str)>, body: &'static str },
+    Instead {
+        applied: bool,
+        status: u16,
+        headers: Vec<(&'static str, &'static str)>,
+        body: &'static str,
+    },
 }
 
 /// What comes back.

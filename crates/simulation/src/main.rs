@@ -102,7 +102,11 @@ fn show(totals: &Totals, campaign: &Campaign, took: Duration) -> anyhow::Result<
     let missed: Vec<String> =
         Reached::ALL.iter().filter(|place| !totals.reached.contains(place)).map(|place| format!("{place:?}")).collect();
     writeln!(out, "reached     {} of {} {}", totals.reached.len(), Reached::ALL.len(), missed.join(" "))?;
-    writeln!(out, "regressed   {} times for a while, by requests that came late or clocks that jumped", totals.regressed)?;
+    writeln!(
+        out,
+        "regressed   {} times for a while, by requests that came late or clocks that jumped",
+        totals.regressed
+    )?;
     let (half, most) = (totals.drained_by(50), totals.drained_by(99));
     writeln!(out, "calm        half drained in {half:.0?}, 99 of 100 in {most:.0?} (simulated)")?;
     writeln!(out, "violations  {}", totals.failed)?;

@@ -17,8 +17,8 @@ use syncline_sandbox::{
 use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
-    faults::Fault,
     fate::{Carried, Fate},
+    faults::Fault,
     life::{Life, Point},
     orgs,
     sim::{Reached, Sim, lock},
@@ -160,7 +160,8 @@ impl Line {
     pub fn direct(&self, method: &str, path: &str, bearer: Option<&str>, body: String) -> Response<Bytes> {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         let form = bearer.is_none();
-        request = request.header("content-type", if form { "application/x-www-form-urlencoded" } else { "application/json" });
+        request =
+            request.header("content-type", if form { "application/x-www-form-urlencoded" } else { "application/json" });
         if let Some(bearer) = bearer {
             request = request.header("authorization", format!("Bearer {bearer}"));
         }

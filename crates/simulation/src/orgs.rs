@@ -39,7 +39,8 @@ pub fn org(seed: u64, customer: &Customer, clock: &Arc<TrueClock>) -> Arc<Salesf
         },
         ..SalesforceConfig::default()
     };
-    for (host, first, is_active) in [(Host::Rosa, "Rosa", true), (Host::Ben, "Ben", true), (Host::Gone, "Gone", false)] {
+    for (host, first, is_active) in [(Host::Rosa, "Rosa", true), (Host::Ben, "Ben", true), (Host::Gone, "Gone", false)]
+    {
         config.users.push(UserConfig {
             username: host.email().to_owned(),
             email: host.email().to_owned(),

@@ -52,12 +52,7 @@ pub struct PostOffice {
 
 impl PostOffice {
     pub fn new(sim: &Arc<Sim>, processes: Vec<Arc<Process>>) -> Arc<Self> {
-        Arc::new(Self {
-            sim: Arc::clone(sim),
-            processes,
-            accepted: Mutex::default(),
-            under_way: AtomicUsize::new(0),
-        })
+        Arc::new(Self { sim: Arc::clone(sim), processes, accepted: Mutex::default(), under_way: AtomicUsize::new(0) })
     }
 
     /// Sends everything on its way; says when the last first attempt is.
@@ -177,7 +172,8 @@ impl PostOffice {
         let answer = tokio::time::timeout(PATIENCE, process.post(&path, &headers, &message.body)).await;
         let answer = answer.ok().flatten();
         sim.note(|| {
-            let got = answer.as_ref().map_or_else(|| "no answer".to_owned(), |(status, body)| format!("{status} {body}"));
+            let got =
+                answer.as_ref().map_or_else(|| "no answer".to_owned(), |(status, body)| format!("{status} {body}"));
             format!("p{} takes message {} ({}) → {got}", process.number, message.number, message.what)
         });
         match answer {

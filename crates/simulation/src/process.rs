@@ -118,7 +118,8 @@ impl Process {
         let http = Arc::new(Carrier { network: Arc::clone(&self.network), life: Arc::clone(life) });
         let world = World { store, http, clock: self.clock.clone(), entropy };
         let call = SignedDuration::try_from(CALL_DEADLINE).unwrap_or(SignedDuration::MAX);
-        let options = Options { workers: self.sim.story.workers, call, poll: self.sim.story.poll, ..Options::default() };
+        let options =
+            Options { workers: self.sim.story.workers, call, poll: self.sim.story.poll, ..Options::default() };
         Engine::new(world, setup(&self.sim.story.customers, &self.network), options)
     }
 

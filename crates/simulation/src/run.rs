@@ -190,7 +190,11 @@ async fn wrong_clocks(sim: Arc<Sim>, processes: Vec<Arc<Process>>, until: Durati
     };
     let mut skews = Vec::new();
     for process in &processes {
-        let skew = if sim.may(Fault::K2) { SignedDuration::from_millis(signed(draw(100, 15_000))) } else { SignedDuration::ZERO };
+        let skew = if sim.may(Fault::K2) {
+            SignedDuration::from_millis(signed(draw(100, 15_000)))
+        } else {
+            SignedDuration::ZERO
+        };
         process.clock.set(skew);
         skews.push(skew);
     }

@@ -265,14 +265,8 @@ impl Story {
         }
         let long_title = self.faults.has(Fault::M1) && dice.chance(150);
         self.reshaped += u64::from(long_title);
-        let booking = Booking {
-            customer,
-            source,
-            people: who,
-            starts: vec![meeting_time(at, 0)],
-            cancelled: false,
-            shared_slot,
-        };
+        let booking =
+            Booking { customer, source, people: who, starts: vec![meeting_time(at, 0)], cancelled: false, shared_slot };
         self.bookings.push(booking);
         let said = Duration::from_secs(dice.between(5, 600));
         let mut teller =
@@ -297,7 +291,12 @@ impl Story {
             });
         };
         if self.faults.has(Fault::W8) {
-            add(self, Nature::Poison, "a body that cannot be read", r#"{"triggerEvent":7,"event":[],"id":{}"#.to_owned());
+            add(
+                self,
+                Nature::Poison,
+                "a body that cannot be read",
+                r#"{"triggerEvent":7,"event":[],"id":{}"#.to_owned(),
+            );
         }
         if self.faults.has(Fault::W5)
             && let Some(message) = self.messages.first().cloned()

@@ -19,8 +19,7 @@ use crate::{
 };
 
 /// Faults by which a process may lose what came, before it is stored.
-const LOSERS: [Fault; 8] =
-    [Fault::C1, Fault::C2, Fault::C3, Fault::N9, Fault::D1, Fault::D3, Fault::D6, Fault::L2];
+const LOSERS: [Fault; 8] = [Fault::C1, Fault::C2, Fault::C3, Fault::N9, Fault::D1, Fault::D3, Fault::D6, Fault::L2];
 
 /// What a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,8 +104,7 @@ impl Watch {
         self.next += 1;
         let text = String::from_utf8_lossy(request.body()).into_owned();
         self.check_taint(sim, &text);
-        let mut sent =
-            Sent { process, kind, names: BTreeSet::new(), question: String::new(), refresh: None };
+        let mut sent = Sent { process, kind, names: BTreeSet::new(), question: String::new(), refresh: None };
         match kind {
             Kind::Write => {
                 let body: Value = serde_json::from_str(&text).unwrap_or_default();
@@ -165,7 +163,8 @@ impl Watch {
             sim.violation("I12", "a refresh token is used although its successor is stored".to_owned());
         }
         // A successor that came can only be lost with the process or the database.
-        let may_be_lost = LOSERS.iter().any(|fault| sim.story.faults.has(*fault));
+        let struck = sim.fired_so_far();
+        let may_be_lost = LOSERS.iter().any(|fault| struck.of(*fault) > 0);
         if !may_be_lost && sent.refresh.as_ref().is_some_and(|token| self.spent.contains(token)) {
             sim.violation("I12", "a refresh token is used again although its successor came".to_owned());
         }

@@ -14,11 +14,8 @@ const ENOUGH: u64 = 1000;
 fn no_seed_breaks_a_promise() {
     let campaign = Campaign { from: 0, seeds: seeds(), threads: threads(), options: Options::default() };
     let totals = campaign.run(&|_| ());
-    let told: Vec<String> = totals
-        .failures
-        .iter()
-        .map(|failure| format!("{:?}\n  {}", failure.violations, failure.replay()))
-        .collect();
+    let told: Vec<String> =
+        totals.failures.iter().map(|failure| format!("{:?}\n  {}", failure.violations, failure.replay())).collect();
     assert!(told.is_empty(), "{} of {} seeds:\n{}", totals.failed, totals.seeds, told.join("\n"));
     assert_eq!(totals.seeds, seeds());
     if totals.seeds >= ENOUGH {

@@ -6,7 +6,7 @@ use syncline_core::mutant::{self, Mutant};
 use crate::{Options, Violation, check};
 
 /// Seeds within which every mutant must be found.
-const SEEDS: u64 = 120;
+const SEEDS: u64 = 200;
 
 /// Where they begin.
 const FROM: u64 = 3_000_000;

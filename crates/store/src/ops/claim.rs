@@ -1,7 +1,7 @@
 //! Claiming: what is new is folded, then chains that are due are handed to one worker until its lease ends. One
 //! transaction; in PostgreSQL the claims of one workspace take turns.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use syncline_core::{
     booking::chain::ChainState,
     ids::{ChainId, ConnectionId, IntegrationId, WorkspaceId},
@@ -18,6 +18,8 @@ use crate::{
 
 /// Integrations of one workspace that are looked at in one claim.
 const INTEGRATIONS_MAX: usize = 512;
+/// How long a lease lasts that is too short, for the mutant.
+const MUTANT_LEASE: SignedDuration = SignedDuration::from_millis(20);
 /// Chains handed out in one claim, whatever is asked for.
 pub(crate) const CLAIM_MAX: usize = 1000;
 
@@ -175,7 +177,10 @@ impl Claim {
             state: state?,
             links: links.map(|mut row| row.json::<Links>(0)).transpose()?.unwrap_or_default(),
             attempts: u32::try_from(row.int(5)?).unwrap_or(u32::MAX),
-            unsettled: plan.filter(|_| !mutant::on(Mutant::UnsettledIgnored)).map(|mut row| from_json::<Plan>(&row.blob(0)?)).transpose()?,
+            unsettled: plan
+                .filter(|_| !mutant::on(Mutant::UnsettledIgnored))
+                .map(|mut row| from_json::<Plan>(&row.blob(0)?))
+                .transpose()?,
             waiting_since: time_of(row.int(6)?)?,
         })
     }
@@ -194,7 +199,7 @@ impl Store {
         blocked: &[IntegrationId],
     ) -> Result<Vec<Claimed>> {
         let (workspace, worker, blocked) = (workspace.clone(), worker.clone(), blocked.to_vec());
-        let now = if mutant::on(Mutant::LeaseIgnored) { lease_until } else { now };
+        let lease_until = if mutant::on(Mutant::LeaseTooShort) { now + MUTANT_LEASE } else { lease_until };
         self.run(Claim { workspace, worker, now, lease_until, limit, blocked }).await
     }
 }

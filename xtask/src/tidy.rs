@@ -19,6 +19,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ("sandbox", &["core"]),
     ("app", &["core", "connect", "vendors", "store", "engine", "server", "sandbox"]),
     ("simulation", &["core", "connect", "vendors", "store", "engine", "server", "sandbox"]),
+    ("fuzz", &["core", "connect", "vendors", "store", "engine", "server", "sandbox"]),
 ];
 
 /// Outside crates that would break a wall, and the crates that may not have them.

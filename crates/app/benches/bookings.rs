@@ -53,6 +53,9 @@ fn main() {
     if wanted("waiting") {
         waiting(&sizes);
     }
+    if wanted("company") {
+        company(&sizes);
+    }
     if wanted("at-once") {
         at_once();
     }
@@ -243,6 +246,56 @@ fn waiting(sizes: &Sizes) {
         per(sandbox.org.calls().total - calls, sizes.waiting),
         "at most 0.1",
     );
+    assert!(server.terminate().success());
+}
+
+/// The settings under which a booking makes everything that it can make.
+const FULL: &str = "[integrations.defaults]
+guests = \"create\"
+own_domains = [\"host.example\"]
+case = { status = \"New\" }
+opportunity = { stage = \"Prospecting\" }
+";
+
+/// A booking with case, opportunity, three guests and two co-hosts.
+fn full_booking(n: usize) -> Hook {
+    let guests: Vec<String> = (0..3).map(|guest| format!("guest{n}.{guest}@partner{n}.example")).collect();
+    let booking = Booking::new(n, &format!("person{n}@company{n}.example"), &format!("Some Body{n}"));
+    booking.with_company(&guests, &["carl@host.example", "cora@host.example"]).created()
+}
+
+/// Bookings with everything: alone, and many waiting.
+fn company(sizes: &Sizes) {
+    let sandbox = Sandbox::start();
+    let installation = Installation::new("bench-company", &sandbox, "sqlite:syncline.db", FULL);
+    let server = installation.start(Path::new(BINARY), &[]);
+    let mut connection = server.connect();
+    // The first one has the hosts looked up and the objects described, which are then known.
+    post(&server, &mut connection, &full_booking(1_000_000));
+    wait_for(&server, 1, Duration::ZERO);
+    let calls = sandbox.org.calls().total;
+    for n in 0..sizes.one_at_a_time {
+        post(&server, &mut connection, &full_booking(n));
+        wait_for(&server, n as u64 + 2, Duration::ZERO);
+    }
+    let alone = per(sandbox.org.calls().total - calls, sizes.one_at_a_time);
+    row("API calls: case, opportunity, three guests, two co-hosts", alone, "2");
+    let bookings = sizes.one_at_a_time + 1;
+    assert_eq!(sandbox.records("Event").iter().filter(|event| event["IsChild"] == false).count(), bookings);
+    assert_eq!(sandbox.records("EventRelation").len(), bookings * 5);
+    assert_eq!(sandbox.records("Contact").len(), bookings * 4);
+    assert!(server.terminate().success());
+
+    let intake = installation.start(Path::new(BINARY), &["--workers", "0"]);
+    let waiting: Vec<Hook> = (0..sizes.waiting).map(|n| full_booking(2_000_000 + n)).collect();
+    deliver(&intake, &waiting);
+    assert!(intake.terminate().success());
+    let calls = sandbox.org.calls().total;
+    let server = installation.start(Path::new(BINARY), &[]);
+    wait_for(&server, (bookings + sizes.waiting) as u64, Duration::from_millis(5));
+    let per_booking = per(sandbox.org.calls().total - calls, sizes.waiting);
+    row("… and with a thousand such bookings waiting", per_booking, "at most 0.3");
+    assert_eq!(sandbox.records("EventRelation").len(), (bookings + sizes.waiting) * 5);
     assert!(server.terminate().success());
 }
 

@@ -1,5 +1,7 @@
 //! From the configuration to running parts.
 
+mod polled;
+
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -10,7 +12,10 @@ use anyhow::{Context, bail};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use syncline_connect::{Connector, Secret, oauth::App};
-use syncline_core::ids::{ConnectionId, IntegrationId, WorkspaceId};
+use syncline_core::{
+    booking::settings::BookingSettings,
+    ids::{ConnectionId, IntegrationId, WorkspaceId},
+};
 use syncline_engine::{ConnectionSetup, Engine, GrantKind, Integration, LEASE_PER_CALL, Options, Setup, World};
 use syncline_server::SourceSetup;
 use syncline_store::{MasterKey, Store, StoreOptions};
@@ -158,18 +163,27 @@ impl Installation {
             );
         }
         for integration in &self.config.integrations {
+            let crm = self.config.connections.iter().find(|connection| connection.name == integration.crm);
+            let records = crm.map(|crm| vendor(&crm.vendor)).transpose()?.and_then(|connector| connector.records());
+            let named = |mut settings: BookingSettings| {
+                if let Some(records) = records {
+                    settings.name_fields(|role, name| records.field(role, name));
+                }
+                settings
+            };
             setup.integrations.push(Integration {
                 workspace: workspace.clone(),
                 id: IntegrationId::new(integration.name.clone()),
                 crm: ConnectionId::new(integration.crm.clone()),
-                default: Arc::new(integration.default_settings()?),
+                default: Arc::new(named(integration.default_settings()?)),
                 meeting_types: integration
                     .meeting_type_settings()?
                     .into_iter()
-                    .map(|(name, settings)| (name, Arc::new(settings)))
+                    .map(|(name, settings)| (name, Arc::new(named(settings))))
                     .collect(),
             });
         }
+        setup.polled = self.polled()?;
         Ok(setup)
     }
 

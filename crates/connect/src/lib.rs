@@ -10,6 +10,7 @@ pub mod http;
 pub mod manifest;
 pub mod oauth;
 pub mod pkce;
+pub mod polling;
 pub mod records;
 pub mod secret;
 pub mod signature;
@@ -19,6 +20,7 @@ pub use error::{Error, ErrorKind, Retry};
 pub use http::{Http, HttpError};
 pub use manifest::{Manifest, RoleSpec};
 pub use oauth::{Grant, OAuth, TokenSet};
+pub use polling::{Ensured, Hook, Page, Poll, Polled, Start, Subscriptions};
 pub use records::{Answered, Find, GraphOutcome, Object, Records, Usage, Wanted};
 pub use secret::Secret;
 
@@ -55,6 +57,16 @@ pub trait Connector: Send + Sync {
 
     /// Turns webhooks into booking messages: the vendor is a booking source.
     fn bookings(&self) -> Option<&dyn Bookings> {
+        None
+    }
+
+    /// Shows its bookings through its API, so that gaps can be filled.
+    fn poll(&self) -> Option<&dyn Poll> {
+        None
+    }
+
+    /// Lets its webhook subscription be looked after.
+    fn subscriptions(&self) -> Option<&dyn Subscriptions> {
         None
     }
 

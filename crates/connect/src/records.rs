@@ -39,6 +39,11 @@ pub trait Records: Send + Sync {
     /// The id comes back in its canonical form.
     fn identify(&self, id: &str) -> Option<(Role, RecordId)>;
 
+    /// Our name of a field that the vendor names: [`Field::Native`] where the roles do not share it.
+    fn field(&self, _role: Role, name: &str) -> Field {
+        Field::Native(name.to_owned())
+    }
+
     /// Describes objects, position by position; `None` where the account has no such object, or none that this user may
     /// see.
     fn describe<'a>(
@@ -47,8 +52,20 @@ pub trait Records: Send + Sync {
         objects: &'a [Object],
     ) -> BoxFuture<'a, Result<Answered<Vec<Option<ObjectDescription>>>, Error>>;
 
-    /// Whether everything that the booking flow needs is there: each finding is a sentence with its fix.
-    fn check<'a>(&'a self, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Answered<Vec<Finding>>, Error>>;
+    /// Looks through the account before anything is written to it, line by line.
+    fn examine<'a>(&'a self, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Answered<Vec<Remark>>, Error>>;
+
+    /// What [`Records::examine`] finds that has to be mended.
+    fn check<'a>(&'a self, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Answered<Vec<Finding>>, Error>> {
+        Box::pin(async move {
+            let Answered { value, calls, usage } = self.examine(cx).await?;
+            let lacks = value.into_iter().filter_map(|remark| match remark {
+                Remark::Lacks(finding) => Some(finding),
+                Remark::Good(_) | Remark::Note(_) => None,
+            });
+            Ok(Answered { value: lacks.collect(), calls, usage })
+        })
+    }
 }
 
 /// Records of one role that match any of the criteria.
@@ -125,4 +142,14 @@ pub struct Finding {
     pub fix: String,
     /// Whether the flow cannot work at all until it is mended.
     pub blocking: bool,
+}
+
+/// One line of a thorough check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remark {
+    /// In order.
+    Good(String),
+    /// Worth knowing: what follows from how the account is set up, or what could not be looked at.
+    Note(String),
+    Lacks(Finding),
 }

@@ -163,3 +163,5 @@ fn fresh(time: &str, now: Timestamp, tolerance: SignedDuration) -> Result<(), Re
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wycheproof;

@@ -76,6 +76,9 @@ text_id!(
 /// Hex digits of an [`ExternalKey`]: 128 bits, enough that two keys of one workspace never meet.
 const KEY_HEX_DIGITS: usize = 32;
 
+/// Hex digits of sixteen bits.
+const SHORT_HEX_DIGITS: usize = 4;
+
 impl ChainId {
     /// The chain that begins with this booking of this source. Derived, not drawn, so that a message which is read
     /// again after a crash begins the same chain.
@@ -89,6 +92,11 @@ impl ExternalKey {
     pub fn derive(parts: &[&str]) -> Self {
         Self(format!("sy_{}", digest_hex(parts)))
     }
+}
+
+/// Sixteen bits of the SHA-256 of the parts: few enough that two may meet, which is then to be refused.
+pub(crate) fn short_digest(parts: &[&str]) -> u16 {
+    u16::from_str_radix(&digest_hex(parts)[..SHORT_HEX_DIGITS], 16).expect("a digest is hexadecimal digits")
 }
 
 /// The first 128 bits of the SHA-256 of the parts, each preceded by its length so that parts cannot run together.

@@ -7,6 +7,7 @@ pub mod backoff;
 pub mod booking;
 pub mod description;
 pub mod effects;
+pub mod expr;
 pub mod ids;
 pub mod mutant;
 pub mod person;

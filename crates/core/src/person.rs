@@ -149,15 +149,22 @@ pub fn squeeze(text: &str) -> String {
 /// brackets or an access code may come on top.
 const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 6..=16;
 
-/// The digits of a phone number with their leading plus, for comparing; `None` below 6 or above 16 digits. The zero in
-/// brackets that some write after the country code is dialled only within the country, so it is left out.
+/// The digits of a phone number with their leading plus, for comparing; `None` below 6 or above 16 digits. Words before
+/// the number are passed over. The zero in brackets that some write after the country code is dialled only within the
+/// country, so it is left out.
 pub fn phone_digits(typed: &str) -> Option<String> {
-    let typed = typed.trim_start();
-    let international = typed.strip_prefix('+').or_else(|| typed.strip_prefix("00"));
-    let text = international.map_or_else(|| typed.to_owned(), |rest| rest.replacen("(0)", "", 1));
-    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let number = &typed[typed.find(|c: char| c == '+' || c.is_ascii_digit())?..];
+    let only_digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    let (international, digits) = match number.strip_prefix('+').or_else(|| number.strip_prefix("00")) {
+        Some(rest) => (true, only_digits(&rest.replacen("(0)", "", 1))),
+        None => match only_digits(number) {
+            // Two zeros with something between them are the access code, too.
+            digits if digits.starts_with("00") => (true, digits[2..].to_owned()),
+            digits => (false, digits),
+        },
+    };
     if !PHONE_DIGITS.contains(&digits.len()) {
         return None;
     }
-    Some(if international.is_some() { format!("+{digits}") } else { digits })
+    Some(if international { format!("+{digits}") } else { digits })
 }

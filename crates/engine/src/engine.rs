@@ -23,7 +23,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::{directory::Directory, setup::Setup, token::Tokens};
+use crate::{describe::Descriptions, directory::Directory, setup::Setup, token::Tokens};
 
 /// All that the engine needs from outside.
 #[derive(Clone)]
@@ -77,6 +77,7 @@ pub struct Engine {
     pub(crate) setup: Setup,
     pub(crate) options: Options,
     pub(crate) directory: Directory,
+    pub(crate) descriptions: Descriptions,
     pub(crate) tokens: Tokens,
     pub(crate) calls: Semaphore,
     pub(crate) usage: Mutex<HashMap<(WorkspaceId, syncline_core::ids::ConnectionId), Timestamp>>,
@@ -131,6 +132,7 @@ impl Engine {
             setup,
             options,
             directory: Directory::default(),
+            descriptions: Descriptions::default(),
             tokens: Tokens::default(),
             usage: Mutex::default(),
             blocked: Mutex::default(),
@@ -206,7 +208,7 @@ impl Engine {
         }
     }
 
-    fn new_worker(&self) -> WorkerId {
+    pub(crate) fn new_worker(&self) -> WorkerId {
         let mut bytes = [0; 8];
         self.world.entropy.fill(&mut bytes);
         WorkerId(format!("w_{:016x}", u64::from_be_bytes(bytes)))

@@ -1,7 +1,7 @@
 //! What the activity log says: one line a person can read, and behind it every record, field and reason.
 
 use jiff::Timestamp;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 use syncline_core::{
     booking::{
         chain::{Standing, View},
@@ -75,20 +75,23 @@ pub(crate) fn failed(at: Timestamp, kind: JournalKind, error: &syncline_connect:
 }
 
 fn shown(fields: &Fields, links: &Links) -> Json {
-    let mut out = Map::new();
-    for (field, value) in fields {
-        let value = match value {
-            Value::Null => Json::Null,
-            Value::Bool(value) => json!(value),
-            Value::Text(text) | Value::Decimal(text) => json!(text),
-            Value::Date(date) => json!(date.to_string()),
-            Value::Time(time) => json!(time.to_string()),
-            Value::Id(id) => json!(id.as_str()),
-            Value::Slot(slot) => json!(links.get(slot).map(|link| link.id.as_str())),
-        };
-        out.insert(field.to_string(), value);
+    Json::Object(fields.iter().map(|(field, one)| (field.to_string(), value(one, links))).collect())
+}
+
+/// A value as people and programs read it. A reference to a record that is still to be made names its slot.
+pub(crate) fn value(value: &Value, links: &Links) -> Json {
+    match value {
+        Value::Null => Json::Null,
+        Value::Bool(value) => json!(value),
+        Value::Text(text) | Value::Decimal(text) => json!(text),
+        Value::Date(date) => json!(date.to_string()),
+        Value::Time(time) => json!(time.to_string()),
+        Value::Id(id) => json!(id.as_str()),
+        Value::Slot(slot) => match links.get(slot) {
+            Some(link) => json!(link.id.as_str()),
+            None => json!(format!("({slot})")),
+        },
     }
-    Json::Object(out)
 }
 
 /// What lists show of a booking.

@@ -1,17 +1,23 @@
-//! The loops: claim what is due, look, decide, write down, push, settle; refresh tokens; keep to budgets.
+//! The loops: claim what is due, look, decide, write down, push, settle; refresh tokens; keep to budgets; ask the
+//! sources for what their webhooks did not tell.
 //!
 //! Absent on purpose: any vendor by name, environment, files, real clocks and real HTTP. What can fail, wait or
 //! surprise is handed in ([`World`]).
 
+mod describe;
 mod directory;
+mod dry_run;
 mod engine;
 mod journal;
 mod look;
 mod outcome;
+mod poll;
 mod push;
 mod setup;
 mod token;
 mod turn;
 
+pub use dry_run::{DryRun, DryRunError, RecordChange};
 pub use engine::{Engine, LEASE_PER_CALL, Options, World};
+pub use poll::{PolledSource, Step};
 pub use setup::{ConnectionSetup, GrantKind, Integration, Setup};

@@ -1,20 +1,27 @@
 //! From questions to look-ups and back: one set of queries for many bookings.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_connect::{Find, Wanted};
 use syncline_core::{
     booking::{
-        diff::fields_to_read,
+        ask::fields_to_read,
+        check::Descriptions,
         facts::{Facts, Questions, website_spellings},
+        mapped,
         settings::BookingSettings,
     },
+    ids::RecordId,
     person::{normal_email, phone_digits},
-    record::{Field, Record, Role, Std},
+    record::{Field, Record, Role, Std, Value},
 };
 
+/// The shortest text that is taken for the beginning of a user's id.
+const SHORT_ID_CHARS: usize = 15;
+
 /// The look-ups that answer all the questions. `settings` are those of every booking that asks.
-pub(crate) fn finds(ask: &Questions, settings: &[&BookingSettings]) -> Vec<Find> {
+pub(crate) fn finds(ask: &Questions, settings: &[&BookingSettings], objects: &dyn Descriptions) -> Vec<Find> {
+    let fields = |role: Role, settings: &[&BookingSettings]| fields(role, settings, objects);
     let mut finds = Vec::new();
     for role in [Role::Contact, Role::Lead, Role::Account, Role::Case, Role::Opportunity, Role::Meeting] {
         let mut any = Vec::new();
@@ -51,17 +58,36 @@ pub(crate) fn finds(ask: &Questions, settings: &[&BookingSettings]) -> Vec<Find>
         finds.push(Find::new(Role::Contact, unindexed, fields(Role::Contact, settings)));
     }
     if !ask.users.is_empty() {
-        finds.push(Find::new(
-            Role::User,
-            vec![Wanted::Is(Std::Email, ask.users.iter().cloned().collect())],
-            vec![Std::Email.into(), Std::Active.into()],
-        ));
+        let (emails, ids): (Vec<String>, Vec<String>) = ask.users.iter().cloned().partition(|user| user.contains('@'));
+        let any = vec![Wanted::Is(Std::Email, emails), Wanted::Ids(ids.into_iter().map(RecordId::new).collect())];
+        finds.push(Find::new(Role::User, any, vec![Std::Email.into(), Std::Active.into()]));
+    }
+    if !ask.attendees.is_empty() {
+        let meetings = ask.attendees.iter().map(|id| id.as_str().to_owned()).collect();
+        let fields = fields(Role::Attendee, settings);
+        finds.push(Find::new(Role::Attendee, vec![Wanted::Is(Std::Meeting, meetings)], fields));
+    }
+    for (object, keys) in &ask.further {
+        let keys = keys.iter().map(|key| key.as_str().to_owned()).collect();
+        let own: BTreeSet<Field> =
+            settings.iter().flat_map(|settings| mapped::fields_of(object, settings, objects)).collect();
+        let fields = std::iter::once(Std::Key.into()).chain(own).collect();
+        let find = Find::new(Role::Custom, vec![Wanted::Is(Std::Key, keys)], fields);
+        finds.push(Find { object: Some(object.clone()), ..find });
+    }
+    for (role, ids) in &ask.traces {
+        let mut fields = fields(*role, settings);
+        fields.push(Std::Deleted.into());
+        if matches!(role, Role::Account | Role::Contact | Role::Lead) {
+            fields.push(Std::MergedInto.into());
+        }
+        finds.push(Find::new(*role, vec![Wanted::Traces(ids.iter().cloned().collect())], fields));
     }
     finds
 }
 
-fn fields(role: Role, settings: &[&BookingSettings]) -> Vec<Field> {
-    let all: BTreeSet<Field> = settings.iter().flat_map(|settings| fields_to_read(role, settings)).collect();
+fn fields(role: Role, settings: &[&BookingSettings], objects: &dyn Descriptions) -> Vec<Field> {
+    let all: BTreeSet<Field> = settings.iter().flat_map(|settings| fields_to_read(role, settings, objects)).collect();
     all.into_iter().collect()
 }
 
@@ -75,17 +101,41 @@ fn phone_spellings(typed: &str) -> Vec<String> {
     all
 }
 
-/// Takes the answers in. Users are told apart by being active; among several the lowest id is taken.
-pub(crate) fn learn(ask: &Questions, answers: Vec<Vec<Record>>, facts: &mut Facts) {
+/// Takes the answers in, which stand in the order of [`finds`]. Users are told apart by being active; among several the
+/// lowest id is taken.
+pub(crate) fn learn(ask: &Questions, finds: &[Find], answers: Vec<Vec<Record>>, facts: &mut Facts) {
     let mut users: Vec<Record> = Vec::new();
-    for record in answers.into_iter().flatten() {
-        if record.role == Role::User { users.push(record) } else { facts.add([record]) }
+    let mut attendees: BTreeMap<RecordId, Vec<Record>> = BTreeMap::new();
+    let mut traces: BTreeMap<RecordId, Record> = BTreeMap::new();
+    for (find, records) in finds.iter().zip(answers) {
+        let traced = find.any.iter().any(|wanted| matches!(wanted, Wanted::Traces(_)));
+        for record in records {
+            match record.role {
+                _ if traced => drop(traces.insert(record.id.clone(), record)),
+                Role::User => users.push(record),
+                Role::Attendee => {
+                    if let Some(Value::Id(meeting)) = record.fields.get(&Std::Meeting.into()) {
+                        attendees.entry(meeting.clone()).or_default().push(record);
+                    }
+                }
+                _ => facts.add([record]),
+            }
+        }
     }
     users.sort_by(|a, b| a.id.cmp(&b.id));
-    for email in &ask.users {
-        let user = users.iter().find(|user| {
-            user.is(Std::Active) && user.text(Std::Email).and_then(normal_email).as_deref() == Some(email)
-        });
-        facts.add_user(email, user.map(|user| user.id.clone()));
+    for key in &ask.users {
+        // Some vendors write an id in a short form, too, with which the long one begins.
+        let is_meant = |user: &&Record| {
+            (key.len() >= SHORT_ID_CHARS && user.id.as_str().starts_with(key.as_str()))
+                || user.text(Std::Email).and_then(normal_email).as_deref() == Some(key)
+        };
+        let user = users.iter().filter(|user| user.is(Std::Active)).find(is_meant);
+        facts.add_user(key, user.map(|user| user.id.clone()));
+    }
+    for meeting in &ask.attendees {
+        facts.add_attendees(meeting.clone(), attendees.remove(meeting).unwrap_or_default());
+    }
+    for id in ask.traces.values().flatten() {
+        facts.add_trace(id.clone(), traces.remove(id));
     }
 }

@@ -7,10 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use syncline_connect::{Error, ErrorKind, Retry};
 use syncline_core::{
     backoff,
-    booking::project::Links,
+    booking::{duplicates::doubt, project::Links},
     ids::SharedKey,
     mutant::{self, Mutant},
-    record::Slot,
 };
 use syncline_store::Outcome;
 
@@ -32,6 +31,8 @@ pub(crate) struct Failed<'a> {
     pub(crate) late: SignedDuration,
     /// Whether a plan from before, whose outcome nobody knows, is still to be looked at.
     pub(crate) unsettled: bool,
+    /// Whether a record that a duplicate rule named has taken the place of the one that it stopped.
+    pub(crate) stand_in: bool,
     /// The shared records that the decision relied on.
     pub(crate) relied_on: &'a [SharedKey],
 }
@@ -48,11 +49,15 @@ pub(crate) fn after_failure(failed: &Failed<'_>) -> (Outcome, Vec<SharedKey>) {
         // The connection rests as a whole; this booking has done nothing wrong.
         return (Outcome::Retry { at: *now, unsettled, failed: false, links: (*links).clone() }, Vec::new());
     }
+    if failed.stand_in && *attempts < MAX_REPLANS {
+        let links = (*links).clone();
+        return (Outcome::Retry { at: later(REPLAN_PAUSE), unsettled, failed: true, links }, Vec::new());
+    }
     match error.retry {
         Retry::Never => (park((*links).clone()), Vec::new()),
         Retry::Replan if *attempts >= MAX_REPLANS => (park((*links).clone()), Vec::new()),
         Retry::Replan => {
-            let links = without_doubtful(links, error);
+            let links = doubted(links, error);
             (Outcome::Retry { at: later(REPLAN_PAUSE), unsettled, failed: true, links }, failed.relied_on.to_vec())
         }
         _ if *attempts >= failed.max_attempts => (park((*links).clone()), Vec::new()),
@@ -79,21 +84,14 @@ pub(crate) fn waits_for_connection(error: &Error) -> bool {
     matches!(error.kind, ErrorKind::Revoked | ErrorKind::DailyLimit)
 }
 
-/// The links without those that the refusal casts doubt on: a record that is gone, merged or converted is looked up
-/// anew, or made again under its key.
-fn without_doubtful(links: &Links, error: &Error) -> Links {
-    let mut links = links.clone();
-    match (error.kind, error.slot) {
-        (ErrorKind::Gone, Some(slot @ (Slot::Meeting | Slot::Case | Slot::Opportunity))) => {
-            links.remove(&slot);
-        }
-        (ErrorKind::Gone | ErrorKind::Converted | ErrorKind::Reference, _) => {
-            links.remove(&Slot::Person);
-            links.remove(&Slot::Account);
-        }
-        _ => {}
+/// The links with doubt cast on those that the refusal speaks against: what became of their records is looked up before
+/// they are used again.
+fn doubted(links: &Links, error: &Error) -> Links {
+    match error.kind {
+        ErrorKind::Gone => doubt(links, error.slot, true),
+        ErrorKind::Converted | ErrorKind::Reference => doubt(links, error.slot, false),
+        _ => links.clone(),
     }
-    links
 }
 
 /// What the person can do about it.

@@ -3,8 +3,11 @@
 use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
-use syncline_connect::{Answered, Cx, Error, ErrorKind, Find, GraphOutcome, Records, Retry, Usage, records::Finding};
+use syncline_connect::{
+    Answered, Cx, Error, ErrorKind, Find, GraphOutcome, Object, Records, Retry, Usage, records::Remark,
+};
 use syncline_core::{
+    description::ObjectDescription,
     ids::{IntegrationId, WorkspaceId},
     record::Record,
     step::Plan,
@@ -32,6 +35,7 @@ const USAGE_NOTE_EVERY: SignedDuration = SignedDuration::from_secs(10);
 enum Op {
     Find,
     Write,
+    Describe,
 }
 
 impl Op {
@@ -39,6 +43,7 @@ impl Op {
         match self {
             Op::Find => "find",
             Op::Write => "write",
+            Op::Describe => "describe",
         }
     }
 }
@@ -148,11 +153,28 @@ impl Engine {
         answer
     }
 
-    /// Asks the CRM whether everything that the booking flow needs is there.
-    pub async fn check(&self, setup: &ConnectionSetup) -> Result<Vec<Finding>, Error> {
+    /// Asks the CRM what it says of its objects.
+    pub(crate) async fn describe(
+        &self,
+        setup: &ConnectionSetup,
+        crm: &dyn Records,
+        objects: &[Object],
+    ) -> Called<Answered<Vec<Option<ObjectDescription>>>> {
+        let mut token = self.token(setup, None).await?;
+        let mut answer = self.timed(setup, Op::Describe, crm.describe(&self.cx(setup, &token), objects)).await;
+        if refused_token(&answer) {
+            token = self.token(setup, Some(token.version)).await?;
+            answer = self.timed(setup, Op::Describe, crm.describe(&self.cx(setup, &token), objects)).await;
+        }
+        self.note_usage(setup, &answer).await;
+        answer
+    }
+
+    /// Looks through the CRM's account before anything is written to it.
+    pub async fn examine(&self, setup: &ConnectionSetup) -> Result<Vec<Remark>, Error> {
         let crm = crm(setup)?;
         let token = self.token(setup, None).await?;
-        Ok(crm.check(&self.cx(setup, &token)).await?.value)
+        Ok(crm.examine(&self.cx(setup, &token)).await?.value)
     }
 
     fn cx<'a>(&'a self, setup: &'a ConnectionSetup, token: &'a Token) -> Cx<'a> {

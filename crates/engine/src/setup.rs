@@ -8,6 +8,8 @@ use syncline_core::{
     ids::{ConnectionId, IntegrationId, WorkspaceId},
 };
 
+use crate::poll::PolledSource;
+
 /// One connection to a vendor's account.
 pub struct ConnectionSetup {
     pub workspace: WorkspaceId,
@@ -56,6 +58,8 @@ impl Integration {
 pub struct Setup {
     pub connections: Vec<ConnectionSetup>,
     pub integrations: Vec<Integration>,
+    /// Sources that are asked by themselves, beside listening to their webhooks.
+    pub polled: Vec<PolledSource>,
 }
 
 impl Setup {

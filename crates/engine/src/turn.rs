@@ -1,21 +1,24 @@
 //! One batch of claimed bookings, from looking to settling.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
 };
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use jiff::Timestamp;
-use syncline_connect::{Answered, Error, ErrorKind, GraphOutcome, Records, Retry};
+use syncline_connect::{Answered, Error, ErrorKind, GraphOutcome, Object, Records, Retry};
 use syncline_core::{
     booking::{
+        ask::{MAX_LOOKS, Recall, questions, recall},
         chain::View,
-        diff::{Decision, decide, questions},
+        diff::{Decision, decide},
+        duplicates::use_match,
         facts::{Facts, Questions},
-        matching::{account_key, address, person_key},
+        mapped::{Outside, described_by},
+        owner::candidates,
         project::{Context, Links},
-        settings::BookingSettings,
+        settings::{BookingSettings, Duplicates},
     },
     ids::{ConnectionId, RecordId, SharedKey},
     mutant::{self, Mutant},
@@ -27,6 +30,7 @@ use syncline_store::{
 };
 
 use crate::{
+    describe::Objects,
     engine::Engine,
     journal, look,
     outcome::{Failed, after_failure, waits_for_connection},
@@ -35,15 +39,44 @@ use crate::{
 };
 
 /// A booking in hand.
-struct Job<'a> {
+pub(crate) struct Job<'a> {
     claimed: &'a Claimed,
     view: View<'a>,
     settings: &'a Arc<BookingSettings>,
     /// The shared records that the decision may rely on.
     shared: Vec<SharedKey>,
+    /// The users that it may ask for, by address or id.
+    users: Vec<String>,
+    /// Whether the CRM lets a meeting be related to several people.
+    relates_many: bool,
+    /// What is known of the CRM's objects, as far as its mappings want it.
+    objects: Objects,
     /// Whether something had to be looked up, and its share of the calls for that.
     asked: bool,
-    looks: f64,
+    pub(crate) looks: f64,
+}
+
+impl<'a> Job<'a> {
+    pub(crate) fn view(&self) -> &View<'a> {
+        &self.view
+    }
+
+    fn has_company(&self) -> bool {
+        !self.view.content.guests.is_empty() || !self.view.other_seats.is_empty()
+    }
+
+    /// The objects that its decision depends on.
+    fn objects_wanted(&self) -> BTreeSet<Object> {
+        let (roles, named) = described_by(self.settings);
+        let meeting = self.has_company().then_some(Role::Meeting);
+        let roles = roles.into_iter().chain(meeting).map(Object::Of);
+        roles.chain(named.into_iter().map(Object::Named)).collect()
+    }
+
+    /// Whether the answers to a look may raise questions of their own.
+    fn needs_more_looks(&self) -> bool {
+        self.claimed.unsettled.is_some() || self.claimed.links.values().any(|link| link.doubt)
+    }
 }
 
 /// A booking whose plan is to be pushed.
@@ -56,10 +89,12 @@ struct Push<'a> {
 const MAX_WAVES: usize = 3;
 
 /// What is known of a booking that fails.
-struct Before<'a> {
-    links: &'a Links,
+struct Before {
+    links: Links,
     /// Whether a plan from before, whose outcome nobody knows, is still to be looked at.
     unsettled: bool,
+    /// Whether a record that a duplicate rule named has taken the place of the one that it stopped.
+    stand_in: bool,
 }
 
 impl Engine {
@@ -117,7 +152,7 @@ impl Engine {
         let (mut jobs, blank) = self.jobs(&bookings);
         self.settle_blank(setup, blank, now).await?;
         self.recall(setup, &jobs, &mut facts, now).await?;
-        if let Err((failed, error)) = self.look(setup, crm, &mut jobs, &mut facts, now).await {
+        if let Err((failed, error)) = self.look_at(setup, crm, &mut jobs, &mut facts, now).await {
             // What could not be looked up is not absent: those who asked wait, the others go on.
             self.fail(&setup.id, failed.iter().map(|job| (job.claimed, Some(&job.view))), &error, &[]).await?;
         }
@@ -136,7 +171,62 @@ impl Engine {
         Ok(())
     }
 
-    /// Looks up what the jobs need to know, in one set of queries. If that fails, the jobs that asked are taken out.
+    /// Looks up what the jobs need to know. If that fails, the jobs that asked are taken out.
+    pub(crate) async fn look_at<'a>(
+        &self,
+        setup: &ConnectionSetup,
+        crm: &dyn Records,
+        jobs: &mut Vec<Job<'a>>,
+        facts: &mut Facts,
+        now: Timestamp,
+    ) -> Result<(), (Vec<Job<'a>>, Error)> {
+        let described = self.describe_for(setup, crm, jobs, now).await;
+        let looked = self.look(setup, crm, jobs, facts, now).await;
+        match (described, looked) {
+            (Ok(()), looked) => looked,
+            (Err(described), Ok(())) => Err(described),
+            (Err((mut failed, error)), Err((others, _))) => {
+                failed.extend(others);
+                Err((failed, error))
+            }
+        }
+    }
+
+    /// Learns what the CRM's objects are like, as far as a job's decision depends on it.
+    async fn describe_for<'a>(
+        &self,
+        setup: &ConnectionSetup,
+        crm: &dyn Records,
+        jobs: &mut Vec<Job<'a>>,
+        now: Timestamp,
+    ) -> Result<(), (Vec<Job<'a>>, Error)> {
+        let meeting = Object::Of(Role::Meeting);
+        let wants = |job: &Job<'_>| !job.objects_wanted().is_empty();
+        let wanted: BTreeSet<Object> = jobs.iter().flat_map(Job::objects_wanted).collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        match self.described(setup, crm, &wanted, now).await {
+            Ok((described, calls)) => {
+                let askers = jobs.iter().filter(|job| wants(job)).count();
+                let relates_many =
+                    described.get(&meeting).and_then(Option::as_ref).is_some_and(|meeting| meeting.relates_many);
+                for job in jobs.iter_mut().filter(|job| wants(job)) {
+                    job.relates_many = relates_many && job.has_company();
+                    job.objects = Objects(described.clone());
+                    job.looks += share(calls, askers);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                let (failed, rest) = std::mem::take(jobs).into_iter().partition(wants);
+                *jobs = rest;
+                Err((failed, error))
+            }
+        }
+    }
+
+    /// One set of queries answers all; only where that raises further questions another follows.
     async fn look<'a>(
         &self,
         setup: &ConnectionSetup,
@@ -147,40 +237,52 @@ impl Engine {
     ) -> Result<(), (Vec<Job<'a>>, Error)> {
         let identify = |text: &str| crm.identify(text);
         let normalise = |role: Role, field: &Field, value: Value| crm.normalise(role, field, value);
-        let mut ask = Questions::default();
-        for job in jobs.iter_mut() {
-            let cx = context(setup, job, facts, now, &identify);
-            let asked = questions(&cx, &job.view, job.claimed.unsettled.as_ref(), &normalise);
-            job.asked = !asked.is_empty();
-            ask.extend(asked);
-        }
-        let askers = jobs.iter().filter(|job| job.asked).count();
-        if askers == 0 {
-            return Ok(());
-        }
-        let settings: Vec<&BookingSettings> = jobs.iter().map(|job| &**job.settings).collect();
-        match self.find(setup, &look::finds(&ask, &settings)).await {
-            Ok(answer) => {
-                for job in jobs.iter_mut().filter(|job| job.asked) {
-                    job.looks = share(answer.calls, askers);
+        let mut asked = Questions::default();
+        for _ in 0..MAX_LOOKS {
+            let mut ask = Questions::default();
+            let mut askers = Vec::new();
+            // Only answers about records in doubt, or about a plan whose outcome is unknown, raise questions of their own.
+            let first = asked.is_empty();
+            for (at, job) in jobs.iter_mut().enumerate().filter(|(_, job)| first || job.needs_more_looks()) {
+                let cx = context(setup, job, facts, now, &identify);
+                let questions = questions(&cx, &job.view, job.claimed.unsettled.as_ref(), &normalise).without(&asked);
+                if !questions.is_empty() {
+                    job.asked = true;
+                    askers.push(at);
+                    ask.extend(questions);
                 }
-                look::learn(&ask, answer.value, facts);
-                for email in &ask.users {
-                    let user = facts.user(email).flatten().cloned();
-                    self.directory.learn(&setup.workspace, &setup.id, email, user, now);
+            }
+            if askers.is_empty() {
+                return Ok(());
+            }
+            let settings: Vec<&BookingSettings> = jobs.iter().map(|job| &**job.settings).collect();
+            // What one booking had described is true for all of the connection.
+            let mut objects = Objects::default();
+            for job in jobs.iter() {
+                objects.0.extend(job.objects.0.iter().map(|(object, described)| (object.clone(), described.clone())));
+            }
+            let finds = look::finds(&ask, &settings, &objects);
+            match self.find(setup, &finds).await {
+                Ok(answer) => {
+                    for at in &askers {
+                        jobs[*at].looks += share(answer.calls, askers.len());
+                    }
+                    look::learn(&ask, &finds, answer.value, facts);
+                    for user in &ask.users {
+                        let id = facts.user(user).flatten().cloned();
+                        self.directory.learn(&setup.workspace, &setup.id, user, id, now);
+                    }
                 }
-                Ok(())
+                Err(_) if mutant::on(Mutant::FailedLookIsAbsence) => look::learn(&ask, &finds, Vec::new(), facts),
+                Err(error) => {
+                    let (failed, rest) = std::mem::take(jobs).into_iter().partition(|job| job.asked);
+                    *jobs = rest;
+                    return Err((failed, error));
+                }
             }
-            Err(_) if mutant::on(Mutant::FailedLookIsAbsence) => {
-                look::learn(&ask, Vec::new(), facts);
-                Ok(())
-            }
-            Err(error) => {
-                let (failed, rest) = std::mem::take(jobs).into_iter().partition(|job| job.asked);
-                *jobs = rest;
-                Err((failed, error))
-            }
+            asked.extend(ask);
         }
+        Ok(())
     }
 
     /// Decides as many jobs as can go at once. Of several that would make the same person or account, the first goes
@@ -212,7 +314,7 @@ impl Engine {
     }
 
     /// The bookings that carry content, and those that do not yet.
-    fn jobs<'a>(&'a self, bookings: &[&'a Claimed]) -> (Vec<Job<'a>>, Vec<&'a Claimed>) {
+    pub(crate) fn jobs<'a>(&'a self, bookings: &[&'a Claimed]) -> (Vec<Job<'a>>, Vec<&'a Claimed>) {
         let mut jobs = Vec::with_capacity(bookings.len());
         let mut blank = Vec::new();
         for &claimed in bookings {
@@ -222,16 +324,24 @@ impl Engine {
                 continue;
             };
             let settings = integration.settings(&view.content.meeting_type, &view.content.meeting_type_name);
-            let shared = address(&view.content.invitee.email).map_or_else(Vec::new, |email| {
-                vec![person_key(Role::Contact, &email), person_key(Role::Lead, &email), account_key(&email, settings)]
+            let Recall { shared, users } = recall(settings, &view);
+            jobs.push(Job {
+                claimed,
+                view,
+                settings,
+                shared,
+                users,
+                relates_many: false,
+                objects: Objects::default(),
+                asked: false,
+                looks: 0.0,
             });
-            jobs.push(Job { claimed, view, settings, shared, asked: false, looks: 0.0 });
         }
         (jobs, blank)
     }
 
     /// What we know without asking the CRM: links of other bookings, hosts.
-    async fn recall(
+    pub(crate) async fn recall(
         &self,
         setup: &ConnectionSetup,
         jobs: &[Job<'_>],
@@ -244,11 +354,9 @@ impl Engine {
         if !keys.is_empty() {
             facts.add_shared(self.world.store.shared_links(&setup.workspace, &setup.id, &keys).await?);
         }
-        for host in jobs.iter().filter_map(|job| job.view.content.hosts.first()) {
-            if let Some(email) = address(&host.email)
-                && let Some(user) = self.directory.get(&setup.workspace, &setup.id, &email, now)
-            {
-                facts.add_user(&email, user);
+        for key in jobs.iter().flat_map(|job| &job.users) {
+            if let Some(user) = self.directory.get(&setup.workspace, &setup.id, key, now) {
+                facts.add_user(key, user);
             }
         }
         Ok(())
@@ -401,7 +509,7 @@ impl Engine {
                 self.refused(
                     connection,
                     claimed,
-                    Before { links: &claimed.links, unsettled: claimed.unsettled.is_some() },
+                    Before { links: claimed.links.clone(), unsettled: claimed.unsettled.is_some(), stand_in: false },
                     view,
                     error,
                     relied_on,
@@ -412,18 +520,16 @@ impl Engine {
         self.settle(settlements).await
     }
 
-    /// A push that failed leaves what a former plan turned out to have done.
+    /// A push that failed leaves what a former plan turned out to have done, and the people that it relied on; or the
+    /// record that a duplicate rule names, in the place of the one that it stopped.
     fn refused_push(&self, setup: &ConnectionSetup, push: &Push<'_>, error: &Error, now: Timestamp) -> Settlement {
-        let links = push.decision.adopted.as_ref().unwrap_or(&push.job.claimed.links);
-        self.refused(
-            &setup.id,
-            push.job.claimed,
-            Before { links, unsettled: false },
-            Some(&push.job.view),
-            error,
-            &push.job.shared,
-            now,
-        )
+        let decision = &push.decision;
+        let links = decision.relied_on(decision.adopted.as_ref().unwrap_or(&push.job.claimed.links));
+        let stand_in = (error.kind == ErrorKind::DuplicateRule && push.job.settings.duplicates == Duplicates::UseMatch)
+            .then(|| use_match(&links, &decision.plan, error.slot?, &error.matches))
+            .flatten();
+        let before = Before { stand_in: stand_in.is_some(), links: stand_in.unwrap_or(links), unsettled: false };
+        self.refused(&setup.id, push.job.claimed, before, Some(&push.job.view), error, &push.job.shared, now)
     }
 
     #[expect(clippy::too_many_arguments, reason = "a failure is told with all that it concerns")]
@@ -431,21 +537,25 @@ impl Engine {
         &self,
         connection: &ConnectionId,
         claimed: &Claimed,
-        before: Before<'_>,
+        before: Before,
         view: Option<&View<'_>>,
         error: &Error,
         relied_on: &[SharedKey],
         now: Timestamp,
     ) -> Settlement {
         if error.kind == ErrorKind::Owner
-            && let Some(host) = view.and_then(|view| view.content.hosts.first()).and_then(|host| address(&host.email))
+            && let Some(view) = view
         {
-            self.directory.learn(&claimed.workspace, connection, &host, None, now);
+            self.pass_over_owner(connection, claimed, view, now);
+        }
+        if error.kind == ErrorKind::Field {
+            self.descriptions.forget(&claimed.workspace, connection);
         }
         let failed = Failed {
             error,
-            links: before.links,
+            links: &before.links,
             unsettled: before.unsettled,
+            stand_in: before.stand_in,
             attempts: claimed.attempts,
             max_attempts: self.options.max_attempts,
             now,
@@ -459,6 +569,11 @@ impl Engine {
                 metrics::counter!("syncline_bookings_parked_total").increment(1);
                 Some(journal::failed(now, JournalKind::Parked, error, format!("{reason}; {fix}")))
             }
+            Outcome::Retry { .. } if before.stand_in => {
+                metrics::counter!("syncline_bookings_retried_total").increment(1);
+                let text = format!("{error}; the record that the rule names is used");
+                Some(journal::failed(now, JournalKind::Retried, error, text))
+            }
             Outcome::Retry { at, .. } if !waits_for_connection(error) => {
                 metrics::counter!("syncline_bookings_retried_total").increment(1);
                 Some(journal::failed(now, JournalKind::Retried, error, format!("{error}; next try at {at:.0}")))
@@ -469,6 +584,17 @@ impl Engine {
         settlement.forget = forget;
         settlement.summary = view.map(journal::summary);
         settlement
+    }
+
+    /// The CRM refused the owner: whoever came first of those believed to be active is not.
+    fn pass_over_owner(&self, connection: &ConnectionId, claimed: &Claimed, view: &View<'_>, now: Timestamp) {
+        let Some(integration) = self.setup.integration(&claimed.workspace, &claimed.integration) else { return };
+        let settings = integration.settings(&view.content.meeting_type, &view.content.meeting_type_name);
+        let believed =
+            |user: &String| self.directory.get(&claimed.workspace, connection, user, now).is_none_or(|id| id.is_some());
+        if let Some(user) = candidates(settings, view).into_iter().find(believed) {
+            self.directory.learn(&claimed.workspace, connection, &user, None, now);
+        }
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> StoreResult<()> {
@@ -486,7 +612,7 @@ impl Engine {
     }
 }
 
-fn context<'a>(
+pub(crate) fn context<'a>(
     setup: &'a ConnectionSetup,
     job: &'a Job<'_>,
     facts: &'a Facts,
@@ -501,6 +627,12 @@ fn context<'a>(
         links: &job.claimed.links,
         facts,
         now,
+        relates_many: job.relates_many,
+        outside: Outside {
+            objects: &job.objects,
+            source: job.claimed.source.as_str(),
+            raw: &|booking| serde_json::to_string(booking).ok(),
+        },
         identify,
     }
 }

@@ -89,4 +89,15 @@ fn main() {
         ask("GET", &path, Bytes::new());
     }
     println!("look-up by e-mail: {:.2} µs", (spent(start) - began) * 1e6 / graphs as f64);
+    let orgs = if small { 5 } else { 500 };
+    let began = spent(start);
+    for _ in 0..orgs {
+        SalesforceOrg::new(SalesforceConfig::default(), Arc::new(Fixed), Arc::new(Fixed));
+    }
+    println!("a new org: {:.2} µs", (spent(start) - began) * 1e6 / f64::from(orgs));
+    let began = spent(start);
+    for _ in 0..orgs {
+        org.another(Arc::new(Fixed), Arc::new(Fixed));
+    }
+    println!("another org: {:.2} µs", (spent(start) - began) * 1e6 / f64::from(orgs));
 }

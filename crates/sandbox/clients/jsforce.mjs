@@ -112,6 +112,52 @@ is((await conn.query("SELECT Id FROM Account")).totalSize, 0);
 is((await conn.query("SELECT Id, IsDeleted FROM Account", { scanAll: true })).records[0].IsDeleted, true);
 await fails(conn.sobject("Account").retrieve(account.id), "ENTITY_IS_DELETED");
 
+// Attendees: a guest and a user, who gets a child event.
+const guest = await conn.sobject("Contact").create({ LastName: "Guest" });
+const host = await conn.query("SELECT Id FROM User WHERE LastName = 'Broker'");
+const event = await conn.sobject("Event").create({
+  Subject: "Demo", StartDateTime: "2026-05-07T10:00:00Z", DurationInMinutes: 30, WhoId: guest.id });
+const relations = await conn.sobject("EventRelation").create([
+  { EventId: event.id, RelationId: guest.id }, { EventId: event.id, RelationId: host.records[0].Id }]);
+is(relations.map((row) => row.success), [true, true]);
+await fails(conn.sobject("EventRelation").create({ EventId: event.id, RelationId: guest.id }), "DUPLICATE_VALUE");
+is((await conn.query("SELECT Id FROM Event WHERE IsChild = true")).totalSize, 1);
+const attended = await conn.query(`SELECT Subject, (SELECT Status FROM EventRelations) FROM Event WHERE Id = '${event.id}'`);
+is(attended.records[0].EventRelations.records.map((row) => row.Status), ["New", "New"]);
+is((await conn.sobject("Event").layouts()).layouts[0].relatedLists[0].name, "EventRelations");
+
+// A duplicate rule, put into force while the org runs.
+const steer = async (path, body) => {
+  const answer = await fetch(`${base}/_sandbox/${path}`, { method: "PUT", body: JSON.stringify(body) });
+  assert.ok(answer.ok, await answer.text());
+};
+await steer("rules", { duplicate_rules: [{ name: "By_email", object: "Contact", on_create: "alert",
+  matching: [{ name: "Email", object: "Contact", fields: [{ field: "Email" }] }] }] });
+await conn.sobject("Contact").create({ LastName: "Once", Email: "once@guest.example" });
+await fails(conn.sobject("Contact").create({ LastName: "Twice", Email: "once@guest.example" }), "DUPLICATES_DETECTED");
+is((await conn.sobject("Contact").create({ LastName: "Twice", Email: "once@guest.example" }, {
+  headers: { "Sforce-Duplicate-Rule-Header": "allowSave=true" } })).success, true);
+await steer("rules", {});
+
+// Conversion and merging, which have no REST resource.
+const lead = await conn.sobject("Lead").create({ LastName: "Convert", Company: "Söhne & Co" });
+const converted = await conn.soap.convertLead({ leadId: lead.id, convertedStatus: "Closed - Converted",
+  doNotCreateOpportunity: false, overwriteLeadSource: false, sendNotificationEmail: false });
+is(converted.success, true);
+is((await conn.sobject("Lead").retrieve(lead.id)).ConvertedContactId, converted.contactId);
+const merged = await conn.soap.merge({ masterRecord: { type: "Contact", Id: converted.contactId },
+  recordToMergeIds: [guest.id] });
+is(merged.success, true);
+is((await conn.sobject("Event").retrieve(event.id)).WhoId, converted.contactId);
+
+// Bulk API 2.0, in and out.
+conn.bulk2.pollInterval = 100;
+const loaded = await conn.bulk2.loadAndWaitForResults({ object: "Campaign", operation: "insert",
+  input: [{ Name: "Bulk \"one\"", Status: "Planned" }, { Name: "Bulk, two" }, { Name: "", Status: "Planned" }] });
+is([loaded.successfulResults.length, loaded.failedResults.length], [2, 1]);
+const rows = await (await conn.bulk2.query("SELECT Id, Name FROM Campaign ORDER BY Name")).toArray();
+is(rows.map((row) => row.Name), ['Bulk "one"', "Bulk, two"]);
+
 // Limits are seen in every answer.
 is(conn.limitInfo.apiUsage.limit, 15000);
 is((await conn.limits()).DailyApiRequests.Max, 15000);

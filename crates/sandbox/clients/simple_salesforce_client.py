@@ -123,4 +123,22 @@ same(sf.query_all("SELECT Id FROM Contact WHERE LastName = 'D\\'Arcy'")["totalSi
 same(sf.limits()["DailyApiRequests"]["Max"], 15_000)
 same(sf.api_usage["api-usage"].total, 15_000)
 
+# Attendees.
+event = sf.Event.create({"Subject": "Demo", "StartDateTime": "2026-05-07T10:00:00Z", "DurationInMinutes": 30})
+guest = sf.Contact.create({"LastName": "Guest"})
+relation = sf.EventRelation.create({"EventId": event["id"], "RelationId": guest["id"], "Status": "Accepted"})
+same(relation["id"][:3], "0RE")
+fails(lambda: sf.EventRelation.create({"EventId": event["id"], "RelationId": guest["id"]}),
+      SalesforceMalformedRequest, "DUPLICATE_VALUE")
+same(sf.Event.get(event["id"])["IsGroupEvent"], True)
+
+# Bulk API 2.0, in and out.
+job = sf.bulk2.Campaign.insert(records=[{"Name": "One"}, {"Name": "Two, too"}], wait=1)[0]
+same((job["numberRecordsProcessed"], job["numberRecordsFailed"]), (2, 0))
+job = sf.bulk2.Campaign.upsert(records=[{"Id": guest["id"], "Name": "No"}], wait=1)[0]
+same(job["numberRecordsFailed"], 1)
+same("sf__Error" in sf.bulk2.Campaign.get_failed_records(job["job_id"]), True)
+pages = list(sf.bulk2.Campaign.query("SELECT Name FROM Campaign ORDER BY Name", max_records=1))
+same([page.splitlines()[1] for page in pages], ['"One"', '"Two, too"'])
+
 print(json.dumps({"checks": checks}))

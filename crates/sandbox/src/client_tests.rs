@@ -72,7 +72,7 @@ fn jsforce_works_against_the_sandbox() {
         command.arg(here().join("clients/jsforce.mjs")).arg(base).env("SANDBOX_CLIENTS", &clients);
         command
     });
-    assert!(checks >= 39, "only {checks} checks were made");
+    assert!(checks >= 52, "only {checks} checks were made");
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn simple_salesforce_works_against_the_sandbox() {
         command
     });
     std::fs::remove_file(&key).expect("the key of this run can be removed");
-    assert!(checks >= 30, "only {checks} checks were made");
+    assert!(checks >= 36, "only {checks} checks were made");
 }
 
 /// One request by hand, and everything that comes back.

@@ -3,12 +3,18 @@
 //! Each vendor is a world that answers HTTP requests by a plain function call, and can also be served on a socket.
 //! Nothing here knows a connector, a database, or the program under test.
 
+pub mod calcom;
+pub mod calendly;
 #[cfg(test)]
 mod client_tests;
 mod reply;
 pub mod salesforce;
 mod serve;
+mod web;
 
+pub use calcom::{CalcomAccount, CalcomConfig};
+pub use calendly::{CalendlyConfig, CalendlyOrg};
 pub use reply::{Delivery, Reply};
 pub use salesforce::{SalesforceConfig, SalesforceOrg};
 pub use serve::serve;
+pub use web::{Site, Webhook};

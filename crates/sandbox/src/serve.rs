@@ -24,15 +24,15 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{Delivery, SalesforceOrg};
+use crate::{Delivery, Site};
 
 /// Largest request body; Salesforce's own bulk upload limit is 150 MB, everything served here is smaller.
 const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 /// How long a connection may take to send its request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Serves the org until `stop` is cancelled; requests under way are finished.
-pub async fn serve(listener: TcpListener, org: Arc<SalesforceOrg>, stop: CancellationToken) -> io::Result<()> {
+/// Serves the site until `stop` is cancelled; requests under way are finished.
+pub async fn serve<S: Site>(listener: TcpListener, org: Arc<S>, stop: CancellationToken) -> io::Result<()> {
     let base: Arc<str> = format!("http://{}", listener.local_addr()?).into();
     let connections = TaskTracker::new();
     loop {
@@ -51,7 +51,7 @@ pub async fn serve(listener: TcpListener, org: Arc<SalesforceOrg>, stop: Cancell
     Ok(())
 }
 
-async fn connection(stream: TcpStream, base: Arc<str>, org: Arc<SalesforceOrg>, stop: CancellationToken) {
+async fn connection<S: Site>(stream: TcpStream, base: Arc<str>, org: Arc<S>, stop: CancellationToken) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
@@ -82,11 +82,7 @@ impl std::fmt::Display for Dropped {
 
 impl std::error::Error for Dropped {}
 
-async fn answer(
-    base: Arc<str>,
-    org: Arc<SalesforceOrg>,
-    request: Request<Incoming>,
-) -> Result<Response<Sent>, Dropped> {
+async fn answer<S: Site>(base: Arc<str>, org: Arc<S>, request: Request<Incoming>) -> Result<Response<Sent>, Dropped> {
     let (parts, body) = request.into_parts();
     let bytes = match Limited::new(body, MAX_BODY_BYTES).collect().await {
         Ok(body) => body.to_bytes(),

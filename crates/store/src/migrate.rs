@@ -13,11 +13,23 @@ struct Migration {
     postgres: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    sqlite: include_str!("../migrations/0001_base.sqlite.sql"),
-    postgres: include_str!("../migrations/0001_base.postgres.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        sqlite: include_str!("../migrations/0001_base.sqlite.sql"),
+        postgres: include_str!("../migrations/0001_base.postgres.sql"),
+    },
+    Migration {
+        version: 2,
+        sqlite: include_str!("../migrations/0002_polls.sqlite.sql"),
+        postgres: include_str!("../migrations/0002_polls.postgres.sql"),
+    },
+    Migration {
+        version: 3,
+        sqlite: include_str!("../migrations/0003_templates.sqlite.sql"),
+        postgres: include_str!("../migrations/0003_templates.postgres.sql"),
+    },
+];
 
 /// The advisory lock under which processes that start together take turns: "syncline" in ASCII.
 const POSTGRES_LOCK: i64 = 0x7379_6e63_6c69_6e65;

@@ -48,6 +48,55 @@ pub enum TakenIn {
     Duplicate,
 }
 
+/// The right to do a thing alone: a lease that was acquired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    pub name: String,
+    pub holder: WorkerId,
+    pub fence: i64,
+}
+
+/// How far the poll of a source has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PollState {
+    /// Nothing older than this is asked for.
+    pub since: Timestamp,
+    /// Where the last page stopped; nothing before the first.
+    pub cursor: Option<String>,
+    pub next_at: Timestamp,
+    /// Tries that failed since the last success.
+    pub failures: u32,
+    /// When a page was last taken in.
+    pub polled_at: Option<Timestamp>,
+    /// Why the last try failed; nothing where it did not.
+    pub problem: Option<String>,
+    /// How the webhook subscription was last found, in words, and when.
+    pub hook: Option<String>,
+    pub hook_at: Option<Timestamp>,
+}
+
+/// A page of a poll, on its way into the inbox together with the cursor behind it.
+#[derive(Debug, Clone)]
+pub struct PolledPage {
+    pub workspace: WorkspaceId,
+    pub source: ConnectionId,
+    /// Who polls; without it nothing is stored.
+    pub held: Held,
+    pub now: Timestamp,
+    pub deliveries: Vec<Delivery>,
+    pub cursor: String,
+    pub next_at: Timestamp,
+    /// What the activity log says of it, if anything: the integration and the line.
+    pub journal: Option<(IntegrationId, JournalEntry)>,
+}
+
+/// What became of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PageTaken {
+    pub stored: usize,
+    pub duplicates: usize,
+}
+
 /// Who claims: one worker of one process. A process that restarts gets a new one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct WorkerId(pub String);

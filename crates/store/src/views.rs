@@ -90,6 +90,14 @@ pub struct BookingDetail {
     pub messages: Vec<InboxRow>,
 }
 
+/// A booking as far as it is known before a message is taken in.
+#[derive(Debug, Clone)]
+pub struct Known {
+    pub chain: ChainId,
+    pub state: ChainState,
+    pub links: Links,
+}
+
 /// Where a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum InboxState {
@@ -155,4 +163,70 @@ impl Default for Retention {
         let days = |days: i64| SignedDuration::from_hours(24 * days);
         Self { raw: days(30), inbox: days(400), journal: days(400), chains: days(800) }
     }
+}
+
+/// A template that somebody saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateRow {
+    pub kind: String,
+    pub name: String,
+    pub newest: i64,
+    /// When and by whom the newest version was saved.
+    pub at: Timestamp,
+    pub who: String,
+}
+
+/// One version of a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateText {
+    pub version: i64,
+    pub source: String,
+    pub at: Timestamp,
+    pub who: String,
+}
+
+/// What became of a template that was to be saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Saved {
+    As {
+        version: i64,
+    },
+    /// Somebody else saved a version meanwhile.
+    Outdated {
+        newest: i64,
+    },
+}
+
+/// A version that is in force now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Activation {
+    pub name: String,
+    /// 0 for the built-in one.
+    pub version: i64,
+}
+
+/// What is in force for a meeting type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActiveTemplate {
+    pub kind: String,
+    /// Empty for all meeting types that have none of their own.
+    pub meeting_type: String,
+    pub name: String,
+    pub version: i64,
+    /// `None` for the built-in one.
+    pub source: Option<String>,
+}
+
+/// Something that was done to a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateEvent {
+    pub id: i64,
+    pub at: Timestamp,
+    pub who: String,
+    /// `saved`, `activated` or `rolled_back`.
+    pub action: String,
+    pub kind: String,
+    pub name: String,
+    pub version: i64,
+    pub meeting_type: Option<String>,
 }

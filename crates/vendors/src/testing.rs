@@ -1,5 +1,7 @@
 //! What the tests of every booking source share: reading fixtures, folding in every order, and spoiling bodies.
 
+pub mod site;
+
 use bytes::Bytes;
 use http::HeaderMap;
 use jiff::Timestamp;

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::{ConfigArg, StopSignal};
+use super::{ConfigArg, StopSignal, doctor};
 use crate::{telemetry, wiring::Installation, world::SystemEntropy};
 
 /// How often to look whether the person has come back from the vendor.
@@ -33,9 +33,7 @@ pub struct ConnectArgs {
 /// Connects, then checks.
 pub async fn run(args: ConnectArgs) -> anyhow::Result<()> {
     let installation = Installation::read(&args.config.config)?;
-    let mut telemetry_config = installation.config.telemetry.clone();
-    telemetry_config.log.get_or_insert_with(|| "warn".to_owned());
-    let _telemetry = telemetry::start_logs(&telemetry_config)?;
+    let _telemetry = telemetry::start_quiet(&installation.config.telemetry)?;
     let callback = Url::parse(&format!("http://localhost:{}/", args.listen.port()))?;
     let store = installation.open_store().await?;
     let engine = installation.engine(store, &callback, installation.engine_options()?).await?;
@@ -109,16 +107,10 @@ async fn version(engine: &Engine, setup: &ConnectionSetup) -> anyhow::Result<i64
 
 /// Says what the account lacks, and how to mend it.
 async fn report(engine: &Engine, setup: &ConnectionSetup) -> anyhow::Result<()> {
-    let findings = engine.check(setup).await.context("asking the account what it has")?;
-    let manifest = setup.connector.manifest();
-    if findings.is_empty() {
-        println!("{} has everything that the booking flow needs.", manifest.display_name);
-        return Ok(());
-    }
-    for finding in &findings {
-        println!("\n{} {}\n  {}", if finding.blocking { "✗" } else { "!" }, finding.problem, finding.fix);
-    }
-    let blocking = findings.iter().filter(|finding| finding.blocking).count();
+    let remarks = engine.examine(setup).await.context("asking the account what it has")?;
+    println!("{}", setup.connector.manifest().display_name);
+    print!("{}", doctor::shown(&remarks));
+    let blocking = doctor::blocking(&remarks);
     if blocking > 0 {
         bail!("{blocking} of these must be mended before bookings can be written; run the command again then");
     }

@@ -3,7 +3,10 @@
 mod activity;
 mod connect;
 mod demo;
+mod doctor;
+mod dry_run;
 mod init;
+mod replay;
 mod rotate_key;
 mod sandbox;
 pub(crate) mod serve;
@@ -31,11 +34,17 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Connects an account, in the browser or by its server-to-server grant.
     Connect(connect::ConnectArgs),
-    /// Prints the webhook address of every source.
+    /// Prints the webhook address of every source, and how those stand that are asked by their API.
     Sources(ConfigArg),
     /// Prints what happened and why.
     Activity(activity::ActivityArgs),
-    /// Starts the imitation Salesforce alone, to test other code against.
+    /// Shows what a message would do, record by record and field by field, and does nothing.
+    DryRun(dry_run::DryRunArgs),
+    /// Tries bookings again that were laid aside.
+    Replay(replay::ReplayArgs),
+    /// Looks at the connected CRM before going live: what it lacks, and how to mend it.
+    Doctor(doctor::DoctorArgs),
+    /// Starts the imitation vendors alone, to test other code against.
     Sandbox(sandbox::SandboxArgs),
     /// Seals everything secret under a new master key while the server may go on running.
     RotateKey(rotate_key::RotateKeyArgs),
@@ -56,8 +65,11 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Init(args) => init::run(&args),
         Command::Serve(args) => serve::run(args).await,
         Command::Connect(args) => connect::run(args).await,
-        Command::Sources(args) => sources::run(&args.config),
+        Command::Sources(args) => sources::run(&args.config).await,
         Command::Activity(args) => activity::run(args).await,
+        Command::DryRun(args) => dry_run::run(args).await,
+        Command::Replay(args) => replay::run(args).await,
+        Command::Doctor(args) => doctor::run(args).await,
         Command::Sandbox(args) => sandbox::run(args).await,
         Command::RotateKey(args) => rotate_key::run(args).await,
     }

@@ -1,10 +1,12 @@
-//! `syncline sandbox`: the imitation Salesforce alone.
+//! `syncline sandbox`: the imitation vendors alone, each on an address of its own.
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::Context;
 use clap::Args;
-use syncline_sandbox::{SalesforceConfig, SalesforceOrg, serve};
+use syncline_sandbox::{
+    CalcomAccount, CalcomConfig, CalendlyConfig, CalendlyOrg, SalesforceConfig, SalesforceOrg, Site, serve,
+};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +16,7 @@ use crate::world::{SystemClock, SystemEntropy};
 /// How to imitate.
 #[derive(Debug, Args)]
 pub struct SandboxArgs {
-    /// Where to listen; port 0 takes a free one.
+    /// Where Salesforce listens; port 0 takes a free one. The others take free ports of the same address.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     /// Prints one JSON line with each vendor's address and credentials, and nothing else.
@@ -39,16 +41,36 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
     let base_url = format!("http://{}", listener.local_addr()?);
     let credentials = org.credentials(&base_url);
+    let stop = CancellationToken::new();
+    let calcom = CalcomAccount::new(CalcomConfig::default(), Arc::new(SystemClock));
+    let calcom_url = beside(args.listen, &calcom, &stop).await?;
+    let calendly = CalendlyOrg::new(CalendlyConfig::default(), Arc::new(SystemClock));
+    let calendly_url = beside(args.listen, &calendly, &stop).await?;
     if args.json {
-        println!("{}", serde_json::json!({ "salesforce": credentials }));
+        let all = serde_json::json!({
+            "salesforce": credentials,
+            "calcom": calcom.credentials(&calcom_url),
+            "calendly": calendly.credentials(&calendly_url),
+        });
+        println!("{all}");
     } else {
         println!("Salesforce sandbox at {base_url}; look at it in a browser under {base_url}/_sandbox/");
         println!("{}", serde_json::to_string_pretty(&credentials)?);
+        println!("Cal.com sandbox at {calcom_url}\n{}", calcom.credentials(&calcom_url));
+        println!("Calendly sandbox at {calendly_url}\n{}", calendly.credentials(&calendly_url));
         println!("Ctrl-C stops it; its records are gone then.");
     }
-    let stop = CancellationToken::new();
     let serving = tokio::spawn(serve(listener, org, stop.clone()));
     stop_signal.asked().await;
     stop.cancel();
     serving.await?.context("serving")
+}
+
+/// Serves another vendor on a free port of the same address, and says where.
+async fn beside<S: Site>(listen: SocketAddr, site: &Arc<S>, stop: &CancellationToken) -> anyhow::Result<String> {
+    let address = SocketAddr::new(listen.ip(), 0);
+    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+    let url = format!("http://{}", listener.local_addr()?);
+    tokio::spawn(serve(listener, Arc::clone(site), stop.clone()));
+    Ok(url)
 }

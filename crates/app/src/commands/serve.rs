@@ -129,6 +129,10 @@ impl Running {
             let (engine, stop) = (Arc::clone(&engine), stop.clone());
             tasks.spawn(async move { engine.run(stop).await });
         }
+        if workers > 0 && !engine.setup().polled.is_empty() {
+            let (engine, stop) = (Arc::clone(&engine), stop.clone());
+            tasks.spawn(async move { engine.poll_sources(stop).await });
+        }
         let installation = Arc::new(installation);
         tasks.spawn(upkeep(Arc::clone(&engine), Arc::clone(&installation), metrics, stop.clone()));
         Ok(Self { address, engine, installation, stop, tasks, _lock: lock })

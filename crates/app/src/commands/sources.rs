@@ -1,21 +1,47 @@
-//! `syncline sources`: what to enter at each scheduling tool.
+//! `syncline sources`: what to enter at each scheduling tool, and how those are that Syncline asks by itself.
 
 use std::path::Path;
 
+use syncline_core::ids::ConnectionId;
+use syncline_store::PollState;
+
 use crate::wiring::{Installation, vendor};
 
-/// Prints every source's webhook address.
-pub fn run(config: &Path) -> anyhow::Result<()> {
+/// Prints every source's webhook address, and how its poll stands.
+pub async fn run(config: &Path) -> anyhow::Result<()> {
     let installation = Installation::read(config)?;
     let public = installation.public_url()?;
     if installation.config.sources.is_empty() {
         println!("No [[sources]] are configured.");
     }
+    // Nothing is known of sources that are never asked, so the database is left alone where there are no others.
+    let asks = installation.config.sources.iter().any(|source| source.api.is_some());
+    let store = if asks { Some(installation.open_store().await?) } else { None };
     for source in &installation.config.sources {
         let connector = vendor(&source.vendor)?;
         println!("{} ({})", source.name, connector.manifest().display_name);
         println!("  {}", installation.webhook_url(&public, &source.name));
         println!("  {}", connector.manifest().docs);
+        if let (Some(_), Some(store)) = (&source.api, &store) {
+            let state = store.poll_state(&installation.workspace(), &ConnectionId::new(source.name.clone())).await?;
+            state
+                .map_or_else(|| vec!["not asked yet".to_owned()], |state| lines(&state))
+                .iter()
+                .for_each(|line| println!("  {line}"));
+        }
+    }
+    if let Some(store) = store {
+        store.close().await;
     }
     Ok(())
+}
+
+fn lines(state: &PollState) -> Vec<String> {
+    let asked = match (&state.polled_at, &state.problem) {
+        (_, Some(problem)) => format!("cannot be asked: {problem}; tried again at {:.0}", state.next_at),
+        (Some(at), None) => format!("asked at {at:.0}, next at {:.0}", state.next_at),
+        (None, None) => format!("not asked yet, next at {:.0}", state.next_at),
+    };
+    let hook = state.hook_at.zip(state.hook.as_deref()).map(|(at, word)| format!("webhook {word}, looked at {at:.0}"));
+    std::iter::once(asked).chain(hook).collect()
 }

@@ -4,10 +4,16 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, bail};
 use serde::Deserialize;
-use syncline_core::booking::settings::{
-    About, BookingSettings, CancelSettings, CaseSettings, Language, MatchRule, OpenLead, OpportunitySettings,
-    PersonMode, StatusValues,
+use syncline_core::booking::{
+    check::check,
+    mapped::Undescribed,
+    settings::{
+        About, BookingSettings, CancelSettings, CaseSettings, Deleted, Duplicates, GuestPolicy, Language, MatchRule,
+        OpenLead, OpportunitySettings, PersonMode, StatusValues,
+    },
 };
+
+use super::mapping::{MappingFile, RecordFile};
 
 /// A booking flow into one CRM.
 #[derive(Debug, Clone, Deserialize)]
@@ -124,10 +130,25 @@ struct SettingsFile {
     unconfirmed: bool,
     /// The language of the words that are written into records.
     language: LanguageFile,
-    /// Meeting place or host's e-mail address → id of the CRM user who owns what is written. Goes before everything else.
+    /// Meeting place, team or host's e-mail address → the CRM user, by id or e-mail address, who owns what is written. Goes
+    /// before everything else, as long as that user is active.
     owner_routes: BTreeMap<String, String>,
-    /// Id of the CRM user who owns what is written where no route matches and the host is no active user.
+    /// The CRM user, by id or e-mail address, who owns what is written where no route matches and the host is no active
+    /// user.
     default_owner: Option<String>,
+    /// What becomes of guests. The event's description names all of them, whoever attends.
+    guests: GuestsFile,
+    /// Whether hosts who do not own the event are invited to it, by the CRM user with the same e-mail address.
+    co_hosts: bool,
+    /// What happens when a duplicate rule of the CRM stops a new record.
+    duplicates: DuplicatesFile,
+    /// What happens when somebody deleted a record of the booking in the CRM and a message comes that would change it.
+    /// Records that were merged or converted are followed in any case.
+    deleted: DeletedFile,
+    /// What goes into fields beside what is written anyway; see mapping.md.
+    mapping: Vec<MappingFile>,
+    /// Further records of every booking; see mapping.md.
+    record: Vec<RecordFile>,
 }
 
 impl Default for SettingsFile {
@@ -152,6 +173,12 @@ impl Default for SettingsFile {
             language: LanguageFile::En,
             owner_routes: BTreeMap::new(),
             default_owner: None,
+            guests: GuestsFile::MatchOnly,
+            co_hosts: true,
+            duplicates: DuplicatesFile::UseMatch,
+            deleted: DeletedFile::Recreate,
+            mapping: Vec::new(),
+            record: Vec::new(),
         }
     }
 }
@@ -188,6 +215,38 @@ enum AboutFile {
     Case,
     /// The opportunity.
     Opportunity,
+}
+
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
+#[serde(rename_all = "snake_case")]
+enum GuestsFile {
+    /// Those who are contacts or leads attend.
+    MatchOnly,
+    /// The others are created, except for addresses in `own_domains`.
+    Create,
+    /// Nobody attends.
+    Ignore,
+}
+
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
+#[serde(rename_all = "snake_case")]
+enum DuplicatesFile {
+    /// The record that the rule names is used.
+    UseMatch,
+    /// The booking is laid aside for a person.
+    Fail,
+}
+
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
+#[serde(rename_all = "snake_case")]
+enum DeletedFile {
+    /// Another one is found or made.
+    Recreate,
+    /// It stays away.
+    Leave,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -296,6 +355,12 @@ impl SettingsFile {
                 "`status` has values but no `field` to write them to; a Salesforce event has no status of its own, so add a custom field and name it"
             );
         }
+        let mappings: Vec<_> =
+            self.mapping.into_iter().map(MappingFile::into_mapping).collect::<anyhow::Result<_>>()?;
+        let records: Vec<_> = self.record.into_iter().map(RecordFile::into_template).collect::<anyhow::Result<_>>()?;
+        if let Some(problem) = check(&mappings, &records, &Undescribed).first() {
+            bail!("{problem}");
+        }
         Ok(BookingSettings {
             person: match self.person {
                 Person::Contact => PersonMode::Contact,
@@ -332,6 +397,22 @@ impl SettingsFile {
             language,
             owner_routes: self.owner_routes,
             default_owner: self.default_owner,
+            guests: match self.guests {
+                GuestsFile::MatchOnly => GuestPolicy::MatchOnly,
+                GuestsFile::Create => GuestPolicy::Create,
+                GuestsFile::Ignore => GuestPolicy::Ignore,
+            },
+            co_hosts: self.co_hosts,
+            duplicates: match self.duplicates {
+                DuplicatesFile::UseMatch => Duplicates::UseMatch,
+                DuplicatesFile::Fail => Duplicates::Fail,
+            },
+            deleted: match self.deleted {
+                DeletedFile::Recreate => Deleted::Recreate,
+                DeletedFile::Leave => Deleted::Leave,
+            },
+            mappings,
+            records,
         })
     }
 }

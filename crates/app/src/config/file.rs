@@ -7,7 +7,7 @@ use anyhow::bail;
 use serde::Deserialize;
 use url::Url;
 
-use super::{booking::IntegrationConfig, limits, secrets::SecretRef};
+use super::{booking::IntegrationConfig, limits, secrets::SecretRef, source::SourceApiConfig};
 
 /// The whole file.
 #[derive(Debug, Clone, Deserialize)]
@@ -238,4 +238,5 @@ pub struct SourceConfig {
     /// meetergo does not sign.
     #[serde(default)]
     pub secrets: Vec<SecretRef>,
+    pub api: Option<SourceApiConfig>,
 }

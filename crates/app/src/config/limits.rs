@@ -87,7 +87,7 @@ pub(super) fn check_addresses(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn is_plain(url: &Url) -> bool {
+pub(super) fn is_plain(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https")
         && url.has_host()
         && url.username().is_empty()

@@ -3,7 +3,9 @@
 mod booking;
 mod file;
 mod limits;
+mod mapping;
 mod secrets;
+mod source;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +15,7 @@ use anyhow::{Context, bail};
 
 pub use file::{Config, ConnectionConfig, Grant, SourceConfig, TelemetryConfig};
 pub use secrets::{MASTER_KEY_BYTES, read_master_key};
+pub use source::SourceApiConfig;
 
 /// What `syncline init` writes: every setting that a first installation needs, explained.
 pub const EXAMPLE: &str = include_str!("example.toml");
@@ -79,6 +82,9 @@ impl Config {
                     source.name,
                     source.integration
                 );
+            }
+            if let Some(api) = &source.api {
+                api.check().with_context(|| format!("in [sources.api] of source `{}`", source.name))?;
             }
         }
         for connection in &self.connections {

@@ -88,6 +88,10 @@ impl Client {
         if Origin::of(url).is_some_and(|origin| self.allowed.contains(&origin)) {
             return Ok(());
         }
+        // Names of opened origins resolve to closed addresses, so nothing else on such a host may be called.
+        if self.allowed.iter().any(|origin| Some(origin.host.as_str()) == url.host_str()) {
+            return Err("only the named origin of this host is open; open others under [network] allow");
+        }
         if url.scheme() != "https" {
             return Err("only https is called; open other origins under [network] allow");
         }
@@ -176,12 +180,16 @@ impl Resolve for PublicOnly {
         let host = name.as_str().to_owned();
         let opened = self.allowed.iter().any(|origin| origin.host == host);
         Box::pin(async move {
-            let found = tokio::net::lookup_host((host.as_str(), 0)).await?;
-            let usable: Vec<SocketAddr> = found.filter(|address| opened || address::is_public(address.ip())).collect();
+            let usable = usable(tokio::net::lookup_host((host.as_str(), 0)).await?, opened);
             if usable.is_empty() {
                 return Err(format!("{host} has no public address").into());
             }
             Ok(Box::new(usable.into_iter()) as Addrs)
         })
     }
+}
+
+/// What may be called of the addresses that a name has.
+fn usable(found: impl Iterator<Item = SocketAddr>, opened: bool) -> Vec<SocketAddr> {
+    found.filter(|address| opened || address::is_public(address.ip())).collect()
 }

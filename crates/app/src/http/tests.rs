@@ -1,10 +1,12 @@
 //! Which addresses the client calls.
 
+mod answers;
+
 use std::net::IpAddr;
 
 use syncline_connect::{Http, HttpError};
 
-use super::{CALL_DEADLINE, Client, Origin, address::is_public};
+use super::{CALL_DEADLINE, Client, Origin, address::is_public, usable};
 
 /// Verdicts on resolved addresses: `svix/svix-webhooks`, server tests (MIT), restated.
 const CLOSED: &str = "10.254.0.0 192.168.10.65 172.16.10.65 0.1.2.3 0.0.0.0 127.0.0.1 127.0.0.254 127.254.254.254 \
@@ -44,6 +46,14 @@ fn the_whole_verdict_list_agrees() {
     }
 }
 
+/// A client that may call these origins, beside what is public.
+fn client(origins: &[&str]) -> Client {
+    // Whichever test comes first installs it; the others find it there.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let allowed = origins.iter().map(|origin| Origin::parse(origin).expect("an origin")).collect();
+    Client::new(allowed, CALL_DEADLINE).expect("a client")
+}
+
 fn request(uri: &str) -> http::Request<bytes::Bytes> {
     http::Request::get(uri).body(bytes::Bytes::new()).expect("a request")
 }
@@ -51,7 +61,7 @@ fn request(uri: &str) -> http::Request<bytes::Bytes> {
 /// proves: sec:S32, sec:S33, sec:S34
 #[tokio::test]
 async fn closed_addresses_are_never_called() {
-    let client = Client::new(Vec::new(), CALL_DEADLINE).expect("a client");
+    let client = client(&[]);
     for uri in [
         "http://example.com/",
         "https://127.0.0.1/",
@@ -83,7 +93,7 @@ async fn the_operator_opens_single_origins() {
         }
     });
     let origin = format!("http://127.0.0.1:{port}");
-    let client = Client::new(vec![Origin::parse(&origin).expect("an origin")], CALL_DEADLINE).expect("a client");
+    let client = client(&[&origin]);
     let answer = client.send(request(&format!("{origin}/x"))).await.expect("an answer");
     assert_eq!(answer.status(), 302, "redirects are handed back, never followed");
     let other = client.send(request("http://127.0.0.1:1/")).await.expect_err("another port stays closed");

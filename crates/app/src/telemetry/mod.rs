@@ -31,6 +31,11 @@ pub struct Telemetry {
     _traces: Option<Traces>,
 }
 
+/// Starts logging for a command at a terminal, which prints what matters itself: warnings only, unless configured.
+pub fn start_quiet(config: &TelemetryConfig) -> anyhow::Result<Telemetry> {
+    start_logs(&TelemetryConfig { log: config.log.clone().or_else(|| Some("warn".to_owned())), ..config.clone() })
+}
+
 /// Starts logging as configured; `RUST_LOG` overrides. Where traces are wanted, this needs a runtime around it.
 pub fn start_logs(config: &TelemetryConfig) -> anyhow::Result<Telemetry> {
     let wanted =

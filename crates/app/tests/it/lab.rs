@@ -67,21 +67,24 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// An org with one host, room for any number of calls, and nobody in it.
+    /// An org with three hosts, room for any number of calls, and nobody in it.
     pub fn start() -> Self {
         Self::with(|_| {})
     }
 
     pub fn with(change: impl FnOnce(&mut SalesforceConfig)) -> Self {
         let mut config = SalesforceConfig { daily_call_limit: 100_000_000, ..SalesforceConfig::default() };
-        config.users.push(UserConfig {
-            username: "rosa@host.example".into(),
-            email: "rosa@host.example".into(),
-            first_name: "Rosa".into(),
-            last_name: "Rep".into(),
-            is_active: true,
-            ..UserConfig::default()
-        });
+        for first_name in ["Rosa", "Carl", "Cora"] {
+            let email = format!("{}@host.example", first_name.to_lowercase());
+            config.users.push(UserConfig {
+                username: email.clone(),
+                email,
+                first_name: first_name.into(),
+                last_name: "Rep".into(),
+                is_active: true,
+                ..UserConfig::default()
+            });
+        }
         change(&mut config);
         let org = SalesforceOrg::new(config, Arc::new(WallClock), Arc::new(Counting(AtomicU64::new(7))));
         let runtime =
@@ -435,9 +438,18 @@ pub struct Booking {
     minute: i64,
     said: i64,
     versions: u32,
+    guests: Vec<String>,
+    co_hosts: Vec<String>,
 }
 
 impl Booking {
+    /// Brings guests and further hosts along, by their addresses.
+    pub fn with_company(mut self, guests: &[String], co_hosts: &[&str]) -> Self {
+        self.guests = guests.to_vec();
+        self.co_hosts = co_hosts.iter().map(|email| (*email).to_owned()).collect();
+        self
+    }
+
     pub fn new(number: usize, email: &str, name: &str) -> Self {
         Self {
             uid: format!("lab-{number}"),
@@ -446,6 +458,8 @@ impl Booking {
             minute: i64::try_from(number).expect("small") * 100,
             said: 0,
             versions: 0,
+            guests: Vec::new(),
+            co_hosts: Vec::new(),
         }
     }
 
@@ -492,6 +506,16 @@ impl Booking {
             "attendees": [{"name": self.name, "email": self.email, "timeZone": "Europe/London", "language": {"locale": "en"}}],
             "responses": {"email": {"label": "email", "value": self.email}, "name": {"label": "name", "value": self.name}},
         });
+        let person = |email: &String| json!({"name": email, "email": email, "timeZone": "Europe/London", "language": {"locale": "en"}});
+        if !self.guests.is_empty() {
+            let attendees = payload["attendees"].as_array_mut().expect("an array");
+            attendees.extend(self.guests.iter().map(person));
+            payload["responses"]["guests"] = json!({"label": "guests", "value": self.guests});
+        }
+        if !self.co_hosts.is_empty() {
+            let members: Vec<Value> = self.co_hosts.iter().map(person).collect();
+            payload["team"] = json!({"id": 1, "name": "Sales", "members": members});
+        }
         if let (Some(payload), Value::Object(more)) = (payload.as_object_mut(), more) {
             payload.extend(more);
         }

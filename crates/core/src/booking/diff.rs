@@ -3,19 +3,19 @@
 //! An edit that somebody made in the CRM survives: a field is only overwritten where the record still holds what we
 //! last wrote, or where the booking is the authority (time, standing).
 
+use std::collections::BTreeMap;
+
 use super::{
     chain::View,
-    facts::Questions,
-    matching::{account_key, address, company_domain, known, known_goes_first, person_key},
-    project::{
-        Context, Desired, Gate, Links, Note, Projection, gate, hint, person_link, project, routed_owner,
-        shared_record_key, wants_account,
-    },
-    settings::{BookingSettings, MatchRule},
+    follow::{Followed, follow},
+    mapped::{self, object_of},
+    matching::{account_key, address},
+    project::{Context, Desired, Links, Note, Projection, project, shared_record_key},
+    settings::BookingSettings,
     text::{newlines, splice, with_prefix},
 };
 use crate::{
-    ids::{ExternalKey, RecordId, SharedKey},
+    ids::{ExternalKey, ObjectName, RecordId, SharedKey},
     record::{Field, Fields, Record, Role, Slot, Std, Value},
     step::{Link, Plan, SharedLink, Step, Write},
 };
@@ -35,7 +35,7 @@ pub struct Decision {
     /// that what was adopted is still known should this plan's outcome stay unknown, too.
     pub adopted: Option<Links>,
     after: Vec<After>,
-    person_account: Option<Value>,
+    accounts: BTreeMap<Slot, Value>,
 }
 
 /// A slot as it will be once the plan is done.
@@ -47,6 +47,8 @@ struct After {
     key: Option<ExternalKey>,
     shared: Option<SharedKey>,
     image: Fields,
+    object: Option<ObjectName>,
+    doubt: bool,
 }
 
 impl Decision {
@@ -67,14 +69,25 @@ impl Decision {
                 let link = Link {
                     role: after.role,
                     id: id_of(after.slot)?,
-                    object: None,
+                    object: after.object.clone(),
                     key: after.key.clone(),
                     image,
-                    doubt: false,
+                    doubt: after.doubt,
                 };
                 Some((after.slot, link))
             })
             .collect()
+    }
+
+    /// The links together with the people and accounts that the plan relies on without having made them.
+    pub fn relied_on(&self, links: &Links) -> Links {
+        let people =
+            |slot: &Slot| matches!(slot, Slot::Account | Slot::GuestAccount(_) | Slot::Person | Slot::Guest(_));
+        let mut all = links.clone();
+        for (slot, link) in self.links(&[]).into_iter().filter(|(slot, _)| people(slot)) {
+            all.entry(slot).or_insert(link);
+        }
+        all
     }
 
     /// What other bookings may rely on once the plan is done.
@@ -87,10 +100,7 @@ impl Decision {
         self.after
             .iter()
             .filter_map(|after| {
-                let account = match after.slot {
-                    Slot::Person => self.person_account.as_ref().and_then(resolve),
-                    _ => None,
-                };
+                let account = self.accounts.get(&after.slot).and_then(resolve);
                 Some(SharedLink {
                     key: after.shared.clone()?,
                     role: after.role,
@@ -107,136 +117,6 @@ impl Decision {
     }
 }
 
-/// What must be known before [`decide`] can be trusted. `unsettled` is a plan whose outcome is unknown: its records
-/// are looked up, so that nothing is repeated blindly.
-pub fn questions(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, normalise: Normalise<'_>) -> Questions {
-    let mut ask = Questions::default();
-    // Even where nothing is written now, what became of an earlier plan must not be forgotten.
-    for step in unsettled.iter().flat_map(|plan| &plan.steps) {
-        match &step.write {
-            Write::Upsert { key, .. } => ask.keys.entry(step.role).or_default().extend([key.clone()]),
-            Write::Patch { id, .. } | Write::Delete { id } => {
-                ask.ids.entry(step.role).or_default().extend([id.clone()]);
-            }
-        }
-    }
-    if let Gate::Leave(..) = gate(cx, view) {
-        return ask;
-    }
-    ask_about_person(cx, view, &mut ask);
-    ask_about_owner(cx, view, &mut ask);
-    if cx.links.is_empty() {
-        return ask;
-    }
-    // Where a linked record would change, its present values decide what survives.
-    let preview = decide(cx, view, None, normalise);
-    for step in &preview.plan.steps {
-        if let Write::Patch { id, .. } = &step.write
-            && cx.facts.record(id).is_none()
-        {
-            ask.ids.entry(step.role).or_default().insert(id.clone());
-        }
-    }
-    ask
-}
-
-fn ask_about_person(cx: &Context<'_>, view: &View<'_>, ask: &mut Questions) {
-    if let Some((role, id)) = hint(cx, view).filter(|_| !cx.links.contains_key(&Slot::Meeting))
-        && cx.settings.match_order.contains(&MatchRule::RecordId)
-    {
-        ask.ids.entry(role).or_default().insert(id);
-    }
-    let Some(email) = address(&view.content.invitee.email) else { return };
-    let is_known = known_goes_first(cx.settings) && known(cx.facts, &email, cx.settings).is_some();
-    if person_link(cx, &email).is_some() || is_known {
-        return;
-    }
-    for role in [Role::Contact, Role::Lead] {
-        ask.keys.entry(role).or_default().insert(shared_record_key(cx, &person_key(role, &email)));
-    }
-    if cx.settings.match_order.contains(&MatchRule::Phone)
-        && let Some(phone) =
-            view.content.invitee.phone.as_deref().filter(|phone| crate::person::phone_digits(phone).is_some())
-    {
-        ask.phones.insert(phone.trim().to_owned());
-    }
-    let account = account_key(&email, cx.settings);
-    if wants_account(cx.settings) && cx.facts.shared(&account).is_none() {
-        ask.keys.entry(Role::Account).or_default().insert(shared_record_key(cx, &account));
-        if let Some(domain) =
-            company_domain(&email, cx.settings).filter(|_| cx.settings.match_order.contains(&MatchRule::AccountDomain))
-        {
-            ask.domains.insert(domain.to_owned());
-            if cx.settings.account_by_contacts {
-                ask.contact_domains.insert(domain.to_owned());
-            }
-        }
-    }
-    ask.emails.insert(email);
-}
-
-fn ask_about_owner(cx: &Context<'_>, view: &View<'_>, ask: &mut Questions) {
-    if let Some(host) = view.content.hosts.first().and_then(|host| address(&host.email))
-        && cx.facts.user(&host).is_none()
-        && routed_owner(cx.settings, view).is_none()
-    {
-        ask.users.insert(host);
-        // The meeting may turn out to change hands, and then it matters who owns it at present.
-        if let Some(link) = cx.links.get(&Slot::Meeting).filter(|link| cx.facts.record(&link.id).is_none()) {
-            ask.ids.entry(link.role).or_default().insert(link.id.clone());
-        }
-    }
-}
-
-/// The fields of a role whose present values a decision may need.
-pub fn fields_to_read(role: Role, settings: &BookingSettings) -> Vec<Field> {
-    let std: &[Std] = match role {
-        Role::Contact => &[
-            Std::Key,
-            Std::Email,
-            Std::Phone,
-            Std::Mobile,
-            Std::Account,
-            Std::Owner,
-            Std::CreatedAt,
-            Std::LastActivity,
-        ],
-        Role::Lead => &[
-            Std::Key,
-            Std::Email,
-            Std::Owner,
-            Std::Converted,
-            Std::ConvertedContact,
-            Std::ConvertedAccount,
-            Std::CreatedAt,
-            Std::LastActivity,
-        ],
-        Role::Account => &[Std::Key, Std::Name, Std::Website, Std::CreatedAt],
-        Role::Case => &[Std::Key, Std::Subject, Std::Description],
-        Role::Opportunity => &[Std::Key, Std::Name, Std::CloseDate],
-        Role::Meeting => &[
-            Std::Key,
-            Std::Subject,
-            Std::Description,
-            Std::Location,
-            Std::Start,
-            Std::End,
-            Std::ShowAs,
-            Std::Owner,
-            Std::Who,
-            Std::What,
-        ],
-        Role::User => &[Std::Email, Std::Active],
-        Role::Attendee => &[Std::Meeting, Std::Attends, Std::Invited, Std::Related, Std::Response],
-        Role::Custom => &[Std::Key],
-    };
-    let mut fields: Vec<Field> = std.iter().map(|field| Field::Std(*field)).collect();
-    if role == Role::Meeting {
-        fields.extend(settings.status_field.iter().cloned().map(Field::Native));
-    }
-    fields
-}
-
 /// Decides. Total: with the same facts it always gives the same steps, and with its own result as links, none.
 pub fn decide(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, normalise: Normalise<'_>) -> Decision {
     let settled;
@@ -248,25 +128,35 @@ pub fn decide(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, norma
         None => cx.links,
     };
     let cx = &Context { links, ..*cx };
-    let Projection { desired, delete, notes, look_again, person_account } = project(cx, view);
+    let Projection { desired, delete, forget, notes, look_again, accounts } = project(cx, view);
     let adopted = unsettled.map(|_| links.clone());
-    let mut out = Decision { notes, look_again, adopted, person_account, ..Decision::default() };
+    let mut out = Decision { notes, look_again, adopted, accounts, ..Decision::default() };
     for slot in delete {
         if let Some(link) = links.get(&slot) {
-            out.plan.steps.push(Step::new(slot, link.role, Write::Delete { id: link.id.clone() }));
+            let write = Write::Delete { id: link.id.clone() };
+            out.plan.steps.push(Step { slot, role: link.role, object: link.object.clone(), write });
         }
     }
-    let deleted: Vec<Slot> = out.plan.steps.iter().map(|step| step.slot).collect();
+    let mut deleted: Vec<Slot> = out.plan.steps.iter().map(|step| step.slot).collect();
+    deleted.extend(forget);
     let wanted: Vec<Slot> = desired.iter().map(|desired| desired.slot).collect();
     // What this projection does not speak of stays as it is.
     for (slot, link) in links.iter().filter(|(slot, _)| !deleted.contains(slot) && !wanted.contains(slot)) {
+        let (role, id, doubt) = match follow(cx, link) {
+            Followed::Stands => (link.role, link.id.clone(), link.doubt && cx.facts.trace(&link.id).is_none()),
+            Followed::Became { role, id, .. } => (role, id, false),
+            Followed::Gone => continue,
+            Followed::Left => (link.role, link.id.clone(), true),
+        };
         out.after.push(After {
             slot: *slot,
-            role: link.role,
-            id: Some(link.id.clone()),
+            role,
+            id: Some(id),
             key: link.key.clone(),
             shared: shared_account(cx, view, *slot, link),
             image: link.image.clone(),
+            object: link.object.clone(),
+            doubt,
         });
     }
     for desired in desired {
@@ -276,10 +166,18 @@ pub fn decide(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, norma
     out
 }
 
-/// What other bookings may know an account by that was made for this invitee and is adopted or kept.
+/// What other bookings may know an account by that was made for the invitee or a guest and is adopted or kept.
 fn shared_account(cx: &Context<'_>, view: &View<'_>, slot: Slot, link: &Link) -> Option<SharedKey> {
-    let shared = account_key(&address(&view.content.invitee.email)?, cx.settings);
-    (slot == Slot::Account && link.key == Some(shared_record_key(cx, &shared))).then_some(shared)
+    let email = match slot {
+        Slot::Account => address(&view.content.invitee.email),
+        Slot::GuestAccount(number) => {
+            let guest = cx.links.get(&Slot::Guest(number))?;
+            guest.image.get(&Std::Email.into()).and_then(Value::as_text).map(str::to_owned)
+        }
+        _ => None,
+    };
+    let shared = account_key(&email?, cx.settings);
+    (link.key == Some(shared_record_key(cx, &shared))).then_some(shared)
 }
 
 /// Links as they are if the unsettled plan was applied as far as the facts show.
@@ -287,6 +185,8 @@ fn settle(cx: &Context<'_>, plan: &Plan) -> Links {
     let mut links = cx.links.clone();
     for step in &plan.steps {
         match &step.write {
+            // An attendee bears no key; whether it is there is seen from its meeting.
+            Write::Upsert { .. } if step.role == Role::Attendee => {}
             Write::Upsert { key, fields } => {
                 if let Some(record) = cx.facts.with_key(step.role, key) {
                     let image = adopted_image(cx.settings, step.role, fields, record);
@@ -338,7 +238,7 @@ fn settle(cx: &Context<'_>, plan: &Plan) -> Links {
 /// stands there, and all of it is still to be brought up to date.
 fn adopted_image(settings: &BookingSettings, role: Role, planned: &Fields, record: &Record) -> Fields {
     let telling = |field: &Field| match role {
-        Role::Meeting => has_authority(settings, role, field),
+        Role::Meeting => is_meetings_own(settings, field),
         Role::Case => *field == Field::Std(Std::Description),
         Role::Opportunity => *field == Field::Std(Std::CloseDate),
         Role::Account | Role::Contact | Role::Lead | Role::User | Role::Attendee | Role::Custom => false,
@@ -368,26 +268,31 @@ fn step_for(cx: &Context<'_>, desired: Desired, normalise: Normalise<'_>, out: &
             .collect()
     };
     let link = cx.links.get(&slot);
+    let object = object_of(cx.settings, slot);
     match existing {
         None => {
             let mut fields = normal(on_create);
             fields.extend(normal(keep));
             fields.retain(|_, value| *value != Value::Null);
             out.creates.extend(shared.clone());
-            out.plan.steps.push(Step::new(slot, role, Write::Upsert { key: key.clone(), fields: fields.clone() }));
+            let write = Write::Upsert { key: key.clone(), fields: fields.clone() };
+            out.plan.steps.push(Step { slot, role, object: object.clone(), write });
             fields.extend(remember);
-            out.after.push(After { slot, role, id: None, key: Some(key), shared, image: fields });
+            // An attendee bears no key.
+            let key = if role == Role::Attendee { None } else { Some(key) };
+            out.after.push(After { slot, role, id: None, key, shared, image: fields, object, doubt: false });
         }
         Some(id) => {
             let base = link.filter(|link| link.id == id);
             let mut image = base.map(|link| link.image.clone()).unwrap_or_default();
             let patch = patch(cx, role, &id, normal(keep), &mut image, normalise, out);
             if !patch.is_empty() {
-                out.plan.steps.push(Step::new(slot, role, Write::Patch { id: id.clone(), fields: patch }));
+                let write = Write::Patch { id: id.clone(), fields: patch };
+                out.plan.steps.push(Step { slot, role, object: object.clone(), write });
             }
             image.extend(remember);
             let key = base.and_then(|link| link.key.clone());
-            out.after.push(After { slot, role, id: Some(id), key, shared, image });
+            out.after.push(After { slot, role, id: Some(id), key, shared, image, object, doubt: false });
         }
     }
 }
@@ -467,11 +372,18 @@ fn merge(settings: &BookingSettings, role: Role, field: &Field, base: &Value, no
 
 /// Whether the booking alone says what stands in this field.
 fn has_authority(settings: &BookingSettings, role: Role, field: &Field) -> bool {
-    let of_meeting = match field {
+    let of_meeting = is_meetings_own(settings, field);
+    // Subject and description are merged word by word, mapped or not.
+    let is_merged = matches!(field, Field::Std(Std::Subject | Std::Description));
+    (of_meeting && role == Role::Meeting) || (!is_merged && mapped::has_authority(settings, role, field))
+}
+
+/// Whether the field tells when the meeting is and how it stands.
+fn is_meetings_own(settings: &BookingSettings, field: &Field) -> bool {
+    match field {
         Field::Std(field) => matches!(field, Std::Start | Std::End | Std::ShowAs),
         Field::Native(name) => settings.status_field.as_ref() == Some(name),
-    };
-    of_meeting && role == Role::Meeting
+    }
 }
 
 /// Whether two values say the same. CRMs store their own line ends.

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    ids::{ExternalKey, RecordId, SharedKey},
+    ids::{ExternalKey, ObjectName, RecordId, SharedKey},
     person::{domain_of, normal_email, phone_digits},
     record::{Record, Role, Std, Value},
     step::SharedLink,
@@ -22,8 +22,12 @@ pub struct Facts {
     /// Accounts of the contacts whose address lies in the domain, with how many of them.
     by_contact_domain: BTreeMap<String, BTreeMap<RecordId, usize>>,
     shared: BTreeMap<SharedKey, SharedLink>,
-    /// Normalised host addresses that were looked up, with the active user found.
+    /// Normalised addresses and ids of users that were looked up, with the active user found.
     users: BTreeMap<String, Option<RecordId>>,
+    /// Records that were in doubt, deleted ones included; `None` where nothing is left of one.
+    traces: BTreeMap<RecordId, Option<Record>>,
+    /// Meetings whose attendees were looked up: by who attends.
+    attendees: BTreeMap<RecordId, BTreeMap<RecordId, Record>>,
 }
 
 impl Facts {
@@ -40,7 +44,22 @@ impl Facts {
         self.shared.extend(links.into_iter().map(|link| (link.key.clone(), link)));
     }
 
-    /// Says that this host address was looked up, and which active user it belongs to.
+    /// Says what is left of a record that was in doubt.
+    pub fn add_trace(&mut self, id: RecordId, record: Option<Record>) {
+        self.traces.insert(id, record);
+    }
+
+    /// Says who attends a meeting, as far as the CRM knows.
+    pub fn add_attendees(&mut self, meeting: RecordId, attendees: impl IntoIterator<Item = Record>) {
+        let attends = |record: &Record| match record.fields.get(&Std::Attends.into()) {
+            Some(Value::Id(id)) => Some(id.clone()),
+            _ => None,
+        };
+        let by_person = attendees.into_iter().filter_map(|record| Some((attends(&record)?, record))).collect();
+        self.attendees.insert(meeting, by_person);
+    }
+
+    /// Says that this user was asked for, by address or id, and who it is where the user is active.
     pub fn add_user(&mut self, email: &str, user: Option<RecordId>) {
         self.users.insert(email.to_owned(), user);
     }
@@ -111,9 +130,19 @@ impl Facts {
         self.shared.get(key)
     }
 
-    /// `None`: never looked up. `Some(None)`: no active user has this address.
-    pub fn user(&self, email: &str) -> Option<Option<&RecordId>> {
-        self.users.get(email).map(Option::as_ref)
+    /// `None`: never looked up. `Some(None)`: no active user has this address or id.
+    pub fn user(&self, key: &str) -> Option<Option<&RecordId>> {
+        self.users.get(key).map(Option::as_ref)
+    }
+
+    /// `None`: never looked up. `Some(None)`: nothing is left of it.
+    pub fn trace(&self, id: &RecordId) -> Option<Option<&Record>> {
+        self.traces.get(id).map(Option::as_ref)
+    }
+
+    /// `None`: never looked up.
+    pub fn attendees(&self, meeting: &RecordId) -> Option<&BTreeMap<RecordId, Record>> {
+        self.attendees.get(meeting)
     }
 
     fn all(&self, ids: Option<&Vec<RecordId>>) -> Vec<&Record> {
@@ -132,18 +161,54 @@ pub struct Questions {
     pub domains: BTreeSet<String>,
     /// Domains whose contacts are to be counted by account.
     pub contact_domains: BTreeSet<String>,
-    /// Normalised host addresses.
+    /// Users, by normalised address or id.
     pub users: BTreeSet<String>,
+    /// Meetings whose attendees matter.
+    pub attendees: BTreeSet<RecordId>,
+    /// Records that may be gone: looked for among the deleted, too.
+    pub traces: BTreeMap<Role, BTreeSet<RecordId>>,
     /// Records whose present values matter.
     pub ids: BTreeMap<Role, BTreeSet<RecordId>>,
     /// Records of ours that may exist already.
     pub keys: BTreeMap<Role, BTreeSet<ExternalKey>>,
+    /// Further records of ours that may exist already, by their object.
+    pub further: BTreeMap<ObjectName, BTreeSet<ExternalKey>>,
 }
 
 impl Questions {
     /// Whether nothing needs to be looked up.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// What is asked here and not in `asked`.
+    #[must_use]
+    pub fn without(mut self, asked: &Questions) -> Self {
+        if asked.is_empty() {
+            return self;
+        }
+        let less = |all: &mut BTreeSet<String>, asked: &BTreeSet<String>| all.retain(|one| !asked.contains(one));
+        less(&mut self.emails, &asked.emails);
+        less(&mut self.phones, &asked.phones);
+        less(&mut self.domains, &asked.domains);
+        less(&mut self.contact_domains, &asked.contact_domains);
+        less(&mut self.users, &asked.users);
+        self.attendees.retain(|one| !asked.attendees.contains(one));
+        for (mine, theirs) in [(&mut self.traces, &asked.traces), (&mut self.ids, &asked.ids)] {
+            mine.retain(|role, ids| {
+                ids.retain(|id| theirs.get(role).is_none_or(|asked| !asked.contains(id)));
+                !ids.is_empty()
+            });
+        }
+        self.keys.retain(|role, keys| {
+            keys.retain(|key| asked.keys.get(role).is_none_or(|asked| !asked.contains(key)));
+            !keys.is_empty()
+        });
+        self.further.retain(|object, keys| {
+            keys.retain(|key| asked.further.get(object).is_none_or(|asked| !asked.contains(key)));
+            !keys.is_empty()
+        });
+        self
     }
 
     /// Asks everything that `other` asks, too.
@@ -153,11 +218,18 @@ impl Questions {
         self.domains.extend(other.domains);
         self.contact_domains.extend(other.contact_domains);
         self.users.extend(other.users);
+        self.attendees.extend(other.attendees);
+        for (role, ids) in other.traces {
+            self.traces.entry(role).or_default().extend(ids);
+        }
         for (role, ids) in other.ids {
             self.ids.entry(role).or_default().extend(ids);
         }
         for (role, keys) in other.keys {
             self.keys.entry(role).or_default().extend(keys);
+        }
+        for (object, keys) in other.further {
+            self.further.entry(object).or_default().extend(keys);
         }
     }
 }

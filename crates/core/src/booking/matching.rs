@@ -106,6 +106,27 @@ pub fn find_person(who: &Who<'_>, settings: &BookingSettings, facts: &Facts) -> 
     PersonMatch { role, id: None, account: None, rule: None, others: 0 }
 }
 
+/// Finds a guest by the address alone: contact, open lead, the contact of a converted lead.
+pub fn find_guest(who: &Who<'_>, settings: &BookingSettings, facts: &Facts) -> PersonMatch {
+    let shared = |role| facts.shared(&person_key(role, who.email));
+    let known = shared(Role::Contact).or_else(|| shared(Role::Lead)).map(|link| PersonMatch {
+        role: link.role,
+        id: Some(link.id.clone()),
+        account: link.account.clone(),
+        rule: Some(MatchRule::KnownLink),
+        others: 0,
+    });
+    let open_leads = || facts.with_email(Role::Lead, who.email).into_iter().filter(|lead| !lead.is(Std::Converted));
+    known
+        .or_else(|| best(facts.with_email(Role::Contact, who.email), who, MatchRule::ContactEmail))
+        .or_else(|| best(open_leads().collect(), who, MatchRule::OpenLeadEmail))
+        .or_else(|| by_converted_lead(who, facts))
+        .unwrap_or_else(|| {
+            let role = if settings.person == PersonMode::Contact { Role::Contact } else { Role::Lead };
+            PersonMatch { role, id: None, account: None, rule: None, others: 0 }
+        })
+}
+
 fn lead_goes_first(settings: &BookingSettings) -> bool {
     settings.person == PersonMode::Lead
         && settings.open_lead == OpenLead::UseLead

@@ -4,7 +4,8 @@
 use super::{
     chain::{Standing, View},
     matching::address,
-    project::{Context, Desired, Note, Person, hint, opportunity_name, own_key, text_value},
+    people::Person,
+    project::{Context, Desired, Note, hint, opportunity_name, own_key, text_value},
     settings::{About, BookingSettings, MatchRule},
     text::{Related, description, title, with_prefix},
 };
@@ -22,7 +23,13 @@ pub(super) struct Around<'a> {
 }
 
 /// The meeting as it should be.
-pub(super) fn meeting(cx: &Context<'_>, view: &View<'_>, around: &Around<'_>, notes: &mut Vec<Note>) -> Desired {
+pub(super) fn meeting(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    existing: Option<RecordId>,
+    around: &Around<'_>,
+    notes: &mut Vec<Note>,
+) -> Desired {
     let settings = cx.settings;
     let called_off = matches!(view.standing, Standing::Cancelled { .. } | Standing::Rejected { .. });
     let mut keep = Fields::new();
@@ -46,7 +53,7 @@ pub(super) fn meeting(cx: &Context<'_>, view: &View<'_>, around: &Around<'_>, no
     Desired {
         slot: Slot::Meeting,
         role: Role::Meeting,
-        existing: cx.links.get(&Slot::Meeting).map(|link| link.id.clone()),
+        existing,
         key: own_key(cx, Slot::Meeting),
         shared: None,
         on_create: Fields::new(),

@@ -93,6 +93,9 @@ pub struct Booking {
     /// The organiser first, co-hosts behind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<Host>,
+    /// The team that the meeting type belongs to, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
     /// Place, phone number or join link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::mapping::{Mapping, RecordTemplate};
+use crate::record::{Field, Role};
+
 /// Settings of the booking flow for one meeting type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BookingSettings {
@@ -35,10 +38,50 @@ pub struct BookingSettings {
     /// Whether a booking that waits for confirmation is written already.
     pub unconfirmed: bool,
     pub language: Language,
-    /// Location or host e-mail → CRM user id; the first step of the owner waterfall.
+    /// Location, team or host e-mail → CRM user, by id or e-mail; the first step of the owner waterfall.
     pub owner_routes: BTreeMap<String, String>,
-    /// The CRM user that owns what nobody else does; the vendor's default where absent.
+    /// The CRM user, by id or e-mail, that owns what nobody else does; the vendor's default where absent.
     pub default_owner: Option<String>,
+    pub guests: GuestPolicy,
+    /// Whether further hosts are invited.
+    pub co_hosts: bool,
+    /// What happens when a duplicate rule of the CRM stops a new record and names those that it takes for the same.
+    pub duplicates: Duplicates,
+    /// What happens when somebody deleted a record of the booking in the CRM.
+    pub deleted: Deleted,
+    /// What goes into fields beside what is written anyway.
+    pub mappings: Vec<Mapping>,
+    /// Further records of every booking.
+    pub records: Vec<RecordTemplate>,
+}
+
+/// What becomes of guests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GuestPolicy {
+    /// Those who are contacts or leads come to the meeting; the description names the others.
+    MatchOnly,
+    /// Those who are not are created.
+    Create,
+    /// Only the description names them.
+    Ignore,
+}
+
+/// What happens when a duplicate rule stops a new record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duplicates {
+    /// The record that the rule names takes its place.
+    UseMatch,
+    /// The booking is laid aside for a person.
+    Fail,
+}
+
+/// What happens when a record of the booking is deleted in the CRM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deleted {
+    /// The next message finds or makes another.
+    Recreate,
+    /// It stays away.
+    Leave,
 }
 
 /// Which record stands for the invitee.
@@ -141,6 +184,17 @@ pub enum Language {
     French,
 }
 
+impl BookingSettings {
+    /// Learns which mapped fields all vendors share, so that none is written twice under two names.
+    pub fn name_fields(&mut self, name: impl Fn(Role, &str) -> Field) {
+        for mapping in &mut self.mappings {
+            if let Some(role) = mapping.on.roles().first() {
+                mapping.field = name(*role, &mapping.name);
+            }
+        }
+    }
+}
+
 impl Default for BookingSettings {
     fn default() -> Self {
         Self {
@@ -164,6 +218,12 @@ impl Default for BookingSettings {
             language: Language::English,
             owner_routes: BTreeMap::new(),
             default_owner: None,
+            guests: GuestPolicy::MatchOnly,
+            co_hosts: true,
+            duplicates: Duplicates::UseMatch,
+            deleted: Deleted::Recreate,
+            mappings: Vec::new(),
+            records: Vec::new(),
         }
     }
 }

@@ -104,6 +104,9 @@ fn phone_numbers_are_told_apart_by_digits_and_country() {
     check("0049 151 2345678", Some("+491512345678"));
     check(" +49 (0)151 2345678", Some("+491512345678"));
     check("(0151) 2345678", Some("01512345678"));
+    check("Tel.: +49 151 2345678", Some("+491512345678"));
+    check("mobil 0049 151 2345678", Some("+491512345678"));
+    check("0 049 151 2345678", Some("+491512345678"));
     check("12345", None);
     check("000000", None);
     check("+0", None);

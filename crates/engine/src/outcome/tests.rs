@@ -36,6 +36,7 @@ fn after(error: &Error, attempts: u32, unsettled: bool) -> (Outcome, Vec<SharedK
         random: u64::MAX / 2,
         late: LATE,
         unsettled,
+        stand_in: false,
         relied_on: &[SharedKey::new("contact:ada@example.org")],
     })
 }
@@ -85,22 +86,50 @@ fn a_resting_connection_costs_no_try() {
     }
 }
 
-/// What is gone is looked up anew, or made again; everything else stays linked.
+/// proves: B25: what the CRM says is gone is looked up before it is used again; nothing is forgotten.
 #[test]
-fn doubtful_links_are_dropped() {
-    let kept = |kind, slot| {
+fn doubt_is_cast_on_what_the_refusal_speaks_against() {
+    let doubted = |kind, slot| {
         let error = Error { slot, ..error(kind, Retry::Replan) };
         match after(&error, 0, false) {
-            (Outcome::Retry { links, .. }, forget) => (links.keys().copied().collect::<Vec<_>>(), forget.len()),
+            (Outcome::Retry { links, .. }, forget) => {
+                assert_eq!((links.len(), forget.len()), (3, 1));
+                links.iter().filter(|(_, link)| link.doubt).map(|(slot, _)| *slot).collect::<Vec<_>>()
+            }
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!(kept(ErrorKind::Gone, Some(Slot::Meeting)), (vec![Slot::Account, Slot::Person], 1));
-    assert_eq!(kept(ErrorKind::Converted, Some(Slot::Meeting)), (vec![Slot::Meeting], 1));
-    assert_eq!(kept(ErrorKind::Reference, None), (vec![Slot::Meeting], 1));
-    assert_eq!(kept(ErrorKind::KeyTaken, None), (vec![Slot::Account, Slot::Person, Slot::Meeting], 1));
+    let people = vec![Slot::Account, Slot::Person];
+    assert_eq!(doubted(ErrorKind::Gone, Some(Slot::Meeting)), vec![Slot::Meeting]);
+    assert_eq!(doubted(ErrorKind::Gone, Some(Slot::Person)), people);
+    assert_eq!(doubted(ErrorKind::Converted, Some(Slot::Meeting)), people);
+    assert_eq!(doubted(ErrorKind::Reference, None), people);
+    assert_eq!(doubted(ErrorKind::KeyTaken, None), vec![]);
     let stubborn = after(&error(ErrorKind::Gone, Retry::Replan), MAX_REPLANS, false).0;
     assert!(matches!(stubborn, Outcome::Parked { .. }), "fresh facts that do not help are shown to a person");
+}
+
+/// proves: B15: a duplicate rule parks the booking unless another record stands in; that is tried a few times, no more.
+#[test]
+fn a_record_that_stands_in_is_tried_at_once() {
+    let error = error(ErrorKind::DuplicateRule, Retry::Never);
+    let with = |stand_in, attempts| {
+        let links = links();
+        let relied_on = &[];
+        let failed = Failed {
+            error: &error,
+            links: &links,
+            attempts,
+            max_attempts: 20,
+            now: NOW,
+            random: 0,
+            unsettled: false,
+            stand_in,
+            relied_on,
+        };
+        matches!(after_failure(&failed).0, Outcome::Retry { .. })
+    };
+    assert!(with(true, 0) && !with(false, 0) && !with(true, MAX_REPLANS));
 }
 
 /// A pause that the vendor asks for is kept, within our own limit.

@@ -12,6 +12,8 @@ const MAX_ENDPOINTS: usize = 500;
 /// One request as it was answered.
 #[derive(Debug, Clone, Serialize)]
 pub struct CallEntry {
+    /// Counts the requests from 1.
+    pub number: u64,
     pub at: String,
     pub method: String,
     pub path: String,
@@ -59,6 +61,8 @@ fn endpoint(method: &str, path: &str) -> String {
         ["sobjects", object, "describe" | "updated" | "deleted"] => format!("sobjects/{object}/{}", parts[2]),
         ["sobjects", object, _] => format!("sobjects/{object}/{{id}}"),
         ["sobjects", object, field, ..] => format!("sobjects/{object}/{field}/{{value}}"),
+        ["jobs", kind, _] => format!("jobs/{kind}/{{id}}"),
+        ["jobs", kind, _, part] => format!("jobs/{kind}/{{id}}/{part}"),
         ["query" | "queryAll", _] => format!("{}/{{locator}}", parts[0]),
         [] => "versions".to_owned(),
         parts => parts.join("/"),

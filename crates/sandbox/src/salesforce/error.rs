@@ -11,6 +11,8 @@ pub struct ApiError {
     pub fields: Option<Vec<String>>,
     /// When the status is not the one that the code usually has.
     pub status: Option<u16>,
+    /// A member that only this kind of error has, such as the duplicates that were found.
+    pub detail: Option<Box<(&'static str, Value)>>,
 }
 
 pub type Outcome<T> = Result<T, ApiError>;
@@ -18,17 +20,22 @@ pub type Outcome<T> = Result<T, ApiError>;
 impl ApiError {
     /// An error about the request as a whole.
     pub fn request(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), fields: None, status: None }
+        Self { code, message: message.into(), fields: None, status: None, detail: None }
     }
 
     /// An error about a record that was to be written.
     pub fn record(code: &'static str, message: impl Into<String>, fields: &[&str]) -> Self {
         let fields = fields.iter().map(|f| (*f).to_owned()).collect();
-        Self { code, message: message.into(), fields: Some(fields), status: None }
+        Self { code, message: message.into(), fields: Some(fields), status: None, detail: None }
     }
 
     pub fn with_status(mut self, status: u16) -> Self {
         self.status = Some(status);
+        self
+    }
+
+    pub fn with_detail(mut self, name: &'static str, value: Value) -> Self {
+        self.detail = Some(Box::new((name, value)));
         self
     }
 
@@ -71,15 +78,25 @@ impl ApiError {
 
     /// The element of a REST error array.
     pub fn rest(&self) -> Value {
-        match &self.fields {
+        let mut out = match &self.fields {
             Some(fields) => json!({"message": self.message, "errorCode": self.code, "fields": fields}),
             None => json!({"message": self.message, "errorCode": self.code}),
-        }
+        };
+        self.tell_detail(&mut out);
+        out
     }
 
     /// The element of `errors` in a row of a collections answer.
     pub fn row(&self) -> Value {
         let fields = self.fields.as_deref().unwrap_or_default();
-        json!({"statusCode": self.code, "message": self.message, "fields": fields})
+        let mut out = json!({"statusCode": self.code, "message": self.message, "fields": fields});
+        self.tell_detail(&mut out);
+        out
+    }
+
+    fn tell_detail(&self, out: &mut Value) {
+        if let Some((name, value)) = self.detail.as_deref() {
+            out[*name] = value.clone();
+        }
     }
 }

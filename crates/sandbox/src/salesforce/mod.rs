@@ -15,30 +15,39 @@ mod rest;
 mod rules;
 mod schema;
 mod seed;
+mod soap;
 mod soql;
+mod steer;
 #[cfg(test)]
 mod testkit;
 mod time;
 mod world;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockWriteGuard},
     time::Duration,
 };
 
 use bytes::Bytes;
 use http::{Request, Response};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use syncline_core::{Clock, Entropy};
 
 pub use calls::{CallEntry, CallLog};
-pub use config::{AppConfig, CustomField, CustomObject, SalesforceConfig, UserConfig};
+pub use config::{
+    AppConfig, AssignmentEntry, AssignmentRule, Comparison, Condition, CustomField, CustomObject, DuplicateRule,
+    MatchField, MatchingRule, OnDuplicate, RuleSet, SalesforceConfig, UserConfig, ValidationRule,
+};
 pub use faults::{FaultBody, FaultKind, FaultRule, Faults, Fired};
+pub use rules::{Converted, LeadConversion};
+pub use schema::SchemaChange;
+pub use world::{Effect, EffectKind};
 
 use self::{
     error::ApiError,
     id::Id,
     rest::{Answer, Call, Content, Headers, Payload},
+    rules::Rules,
     schema::{Describes, Schema},
     world::World,
 };
@@ -50,17 +59,33 @@ const MAX_URI_BYTES: usize = 16_384;
 /// The org: a world behind a lock.
 pub struct SalesforceOrg {
     config: SalesforceConfig,
-    schema: Arc<Schema>,
-    describes: Describes,
-    schema_tag: String,
+    shape: RwLock<Arc<Shape>>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     faults: Faults,
-    /// When the org was made, in seconds; its schema is as old.
+    /// When the org was made, in seconds.
     born: i64,
     org_id: Id,
     base: OnceLock<String>,
     state: Mutex<State>,
+}
+
+/// The schema at this time, with what is told of it.
+struct Shape {
+    schema: Arc<Schema>,
+    describes: Describes,
+    tag: String,
+    /// Since when it has been so, in seconds.
+    since: i64,
+}
+
+impl Shape {
+    fn new(schema: Arc<Schema>, entropy: &dyn Entropy, since: i64) -> Self {
+        let mut tag = [0; 4];
+        entropy.fill(&mut tag);
+        let tag = format!("\"{:08x}\"", u32::from_be_bytes(tag));
+        Self { schema, describes: Describes::default(), tag, since }
+    }
 }
 
 /// Everything that changes.
@@ -70,6 +95,9 @@ pub(crate) struct State {
     cursors: rest::Cursors,
     usage: rest::Usage,
     calls: CallLog,
+    jobs: rest::Jobs,
+    /// How many requests there have been.
+    requests: u64,
     default_owner: Id,
     /// Sub-requests of the request at hand.
     subrequests: usize,
@@ -78,16 +106,34 @@ pub(crate) struct State {
 impl SalesforceOrg {
     pub fn new(config: SalesforceConfig, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Arc<Self> {
         let schema = Arc::new(Schema::new(&config));
+        let rules = Arc::new(Rules::new(&config));
+        Self::with_schema(config, schema, rules, clock, entropy)
+    }
+
+    /// Another new org with the configuration, the present schema and the present rules of this one, at less cost than
+    /// a first one.
+    pub fn another(&self, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Arc<Self> {
+        let (schema, rules) = {
+            let state = self.state();
+            (state.world.schema.clone(), state.world.rules.clone())
+        };
+        Self::with_schema(self.config.clone(), schema, rules, clock, entropy)
+    }
+
+    fn with_schema(
+        config: SalesforceConfig,
+        schema: Arc<Schema>,
+        rules: Arc<Rules>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Arc<Self> {
         let now = clock.now().as_second();
-        let (state, org_id) = fresh(&schema, &config, now);
-        let mut tag = [0; 4];
-        entropy.fill(&mut tag);
+        let (state, org_id) = fresh(schema.clone(), rules, &config, now);
+        let shape = Shape::new(schema, &*entropy, now);
         Arc::new(Self {
             faults: Faults::new(config.seed),
             config,
-            schema,
-            describes: Describes::default(),
-            schema_tag: format!("\"{:08x}\"", u32::from_be_bytes(tag)),
+            shape: RwLock::new(Arc::new(shape)),
             clock,
             entropy,
             born: now,
@@ -104,6 +150,7 @@ impl SalesforceOrg {
         if path.starts_with("/_sandbox") {
             return Reply::now(self.console(base_url, &request));
         }
+        let number = self.count_request();
         let strikes = self.faults.strike(request.method().as_str(), path);
         let began = self.clock.now();
         let lasting = self.config.latency_ms + strikes.iter().filter_map(|rule| rule.delay_ms).sum::<u64>();
@@ -115,12 +162,19 @@ impl SalesforceOrg {
         };
         reply::set(&mut response, "date", &time::http_date(began.as_second()));
         let deliver = delivery(&strikes);
-        self.note(&request, &response, subrequests, lasting, strikes.first());
+        self.note(number, &request, &response, subrequests, lasting, strikes.first());
         Reply { response, delay: Duration::from_millis(lasting), deliver }
+    }
+
+    fn count_request(&self) -> u64 {
+        let mut state = self.state();
+        state.requests += 1;
+        state.requests
     }
 
     fn note(
         &self,
+        number: u64,
         request: &Request<Bytes>,
         response: &Response<Bytes>,
         subrequests: usize,
@@ -136,6 +190,7 @@ impl SalesforceOrg {
         };
         let auto_assign = request.headers().get("sforce-auto-assign").and_then(|value| value.to_str().ok());
         self.state().calls.note(CallEntry {
+            number,
             at: time::stamp(now.as_second()),
             method: request.method().as_str().to_owned(),
             path: path.to_owned(),
@@ -218,7 +273,10 @@ impl SalesforceOrg {
             body,
             asker: rest::Asker { user, now },
         };
+        self.settle_jobs(&mut state, now);
         state.subrequests = 0;
+        let number = state.requests;
+        state.world.enter(number, now);
         let answer = self.rest(&mut state, &mut call);
         state.world.commit();
         let info = self.limit_info(&state);
@@ -232,61 +290,21 @@ impl SalesforceOrg {
         &self.faults
     }
 
-    /// All records of an object, those in the recycle bin included; empty for an unknown object.
-    pub fn records(&self, object: &str) -> Vec<Map<String, Value>> {
-        let Some(object) = self.schema.find(object) else { return Vec::new() };
-        let state = self.state();
-        state.world.table(object).rows().map(|(_, row)| state.world.dump(object, row)).collect()
-    }
-
-    /// What has been asked so far.
-    pub fn calls(&self) -> CallLog {
-        self.state().calls.clone()
-    }
-
-    /// Puts a record into the org by the back door: read-only fields may be set, required ones may be missing.
-    pub fn seed(&self, object: &str, record: &Map<String, Value>) -> Result<String, String> {
-        let object = self.schema.find(object).ok_or_else(|| format!("no object {object}"))?;
-        let mut state = self.state();
-        let writer = rules::Writer { user: state.default_owner, now: self.clock.now().as_second(), assign_to: None };
-        let made = rules::insert(&mut state.world, object, record, None, writer, rules::Op::Seed);
-        state.world.commit();
-        made.map(|id| id.as_str().to_owned()).map_err(|error| format!("{}: {}", error.code, error.message))
-    }
-
-    /// Ends all sessions; refresh tokens stay.
-    pub fn expire_sessions(&self) {
-        self.state().tokens.expire_all();
-    }
-
-    /// Forgets all records, tokens and calls; faults stay as they are.
-    pub fn reset(&self) {
-        let (fresh, _) = fresh(&self.schema, &self.config, self.clock.now().as_second());
-        *self.state() = fresh;
-    }
-
-    /// What a client needs to connect, with a refresh token made for it.
-    pub fn credentials(&self, base_url: &str) -> Value {
-        let mut state = self.state();
-        let user = state.default_owner;
-        let refresh = state.tokens.new_refresh(&*self.entropy, user);
-        let named = self.config.users.iter().find(|known| known.is_active);
-        let named = named.cloned().unwrap_or_default();
-        json!({
-            "base_url": base_url,
-            "client_id": self.config.app.client_id,
-            "client_secret": self.config.app.client_secret,
-            "username": named.username,
-            "password": named.password,
-            "security_token": named.security_token,
-            "refresh_token": refresh,
-            "organization_id": self.org_id.as_str(),
-            "user_id": user.as_str(),
-        })
-    }
-
     fn base(&self) -> String {
         self.base.get().cloned().unwrap_or_default()
+    }
+
+    fn shape(&self) -> Arc<Shape> {
+        self.shape.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn shape_mut(&self) -> RwLockWriteGuard<'_, Arc<Shape>> {
+        self.shape.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The schema. It changes only while the state is held.
+    fn schema(&self) -> Arc<Schema> {
+        self.shape().schema.clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -295,8 +313,8 @@ impl SalesforceOrg {
     }
 }
 
-fn fresh(schema: &Arc<Schema>, config: &SalesforceConfig, now: i64) -> (State, Id) {
-    let mut world = World::new(schema.clone(), &config.pod);
+fn fresh(schema: Arc<Schema>, rules: Arc<Rules>, config: &SalesforceConfig, now: i64) -> (State, Id) {
+    let mut world = World::new(schema, rules, &config.pod, config.kept_effects);
     let founders = seed::found(&mut world, config, now);
     let state = State {
         world,
@@ -304,6 +322,8 @@ fn fresh(schema: &Arc<Schema>, config: &SalesforceConfig, now: i64) -> (State, I
         cursors: rest::Cursors::default(),
         usage: rest::Usage::default(),
         calls: CallLog::default(),
+        jobs: rest::Jobs::default(),
+        requests: 0,
         default_owner: founders.default_owner,
         subrequests: 0,
     };
@@ -322,6 +342,10 @@ fn delivery(strikes: &[FaultRule]) -> Delivery {
 }
 
 fn payload(request: &Request<Bytes>) -> Payload {
+    let kind = request.headers().get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    if kind.is_some_and(|kind| kind.starts_with("text/csv")) {
+        return Payload::Text(request.body().clone());
+    }
     if request.body().is_empty() {
         return Payload::None;
     }
@@ -367,6 +391,7 @@ fn finish(answer: Answer, limit_info: &str) -> Response<Bytes> {
         Content::Empty => reply::empty(answer.status),
         Content::Json(value) => reply::json(answer.status, value),
         Content::Shared(value) => reply::json(answer.status, value),
+        Content::Text(kind, text) => reply::typed(answer.status, kind, text.clone().into()),
     };
     if !matches!(answer.body, Content::Empty) {
         reply::set(&mut response, "sforce-limit-info", limit_info);

@@ -43,7 +43,7 @@ pub fn set(response: &mut Response<Bytes>, name: &'static str, value: &str) {
     }
 }
 
-fn typed(status: u16, kind: &'static str, body: Bytes) -> Response<Bytes> {
+pub fn typed(status: u16, kind: &'static str, body: Bytes) -> Response<Bytes> {
     let mut response = empty(status);
     *response.body_mut() = body;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));

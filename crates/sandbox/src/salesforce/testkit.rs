@@ -85,6 +85,11 @@ impl Kit {
             got.body["access_token"].as_str().unwrap_or_default().to_owned();
     }
 
+    /// A clock and chance for another org.
+    pub fn hands(&self) -> (Arc<dyn Clock>, Arc<dyn Entropy>) {
+        (self.clock.clone(), Arc::new(Seeded(AtomicU64::new(0x5EED))))
+    }
+
     pub fn advance(&self, seconds: i64) {
         self.clock.0.fetch_add(seconds, Ordering::Relaxed);
     }
@@ -118,6 +123,15 @@ impl Kit {
         }
         let bytes = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
         self.raw(request.body(bytes).expect("a valid request"))
+    }
+
+    /// A `PUT` of something that is not JSON.
+    pub fn put_text(&self, path: &str, kind: &str, text: &str) -> Got {
+        let token = self.token.lock().expect("tests use one thread").clone();
+        let request = Request::put(format!("/services/data/v64.0{path}"))
+            .header("authorization", format!("Bearer {token}"))
+            .header("content-type", kind);
+        self.raw(request.body(Bytes::from(text.to_owned())).expect("a valid request"))
     }
 
     pub fn get(&self, path: &str) -> Got {

@@ -7,7 +7,7 @@ use syncline_core::ids::ChainId;
 use syncline_store::StoredTokens;
 
 use super::sign_in::return_target;
-use crate::tests::world::{ADMIN, HOOK, World, shared_sets, ws};
+use crate::tests::world::{ADMIN, BLNS, CRLF, HOOK, UNICODE, World, XSS, strings, ws};
 
 mod markup;
 
@@ -231,7 +231,7 @@ async fn a_sign_in_leads_to_a_page_of_ours() {
     }
 }
 
-/// A few of each kind, in our own words; the shared sets, where they are, have many more.
+/// A few of each kind, in our own words; others' sets have many more.
 const HOSTILE: &[&str] = &[
     "<script>alert(1)</script>",
     "\"><img src=x onerror=alert(1)>",
@@ -249,16 +249,7 @@ const HOSTILE: &[&str] = &[
 
 fn hostile_strings() -> Vec<String> {
     let mut all: Vec<String> = HOSTILE.iter().map(|text| (*text).to_owned()).collect();
-    if let Some(folder) = shared_sets("xss") {
-        for file in std::fs::read_dir(folder).unwrap() {
-            let text = String::from_utf8_lossy(&std::fs::read(file.unwrap().path()).unwrap()).into_owned();
-            all.extend(text.lines().filter(|line| !line.is_empty()).map(str::to_owned));
-        }
-    }
-    if let Some(file) = shared_sets("strings-blns/blns.json") {
-        let strings: Vec<String> = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
-        all.extend(strings);
-    }
+    [XSS, BLNS, UNICODE].into_iter().for_each(|set| all.extend(strings(set)));
     all
 }
 
@@ -312,10 +303,7 @@ async fn line_breaks_never_reach_a_header() {
     let cookie = world.sign_in().await;
     let mut payloads =
         vec!["/%0d%0aSet-Cookie:crlf=injection".to_owned(), "/%E5%98%8D%E5%98%8ASet-Cookie:crlf=injection".to_owned()];
-    if let Some(file) = shared_sets("crlf/crlfinjection.txt") {
-        payloads
-            .extend(std::fs::read_to_string(file).unwrap().lines().filter(|line| !line.is_empty()).map(str::to_owned));
-    }
+    payloads.extend(strings(CRLF));
     for payload in payloads {
         let value: String = url::form_urlencoded::byte_serialize(payload.as_bytes()).collect();
         for path in [

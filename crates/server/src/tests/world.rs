@@ -1,11 +1,8 @@
 //! A server over an embedded database, two workspaces, a clock that tests move, and what a browser or sender would do.
 
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, AtomicU64, Ordering},
 };
 
 use axum::{
@@ -312,13 +309,16 @@ fn store_options(entropy: Arc<Seeded>) -> StoreOptions {
     }
 }
 
-/// A place in the shared test sets; `None`, with a word, where they are not there and this is no CI run.
-pub(crate) fn shared_sets(path: &str) -> Option<PathBuf> {
-    let full = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/testdata/reliability").join(path);
-    if full.exists() {
-        return Some(full);
-    }
-    assert!(std::env::var_os("CI").is_none(), "{} is needed in CI", full.display());
-    eprintln!("left out: {} is not here", full.display());
-    None
+/// A list of strings among the test data that others collected (see `testdata/README.md`).
+pub(crate) fn strings(json: &str) -> Vec<String> {
+    serde_json::from_str(json).unwrap()
 }
+
+/// Strings that become markup or script where they are not escaped.
+pub(crate) const XSS: &str = include_str!("../../../../testdata/strings/xss.json");
+/// Strings that programs stumble over.
+pub(crate) const BLNS: &str = include_str!("../../../../testdata/strings/blns.json");
+/// Writing directions and combining marks.
+pub(crate) const UNICODE: &str = include_str!("../../../../testdata/strings/unicode.json");
+/// Line breaks that want to become headers.
+pub(crate) const CRLF: &str = include_str!("../../../../testdata/strings/crlf.json");

@@ -5,6 +5,7 @@ pub(crate) mod dialect;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
 pub(crate) mod threads;
+mod tls;
 
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};

@@ -6,12 +6,10 @@ use deadpool_postgres::{
     ClientWrapper, Hook, HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, Transaction,
 };
 use futures::future::try_join_all;
-use tokio_postgres::{
-    NoTls,
-    types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked},
-};
+use tokio_postgres::types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{Db, Op, P, Row, Sql, Value, without_nul};
+use super::{Db, Op, P, Row, Sql, Value, tls::Place, without_nul};
 use crate::error::{Error, Result};
 
 /// How often a transaction is repeated that PostgreSQL undid because it clashed with another.
@@ -32,12 +30,12 @@ pub(crate) struct Postgres {
 impl Postgres {
     /// Prepares the pool; the first operation opens the first connection.
     pub(crate) fn open(url: &str, size: usize) -> Result<Self> {
-        let mut config: tokio_postgres::Config =
-            url.parse().map_err(|_| Error::Other("the database URL cannot be read".to_owned()))?;
+        let Place { mut config, tls } = Place::parse(url)?;
         if config.get_application_name().is_none() {
             config.application_name("syncline");
         }
-        let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(config, MakeRustlsConnect::new(tls), recycling);
         let pool = Pool::builder(manager)
             .max_size(size.max(1))
             .wait_timeout(Some(CONNECTION_WAIT))

@@ -27,7 +27,7 @@ pub(crate) const FOLD_MAX: i64 = 256;
 pub(crate) const HELD_BACK: SignedDuration = SignedDuration::from_secs(1);
 
 statements! {
-    NEW_ROWS = "select n.id, i.integration, i.source, i.received, i.messages from inbox_new n \
+    NEW_ROWS = "select n.id, i.integration, i.source, i.received, i.messages, n.quiet from inbox_new n \
         join inbox i on i.workspace = n.workspace and i.id = n.id \
         where n.workspace = ?1 and n.after <= ?2 order by n.id limit ?3";
     NEW_DONE = "delete from inbox_new where workspace = ?1 and id = ?2";
@@ -72,6 +72,8 @@ pub(super) struct Folding {
     /// Nodes that are not in the database yet.
     new_nodes: BTreeSet<String>,
     touched: bool,
+    /// Something was absorbed that says nothing new: the state is written, and the chain is left as it is otherwise.
+    kept: bool,
     /// Stored chains that became part of this one: row and name.
     pub(super) absorbed: Vec<(i64, ChainId)>,
     gone: bool,
@@ -99,6 +101,7 @@ impl Folding {
             next_since: None,
             new_nodes: BTreeSet::new(),
             touched: false,
+            kept: false,
             absorbed: Vec::new(),
             gone: false,
         }
@@ -125,6 +128,7 @@ impl Folding {
             nodes: row.json(14)?,
             new_nodes: BTreeSet::new(),
             touched: false,
+            kept: false,
             absorbed: Vec::new(),
             gone: false,
         })
@@ -134,9 +138,18 @@ impl Folding {
         self.owner.is_some() && self.due_at.is_some_and(|until| until > now)
     }
 
-    fn absorb(&mut self, message: &BookingMessage, inbox: i64, received: i64, now: i64) {
+    fn absorb(&mut self, message: &BookingMessage, row: &NewRow, now: i64) {
+        // A chain that was just made of several has news of its own.
+        let stood = !self.began && self.absorbed.is_empty();
+        let before = (row.quiet && stood).then(|| self.state.clone());
         self.state.absorb(message);
-        self.touch(inbox, received, now);
+        // What a poll repeats is no news, and no reason to ask the CRM again.
+        if before.is_some_and(|before| before.view() == self.state.view()) {
+            self.remember(row.id);
+            self.kept = true;
+        } else {
+            self.touch(row.id, row.received, now);
+        }
         for node in message.ties() {
             if self.nodes.insert(node.as_str().to_owned()) {
                 self.new_nodes.insert(node.as_str().to_owned());
@@ -144,11 +157,15 @@ impl Folding {
         }
     }
 
-    /// Makes the chain due, unless somebody holds it: then its holder finds the greater revision when it settles.
-    fn touch(&mut self, inbox: i64, received: i64, now: i64) {
+    fn remember(&mut self, inbox: i64) {
         if self.inbox.last() != Some(&inbox) && !self.inbox.contains(&inbox) {
             self.inbox.push(inbox);
         }
+    }
+
+    /// Makes the chain due, unless somebody holds it: then its holder finds the greater revision when it settles.
+    fn touch(&mut self, inbox: i64, received: i64, now: i64) {
+        self.remember(inbox);
         self.revision += 1;
         self.touched = true;
         if self.owner.is_some() {
@@ -183,6 +200,8 @@ struct NewRow {
     source: String,
     received: i64,
     messages: Vec<BookingMessage>,
+    /// It came from a poll.
+    quiet: bool,
 }
 
 /// Folds what is new in a workspace; the caller holds the workspace's lock.
@@ -204,8 +223,9 @@ async fn read_new<D: Db>(db: &mut D, workspace: &WorkspaceId, now: Timestamp, fo
     let mut new = Vec::with_capacity(rows.len());
     for mut row in rows {
         let (id, integration, source, received) = (row.int(0)?, row.text(1)?, row.text(2)?, row.int(3)?);
+        let quiet = row.int(5)? == 1;
         match from_json(&row.blob(4)?) {
-            Ok(messages) => new.push(NewRow { id, integration, source, received, messages }),
+            Ok(messages) => new.push(NewRow { id, integration, source, received, messages, quiet }),
             // One message that cannot be read must not hold up the workspace.
             Err(_) => fold.set_aside.push((id, "the stored message cannot be read")),
         }
@@ -273,7 +293,7 @@ async fn fold_row<D: Db>(db: &mut D, workspace: &WorkspaceId, row: &NewRow, now:
             1 => found.into_iter().next().unwrap_or_default(),
             _ => unite(db, workspace, found, fold).await?,
         };
-        fold.chains[at].absorb(message, row.id, row.received, now);
+        fold.chains[at].absorb(message, row, now);
         for tie in ties {
             fold.by_node.insert((row.source.clone(), tie.as_str().to_owned()), at);
         }
@@ -389,9 +409,11 @@ async fn add_chains<D: Db>(db: &mut D, workspace: &WorkspaceId, now: Timestamp, 
 async fn set_chains<D: Db>(db: &mut D, workspace: &WorkspaceId, now: Timestamp, fold: &Fold) -> Result<()> {
     let ws = P::Text(workspace.as_str());
     let changed = || {
-        fold.chains.iter().filter(|chain| chain.touched && !chain.gone && (!chain.began || !chain.absorbed.is_empty()))
+        let stored = |chain: &&Folding| !chain.gone && (!chain.began || !chain.absorbed.is_empty());
+        fold.chains.iter().filter(|chain| chain.touched || chain.kept).filter(stored)
     };
     let sets: Vec<_> = changed()
+        .filter(|chain| chain.touched)
         .map(|chain| {
             [
                 ws,

@@ -6,7 +6,7 @@ use syncline_core::mutant::{self, Mutant};
 use super::journal::{self, Line};
 use crate::{
     Content, Delivery, JournalEntry, JournalKind, Store, TakenIn,
-    db::{Db, Op, P, statements, to_json},
+    db::{Db, Op, P, Sql, statements, to_json},
     error::Result,
     vault::{self, Place},
 };
@@ -20,9 +20,11 @@ statements! {
     INBOX_ADD = "insert into inbox (workspace, integration, source, key, received, state, reason, messages, body) \
         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) on conflict (workspace, source, key) do nothing {written}";
     NEW_ADD = "insert into inbox_new (workspace, id, after) values (?1, ?2, 0)";
+    QUIET_ADD = "insert into inbox_new (workspace, id, after, quiet) values (?1, ?2, 0, 1)";
 }
 
-struct TakeIn {
+/// A delivery that is ready to be stored.
+pub(super) struct TakeIn {
     delivery: Delivery,
     messages: Option<Vec<u8>>,
     sealed: Vec<u8>,
@@ -37,6 +39,17 @@ impl Op for TakeIn {
     type Out = TakenIn;
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<TakenIn> {
+        self.add(db, &NEW_ADD).await
+    }
+}
+
+impl TakeIn {
+    /// Stores it as one that makes its booking due only if it says something new.
+    pub(super) async fn add_quietly<D: Db>(&self, db: &mut D) -> Result<TakenIn> {
+        self.add(db, &QUIET_ADD).await
+    }
+
+    async fn add<D: Db>(&self, db: &mut D, new: &'static Sql) -> Result<TakenIn> {
         let delivery = &self.delivery;
         let (state, reason) = match &delivery.content {
             Content::Messages(_) => (MESSAGES, None),
@@ -59,7 +72,7 @@ impl Op for TakeIn {
         let id = row.int(0)?;
         match reason {
             None => {
-                db.run(&NEW_ADD, &[workspace, P::Int(id)]).await?;
+                db.run(new, &[workspace, P::Int(id)]).await?;
             }
             Some(reason) => {
                 let entry = set_aside(delivery, state, reason, id);
@@ -83,6 +96,13 @@ fn set_aside(delivery: &Delivery, state: i64, reason: &str, id: i64) -> JournalE
 impl Store {
     /// Takes a delivery in; it is durable when this returns. Of parallel deliveries with one key exactly one is stored.
     pub async fn take_in(&self, delivery: Delivery) -> Result<TakenIn> {
+        let ready = self.sealed(delivery).await?;
+        let taken = self.run(ready).await;
+        if mutant::on(Mutant::AckBeforeCommit) { taken.or(Ok(TakenIn::Stored)) } else { taken }
+    }
+
+    /// A delivery with its body sealed and its messages written down.
+    pub(super) async fn sealed(&self, delivery: Delivery) -> Result<TakeIn> {
         let key = self.data_key(&delivery.workspace).await?;
         let row = body_row(delivery.source.as_str(), &delivery.key);
         let place = Place { workspace: &delivery.workspace, row: &row, column: "body" };
@@ -99,7 +119,6 @@ impl Store {
         if mutant::on(Mutant::DeliveriesConfused) {
             delivery.key = delivery.source.to_string();
         }
-        let taken = self.run(TakeIn { delivery, messages, sealed }).await;
-        if mutant::on(Mutant::AckBeforeCommit) { taken.or(Ok(TakenIn::Stored)) } else { taken }
+        Ok(TakeIn { delivery, messages, sealed })
     }
 }

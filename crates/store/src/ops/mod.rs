@@ -7,14 +7,17 @@ mod due;
 mod fold;
 mod intake;
 mod journal;
+mod known;
 mod leases;
 mod merge;
 mod oauth;
 mod plan;
+mod polls;
 mod reading;
 mod settle;
 mod shared;
 mod sweep;
+mod templates;
 
 #[cfg(test)]
 pub(crate) fn statements() -> impl Iterator<Item = &'static (&'static str, &'static crate::db::Sql)> {
@@ -25,14 +28,17 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static (&'static str, &'sta
         fold::STATEMENTS,
         intake::STATEMENTS,
         journal::STATEMENTS,
+        known::STATEMENTS,
         leases::STATEMENTS,
         merge::STATEMENTS,
         oauth::STATEMENTS,
         plan::STATEMENTS,
+        polls::STATEMENTS,
         reading::STATEMENTS,
         settle::STATEMENTS,
         shared::STATEMENTS,
         sweep::STATEMENTS,
+        templates::STATEMENTS,
         crate::vault::rotation::STATEMENTS,
     ]
     .into_iter()

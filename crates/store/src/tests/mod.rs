@@ -4,11 +4,13 @@ mod durability;
 mod flow;
 mod leases;
 mod model;
+mod polls;
 mod reading;
 mod shared;
 mod statements;
+mod templates;
 mod vault;
-mod world;
+pub(crate) mod world;
 
 #[path = "../../benches/booking/rounds.rs"]
 mod rounds;

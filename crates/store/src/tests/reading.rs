@@ -39,6 +39,19 @@ async fn found(store: &Store, text: &str) -> usize {
 }
 
 on_all! {
+    /// proves: B28: a look at a booking's state takes nothing in.
+    async fn a_booking_is_known_by_any_of_its_messages(world: &World) {
+        let store = world.store().await;
+        journal(&store, "a", &[JournalKind::Written]).await;
+        let source = "cal".into();
+        let known = store.known(&ws(), &source, &booked("a", 0)).await.unwrap().expect("it is known");
+        assert_eq!(known.chain, chain_of("a"));
+        assert!(known.state.view().is_some() && !known.links.is_empty());
+        assert!(store.known(&ws(), &source, &booked("b", 0)).await.unwrap().is_none());
+        assert!(store.known(&WorkspaceId::from("other"), &source, &booked("a", 0)).await.unwrap().is_none());
+        assert_eq!(store.counts(&ws()).await.unwrap().inbox_new, 0);
+    }
+
     async fn the_activity_log_is_read_in_pages(world: &World) {
         let store = world.store().await;
         journal(&store, "a", &[JournalKind::Written, JournalKind::Retried, JournalKind::Written]).await;

@@ -206,13 +206,13 @@ fn seat_messages(
 
 /// Which part of a booking the content is for.
 #[derive(Clone, Copy)]
-enum Seat<'a> {
+pub enum Seat<'a> {
     Whole,
     One { person: &'a Person, is_booker: bool },
 }
 
 /// The booking's content; `None` where its time is missing.
-fn content(payload: &Payload, uid: &BookingKey, invitee: Attendee, seat: Seat<'_>) -> Option<Booking> {
+pub fn content(payload: &Payload, uid: &BookingKey, invitee: Attendee, seat: Seat<'_>) -> Option<Booking> {
     let start = payload.start_time.0?;
     let end = payload.end_time.0.or_else(|| {
         let minutes = payload.length.0.filter(|minutes| (1..=MAX_LENGTH_MINUTES).contains(minutes))?;
@@ -245,6 +245,7 @@ fn content(payload: &Payload, uid: &BookingKey, invitee: Attendee, seat: Seat<'_
         invitee,
         guests,
         hosts,
+        team: payload.team.0.as_ref().and_then(|team| team.name.line()),
         location: location(payload),
         notes: if answered { notes } else { None },
         answers,

@@ -1,10 +1,13 @@
-//! Cal.com as a booking source: webhooks of version 2021-10-20, hosted and self-hosted.
+//! Cal.com as a booking source: webhooks of version 2021-10-20 and API v2, hosted and self-hosted.
 //!
-//! Manifest and facets only; shapes are in `wire`, their meaning in `convert`. What must not live here: calls to
-//! Cal.com, or anything about a CRM.
+//! Manifest and facets only; shapes are in `wire`, their meaning in `convert`; calls are in `api`, which of them make a
+//! poll in `poll`, what its rows mean in `rows`. What must not live here: anything about a CRM.
 
+mod api;
 mod convert;
 mod people;
+mod poll;
+mod rows;
 mod seats;
 mod wire;
 
@@ -14,7 +17,8 @@ mod tests;
 use http::header::CONTENT_TYPE;
 use jiff::Timestamp;
 use syncline_connect::{
-    Bookings, Connector, Manifest, RawRequest, Reading, Refusal, Secret, bookings::Malformed, signature,
+    Bookings, Connector, Manifest, Poll, RawRequest, Reading, Refusal, Secret, Subscriptions, bookings::Malformed,
+    signature,
 };
 
 use crate::intake::malformed;
@@ -27,7 +31,7 @@ const MANIFEST: Manifest = Manifest {
     display_name: "Cal.com",
     docs: "https://cal.com/docs/core-features/webhooks",
     scopes: &[],
-    settings: &[],
+    settings: &[("booker_url", "where people book, for the links to move and to cancel; self-hosted only")],
     roles: &[],
     overload_status: 503,
     trusted_domains: &[],
@@ -43,6 +47,14 @@ impl Connector for Calcom {
     }
 
     fn bookings(&self) -> Option<&dyn Bookings> {
+        Some(self)
+    }
+
+    fn poll(&self) -> Option<&dyn Poll> {
+        Some(self)
+    }
+
+    fn subscriptions(&self) -> Option<&dyn Subscriptions> {
         Some(self)
     }
 }

@@ -1,5 +1,7 @@
 //! What Cal.com's webhooks come to: a snapshot per fixture, the rules that snapshots do not show, and chains.
 
+mod polled;
+
 use syncline_connect::{Connector, Refusal, Secret};
 use syncline_core::booking::{chain::Standing, message::MessageKind};
 

@@ -90,11 +90,12 @@ pub struct Seat {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Team {
+    pub name: Text,
     pub members: Many<Person>,
 }
 
 /// Where a video call's address may stand.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Call {
     pub url: Text,

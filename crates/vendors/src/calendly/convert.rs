@@ -1,4 +1,5 @@
-//! From Calendly's webhook to a booking message. Pure: the same bytes always give the same reading.
+//! From Calendly's webhook, or from an invitee that its API lists, to booking messages. Pure: the same bytes always give
+//! the same reading.
 
 use std::collections::BTreeMap;
 
@@ -47,40 +48,66 @@ fn invitee(
     key: &dyn Fn(&str) -> String,
 ) -> Result<Reading, Malformed> {
     let invitee: Invitee = wire(payload)?;
-    let booking = name_of(&invitee.uri).ok_or_else(|| malformed("payload.uri does not name an invitee"))?;
-    let meeting = invitee.scheduled_event.0.as_ref();
-    if let Some(meeting) = meeting {
-        intake::limit_people(meeting.event_guests.0.len(), meeting.event_memberships.0.len())?;
-    }
-    let content = meeting.and_then(|meeting| content(&invitee, meeting));
     let kind = match event {
         "invitee.created" => MessageKind::Booked,
         "invitee.canceled" => cancelled(&invitee),
         _ => MessageKind::NoShow { attendees: vec![(invitee.email.email(), event == "invitee_no_show.created")] },
     };
+    let at = when(&kind, &invitee, happened).unwrap_or(received);
+    let message = message(&invitee, kind, at)?;
+    Ok(Reading { delivery: key(message.booking.as_str()), messages: vec![message], ignored: None })
+}
+
+fn message(invitee: &Invitee, kind: MessageKind, at: Timestamp) -> Result<BookingMessage, Malformed> {
+    let booking = name_of(&invitee.uri).ok_or_else(|| malformed("payload.uri does not name an invitee"))?;
+    let meeting = invitee.scheduled_event.0.as_ref();
+    if let Some(meeting) = meeting {
+        intake::limit_people(meeting.event_guests.0.len(), meeting.event_memberships.0.len())?;
+    }
+    let content = meeting.and_then(|meeting| content(invitee, meeting));
     if content.is_none() && kind == MessageKind::Booked {
         return Err(malformed(
             "a booking needs payload.email, scheduled_event.start_time and scheduled_event.end_time",
         ));
     }
-    let message = BookingMessage {
-        at: when(event, &invitee, happened).unwrap_or(received),
-        group: meeting.filter(|meeting| shared(meeting)).and_then(|meeting| group(&invitee, meeting)),
+    Ok(BookingMessage {
+        at,
+        group: meeting.filter(|meeting| shared(meeting)).and_then(|meeting| group(invitee, meeting)),
         replaces: name_of(&invitee.old_invitee),
         replaced_by: name_of(&invitee.new_invitee),
         booked: content.map(Box::new),
         booking,
         kind,
-    };
-    Ok(Reading { delivery: key(message.booking.as_str()), messages: vec![message], ignored: None })
+    })
+}
+
+/// An invitee as the API lists it, with its event: the messages that webhooks would have brought. The resource is the
+/// webhook's payload, so both say the same at the same times; what changed later without a webhook (a join link, a
+/// guest) comes on top.
+pub fn row(invitee: Map<String, Value>, changed: Timestamp) -> Result<Vec<BookingMessage>, Malformed> {
+    let invitee: Invitee = wire(invitee)?;
+    let booked = when(&MessageKind::Booked, &invitee, None).unwrap_or(changed);
+    let mut messages = vec![message(&invitee, MessageKind::Booked, booked)?];
+    if invitee.status.raw() == "canceled" {
+        let kind = cancelled(&invitee);
+        let at = when(&kind, &invitee, None).unwrap_or(changed);
+        messages.push(message(&invitee, kind, at)?);
+    } else if changed > booked {
+        messages.push(message(&invitee, MessageKind::Updated, changed)?);
+    }
+    if let Some(mark) = &invitee.no_show.0 {
+        let kind = MessageKind::NoShow { attendees: vec![(invitee.email.email(), true)] };
+        messages.push(message(&invitee, kind, mark.created_at.0.unwrap_or(changed))?);
+    }
+    Ok(messages)
 }
 
 /// The time of what happened. A booking is made once, so its creation counts; a cancellation changes the invitee, so
 /// its last change does. A no-show mark may leave the invitee's own times alone, so there the event's time counts.
-fn when(event: &str, invitee: &Invitee, happened: Option<Timestamp>) -> Option<Timestamp> {
-    match event {
-        "invitee.created" => invitee.created_at.0.or(invitee.updated_at.0).or(happened),
-        "invitee.canceled" => {
+fn when(kind: &MessageKind, invitee: &Invitee, happened: Option<Timestamp>) -> Option<Timestamp> {
+    match kind {
+        MessageKind::Booked => invitee.created_at.0.or(invitee.updated_at.0).or(happened),
+        MessageKind::Cancelled { .. } => {
             let cancelled = invitee.cancellation.0.as_ref().and_then(|cancellation| cancellation.created_at.0);
             invitee.updated_at.0.or(cancelled).or(happened)
         }
@@ -157,6 +184,7 @@ fn content(invitee: &Invitee, meeting: &ScheduledEvent) -> Option<Booking> {
         guests: intake::only_guests(guests, &person, &hosts),
         invitee: person,
         hosts,
+        team: None,
         location: place.and_then(location),
         notes: None,
         answers: answers(&invitee.questions_and_answers.0),

@@ -1,9 +1,12 @@
-//! Calendly as a booking source: webhook subscriptions of API v2, signed with our own key.
+//! Calendly as a booking source: API v2 and its webhook subscriptions, signed with our own key.
 //!
-//! Manifest and facets only; shapes are in `wire`, their meaning in `convert`. What must not live here: calls to
-//! Calendly, or anything about a CRM.
+//! Manifest and facets only; shapes are in `wire`, their meaning in `convert`; calls are in `api`, which of them make a
+//! poll in `poll`, the watched subscription in `subscription`. What must not live here: anything about a CRM.
 
+mod api;
 mod convert;
+mod poll;
+mod subscription;
 mod wire;
 
 #[cfg(test)]
@@ -11,7 +14,8 @@ mod tests;
 
 use jiff::{SignedDuration, Timestamp};
 use syncline_connect::{
-    Bookings, Connector, Manifest, RawRequest, Reading, Refusal, Secret, bookings::Malformed, signature,
+    Bookings, Connector, Manifest, Poll, RawRequest, Reading, Refusal, Secret, Subscriptions, bookings::Malformed,
+    signature,
 };
 
 /// The header that carries time and digest.
@@ -25,7 +29,7 @@ const MANIFEST: Manifest = Manifest {
     display_name: "Calendly",
     docs: "https://developer.calendly.com/api-docs",
     scopes: &[],
-    settings: &[],
+    settings: &[("scope", "`organization` (the default) or `user`: whose bookings are asked for and subscribed to")],
     roles: &[],
     overload_status: 503,
     trusted_domains: &[],
@@ -41,6 +45,14 @@ impl Connector for Calendly {
     }
 
     fn bookings(&self) -> Option<&dyn Bookings> {
+        Some(self)
+    }
+
+    fn poll(&self) -> Option<&dyn Poll> {
+        Some(self)
+    }
+
+    fn subscriptions(&self) -> Option<&dyn Subscriptions> {
         Some(self)
     }
 }

@@ -23,6 +23,7 @@ pub struct Envelope {
 pub struct Invitee {
     pub uri: Text,
     pub event: Text,
+    pub status: Text,
     pub created_at: Time,
     pub updated_at: Time,
     pub email: Text,

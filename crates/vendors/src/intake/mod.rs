@@ -3,6 +3,7 @@
 //!
 //! What must not live here: any vendor's field names, and anything that decides what a message means.
 
+pub mod ask;
 pub mod text;
 pub mod value;
 

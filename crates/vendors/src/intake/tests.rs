@@ -1,7 +1,5 @@
 //! The bounds that every source relies on: JSON that is refused, text that is cut, values that change their type.
 
-use std::path::Path;
-
 use base64::Engine as _;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -10,7 +8,8 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::*;
 
-const CASES: &str = include_str!("../../testdata/json-parsing/cases.json");
+/// JSONTestSuite; `testdata/README.md` says whose it is.
+const CASES: &str = include_str!("../../../../testdata/json.json");
 
 /// Judges one case of the suite: a scalar or list at the top is fine JSON, though no webhook of ours.
 fn check_case(name: &str, bytes: &[u8]) {
@@ -37,11 +36,12 @@ fn check_case(name: &str, bytes: &[u8]) {
 /// Wrapped, these become something else; the suite means them to stand alone.
 const NOT_WRAPPED: &[&str] = &["n_structure_no_data", "n_single_space"];
 
+/// The whole suite through every source.
 /// proves: sec:S30
 #[test]
 fn bad_json_is_refused_and_odd_json_does_not_panic() {
     let cases: Map<String, Value> = serde_json::from_str(CASES).expect("cases");
-    assert!(cases.len() >= 90);
+    assert_eq!(cases.len(), 316);
     for (name, bytes) in &cases {
         let bytes = base64::prelude::BASE64_STANDARD.decode(bytes.as_str().expect("text")).expect("base64");
         if NOT_WRAPPED.contains(&name.as_str()) {
@@ -50,31 +50,6 @@ fn bad_json_is_refused_and_odd_json_does_not_panic() {
             check_case(name, &bytes);
         }
     }
-}
-
-/// The whole suite, where the shared test data lies beside the project.
-/// proves: sec:S30
-#[test]
-fn the_whole_json_suite_gives_its_verdicts() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/testdata/reliability/json-jsontestsuite");
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        assert!(std::env::var_os("CI").is_none(), "the JSON suite is not at {}", folder.display());
-        eprintln!("left out: the whole JSON suite is not beside the project");
-        return;
-    };
-    let mut count = 0;
-    for entry in entries {
-        let path = entry.expect("an entry").path();
-        let name = path.file_stem().and_then(|name| name.to_str()).expect("a name").to_owned();
-        let bytes = std::fs::read(&path).expect("a file");
-        if NOT_WRAPPED.contains(&name.as_str()) {
-            assert!(object(&bytes).is_err(), "{name}");
-        } else {
-            check_case(&name, &bytes);
-        }
-        count += 1;
-    }
-    assert_eq!(count, 318);
 }
 
 /// proves: sec:S30

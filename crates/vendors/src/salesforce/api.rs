@@ -10,16 +10,24 @@ use syncline_connect::{Cx, Error, ErrorKind, HttpError, Retry, Usage};
 
 use super::{
     classify::{self, class_of_status, error_from_rows},
-    settings::Org,
-    wire::{CompositeAnswer, CompositeRequest, Describe, GraphsAnswer, GraphsRequest, SubRequest, error_rows},
+    settings::{Assignment, Org},
+    soql::percent_encoded,
+    wire::{
+        CompositeAnswer, CompositeRequest, Describe, GraphsAnswer, GraphsRequest, Limits, QueryPage, SubRequest,
+        error_rows,
+    },
 };
 
 /// Default would be TRUE, by which even an inactive rule gives a Case another owner than the one we name. It goes with
-/// the call: a graph's sub-requests have no headers of their own, and the header is documented to hold for whatever the
-/// call leads to. <https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/headers_autoassign.htm>,
-/// read 2026-11.
+/// the call: a graph's sub-requests have no headers of their own (older editions of the page gave them some, newer ones
+/// do not: <https://developer.salesforce.com/docs/platform/api-rest/guide/resources-composite-graph-composite-subrequest.html>),
+/// and the header is documented to hold for whatever the call leads to.
+/// <https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/headers_autoassign.htm>, read 2026-11.
 const AUTO_ASSIGN: HeaderName = HeaderName::from_static("sforce-auto-assign");
 
+/// What it leaves out holds as documented: ids of the records that a rule found come in any case, so their details are
+/// not asked for; and rules look with the system's eyes, so that a record is found, and named, which our user may not see.
+/// <https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api/headers_duplicaterules.htm>, read 2026-11.
 const DUPLICATE_RULE: HeaderName = HeaderName::from_static("sforce-duplicate-rule-header");
 
 const LIMIT_INFO: HeaderName = HeaderName::from_static("sforce-limit-info");
@@ -68,11 +76,43 @@ pub async fn describe(cx: &Cx<'_>, org: &Org, object: &str) -> Result<(Option<De
     }
 }
 
-/// `POST /composite/graph`. `Err` only where nothing was applied.
-pub async fn graphs(cx: &Cx<'_>, org: &Org, request: &GraphsRequest) -> Result<Written, Error> {
+/// `GET /sobjects/{object}/describe/layouts`, of one record type where the object has several.
+pub async fn layouts(
+    cx: &Cx<'_>,
+    org: &Org,
+    object: &str,
+    record_type: Option<&str>,
+) -> Result<(Option<Value>, Option<Usage>), Error> {
+    let record_type = record_type.map(|id| format!("/{}", percent_encoded(id))).unwrap_or_default();
+    ask(cx, &format!("{}/sobjects/{object}/describe/layouts{record_type}", org.root())).await
+}
+
+/// `GET /limits`.
+pub async fn limits(cx: &Cx<'_>, org: &Org) -> Result<(Option<Limits>, Option<Usage>), Error> {
+    ask(cx, &format!("{}/limits", org.root())).await
+}
+
+/// `GET /tooling/query`: what is set up in the org, for users who may see that.
+pub async fn tooling(cx: &Cx<'_>, org: &Org, soql: &str) -> Result<(Option<QueryPage>, Option<Usage>), Error> {
+    ask(cx, &format!("{}/tooling/query?q={}", org.root(), percent_encoded(soql))).await
+}
+
+/// Asks for what not every user may see and not every org has: `None` where the answer is a refusal for good.
+async fn ask<T: DeserializeOwned>(cx: &Cx<'_>, path: &str) -> Result<(Option<T>, Option<Usage>), Error> {
+    let reply = fetch(cx, "check", build(cx, "check", Method::GET, path, None::<&()>)?).await?;
+    match parsed("check", &reply) {
+        Ok((answer, usage)) => Ok((Some(answer), usage)),
+        Err(error) if error.retry == Retry::Never || error.kind == ErrorKind::Gone => Ok((None, usage(&reply.headers))),
+        Err(error) => Err(error),
+    }
+}
+
+/// `POST /composite/graph`. `Err` only where nothing was applied. With `assigned` the org's assignment rules choose the
+/// owners, as the settings say.
+pub async fn graphs(cx: &Cx<'_>, org: &Org, request: &GraphsRequest, assigned: bool) -> Result<Written, Error> {
     let path = format!("{}/composite/graph", org.root());
     let mut request = build(cx, "write", Method::POST, &path, Some(request))?;
-    request.headers_mut().insert(AUTO_ASSIGN, HeaderValue::from_static("FALSE"));
+    request.headers_mut().insert(AUTO_ASSIGN, auto_assign(org, assigned));
     if org.save_duplicates {
         request.headers_mut().insert(DUPLICATE_RULE, HeaderValue::from_static("allowSave=true"));
     }
@@ -91,6 +131,16 @@ pub async fn graphs(cx: &Cx<'_>, org: &Org, request: &GraphsRequest) -> Result<W
         // Of the server's errors 503 alone says that the request was not taken up; a 408 may come from anyone between.
         503 | 300..=407 | 409..=499 => Err(refused("write", &reply)),
         status => unknown(format!("status {status}"), usage),
+    }
+}
+
+fn auto_assign(org: &Org, assigned: bool) -> HeaderValue {
+    match &org.assignment {
+        Assignment::Active if assigned => HeaderValue::from_static("TRUE"),
+        Assignment::Rule(id) if assigned => {
+            HeaderValue::from_str(id.as_str()).expect("an id that was checked has letters and digits only")
+        }
+        _ => HeaderValue::from_static("FALSE"),
     }
 }
 
@@ -129,8 +179,9 @@ fn build(
 ) -> Result<Request<Bytes>, Error> {
     let wrong = |what: &str| Error::new(ErrorKind::Configuration, Retry::Never, op, what);
     let mut url = cx.base_url.clone();
+    let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
     url.set_path(path);
-    url.set_query(None);
+    url.set_query(query);
     let mut bearer = HeaderValue::from_str(&format!("Bearer {}", cx.bearer.expose()))
         .map_err(|_| wrong("the access token has characters that no token has; reconnect the account"))?;
     bearer.set_sensitive(true);

@@ -1,124 +1,172 @@
-//! Whether an org has what the booking flow needs: one description per object, and what it lacks in words. Reading a
-//! description is pure.
+//! Whether an org has what the booking flow needs: a description per object, and one call each for rules, layouts,
+//! limits and validation rules. What the answers mean is pure and stands in the two files below.
 
-use syncline_connect::{Answered, Cx, Error, RoleSpec, records::Finding};
-use syncline_core::record::{Role, Std};
+mod objects;
+mod rules;
 
+use serde::Deserialize;
+use syncline_connect::{
+    Answered, Cx, Error, Usage,
+    records::{Finding, Remark},
+};
+use syncline_core::record::Role;
+
+pub use self::objects::findings_of;
+use self::rules::Row;
 use super::{
     api, convert,
-    manifest::{KEY_FIELD_CHARS, read_only},
     settings::Org,
-    wire::{Describe, DescribedField},
+    soql::percent_encoded,
+    wire::{CompositeAnswer, Describe, Layout, Layouts, QueryPage, SubRequest},
 };
 
 /// The objects that are written, in the order of the findings. A composite call cannot carry descriptions: one call each.
 const WRITTEN: [Role; 6] = [Role::Meeting, Role::Contact, Role::Account, Role::Lead, Role::Case, Role::Opportunity];
 
-/// Characters of our keys: `sy_` and 32 hexadecimal digits.
-const KEY_CHARS: usize = 35;
+/// Record types of the event whose layouts are looked at: one call each.
+const RECORD_TYPES_MAX: usize = 5;
 
-/// Looks at every object that is written.
-pub async fn check(cx: &Cx<'_>) -> Result<Answered<Vec<Finding>>, Error> {
+/// Codes by which an org says that its API, or the user's access to it, is switched off.
+const API_OFF: &[&str] = &["API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED"];
+
+/// Looks at everything, line by line.
+pub async fn examine(cx: &Cx<'_>) -> Result<Answered<Vec<Remark>>, Error> {
     let org = Org::read(cx.settings, "check")?;
-    let (mut findings, mut calls, mut usage) = (Vec::new(), 0, None);
-    for role in WRITTEN {
-        let (described, used) = api::describe(cx, &org, convert::spec(role).object).await?;
-        calls += 1;
-        usage = used.or(usage);
-        findings.extend(findings_of(&org, role, described.as_ref()));
+    let mut look = Look { cx, org: &org, remarks: Vec::new(), calls: 0, usage: None };
+    match look.at_everything().await {
+        Ok(()) => {}
+        Err(error) if error.code.as_deref().is_some_and(|code| API_OFF.contains(&code)) => {
+            look.remarks = vec![Remark::Lacks(api_off())];
+        }
+        Err(error) => return Err(error),
     }
-    Ok(Answered { value: findings, calls, usage })
+    Ok(Answered { value: look.remarks, calls: look.calls, usage: look.usage })
 }
 
-/// What an object lacks. Cases and opportunities are optional: their lack blocks nothing.
-pub fn findings_of(org: &Org, role: Role, described: Option<&Describe>) -> Vec<Finding> {
-    let blocking = !matches!(role, Role::Case | Role::Opportunity);
-    let spec = convert::spec(role);
-    let object = spec.object;
-    let Some(described) = described else {
-        return vec![Finding {
-            problem: format!("the user cannot see the object {object}"),
-            fix: format!("grant Read, Create and Edit on {object} in the user's permission set"),
-            blocking,
-        }];
-    };
-    let mut findings = Vec::new();
-    if !described.createable || !described.updateable {
-        findings.push(Finding {
-            problem: format!("the user may not create and edit records of {object}"),
-            fix: format!("grant Create and Edit on {object} in the user's permission set"),
-            blocking,
-        });
+fn api_off() -> Finding {
+    Finding {
+        problem: "the REST API is switched off for this org or for this user".to_owned(),
+        fix: "grant API Enabled in the user's permission set; editions below Enterprise may need the API as an add-on"
+            .to_owned(),
+        blocking: true,
     }
-    findings.extend(key_finding(org, object, described, blocking));
-    if let (Role::Meeting, Some(status)) = (role, &org.status_field) {
-        let writable = field(described, status.as_str()).is_some_and(|field| field.updateable && field.createable);
-        if !writable {
-            findings.push(Finding {
-                problem: format!("the status field {status} of {object} is missing or cannot be written"),
-                fix: format!(
-                    "create {status} as a custom field of Activity and grant Edit on it, or change the setting `status_field`"
-                ),
-                blocking: true,
-            });
+}
+
+/// An examination on its way.
+struct Look<'a> {
+    cx: &'a Cx<'a>,
+    org: &'a Org,
+    remarks: Vec<Remark>,
+    calls: u32,
+    usage: Option<Usage>,
+}
+
+impl Look<'_> {
+    async fn at_everything(&mut self) -> Result<(), Error> {
+        for role in WRITTEN {
+            let object = convert::spec(role).object;
+            let described = self.describe(object).await?;
+            self.object(role, object, described.as_ref());
+        }
+        let described = self.describe(convert::spec(Role::Attendee).object).await?;
+        self.remarks.extend(objects::attendee_findings(described.as_ref()).into_iter().map(Remark::Lacks));
+        for object in &self.org.custom_objects {
+            let described = self.describe(object.as_str()).await?;
+            self.object(Role::Custom, object.as_str(), described.as_ref());
+        }
+        self.rules().await?;
+        self.layouts().await?;
+        self.calls += 1;
+        let (limits, used) = api::limits(self.cx, self.org).await?;
+        self.note_usage(used);
+        self.remarks.push(rules::limit(limits.as_ref().map(|limits| &limits.daily_api_requests)));
+        self.validation_rules().await
+    }
+
+    async fn describe(&mut self, object: &str) -> Result<Option<Describe>, Error> {
+        self.calls += 1;
+        let (described, used) = api::describe(self.cx, self.org, object).await?;
+        self.note_usage(used);
+        Ok(described)
+    }
+
+    fn object(&mut self, role: Role, object: &str, described: Option<&Describe>) {
+        let findings = findings_of(self.org, role, object, described);
+        if findings.is_empty() {
+            self.remarks
+                .push(Remark::Good(format!("{object} can be written, and made only once by {}", self.org.key_field)));
+        }
+        self.remarks.extend(findings.into_iter().map(Remark::Lacks));
+        if let (Role::Meeting, Some(described)) = (role, described) {
+            self.remarks.push(objects::relation_remark(described));
         }
     }
-    findings.extend(hidden_fields(spec, described));
-    findings
-}
 
-fn key_finding(org: &Org, object: &str, described: &Describe, blocking: bool) -> Option<Finding> {
-    let key = &org.key_field;
-    // Tasks and events share their custom fields, which are made on Activity.
-    let made_on = if object == "Event" { "Activity" } else { object };
-    let Some(field) = field(described, key.as_str()) else {
-        return Some(Finding {
-            problem: format!("{object} has no field {key}, or the user cannot see it"),
-            fix: format!(
-                "create {key} on {made_on} as Text({KEY_FIELD_CHARS}), Unique (case-sensitive), External ID, and grant Edit on it"
-            ),
-            blocking,
-        });
-    };
-    let mut lacks = Vec::new();
-    for (has, what) in [
-        (field.external_id && field.id_lookup, "marked External ID"),
-        (field.unique, "marked Unique"),
-        (field.createable && field.updateable, "editable by the user"),
-        (field.length >= KEY_CHARS, "long enough"),
-    ] {
-        if !has {
-            lacks.push(what);
-        }
+    /// The three questions about the set-up in one call; each may be refused alone.
+    async fn rules(&mut self) -> Result<(), Error> {
+        let questions = [rules::DUPLICATE_RULES_SOQL, rules::ASSIGNMENT_RULES_SOQL, rules::USERS_SOQL];
+        let request = |(at, soql): (usize, &&str)| SubRequest {
+            method: "GET",
+            url: format!("{}/query?q={}", self.org.root(), percent_encoded(soql)),
+            reference_id: format!("q{at}"),
+            body: None,
+        };
+        let requests = questions.iter().enumerate().map(request).collect();
+        self.calls += 1;
+        let (answer, used) = api::composite(self.cx, self.org, requests).await?;
+        self.note_usage(used);
+        let [duplicates, assignments, users] = [0, 1, 2].map(|at| rows_of(&answer, at));
+        self.remarks.push(rules::duplicate_rules(self.org, duplicates.as_deref()));
+        self.remarks.push(rules::assignment_rules(self.org, assignments.as_deref()));
+        self.remarks.push(rules::users(users.as_deref()));
+        Ok(())
     }
-    (!lacks.is_empty()).then(|| Finding {
-        problem: format!("the field {key} of {object} is not {}", lacks.join(", not ")),
-        fix: format!(
-            "make {key} on {made_on} a Text({KEY_FIELD_CHARS}), Unique (case-sensitive), External ID, and grant Edit on it"
-        ),
-        blocking,
-    })
+
+    async fn layouts(&mut self) -> Result<(), Error> {
+        let answer = self.layout_answer(None).await?.and_then(|answer| Layouts::deserialize(answer).ok());
+        let layouts = match answer {
+            None => None,
+            Some(Layouts { layouts: Some(layouts), .. }) => Some(layouts),
+            // Several record types: each has its own.
+            Some(Layouts { layouts: None, record_type_mappings }) => {
+                let available = record_type_mappings.into_iter().filter(|mapping| mapping.available);
+                let mut layouts = Vec::new();
+                for id in available.filter_map(|mapping| mapping.record_type_id).take(RECORD_TYPES_MAX) {
+                    let answer = self.layout_answer(Some(&id)).await?;
+                    layouts.extend(answer.and_then(|answer| Layout::deserialize(answer).ok()));
+                }
+                Some(layouts)
+            }
+        };
+        self.remarks.push(rules::attendee_lists(layouts.as_deref()));
+        Ok(())
+    }
+
+    async fn layout_answer(&mut self, record_type: Option<&str>) -> Result<Option<serde_json::Value>, Error> {
+        self.calls += 1;
+        let (answer, used) = api::layouts(self.cx, self.org, convert::spec(Role::Meeting).object, record_type).await?;
+        self.note_usage(used);
+        Ok(answer)
+    }
+
+    async fn validation_rules(&mut self) -> Result<(), Error> {
+        self.calls += 1;
+        let (page, used) = api::tooling(self.cx, self.org, rules::VALIDATION_RULES_SOQL).await?;
+        self.note_usage(used);
+        let custom = self.org.custom_objects.iter().map(|object| object.as_str());
+        let objects: Vec<&str> = WRITTEN.map(|role| convert::spec(role).object).into_iter().chain(custom).collect();
+        self.remarks.push(rules::validation_rules(&objects, page.as_ref().map(|page| page.records.as_slice())));
+        Ok(())
+    }
+
+    fn note_usage(&mut self, used: Option<Usage>) {
+        self.usage = used.or(self.usage);
+    }
 }
 
-/// Standard fields that field-level security hides or locks: the flow works without, but what they hold stays out.
-fn hidden_fields(spec: &RoleSpec, described: &Describe) -> Option<Finding> {
-    let names: Vec<&str> = spec
-        .fields
-        .iter()
-        .filter(|known| known.field != Std::Key)
-        .filter(|known| match field(described, known.name) {
-            None => true,
-            Some(found) => !read_only(spec.role, known.field) && !found.createable,
-        })
-        .map(|known| known.name)
-        .collect();
-    (!names.is_empty()).then(|| Finding {
-        problem: format!("fields of {} that the user cannot see or write: {}", spec.object, names.join(", ")),
-        fix: "grant Edit on these fields in the user's permission set, or leave them out of the mapping".to_owned(),
-        blocking: false,
-    })
-}
-
-fn field<'a>(described: &'a Describe, name: &str) -> Option<&'a DescribedField> {
-    described.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name))
+/// The rows of one question; `None` where it was refused.
+fn rows_of(answer: &CompositeAnswer, at: usize) -> Option<Vec<Row>> {
+    let reference = format!("q{at}");
+    let answer = answer.composite_response.iter().find(|answer| answer.reference_id == reference)?;
+    QueryPage::deserialize(&answer.body).ok().map(|page| page.records)
 }

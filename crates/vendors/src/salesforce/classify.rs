@@ -72,7 +72,7 @@ static TABLE: &[(&[&str], Class)] = &[
         &["DUPLICATES_DETECTED"],
         class(ErrorKind::DuplicateRule, Retry::Never, "a duplicate rule of the org stopped the record"),
     ),
-    (&["INACTIVE_OWNER_OR_USER"], OWNER),
+    (&["INACTIVE_OWNER_OR_USER", "TRANSFER_REQUIRES_READ"], OWNER),
     (&["INVALID_CROSS_REFERENCE_KEY"], REFERENCE),
     (&["MULTIPLE_RECORDS_FOUND"], SEVERAL),
     (
@@ -159,9 +159,29 @@ pub fn class_of_row(status: u16, row: &ErrorRow) -> Class {
     match row.code.as_str() {
         "" => class_of_status(status),
         "INVALID_CROSS_REFERENCE_KEY" if names(&["OwnerId"]) => OWNER,
+        code if OWNER_IF_NAMED.contains(&code) && row.fields.iter().eq(["OwnerId"]) => OWNER,
         "FIELD_INTEGRITY_EXCEPTION" if names(&["WhoId", "WhatId"]) => REFERENCE,
         code => told_apart_by_text(code, &row.message).unwrap_or_else(|| class_of(code)),
     }
+}
+
+/// Codes that mean the owner where he alone is named: he may not be seen, or is of a kind that owns nothing.
+pub const OWNER_IF_NAMED: &[&str] =
+    &["INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", "OP_WITH_INVALID_USER_TYPE_EXCEPTION"];
+
+/// The error of an owner who cannot be.
+pub fn owner(op: &'static str, code: &str) -> Error {
+    error(op, OWNER, Some(code))
+}
+
+/// The error of a reference that leads nowhere.
+pub fn reference(op: &'static str, code: &str) -> Error {
+    error(op, REFERENCE, Some(code))
+}
+
+/// The error of a record that is gone.
+pub fn gone(op: &'static str, code: &str) -> Error {
+    error(op, GONE, Some(code))
 }
 
 /// The exceptions to "by code": one code, two cases, and only the text tells. The limit's name is an identifier and so

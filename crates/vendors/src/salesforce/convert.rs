@@ -4,14 +4,14 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde_json::{Map, Value as Json};
 use syncline_connect::RoleSpec;
 use syncline_core::{
-    ids::RecordId,
+    ids::{ObjectName, RecordId},
     record::{Field, Fields, Record, Role, Std, Value},
 };
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::{
     id,
-    manifest::{Holds, MANIFEST, holds, read_only},
+    manifest::{CUSTOM, Holds, MANIFEST, holds, read_only},
     settings::Org,
     soql::ApiName,
 };
@@ -22,15 +22,27 @@ const SHOW_AS: &[(&str, &str)] = &[("busy", "Busy"), ("free", "Free")];
 /// The length of a date-time as Salesforce writes it: `2026-05-06T11:56:44.000+0000`.
 const DATE_TIME_CHARS: usize = 28;
 
-/// The object and the fields of a role.
+/// The object and the fields of a role; of a further record only what every object has.
 pub fn spec(role: Role) -> &'static RoleSpec {
-    MANIFEST.role(role).expect("the manifest has every role; a test looks at each")
+    match role {
+        Role::Custom => &CUSTOM,
+        _ => MANIFEST.role(role).expect("the manifest has every other role; a test looks at each"),
+    }
+}
+
+/// Salesforce's name of the object; `Err` says what is wrong with it.
+pub fn object_name(role: Role, object: Option<&ObjectName>) -> Result<ApiName, &'static str> {
+    match (role, object) {
+        (Role::Custom, None) => Err("a further record needs the API name of its object"),
+        (Role::Custom, Some(name)) => ApiName::parse(name.as_str()).ok_or("the name is not the API name of an object"),
+        _ => Ok(ApiName::fixed(spec(role).object)),
+    }
 }
 
 /// Salesforce's name of a field; `Err` names what is wrong with it.
 pub fn api_name(org: &Org, role: Role, field: &Field) -> Result<ApiName, &'static str> {
     match field {
-        Field::Std(Std::Key) if role != Role::User => Ok(org.key_field.clone()),
+        Field::Std(Std::Key) if bears_key(role) => Ok(org.key_field.clone()),
         Field::Std(std) => match spec(role).field(*std) {
             Some(known) => Ok(ApiName::fixed(known.name)),
             None => Err("is not a field of this object"),
@@ -39,11 +51,21 @@ pub fn api_name(org: &Org, role: Role, field: &Field) -> Result<ApiName, &'stati
     }
 }
 
+/// Whether records of the role are made by our key: an attendee has no field for it, and users are never written.
+pub fn bears_key(role: Role) -> bool {
+    !matches!(role, Role::User | Role::Attendee)
+}
+
 /// Our name of a field that Salesforce names.
 pub fn field_named(org: &Org, role: Role, name: &str) -> Field {
-    if name.eq_ignore_ascii_case(org.key_field.as_str()) {
+    if bears_key(role) && name.eq_ignore_ascii_case(org.key_field.as_str()) {
         return Std::Key.into();
     }
+    shared_field(role, name)
+}
+
+/// Our name of a field that is called so in every org.
+pub fn shared_field(role: Role, name: &str) -> Field {
     let known = spec(role).fields.iter().find(|known| known.field != Std::Key && known.name.eq_ignore_ascii_case(name));
     known.map_or_else(|| Field::Native(name.to_owned()), |known| known.field.into())
 }

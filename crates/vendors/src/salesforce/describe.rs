@@ -17,7 +17,7 @@ use super::{
 const OP: &str = "describe";
 
 /// The field that only orgs have in which an event may be related to several people ("Shared Activities").
-const RELATES_MANY: &str = "EventWhoIds";
+pub const RELATES_MANY: &str = "EventWhoIds";
 
 /// Describes the objects, position by position.
 pub async fn describe(cx: &Cx<'_>, objects: &[Object]) -> Result<Answered<Vec<Option<ObjectDescription>>>, Error> {
@@ -34,14 +34,11 @@ pub async fn describe(cx: &Cx<'_>, objects: &[Object]) -> Result<Answered<Vec<Op
 }
 
 fn api_name(object: &Object) -> Result<ApiName, Error> {
-    let unusable = |what: &str| Error::new(ErrorKind::Configuration, Retry::Never, OP, what.to_owned());
-    match object {
-        Object::Of(Role::Custom) => Err(unusable("a further record needs the API name of its object")),
-        Object::Of(role) => Ok(ApiName::fixed(convert::spec(*role).object)),
-        Object::Named(name) => {
-            ApiName::parse(name.as_str()).ok_or_else(|| unusable("the name is not the API name of an object"))
-        }
-    }
+    let name = match object {
+        Object::Of(role) => convert::object_name(*role, None),
+        Object::Named(name) => convert::object_name(Role::Custom, Some(name)),
+    };
+    name.map_err(|why| Error::new(ErrorKind::Configuration, Retry::Never, OP, why))
 }
 
 /// What a description says, in our terms.
@@ -57,7 +54,7 @@ pub fn read(name: &str, described: Describe) -> ObjectDescription {
 }
 
 fn read_field(field: DescribedField) -> FieldDescription {
-    let kind = kind(&field.kind);
+    let (kind, required) = (kind(&field.kind), field.required());
     let has_length = matches!(
         kind,
         FieldKind::Text
@@ -75,7 +72,7 @@ fn read_field(field: DescribedField) -> FieldDescription {
         scale: field.scale,
         createable: field.createable,
         updateable: field.updateable,
-        required: field.createable && !field.nillable && !field.defaulted_on_create,
+        required,
         restricted: field.restricted_picklist,
         values: field.picklist_values.into_iter().filter(|value| value.active).map(|value| value.value).collect(),
         refers_to: field.reference_to,

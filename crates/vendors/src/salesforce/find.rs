@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 use syncline_connect::{Answered, Cx, Error, ErrorKind, Find, Retry, Usage, Wanted};
 use syncline_core::{
     ids::RecordId,
-    record::{Field, Record, Role, Std},
+    record::{Field, Record, Role, Std, Value},
 };
 
 use super::{
@@ -50,9 +50,15 @@ pub async fn find(cx: &Cx<'_>, finds: &[Find]) -> Result<Answered<Vec<Vec<Record
         usage = used.or(usage);
         for (at, ask) in round.into_iter().enumerate() {
             let find = &finds[ask.find];
-            let page = page_of(&answer.composite_response, at, find)?;
+            let page = match page_of(&answer.composite_response, at, find) {
+                Err(error) if error.kind == ErrorKind::Field && ask.without_marks.is_some() => {
+                    open.extend(ask.again_without_marks());
+                    continue;
+                }
+                page => page?,
+            };
             for row in &page.records {
-                found[ask.find].add(&org, find, row)?;
+                found[ask.find].add(&org, find, row, ask.invited)?;
             }
             open.extend(ask.next(&org, &page)?);
         }
@@ -68,11 +74,22 @@ pub struct Ask {
     pub url: String,
     pages: usize,
     rows: usize,
+    /// The same question about attendees without the two marks that tell invited from related.
+    without_marks: Option<String>,
+    /// Whether the org has no such marks: an event has one person there, and whoever else attends is invited.
+    invited: bool,
 }
 
 impl Ask {
     fn request(&self, at: usize) -> SubRequest {
         SubRequest { method: "GET", url: self.url.clone(), reference_id: reference(at), body: None }
+    }
+
+    /// The org refused the marks as unknown: everyone who attends is invited there.
+    /// <https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_eventrelation.htm>,
+    /// read 2026-11.
+    fn again_without_marks(self) -> Option<Ask> {
+        Some(Ask { url: self.without_marks?, without_marks: None, invited: true, ..self })
     }
 
     /// What is still to be asked after this page.
@@ -87,13 +104,14 @@ impl Ask {
         }
         let url = page.next_records_url.clone().filter(|url| is_next_page(org, url));
         let url = url.ok_or_else(|| protocol("a query's answer does not say where it goes on"))?;
-        Ok(Some(Ask { find: self.find, url, pages, rows }))
+        Ok(Some(Ask { url, pages, rows, without_marks: None, ..self }))
     }
 }
 
 /// Whether the address is one of a next page and nothing else: it will be called with our token.
 fn is_next_page(org: &Org, url: &str) -> bool {
-    let locator = url.strip_prefix(&org.root()).and_then(|rest| rest.strip_prefix("/query/"));
+    let rest = url.strip_prefix(&org.root());
+    let locator = rest.and_then(|rest| rest.strip_prefix("/query/").or_else(|| rest.strip_prefix("/queryAll/")));
     locator.is_some_and(|locator| {
         !locator.is_empty() && locator.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     })
@@ -104,8 +122,15 @@ fn is_next_page(org: &Org, url: &str) -> bool {
 struct Found(BTreeMap<RecordId, (Timestamp, Record)>);
 
 impl Found {
-    fn add(&mut self, org: &Org, find: &Find, row: &Map<String, Json>) -> Result<(), Error> {
-        let record = convert::record(org, find.role, &find.fields, row).map_err(protocol)?;
+    fn add(&mut self, org: &Org, find: &Find, row: &Map<String, Json>, invited: bool) -> Result<(), Error> {
+        let mut record = convert::record(org, find.role, &wanted_fields(find), row).map_err(protocol)?;
+        if find.role == Role::Attendee && !attends(&record) {
+            return Ok(());
+        }
+        if invited {
+            record.fields.insert(Std::Invited.into(), Value::Bool(true));
+            record.fields.insert(Std::Related.into(), Value::Bool(false));
+        }
         let created_at = convert::created_at(row).ok_or_else(|| protocol("a row does not say when it was made"))?;
         self.0.insert(record.id.clone(), (created_at, record));
         Ok(())
@@ -119,23 +144,74 @@ impl Found {
     }
 }
 
+/// Whether the row is somebody's place in the meeting. Rows of the same object tie the meeting to what it is about, and
+/// to rooms and the like.
+fn attends(record: &Record) -> bool {
+    let whom = record.fields.get(&Field::Std(Std::Attends)).and_then(Value::as_text).and_then(id::identify);
+    whom.is_some_and(|(role, _)| matches!(role, Role::Contact | Role::Lead | Role::User))
+}
+
 /// The queries that answer all questions.
 pub fn asks(org: &Org, finds: &[Find]) -> Result<Vec<Ask>, Error> {
     let mut asks = Vec::new();
     for (at, find) in finds.iter().enumerate() {
+        let resource = if is_trace(find)? { "queryAll" } else { "query" };
+        let url = |select: &Select| format!("{}/{resource}?q={}", org.root(), percent_encoded(&select.to_string()));
         for select in selects(org, find)? {
-            let url = format!("{}/query?q={}", org.root(), percent_encoded(&select.to_string()));
-            asks.push(Ask { find: at, url, pages: 0, rows: 0 });
+            let marked = find.role == Role::Attendee && select.fields.iter().any(is_mark);
+            let without_marks = marked.then(|| {
+                let fields = select.fields.iter().filter(|name| !is_mark(name)).cloned().collect();
+                url(&Select { fields, ..select.clone() })
+            });
+            asks.push(Ask { find: at, url: url(&select), pages: 0, rows: 0, without_marks, invited: false });
         }
     }
     Ok(asks)
+}
+
+/// Whether the field tells invited from related.
+fn is_mark(name: &ApiName) -> bool {
+    let marks = [Std::Invited, Std::Related].map(|std| convert::spec(Role::Attendee).field(std));
+    marks.into_iter().flatten().any(|mark| mark.name == name.as_str())
+}
+
+/// Whether the question is about what became of records. Such a question stands alone: its answer has other rows.
+fn is_trace(find: &Find) -> Result<bool, Error> {
+    let traces = find.any.iter().filter(|wanted| matches!(wanted, Wanted::Traces(_))).count();
+    if traces > 0 && traces < find.any.len() {
+        let message = "traces of records cannot be asked for together with anything else";
+        return Err(Error::new(ErrorKind::Configuration, Retry::Never, OP, message));
+    }
+    Ok(traces > 0)
+}
+
+/// The fields to bring along, and those without which the rows tell nothing: of an attendee who it is, of a trace what
+/// became of the record.
+fn wanted_fields(find: &Find) -> Vec<Field> {
+    let traced = find.any.iter().any(|wanted| matches!(wanted, Wanted::Traces(_)));
+    let further = [
+        (find.role == Role::Attendee, Std::Attends),
+        (traced, Std::Deleted),
+        (traced, Std::MergedInto),
+        (traced, Std::Converted),
+        (traced, Std::ConvertedContact),
+        (traced, Std::ConvertedAccount),
+    ];
+    let spec = convert::spec(find.role);
+    let mut fields = find.fields.clone();
+    for (_, std) in further.into_iter().filter(|(wanted, std)| *wanted && spec.field(*std).is_some()) {
+        if !fields.contains(&std.into()) {
+            fields.push(std.into());
+        }
+    }
+    fields
 }
 
 /// The queries that answer one question: none where nothing could match.
 pub fn selects(org: &Org, find: &Find) -> Result<Vec<Select>, Error> {
     let name = |field: &Field| convert::api_name(org, find.role, field).map_err(|why| unusable(field, why));
     let mut fields = vec![ApiName::fixed("Id"), ApiName::fixed("CreatedDate")];
-    for field in &find.fields {
+    for field in &wanted_fields(find) {
         let name = name(field)?;
         if !fields.contains(&name) {
             fields.push(name);
@@ -150,7 +226,8 @@ pub fn selects(org: &Org, find: &Find) -> Result<Vec<Select>, Error> {
         Role::Meeting => vec![Condition::Is(ApiName::fixed("IsChild"), Literal::Bool(false))],
         _ => Vec::new(),
     };
-    let object = ApiName::fixed(convert::spec(find.role).object);
+    let object = convert::object_name(find.role, find.object.as_ref())
+        .map_err(|why| Error::new(ErrorKind::Configuration, Retry::Never, OP, why))?;
     let chunks = chunked(values);
     Ok(chunks
         .into_iter()
@@ -171,8 +248,8 @@ fn matches(org: &Org, role: Role, wanted: &Wanted) -> Result<Vec<Match>, Error> 
     let name = |std: Std| convert::api_name(org, role, &std.into()).map_err(|why| unusable(&std.into(), why));
     Ok(match wanted {
         Wanted::Ids(ids) | Wanted::Traces(ids) => {
-            let sound = ids.iter().filter_map(|id| id::identify(id.as_str())).filter(|(found, _)| *found == role);
-            sound.map(|(_, id)| Match::Equals(ApiName::fixed("Id"), id.as_str().to_owned())).collect()
+            let sound = ids.iter().filter_map(|id| id::of(role, id.as_str()));
+            sound.map(|id| Match::Equals(ApiName::fixed("Id"), id.as_str().to_owned())).collect()
         }
         Wanted::Is(std, texts) => {
             let name = name(*std)?;

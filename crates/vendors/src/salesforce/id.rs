@@ -8,7 +8,7 @@ use super::manifest::PREFIXES;
 const SHORT_CHARS: usize = 15;
 
 /// Characters with the guard.
-const LONG_CHARS: usize = 18;
+pub const LONG_CHARS: usize = 18;
 
 /// The guard's alphabet: each of its characters writes which of five characters are upper case.
 const GUARD: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
@@ -32,6 +32,15 @@ pub fn identify(id: &str) -> Option<(Role, RecordId)> {
     let id = canonical(id)?;
     let (_, role) = PREFIXES.iter().find(|(prefix, _)| id.as_str().starts_with(prefix))?;
     Some((*role, id))
+}
+
+/// The id in its canonical form, where a record of the role may have it. Of an object that only the settings name every
+/// sound id is taken: its prefix is the org's own.
+pub fn of(role: Role, id: &str) -> Option<RecordId> {
+    match role {
+        Role::Custom => canonical(id),
+        _ => identify(id).filter(|(found, _)| *found == role).map(|(_, id)| id),
+    }
 }
 
 fn with_guard(short: &str) -> String {

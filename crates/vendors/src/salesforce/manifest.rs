@@ -22,6 +22,8 @@ pub const LOGIN_HOST: &str = "login_host";
 pub const ALLOW_HOST: &str = "allow_host";
 pub const STATUS_FIELD: &str = "status_field";
 pub const DUPLICATE_RULES: &str = "duplicate_rules";
+pub const ASSIGNMENT_RULES: &str = "assignment_rules";
+pub const CUSTOM_OBJECTS: &str = "custom_objects";
 
 /// Everything about Salesforce that is a fact and not a behaviour.
 pub static MANIFEST: Manifest = Manifest {
@@ -44,6 +46,14 @@ pub static MANIFEST: Manifest = Manifest {
         (
             DUPLICATE_RULES,
             "`stop` (unless set): a duplicate rule's alert holds the record back; `save`: it is saved all the same",
+        ),
+        (
+            ASSIGNMENT_RULES,
+            "`off` (unless set): owners are ours to name; `on`: the active assignment rules choose the owner of accounts, leads and cases that are made; or the id of one assignment rule",
+        ),
+        (
+            CUSTOM_OBJECTS,
+            "API names, separated by commas, of the further objects that bookings write; the check looks at them",
         ),
     ],
     roles: ROLES,
@@ -69,6 +79,11 @@ const EMAIL: FieldSpec = spec(Std::Email, "Email", 80);
 const PHONE: FieldSpec = spec(Std::Phone, "Phone", 40);
 const MOBILE: FieldSpec = spec(Std::Mobile, "MobilePhone", 40);
 const SUBJECT: FieldSpec = spec(Std::Subject, "Subject", 255);
+const DELETED: FieldSpec = spec(Std::Deleted, "IsDeleted", 0);
+const MERGED_INTO: FieldSpec = spec(Std::MergedInto, "MasterRecordId", 0);
+
+/// What is known of an object that only the settings name: it bears our key, and what every object has.
+pub static CUSTOM: RoleSpec = RoleSpec { role: Role::Custom, object: "", fields: &[KEY, DELETED, CREATED_AT] };
 
 static ROLES: &[RoleSpec] = &[
     RoleSpec {
@@ -80,6 +95,8 @@ static ROLES: &[RoleSpec] = &[
             spec(Std::Invited, "IsInvitee", 0),
             spec(Std::Related, "IsParent", 0),
             spec(Std::Response, "Response", 255),
+            DELETED,
+            CREATED_AT,
         ],
     },
     RoleSpec {
@@ -92,6 +109,8 @@ static ROLES: &[RoleSpec] = &[
             spec(Std::Website, "Website", 255),
             DESCRIPTION,
             OWNER,
+            DELETED,
+            MERGED_INTO,
             CREATED_AT,
             LAST_ACTIVITY,
         ],
@@ -110,6 +129,8 @@ static ROLES: &[RoleSpec] = &[
             DESCRIPTION,
             OWNER,
             ACCOUNT,
+            DELETED,
+            MERGED_INTO,
             CREATED_AT,
             LAST_ACTIVITY,
         ],
@@ -133,6 +154,8 @@ static ROLES: &[RoleSpec] = &[
             spec(Std::Converted, "IsConverted", 0),
             spec(Std::ConvertedContact, "ConvertedContactId", 0),
             spec(Std::ConvertedAccount, "ConvertedAccountId", 0),
+            DELETED,
+            MERGED_INTO,
             CREATED_AT,
             LAST_ACTIVITY,
         ],
@@ -153,6 +176,7 @@ static ROLES: &[RoleSpec] = &[
             spec(Std::SuppliedEmail, "SuppliedEmail", 80),
             spec(Std::SuppliedPhone, "SuppliedPhone", 40),
             spec(Std::SuppliedCompany, "SuppliedCompany", 80),
+            DELETED,
             CREATED_AT,
         ],
     },
@@ -169,6 +193,7 @@ static ROLES: &[RoleSpec] = &[
             OWNER,
             ACCOUNT,
             CONTACT,
+            DELETED,
             CREATED_AT,
             LAST_ACTIVITY,
         ],
@@ -187,6 +212,7 @@ static ROLES: &[RoleSpec] = &[
             OWNER,
             spec(Std::Who, "WhoId", 0),
             spec(Std::What, "WhatId", 0),
+            DELETED,
             CREATED_AT,
         ],
     },
@@ -214,6 +240,7 @@ pub const PREFIXES: &[(&str, Role)] = &[
     ("500", Role::Case),
     ("006", Role::Opportunity),
     ("00U", Role::Meeting),
+    ("0RE", Role::Attendee),
     ("005", Role::User),
 ];
 
@@ -281,4 +308,17 @@ pub fn read_only(role: Role, field: Std) -> bool {
         Std::Name => matches!(role, Role::Contact | Role::Lead | Role::User),
         _ => role == Role::User,
     }
+}
+
+/// Whether the field is set when the record is made and never again: of an attendee, whom he ties to which meeting.
+/// <https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_eventrelation.htm>,
+/// read 2026-11.
+pub fn create_only(role: Role, field: Std) -> bool {
+    role == Role::Attendee && matches!(field, Std::Meeting | Std::Attends)
+}
+
+/// Whether assignment rules may choose the owner of such a record.
+/// <https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/headers_autoassign.htm>, read 2026-11.
+pub fn is_assigned(role: Role) -> bool {
+    matches!(role, Role::Account | Role::Lead | Role::Case)
 }

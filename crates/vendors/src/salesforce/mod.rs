@@ -9,10 +9,13 @@ mod check;
 mod classify;
 mod convert;
 mod describe;
+mod draw;
+mod duplicates;
 mod find;
 mod id;
 pub mod manifest;
 mod oauth;
+mod refusal;
 mod settings;
 pub mod soql;
 mod wire;
@@ -25,7 +28,7 @@ use syncline_connect::{
     Answered, BoxFuture, Connector, Cx, Error, Find, Grant, GraphOutcome, Manifest, OAuth, Object, Records, Secret,
     Settings, TokenSet,
     oauth::{App, TokenCx},
-    records::Finding,
+    records::Remark,
 };
 use syncline_core::{
     description::ObjectDescription,
@@ -73,11 +76,15 @@ impl Records for Salesforce {
     }
 
     fn fits(&self, plans: &[&Plan]) -> usize {
-        write::fits(plans)
+        draw::fits(plans)
     }
 
     fn normalise(&self, role: Role, field: &Field, value: Value) -> Value {
         convert::normalise(role, field, value)
+    }
+
+    fn field(&self, role: Role, name: &str) -> Field {
+        convert::shared_field(role, name)
     }
 
     fn identify(&self, id: &str) -> Option<(Role, RecordId)> {
@@ -92,8 +99,8 @@ impl Records for Salesforce {
         Box::pin(describe::describe(cx, objects))
     }
 
-    fn check<'a>(&'a self, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Answered<Vec<Finding>>, Error>> {
-        Box::pin(check::check(cx))
+    fn examine<'a>(&'a self, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Answered<Vec<Remark>>, Error>> {
+        Box::pin(check::examine(cx))
     }
 }
 

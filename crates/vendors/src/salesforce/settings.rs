@@ -1,14 +1,22 @@
 //! What the operator set for a connection, read once and checked. No network, no secrets.
 
 use syncline_connect::{Error, ErrorKind, Retry, Settings};
+use syncline_core::ids::RecordId;
 
 use super::{
-    manifest::{API_VERSION, DEFAULT_API_VERSION, DEFAULT_KEY_FIELD, DUPLICATE_RULES, EXTERNAL_ID_FIELD, STATUS_FIELD},
+    id,
+    manifest::{
+        API_VERSION, ASSIGNMENT_RULES, CUSTOM_OBJECTS, DEFAULT_API_VERSION, DEFAULT_KEY_FIELD, DUPLICATE_RULES,
+        EXTERNAL_ID_FIELD, STATUS_FIELD,
+    },
     soql::ApiName,
 };
 
 /// The oldest version with all that is used here: the duplicate rule header came with 52, graphs with 50.
 const API_VERSION_MIN: u16 = 52;
+
+/// How the id of an assignment rule begins.
+const ASSIGNMENT_RULE_PREFIX: &str = "01Q";
 
 /// No version is near this; a larger number is a slip of the pen.
 const API_VERSION_MAX: u16 = 199;
@@ -20,7 +28,21 @@ pub struct Org {
     pub status_field: Option<ApiName>,
     /// Whether a duplicate rule that only alerts is overruled.
     pub save_duplicates: bool,
+    pub assignment: Assignment,
+    /// The further objects that the check looks at.
+    pub custom_objects: Vec<ApiName>,
     api_version: u16,
+}
+
+/// Who chooses the owner of an account, lead or case that is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Assignment {
+    /// We do.
+    Off,
+    /// The org's active assignment rules.
+    Active,
+    /// One assignment rule, active or not.
+    Rule(RecordId),
 }
 
 impl Org {
@@ -46,7 +68,22 @@ impl Org {
             Some(text) => parse_version(text)
                 .ok_or_else(|| wrong(API_VERSION, &format!("a version from {API_VERSION_MIN}.0 on, such as `64.0`")))?,
         };
+        let text_of = |setting: &str| settings.get(setting).map(|text| text.trim()).unwrap_or_default();
+        let assignment = match text_of(ASSIGNMENT_RULES) {
+            "" | "off" => Assignment::Off,
+            "on" => Assignment::Active,
+            rule => match id::canonical(rule) {
+                Some(id) if id.as_str().starts_with(ASSIGNMENT_RULE_PREFIX) => Assignment::Rule(id),
+                _ => return Err(wrong(ASSIGNMENT_RULES, "`off`, `on`, or the id of an assignment rule (01Q…)")),
+            },
+        };
+        let named = text_of(CUSTOM_OBJECTS).split(',').map(str::trim).filter(|name| !name.is_empty());
+        let custom_objects: Option<Vec<ApiName>> = named.map(ApiName::parse).collect();
         Ok(Self {
+            assignment,
+            custom_objects: custom_objects.ok_or_else(|| {
+                wrong(CUSTOM_OBJECTS, "API names of objects, separated by commas, such as `Booking__c,Visit__c`")
+            })?,
             key_field: name_of(EXTERNAL_ID_FIELD)?.unwrap_or_else(|| ApiName::fixed(DEFAULT_KEY_FIELD)),
             status_field: name_of(STATUS_FIELD)?,
             save_duplicates,

@@ -1,12 +1,19 @@
 //! The folder's tests, one file per promise. They meet Salesforce as a scripted world over `Http`.
 
+mod assigning;
+mod attending;
+mod carrying;
 mod checking;
 mod classifying;
 mod converting;
+mod describing;
 mod finding;
+mod graphs;
 mod ids;
 mod logging_in;
 mod queries;
+mod refusing;
+mod tracing;
 mod world;
 mod writing;
 

@@ -119,7 +119,8 @@ pub struct DescribedField {
     pub scale: u32,
     #[serde(default)]
     pub digits: u32,
-    #[serde(default)]
+    /// What a description does not say is not demanded.
+    #[serde(default = "yes")]
     pub nillable: bool,
     #[serde(default)]
     pub defaulted_on_create: bool,
@@ -129,6 +130,91 @@ pub struct DescribedField {
     pub picklist_values: Vec<PicklistValue>,
     #[serde(default)]
     pub reference_to: Vec<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl DescribedField {
+    /// Whether a record cannot be made without a value for it.
+    pub fn required(&self) -> bool {
+        self.createable && !self.nillable && !self.defaulted_on_create
+    }
+}
+
+/// `GET /sobjects/{object}/describe/layouts`, as far as it is looked at. An object with several record types answers
+/// without layouts; each record type has its own then.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Layouts {
+    pub layouts: Option<Vec<Layout>>,
+    #[serde(default)]
+    pub record_type_mappings: Vec<RecordTypeMapping>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Layout {
+    #[serde(default)]
+    pub related_lists: Vec<RelatedList>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct RelatedList {
+    #[serde(default)]
+    pub name: String,
+    pub sobject: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordTypeMapping {
+    #[serde(default)]
+    pub available: bool,
+    pub record_type_id: Option<String>,
+}
+
+/// `GET /limits`, as far as it is looked at.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Limits {
+    pub daily_api_requests: Limit,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Limit {
+    pub max: u64,
+    pub remaining: u64,
+}
+
+/// What a duplicate rule found, within the error that it gave. Versions spell its key in two ways.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DuplicateResult {
+    #[serde(default)]
+    pub allow_save: bool,
+    #[serde(default)]
+    pub duplicate_rule: String,
+    #[serde(default)]
+    pub match_results: Vec<MatchResult>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MatchResult {
+    #[serde(default)]
+    pub match_records: Vec<MatchRecord>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MatchRecord {
+    /// In per cent.
+    #[serde(default)]
+    pub match_confidence: f64,
+    pub record: Map<String, Value>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,5 +1,6 @@
 //! What a configuration file is refused for, and what it says then.
 
+mod fuzzed;
 mod reference;
 mod refusals;
 

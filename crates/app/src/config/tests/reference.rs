@@ -257,6 +257,7 @@ fn the_reference_misses_no_key() {
         "[telemetry]\n",
         "[[connections]]\n",
         "[[sources]]\n",
+        "[[sources]]\napi.",
         "[[integrations]]\n",
     ];
     let mut errors: Vec<String> = tables

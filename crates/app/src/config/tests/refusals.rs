@@ -115,6 +115,7 @@ async fn unknown_keys_are_refused_at_every_level() {
         ("[server]\n", "[telemetry]\nnonsense = 1\n[server]\n"),
         ("client_id", "nonsense = 1\nclient_id"),
         ("integration =", "nonsense = 1\nintegration ="),
+        ("[[integrations]]", "[sources.api]\nnonsense = 1\n[[integrations]]"),
         ("crm = \"crm\"", "crm = \"crm\"\nnonsense = 1"),
         ("crm = \"crm\"", "crm = \"crm\"\n[integrations.defaults]\nnonsense = 1"),
         ("crm = \"crm\"", "crm = \"crm\"\n[integrations.defaults.cancel]\nnonsense = 1"),
@@ -301,4 +302,83 @@ async fn grants_that_lack_something_are_refused() {
     refused(&folder, &client, &["connection `crm`", "give `client_secret`"]).await;
     let absent = with("client_id", "client_secret = \"file:absent.key\"\nclient_id");
     refused(&folder, &absent, &["connection `crm`", "absent.key is not there"]).await;
+}
+
+/// A source's API: its rhythm, its address, its key, its settings.
+#[tokio::test]
+async fn an_api_that_cannot_be_asked_is_refused() {
+    let folder = Folder::new("api");
+    folder.key("api.key", "cal_0123456789", 0o600);
+    let api = |more: &str| {
+        with("secrets = [\"file:calcom.key\"]\n", &format!("secrets = [\"file:calcom.key\"]\n[sources.api]\n{more}\n"))
+    };
+    let token = "token = \"file:api.key\"";
+    for poll in ["5", "5 m", "m", "-5m", "99999999999999999999h"] {
+        let text = api(&format!("{token}\npoll = \"{poll}\""));
+        refused(&folder, &text, &["[sources.api] of source `calcom`", "`poll` cannot be", "such as \"5m\""]).await;
+    }
+    for poll in ["0m", "59s", "25h"] {
+        let text = api(&format!("{token}\npoll = \"{poll}\""));
+        refused(&folder, &text, &["source `calcom`", "from \"1m\" to \"24h\""]).await;
+    }
+    refused(&folder, &api(&format!("{token}\nsince = \"yesterday\"")), &["`since` cannot be", "2026-11-01T00:00:00Z"])
+        .await;
+    refused(&folder, &api(&format!("{token}\nurl = \"https://me:pw@cal.example\"")), &["`url`", "without credentials"])
+        .await;
+    refused(&folder, &api("token = \"file:absent.key\""), &["source `calcom`", "absent.key is not there"]).await;
+    refused(&folder, &api("poll = \"5m\""), &["missing field `token`"]).await;
+    let setting = api(&format!("{token}\nsettings = {{ nonsense = \"1\" }}"));
+    refused(&folder, &setting, &["source `calcom`", "no setting `nonsense`", "booker_url"]).await;
+    let meetergo = api(token).replacen("vendor = \"calcom\"", "vendor = \"meetergo\"", 1);
+    refused(&folder, &meetergo, &["source `calcom`", "cannot be asked", "leave `api` out"]).await;
+}
+
+#[test]
+fn a_source_with_an_api_is_asked_and_its_webhook_looked_after() {
+    let folder = Folder::new("asked");
+    folder.key("api.key", "cal_0123456789", 0o600);
+    let text = with("[server]\n", "[server]\npublic_url = \"https://syncline.example.com\"\n").replacen(
+        "secrets = [\"file:calcom.key\"]\n",
+        "secrets = [\"file:calcom.key\"]\n[sources.api]\ntoken = \"file:api.key\"\npoll = \"90s\"\nurl = \"https://cal.example/api\"\n",
+        1,
+    );
+    let polled = |text: &str| {
+        let installation =
+            Installation::of(Config::parse(text).expect("it is right"), folder.0.clone()).expect("it works");
+        let public = installation.public_url().expect("an address");
+        let shown = installation.webhook_url(&public, "calcom");
+        (installation.setup(&public).expect("it is right").polled, shown)
+    };
+    let (sources, shown) = polled(&text);
+    assert_eq!(sources.len(), 1);
+    assert_eq!((sources[0].every.as_secs(), sources[0].base_url.as_str()), (90, "https://cal.example/api"));
+    assert_eq!(sources[0].hook.as_ref().map(|hook| hook.url.as_str()), Some(shown.as_str()));
+    let (sources, _) = polled(&text.replacen("poll =", "webhook = false\npoll =", 1));
+    assert!(sources[0].hook.is_none());
+    // An address that only this machine knows is of no use to a vendor.
+    let (sources, _) = polled(&text.replacen("public_url = \"https://syncline.example.com\"\n", "", 1));
+    assert!(sources[0].hook.is_none());
+}
+
+/// A value that does not compile is refused with its place, line, reason and an example. proves: B20, B13
+#[test]
+fn mappings_are_compiled_as_they_are_read() {
+    let refused = |lines: &str| {
+        let text =
+            format!("{WHOLE}\n[[integrations.defaults.mapping]]\non = \"contact\"\nfield = \"Industry\"\n{lines}\n");
+        format!("{:#}", Config::parse(&text).expect_err("it is refused"))
+    };
+    let misspelt = refused("value = \"{{ booking.titel }}\"");
+    for part in ["contact.Industry", "line 1, column 4", "no `titel`", "{{ booking.title }}"] {
+        assert!(misspelt.contains(part), "{misspelt}");
+    }
+    let twice = refused(
+        "value = \"a\"\n[[integrations.defaults.mapping]]\non = \"contact\"\nfield = \"Industry\"\nvalue = \"b\"",
+    );
+    assert!(twice.contains("mapped twice"), "{twice}");
+    assert!(refused("value = \"answer('Company')\"").contains("put it in double braces"));
+    assert!(
+        refused("value = \"a\"\n[[integrations.defaults.record]]\nname = \"log\"\nobject = \"Log\\\"__c\"")
+            .contains("no API name")
+    );
 }

@@ -14,8 +14,8 @@ use crate::{
     booking::{
         message::BookingMessage,
         settings::{
-            About, BookingSettings, CancelSettings, CaseSettings, OpenLead, OpportunitySettings, PersonMode,
-            StatusValues,
+            About, BookingSettings, CancelSettings, CaseSettings, GuestPolicy, OpenLead, OpportunitySettings,
+            PersonMode, StatusValues,
         },
     },
     record::{Field, Fields, Record, Role, Slot, Std, Value},
@@ -35,9 +35,10 @@ pub fn settings() -> impl Strategy<Value = BookingSettings> {
     let person = prop_oneof![Just(PersonMode::Contact), Just(PersonMode::Lead), Just(PersonMode::ContactFirst)];
     let open_lead = prop_oneof![Just(OpenLead::CreateContact), Just(OpenLead::UseLead), Just(OpenLead::ContactFirst)];
     let about = prop_oneof![Just(About::Case), Just(About::Opportunity)];
+    let guests = prop_oneof![Just(GuestPolicy::MatchOnly), Just(GuestPolicy::Create), Just(GuestPolicy::Ignore)];
     let switches =
         (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), prop::bool::weighted(0.8));
-    (person, open_lead, about, switches).prop_map(|(person, open_lead, about, switches)| {
+    (person, open_lead, about, guests, switches).prop_map(|(person, open_lead, about, guests, switches)| {
         let (case, opportunity, unconfirmed, show_as_free, status, create_person) = switches;
         BookingSettings {
             person,
@@ -45,6 +46,8 @@ pub fn settings() -> impl Strategy<Value = BookingSettings> {
             about,
             unconfirmed,
             create_person,
+            guests,
+            own_domains: vec!["own.example".into()],
             case: case.then(|| CaseSettings { status: "New".into(), origin: Some("Web".into()) }),
             opportunity: opportunity.then(|| OpportunitySettings {
                 stage: "Open".into(),
@@ -54,6 +57,9 @@ pub fn settings() -> impl Strategy<Value = BookingSettings> {
             cancel: CancelSettings { prefix: "[STORNIERT] ".into(), show_as_free, delete: false },
             status_field: status.then(|| "Status__c".into()),
             status_values: status_values(),
+            // The same for all: what is mapped must converge like everything else.
+            mappings: if show_as_free { super::mapped::steady().mappings } else { Vec::new() },
+            records: if show_as_free { super::mapped::steady().records } else { Vec::new() },
             ..BookingSettings::default()
         }
     })
@@ -64,8 +70,12 @@ pub fn record(role: Role, number: usize, fields: &[(Std, Value)]) -> Record {
     Record { role, id: format!("{}-{number}", role.as_str()).as_str().into(), fields }
 }
 
+pub fn user(number: usize, email: &str) -> Record {
+    record(Role::User, number, &[(Std::Email, Value::text(email)), (Std::Active, Value::Bool(true))])
+}
+
 fn host() -> Record {
-    record(Role::User, 1, &[(Std::Email, Value::text("host@own.example")), (Std::Active, Value::Bool(true))])
+    user(1, "host@own.example")
 }
 
 fn world() -> impl Strategy<Value = World> {
@@ -81,7 +91,14 @@ fn world() -> impl Strategy<Value = World> {
         1,
         &[(Std::Website, Value::text("https://www.acme.example/")), (Std::Name, Value::text("A"))],
     );
-    prop::sample::subsequence(vec![contact, lead, account, host()], 0..=4).prop_map(|records| World::with(&records))
+    let stranger = record(Role::Contact, 2, &[(Std::Email, Value::text(STRANGER)), (Std::LastName, Value::text("T"))]);
+    let grace = record(
+        Role::Lead,
+        2,
+        &[(Std::Email, Value::text(GUEST)), (Std::LastName, Value::text("H")), (Std::Company, Value::text("A"))],
+    );
+    let all = vec![contact, lead, account, host(), stranger, grace, user(2, CO_HOST), user(3, COLLEAGUE)];
+    prop::sample::subsequence(all, 0..=8).prop_map(|records| World::with(&records))
 }
 
 /// What of a slot's record must not depend on the order, with references to the booking's own records by their slot.
@@ -90,7 +107,8 @@ fn settled(desk: &Desk, slot: Slot) -> Option<Fields> {
         Slot::Account | Slot::GuestAccount(_) => &[Std::Name, Std::Website],
         Slot::Person | Slot::Guest(_) => &[Std::Email],
         Slot::Attendee(_) => &[Std::Meeting, Std::Attends, Std::Invited, Std::Related, Std::Response],
-        Slot::Record(_) => &[],
+        // All of a further record is its own.
+        Slot::Record(_) => &[Std::Key],
         Slot::Case => &[Std::Subject, Std::Description],
         Slot::Opportunity => &[Std::Name, Std::CloseDate],
         Slot::Meeting => &[
@@ -114,7 +132,24 @@ fn settled(desk: &Desk, slot: Slot) -> Option<Fields> {
         let own = desk.links.iter().find(|(_, link)| value == Value::Id(link.id.clone()));
         own.map_or(value, |(slot, _)| Value::Slot(*slot))
     };
-    Some(fields.into_iter().filter(|(field, _)| counts(field)).map(|(field, value)| (field, by_slot(value))).collect())
+    // A field of the org's own that was cleared is as one that was never written.
+    let blank = |field: &Field, value: &Value| matches!(field, Field::Native(_)) && *value == Value::Null;
+    let fields = fields.into_iter().filter(|(field, value)| counts(field) && !blank(field, value));
+    Some(fields.map(|(field, value)| (field, by_slot(value))).collect())
+}
+
+/// Who attends, by address, and what became of the invitation. Which number each has may depend on the order.
+fn attending(desk: &Desk) -> Vec<(String, Option<Value>)> {
+    let ours = desk.links.iter().filter(|(slot, _)| matches!(slot, Slot::Attendee(_)));
+    let mut all: Vec<_> = ours
+        .map(|(_, link)| {
+            let email = link.image[&Std::Email.into()].as_text().expect("an address").to_owned();
+            let response = desk.world.records.get(&link.id).expect("it is there").fields.get(&Std::Response.into());
+            (email, response.filter(|response| **response != Value::Null).cloned())
+        })
+        .collect();
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    all
 }
 
 const SLOTS: [Slot; 5] = [Slot::Account, Slot::Person, Slot::Case, Slot::Opportunity, Slot::Meeting];
@@ -149,6 +184,7 @@ proptest! {
         world in world(),
         waits in any::<bool>(),
     ) {
+        let settings_create_guests = settings.guests == GuestPolicy::Create;
         let mut desk = Desk::new(world, settings);
         if waits {
             // Every half of a reschedule is still waited for when it is first looked at.
@@ -159,9 +195,14 @@ proptest! {
             for slot in SLOTS {
                 prop_assert_eq!(settled(&other, slot), settled(&once, slot), "{:?}", slot);
             }
-            for role in [Role::Account, Role::Contact, Role::Lead, Role::Case, Role::Opportunity, Role::Meeting] {
+            for role in [Role::Case, Role::Opportunity, Role::Meeting, Role::Attendee] {
                 prop_assert_eq!(other.count(role), once.count(role), "{:?}", role);
             }
+            // Guests who came and left again stay known where they were seen.
+            for role in [Role::Account, Role::Contact, Role::Lead] {
+                prop_assert!(settings_create_guests || other.count(role) == once.count(role), "{:?}", role);
+            }
+            prop_assert_eq!(attending(&other), attending(&once));
         }
         prop_assert!(once.count(Role::Meeting) <= 1);
     }

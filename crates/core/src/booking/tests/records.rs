@@ -199,26 +199,38 @@ fn a_record_named_by_the_link_is_what_the_meeting_is_about() {
     }
 }
 
-/// proves: B19
+/// proves: B19: routing map, host, default; whoever is inactive or unknown falls through.
 #[test]
 fn the_owner_is_routed_then_the_host_then_the_default() {
-    let user = |active| {
-        record(Role::User, 1, &[(Std::Email, Value::text("host@own.example")), (Std::Active, Value::Bool(active))])
+    let user = |number, email: &str, active| {
+        record(Role::User, number, &[(Std::Email, Value::text(email)), (Std::Active, Value::Bool(active))])
     };
-    let route = |place: &str| BookingSettings {
-        owner_routes: [(place.to_owned(), "user-5".to_owned())].into(),
-        default_owner: Some("user-9".into()),
-        ..BookingSettings::default()
+    let check = |place: &str, to: &str, active: [bool; 3], owner: Option<&str>| {
+        let users = [
+            user(1, "host@own.example", active[0]),
+            user(5, "routed@own.example", active[1]),
+            user(9, "default@own.example", active[2]),
+        ];
+        let settings = BookingSettings {
+            owner_routes: [(place.to_owned(), to.to_owned())].into(),
+            default_owner: Some("user-9".into()),
+            ..BookingSettings::default()
+        };
+        let said = with(|content| content.team = Some("Sales West".into()));
+        let desk = desk(&users, settings, said);
+        let owner = owner.map(|owner| Value::Id(owner.into()));
+        assert_eq!(field(&desk, Slot::Meeting, Std::Owner), owner, "{place} {active:?}");
+        assert_eq!(field(&desk, Slot::Person, Std::Owner), owner, "{place} {active:?}");
     };
-    let check = |active: bool, place: &str, owner: &str| {
-        let desk = desk(&[user(active)], route(place), booked("a", 0, 6000));
-        assert_eq!(field(&desk, Slot::Meeting, Std::Owner), Some(Value::Id(owner.into())), "{place}");
-        assert_eq!(field(&desk, Slot::Person, Std::Owner), Some(Value::Id(owner.into())), "{place}");
-    };
-    check(true, "https://meet.example/abc", "user-5");
-    check(true, "Host@OWN.example", "user-5");
-    check(true, "elsewhere", "user-1");
-    check(false, "elsewhere", "user-9");
+    let all = [true; 3];
+    check("https://meet.example/abc", "user-5", all, Some("user-5"));
+    check("https://meet.example/abc", "Routed@own.example", all, Some("user-5"));
+    check("Sales West", "user-5", all, Some("user-5"));
+    check("Host@OWN.example", "user-5", all, Some("user-5"));
+    check("elsewhere", "user-5", all, Some("user-1"));
+    check("Sales West", "user-5", [true, false, true], Some("user-1"));
+    check("Sales West", "nobody@own.example", [false, true, true], Some("user-9"));
+    check("Sales West", "user-5", [false; 3], None);
 }
 
 /// proves: B3: a form makes the person, and a booking of the same chain takes them over.

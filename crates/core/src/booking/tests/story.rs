@@ -31,6 +31,8 @@ pub enum Act {
     Rebook,
     NoShow(bool),
     Update,
+    /// Other guests and hosts come: each bit is one of [`bring`]'s.
+    Bring(u8),
     AskToMove,
     /// Asks for a new time, which the host has to confirm.
     RequestMove,
@@ -83,6 +85,30 @@ pub fn booking(start: Timestamp) -> Booking {
         answers: vec![Answer { key: "team".into(), label: "Team size".into(), value: "12".into() }],
         ..Booking::default()
     }
+}
+
+pub const GUEST: &str = "grace@acme.example";
+pub const STRANGER: &str = "alan@beta.example";
+pub const COLLEAGUE: &str = "colleague@own.example";
+pub const CO_HOST: &str = "co-host@own.example";
+
+/// Guests and further hosts: each bit brings one of them. Some are nobody new, or nobody who can be invited.
+pub fn bring(content: &mut Booking, who: u8) {
+    let guest =
+        |email: &str, name: &str| Attendee { email: email.into(), full_name: Some(name.into()), ..Attendee::default() };
+    let guests = [
+        guest("Grace@Acme.example", "Grace Hopper"),
+        guest(STRANGER, "Alan"),
+        guest(COLLEAGUE, "Col League"),
+        guest("by phone", "No Address"),
+        guest("ADA@acme.example", "Ada once more"),
+    ];
+    let hosts = [CO_HOST, "unknown@own.example"];
+    let comes = |at: usize| who & (1 << at) != 0;
+    content.guests = guests.into_iter().enumerate().filter(|(at, _)| comes(*at)).map(|(_, guest)| guest).collect();
+    content.hosts.truncate(1);
+    let further = hosts.iter().enumerate().filter(|(at, _)| comes(5 + at));
+    content.hosts.extend(further.map(|(_, email)| Host { email: (*email).into(), name: None, time_zone: None }));
 }
 
 pub fn message(key: &str, at: i64, kind: MessageKind, booked: Option<Booking>) -> BookingMessage {
@@ -212,6 +238,10 @@ impl Teller {
                 self.content.notes = Some(format!("note of minute {}", self.now));
                 self.tell(message(&key, self.now, MessageKind::Updated, Some(self.content.clone())));
             }
+            Act::Bring(who) if standing && self.asked.is_none() => {
+                bring(&mut self.content, who);
+                self.tell(message(&key, self.now, MessageKind::Updated, Some(self.content.clone())));
+            }
             Act::AskToMove if self.story.end == End::Active && self.asked.is_none() => {
                 self.tell(message(&key, self.now, MessageKind::RescheduleRequested { reason: None, by: None }, None));
                 self.story.end = End::AskedToMove;
@@ -283,6 +313,7 @@ fn act() -> impl Strategy<Value = Act> {
         2 => Just(Act::Rebook),
         1 => any::<bool>().prop_map(Act::NoShow),
         1 => Just(Act::Update),
+        2 => (0_u8..128).prop_map(Act::Bring),
         1 => Just(Act::AskToMove),
         2 => Just(Act::RequestMove),
         2 => Just(Act::Confirm),

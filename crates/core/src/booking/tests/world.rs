@@ -7,8 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use super::fold::fold;
 use crate::{
     booking::{
-        diff::{Decision, decide, fields_to_read, questions},
+        ask::{MAX_LOOKS, fields_to_read, questions},
+        diff::{Decision, decide},
         facts::{Facts, Questions, website_spellings},
+        mapped::{Outside, Undescribed, fields_of},
         message::BookingMessage,
         project::{Context, Links},
         settings::BookingSettings,
@@ -25,6 +27,8 @@ pub const SUBJECT_CHARS: usize = 60;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct World {
     pub records: BTreeMap<RecordId, Record>,
+    /// What was deleted or merged away.
+    pub bin: BTreeMap<RecordId, Record>,
     next: usize,
     pub writes: usize,
 }
@@ -59,10 +63,21 @@ impl World {
             let (id, fields) = match &step.write {
                 Write::Delete { id } => {
                     next.records.remove(id).ok_or_else(|| format!("no {id} to delete"))?;
+                    next.records.retain(|_, other| {
+                        other.role != Role::Attendee
+                            || other.fields.get(&Std::Meeting.into()) != Some(&Value::Id(id.clone()))
+                    });
                     next.writes += 1;
                     continue;
                 }
-                Write::Patch { id, fields } => (id.clone(), fields),
+                Write::Patch { id, fields } => {
+                    let fixed = |field: &Field| matches!(field, Field::Std(Std::Meeting | Std::Attends));
+                    if step.role == Role::Attendee && fields.keys().any(fixed) {
+                        return Err(format!("{id} can only be answered, not moved"));
+                    }
+                    (id.clone(), fields)
+                }
+                Write::Upsert { fields, .. } if step.role == Role::Attendee => (next.new_record(step.role), fields),
                 Write::Upsert { key, fields } => (next.with_key(step.role, key.as_str()), fields),
             };
             let record = next.records.get_mut(&id).filter(|record| record.role == step.role);
@@ -91,11 +106,49 @@ impl World {
         if let Some(record) = known {
             return record.id.clone();
         }
+        let id = self.new_record(role);
+        let record = self.records.get_mut(&id).expect("it was just made");
+        record.fields.insert(Std::Key.into(), Value::text(key));
+        id
+    }
+
+    fn new_record(&mut self, role: Role) -> RecordId {
         self.next += 1;
         let id = RecordId::new(format!("{}-{:04}", role.as_str(), 1000 + self.next));
-        let fields = Fields::from([(Std::Key.into(), Value::text(key))]);
-        self.records.insert(id.clone(), Record { role, id: id.clone(), fields });
+        self.records.insert(id.clone(), Record { role, id: id.clone(), fields: Fields::new() });
         id
+    }
+
+    /// Somebody deletes a record in the CRM.
+    pub fn delete(&mut self, id: &RecordId) {
+        let mut record = self.records.remove(id).expect("it is there");
+        record.fields.insert(Std::Deleted.into(), Value::Bool(true));
+        self.bin.insert(id.clone(), record);
+    }
+
+    /// Somebody merges one record into another; what hung on it hangs on the other.
+    pub fn merge(&mut self, loser: &RecordId, master: &RecordId) {
+        self.delete(loser);
+        let gone = self.bin.get_mut(loser).expect("it was just deleted");
+        gone.fields.insert(Std::MergedInto.into(), Value::Id(master.clone()));
+        for record in self.records.values_mut() {
+            for value in record.fields.values_mut().filter(|value| **value == Value::Id(loser.clone())) {
+                *value = Value::Id(master.clone());
+            }
+        }
+    }
+
+    /// Who attends a meeting, by the ids of people and users.
+    pub fn attendees(&self, meeting: &RecordId) -> Vec<(RecordId, &Record)> {
+        let of_meeting = self.records.values().filter(|record| {
+            record.role == Role::Attendee
+                && record.fields.get(&Std::Meeting.into()) == Some(&Value::Id(meeting.clone()))
+        });
+        let attends = |record: &Record| match &record.fields[&Std::Attends.into()] {
+            Value::Id(id) => id.clone(),
+            other => panic!("{} is attended by {other:?}", record.id),
+        };
+        of_meeting.map(|record| (attends(record), record)).collect()
     }
 
     fn check(&self, id: &RecordId) -> Result<(), String> {
@@ -112,6 +165,25 @@ impl World {
         let what = refers(Std::What, &[Role::Account, Role::Case, Role::Opportunity])?;
         refers(Std::Account, &[Role::Account])?;
         refers(Std::Contact, &[Role::Contact])?;
+        refers(Std::Meeting, &[Role::Meeting])?;
+        refers(Std::Attends, &[Role::Contact, Role::Lead, Role::User])?;
+        if record.role == Role::Attendee {
+            let Some(Value::Id(meeting)) = record.fields.get(&Std::Meeting.into()) else {
+                return Err(format!("{id} attends nothing"));
+            };
+            let people: Vec<RecordId> = self.attendees(meeting).into_iter().map(|(person, _)| person).collect();
+            let who = &self.records[meeting].fields;
+            if (1..people.len()).any(|at| people[..at].contains(&people[at])) {
+                return Err("invited twice".to_owned());
+            }
+            if people.iter().any(|person| who.get(&Std::Owner.into()) == Some(&Value::Id(person.clone()))) {
+                return Err("the owner is invited".to_owned());
+            }
+            let related = self.attendees(meeting).into_iter().filter(|(_, attendee)| attendee.is(Std::Related));
+            if related.map(|(person, _)| self.records[&person].role).any(|role| role != Role::Contact) {
+                return Err("only contacts are related".to_owned());
+            }
+        }
         if who == Some(Role::Lead) && what.is_some() {
             return Err("a lead beside a related record".to_owned());
         }
@@ -141,26 +213,43 @@ impl World {
                 |domain: &String| website_spellings(domain).iter().any(|site| record.text(Std::Website) == Some(site));
             let phone = |field| record.text(field).is_some_and(|phone| ask.phones.contains(phone));
             ask.ids.get(&record.role).is_some_and(|ids| ids.contains(&record.id))
-                || record
-                    .text(Std::Key)
-                    .is_some_and(|key| ask.keys.get(&record.role).is_some_and(|keys| keys.contains(&key.into())))
+                || record.text(Std::Key).is_some_and(|key| {
+                    ask.keys.get(&record.role).is_some_and(|keys| keys.contains(&key.into()))
+                        || (record.role == Role::Custom && ask.further.values().any(|keys| keys.contains(&key.into())))
+                })
                 || (is_person && email.as_ref().is_some_and(|email| ask.emails.contains(email)))
                 || (record.role == Role::Contact && (phone(Std::Phone) || phone(Std::Mobile)))
                 || (record.role == Role::Contact && email.as_ref().is_some_and(in_domain))
                 || (record.role == Role::Account && ask.domains.iter().any(site))
         };
         let readable = |record: &Record| {
-            let wanted = fields_to_read(record.role, settings);
+            let wanted = fields_to_read(record.role, settings, &Undescribed);
+            let further: Vec<Field> = if record.role == Role::Custom {
+                settings.records.iter().flat_map(|one| fields_of(&one.object, settings, &Undescribed)).collect()
+            } else {
+                Vec::new()
+            };
+            let wanted: Vec<Field> = wanted.into_iter().chain(further).collect();
             let fields = record.fields.iter().filter(|(field, _)| wanted.contains(field));
-            Record { fields: fields.map(|(field, value)| (field.clone(), value.clone())).collect(), ..record.clone() }
+            let mut fields: Fields = fields.map(|(field, value)| (field.clone(), value.clone())).collect();
+            // A field of the org's own that was never written is empty, not unknown.
+            for field in wanted.into_iter().filter(|field| matches!(field, Field::Native(_))) {
+                fields.entry(field).or_insert(Value::Null);
+            }
+            Record { fields, ..record.clone() }
         };
         facts.add(self.records.values().filter(asked).map(readable));
-        for email in &ask.users {
-            let user = self
-                .records
-                .values()
-                .find(|user| user.role == Role::User && user.is(Std::Active) && user.text(Std::Email) == Some(email));
-            facts.add_user(email, user.map(|user| user.id.clone()));
+        for key in &ask.users {
+            let mut users = self.records.values().filter(|user| user.role == Role::User && user.is(Std::Active));
+            let user = users.find(|user| user.text(Std::Email) == Some(key) || user.id.as_str() == key);
+            facts.add_user(key, user.map(|user| user.id.clone()));
+        }
+        for id in ask.traces.values().flatten() {
+            let trace = self.records.get(id).or_else(|| self.bin.get(id)).cloned();
+            facts.add_trace(id.clone(), trace);
+        }
+        for meeting in &ask.attendees {
+            facts.add_attendees(meeting.clone(), self.attendees(meeting).into_iter().map(|(_, record)| record.clone()));
         }
     }
 }
@@ -174,12 +263,21 @@ pub struct Desk {
     pub settings: BookingSettings,
     pub now: Timestamp,
     pub chain: ChainId,
+    pub relates_many: bool,
 }
 
 impl Desk {
     pub fn new(world: World, settings: BookingSettings) -> Self {
         let now = super::story::time(24 * 60);
-        Self { world, links: Links::new(), shared: BTreeMap::new(), settings, now, chain: ChainId::from("bk_1") }
+        Self {
+            world,
+            links: Links::new(),
+            shared: BTreeMap::new(),
+            settings,
+            now,
+            chain: ChainId::from("bk_1"),
+            relates_many: false,
+        }
     }
 
     /// Asks and decides, and writes nothing.
@@ -191,6 +289,7 @@ impl Desk {
         let ids = (WorkspaceId::from("w"), ConnectionId::from("crm"));
         let with = |facts: &Facts, then: &mut dyn FnMut(&Context<'_>)| {
             then(&Context {
+                outside: Outside::NOTHING,
                 workspace: &ids.0,
                 connection: &ids.1,
                 chain: &self.chain,
@@ -198,18 +297,28 @@ impl Desk {
                 links: &self.links,
                 facts,
                 now: self.now,
+                relates_many: self.relates_many,
                 identify: &identify,
             });
         };
         let mut ask = Questions::default();
         with(&facts, &mut |cx| ask = questions(cx, &view, unsettled, &normalise));
         self.world.answer(&ask, &self.settings, &mut facts);
-        // One look is enough: with its answers, nothing is asked that was not asked before.
-        let mut again = Questions::default();
-        with(&facts, &mut |cx| again = questions(cx, &view, unsettled, &normalise));
-        let mut both = ask.clone();
-        both.extend(again);
-        assert_eq!(both, ask, "a second look was needed");
+        // One look is enough: with its answers, nothing is asked that was not asked before. Only where a plan made the
+        // meeting, or a record is in doubt, the answers raise questions of their own.
+        let looks = if unsettled.is_some() || self.links.values().any(|link| link.doubt) { MAX_LOOKS } else { 1 };
+        for look in 1.. {
+            let mut again = Questions::default();
+            with(&facts, &mut |cx| again = questions(cx, &view, unsettled, &normalise));
+            let mut both = ask.clone();
+            both.extend(again.clone());
+            if both == ask {
+                break;
+            }
+            assert!(look < looks, "a further look was needed: {again:?}");
+            self.world.answer(&again, &self.settings, &mut facts);
+            ask = both;
+        }
         let mut decision = Decision::default();
         with(&facts, &mut |cx| decision = decide(cx, &view, unsettled, &normalise));
         decision

@@ -1,6 +1,9 @@
 //! Looking at the org and steering it: pages for people, JSON for programs, all under `/_sandbox`.
 
+mod actions;
 mod page;
+#[cfg(test)]
+mod tests;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
@@ -42,6 +45,12 @@ impl SalesforceOrg {
                 reply::empty(204)
             }
             ("records", &Method::POST) => self.add_records(request),
+            ("rules", &Method::GET) => reply::json(200, &json!(self.rules())),
+            ("effects.json", &Method::GET) => {
+                let since = query.iter().find(|(key, _)| key == "since").and_then(|(_, since)| since.parse().ok());
+                reply::json(200, &json!(self.effects_since(since.unwrap_or(0))))
+            }
+            (action, &Method::POST | &Method::PUT) if actions::is_one(action) => self.act(action, request.body()),
             (path, &Method::GET) if path.starts_with("objects/") => {
                 let from = query.iter().find(|(key, _)| key == "from").and_then(|(_, from)| from.parse().ok());
                 match self.object_page(path.trim_start_matches("objects/"), from.unwrap_or(0), PAGE) {
@@ -62,7 +71,7 @@ impl SalesforceOrg {
     fn whole_state(&self) -> Value {
         let state = self.state();
         let mut out = Map::new();
-        for (no, def) in self.schema.objects.iter().enumerate() {
+        for (no, def) in state.world.schema.objects.iter().enumerate() {
             let table = state.world.table(no);
             let records: Vec<Value> = table.rows().map(|(_, row)| Value::Object(state.world.dump(no, row))).collect();
             if !records.is_empty() {

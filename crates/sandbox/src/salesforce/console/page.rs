@@ -42,7 +42,7 @@ impl SalesforceOrg {
         let mut body = format!("<p>An imitation org at <code>{}</code>.</p><h2>Objects</h2><ul>", escape(base));
         {
             let state = self.state();
-            for (no, def) in self.schema.objects.iter().enumerate() {
+            for (no, def) in self.schema().objects.iter().enumerate() {
                 let live = state.world.table(no).live();
                 let _ = write!(body, "<li><a href=\"/_sandbox/objects/{0}\">{0}</a>: {live}</li>", escape(&def.name));
             }
@@ -102,8 +102,9 @@ impl SalesforceOrg {
     }
 
     pub(super) fn object_page(&self, name: &str, from: usize, size: usize) -> Option<String> {
-        let object = self.schema.find(name)?;
-        let def = self.schema.def(object);
+        let object = self.schema().find(name)?;
+        let schema = self.schema();
+        let def = schema.def(object);
         let state = self.state();
         let custom = def.fields.iter().zip(0..).filter(|(field, _)| field.custom).map(|(_, no)| no);
         let wanted = [
@@ -143,7 +144,8 @@ impl SalesforceOrg {
         let state = self.state();
         let (object, slot) = state.world.find(Id::parse(id)?)?;
         let row = state.world.row(object, slot)?;
-        let def = self.schema.def(object);
+        let schema = self.schema();
+        let def = schema.def(object);
         let name = escape(&def.name);
         let mut body = format!("<p><a href=\"/_sandbox/objects/{name}\">{name}</a></p><table>");
         for (field, value) in state.world.dump(object, row) {

@@ -92,7 +92,7 @@ impl SalesforceOrg {
     }
 
     /// Checks a password, with or without the security token after it.
-    pub(super) fn log_in(&self, state: &State, username: &str, password: &str) -> Option<Id> {
+    pub(in crate::salesforce) fn log_in(&self, state: &State, username: &str, password: &str) -> Option<Id> {
         let user = self.config.users.iter().find(|user| user.username.eq_ignore_ascii_case(username))?;
         let rest = password.strip_prefix(user.password.as_str())?;
         (rest.is_empty() || rest == user.security_token).then(|| self.user_named(state, username)).flatten()

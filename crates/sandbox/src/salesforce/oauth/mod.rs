@@ -1,8 +1,7 @@
-//! OAuth on the org's own host: authorize, token, revoke, introspect, userinfo; and the old SOAP login.
+//! OAuth on the org's own host: authorize, token, revoke, introspect, userinfo.
 
 mod grants;
 mod page;
-mod soap;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -135,7 +134,7 @@ impl SalesforceOrg {
         format!("{base}/id/{}/{}", self.org_id.as_str(), user.as_str())
     }
 
-    pub(super) fn user_text(&self, state: &State, user: Id, field: &str) -> String {
+    pub(in crate::salesforce) fn user_text(&self, state: &State, user: Id, field: &str) -> String {
         let world = &state.world;
         let value = world.find(user).and_then(|(object, slot)| {
             let no = world.def(object).field_no(field)?;

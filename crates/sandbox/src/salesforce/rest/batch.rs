@@ -52,7 +52,11 @@ impl SalesforceOrg {
             None | Some(Value::Null) => Payload::None,
             Some(body) => Payload::Json(body),
         };
-        let headers = Headers { auto_assign: call.headers.auto_assign.clone(), ..Headers::default() };
+        let headers = Headers {
+            auto_assign: call.headers.auto_assign.clone(),
+            duplicates: call.headers.duplicates,
+            ..Headers::default()
+        };
         let path = segments(path);
         if path.first().is_some_and(|first| first == "composite") && path.get(1).is_some_and(|second| second == "batch")
         {

@@ -30,7 +30,7 @@ impl SalesforceOrg {
 
     pub(super) fn deleted(&self, state: &State, call: &Call<'_>, object: usize) -> Outcome<Answer> {
         let (from, until) = span(call, DELETED_BACK)?;
-        let stamp = self.schema.def(object).system.stamp;
+        let stamp = self.schema().def(object).system.stamp;
         let mut gone: Vec<Value> = Vec::new();
         for (_, slot) in state.world.table(object).stamped(from, until) {
             let Some(row) = state.world.row(object, slot).filter(|row| row.deleted) else { continue };

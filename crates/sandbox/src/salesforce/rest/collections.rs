@@ -35,7 +35,7 @@ impl SalesforceOrg {
             ([], "DELETE") => self.delete_all(state, call),
             ([object], "GET" | "POST") => self.read_all(state, call, object),
             ([object, field], "PATCH") => {
-                let object = self.schema.find(object).ok_or_else(ApiError::not_found)?;
+                let object = self.schema().find(object).ok_or_else(ApiError::not_found)?;
                 let field = self.key_field(object, field)?;
                 self.write_all(state, call, Verb::Upsert(object, field))
             }
@@ -78,9 +78,9 @@ impl SalesforceOrg {
         let named = record.get("attributes").and_then(|a| a.get("type")).and_then(Value::as_str);
         let object = match named {
             None => return Err(missing_attributes()),
-            Some(name) => self.schema.find(name).ok_or_else(|| unknown_type(name))?,
+            Some(name) => self.schema().find(name).ok_or_else(|| unknown_type(name))?,
         };
-        self.faults.row(&self.schema.def(object).name)?;
+        self.faults.row(&self.schema().def(object).name)?;
         match verb {
             Verb::Create => {
                 if take_id(&mut record).is_some() {
@@ -95,7 +95,7 @@ impl SalesforceOrg {
                 };
                 let id = Id::parse(&text)
                     .ok_or_else(|| ApiError::record("MALFORMED_ID", format!("malformed id {text}"), &["Id"]))?;
-                let place = state.world.find(id).filter(|(found, _)| *found == object);
+                let place = state.world.find(id).filter(|(found, _)| *found == object && !state.world.is_hidden(id));
                 let place = place.ok_or_else(ApiError::bad_reference)?;
                 rules::update(&mut state.world, place, &record, writer, Op::Update).map(|()| (id, false))
             }
@@ -137,12 +137,12 @@ impl SalesforceOrg {
         let malformed = || ApiError::record("MALFORMED_ID", format!("malformed id {text}"), &[]);
         let id = Id::parse(text).ok_or_else(malformed)?;
         let place = state.world.find(id).ok_or_else(ApiError::bad_reference)?;
-        self.faults.row(&self.schema.def(place.0).name)?;
+        self.faults.row(&self.schema().def(place.0).name)?;
         rules::delete(&mut state.world, place, writer).map(|()| (id, false))
     }
 
     fn read_all(&self, state: &mut State, call: &mut Call<'_>, name: &str) -> Outcome<Answer> {
-        let object = self.schema.find(name).ok_or_else(ApiError::not_found)?;
+        let object = self.schema().find(name).ok_or_else(ApiError::not_found)?;
         let list = |value: Option<&Value>| -> Vec<String> {
             let all = value.and_then(Value::as_array).into_iter().flatten();
             all.filter_map(Value::as_str).map(str::to_owned).collect()
@@ -160,7 +160,8 @@ impl SalesforceOrg {
             _ => (split("ids"), split("fields")),
         };
         too_many(ids.len(), MAX_READ)?;
-        let def = self.schema.def(object);
+        let schema = self.schema();
+        let def = schema.def(object);
         let mut numbers = Vec::new();
         for name in &fields {
             numbers.push(def.field_no(name).ok_or_else(|| rows::no_such_field(name, def))?);
@@ -168,7 +169,9 @@ impl SalesforceOrg {
         let node = Node::of_fields(numbers.into_iter());
         let shown = ids.iter().map(|id| {
             let place = Id::parse(id).and_then(|id| state.world.find(id)).filter(|(found, _)| *found == object);
-            let row = place.and_then(|(object, slot)| state.world.row(object, slot)).filter(|row| !row.deleted);
+            let row = place
+                .and_then(|(object, slot)| state.world.row(object, slot))
+                .filter(|row| !row.deleted && !state.world.is_hidden(row.id));
             row.map_or(Value::Null, |row| node.show(&state.world, object, row, call.version))
         });
         Ok(Answer::ok(shown.collect()))

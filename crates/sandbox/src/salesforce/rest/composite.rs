@@ -27,7 +27,8 @@ struct Sub {
     method: String,
     url: String,
     reference: String,
-    headers: Headers,
+    /// Its own, where it has any.
+    headers: Option<Headers>,
     body: Payload,
 }
 
@@ -112,7 +113,16 @@ impl SalesforceOrg {
         let mut failed = 0;
         for mut graph in graphs {
             let id = graph["graphId"].as_str().unwrap_or_default().to_owned();
-            let subs = subrequests(graph.get_mut("compositeRequest").map(Value::take), MAX_NODES)?;
+            let mut subs = subrequests(graph.get_mut("compositeRequest").map(Value::take), MAX_NODES)?;
+            // The documentation gives a graph's sub-requests no headers of their own (older editions did): what the call
+            // bears holds for them. How an org has it is not known.
+            for sub in &mut subs {
+                sub.headers.get_or_insert_with(|| Headers {
+                    auto_assign: call.headers.auto_assign.clone(),
+                    duplicates: call.headers.duplicates,
+                    ..Headers::default()
+                });
+            }
             state.subrequests += subs.len();
             let mark = state.world.mark();
             let (mut answers, worked) = if failed < MAX_FAILED_GRAPHS {
@@ -188,8 +198,15 @@ impl SalesforceOrg {
                 body.insert("allOrNone".to_owned(), true.into());
             }
         }
-        let mut call =
-            Call { method: &sub.method, version, path, params: given, headers: sub.headers, body: sub.body, asker };
+        let mut call = Call {
+            method: &sub.method,
+            version,
+            path,
+            params: given,
+            headers: sub.headers.unwrap_or_default(),
+            body: sub.body,
+            asker,
+        };
         self.rest(state, &mut call)
     }
 
@@ -282,8 +299,9 @@ fn subrequest(entry: Value) -> Outcome<Sub> {
         );
         return Err(ApiError::request("INVALID_ARGUMENT", message));
     }
-    let mut headers = Headers::default();
+    let mut headers = None;
     if let Some(Value::Object(given)) = entry.get("httpHeaders") {
+        let headers = headers.insert(Headers::default());
         for (name, value) in given {
             if let Some(value) = value.as_str() {
                 headers.note(name, value);

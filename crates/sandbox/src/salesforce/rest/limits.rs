@@ -118,7 +118,8 @@ impl SalesforceOrg {
     /// Objects without records are left out, as the real resource leaves them out.
     pub(super) fn record_count(&self, state: &State, call: &Call<'_>) -> Answer {
         let asked: Option<Vec<&str>> = call.param("sObjects").map(|names| names.split(',').map(str::trim).collect());
-        let counts = self.schema.objects.iter().enumerate().filter_map(|(no, def)| {
+        let schema = self.schema();
+        let counts = schema.objects.iter().enumerate().filter_map(|(no, def)| {
             let wanted =
                 asked.as_ref().is_none_or(|names| names.iter().any(|name| name.eq_ignore_ascii_case(&def.name)));
             let count = state.world.table(no).live();

@@ -1,9 +1,9 @@
-//! Describes, basic information and lists of resources. The schema never changes, so neither do their tags.
+//! Describes, basic information and lists of resources. Tags change with the schema.
 
 use serde_json::{Map, Value, json};
 
 use super::{Answer, Call, Content};
-use crate::salesforce::{SalesforceOrg, State, error::Outcome, schema::basic, time};
+use crate::salesforce::{SalesforceOrg, Shape, State, error::Outcome, schema::basic, time};
 
 /// Releases by their REST version: three a year, v31.0 was Summer '14.
 const FIRST_KNOWN: u32 = 31;
@@ -32,33 +32,22 @@ impl SalesforceOrg {
     }
 
     pub(super) fn describe_global(&self, call: &Call<'_>) -> Outcome<Answer> {
-        Ok(self
-            .unchanged(call)
-            .unwrap_or_else(|| self.tagged(Answer::ok(self.describes.global(&self.schema, call.version)))))
+        let shape = self.shape();
+        Ok(unchanged(&shape, call)
+            .unwrap_or_else(|| tagged(&shape, Answer::ok(shape.describes.global(&shape.schema, call.version)))))
     }
 
     pub(super) fn describe(&self, call: &Call<'_>, object: usize) -> Answer {
-        self.unchanged(call).unwrap_or_else(|| {
-            let shown = self.describes.full(&self.schema, object, call.version, &self.base());
-            self.tagged(Answer { status: 200, body: Content::Shared(shown), headers: Vec::new() })
+        let shape = self.shape();
+        unchanged(&shape, call).unwrap_or_else(|| {
+            let shown = shape.describes.full(&shape.schema, object, call.version, &self.base());
+            tagged(&shape, Answer { status: 200, body: Content::Shared(shown), headers: Vec::new() })
         })
     }
 
-    fn tagged(&self, answer: Answer) -> Answer {
-        answer.with("ETag", self.schema_tag.clone()).with("Last-Modified", time::http_date(self.born))
-    }
-
-    /// `304`, when the client's copy is still good.
-    fn unchanged(&self, call: &Call<'_>) -> Option<Answer> {
-        let headers = &call.headers;
-        let same =
-            headers.if_none_match.as_deref().is_some_and(|tags| tags.contains(self.schema_tag.trim_matches('"')));
-        let fresh = headers.if_modified_since.is_some_and(|since| self.born <= since);
-        (same || (headers.if_none_match.is_none() && fresh)).then(|| self.tagged(Answer::empty(304)))
-    }
-
     pub(super) fn basic(&self, state: &State, call: &Call<'_>, object: usize) -> Outcome<Answer> {
-        let def = self.schema.def(object);
+        let schema = self.schema();
+        let def = schema.def(object);
         let recent = recent(state, call.version, object, RECENT);
         Ok(Answer::ok(json!({"objectDescribe": basic(def, call.version), "recentItems": recent})))
     }
@@ -68,11 +57,23 @@ impl SalesforceOrg {
         let limit = call.param("limit").and_then(|limit| limit.parse().ok()).unwrap_or(SHOWN).min(SHOWN);
         let objects = ["Account", "Contact", "Lead", "Opportunity", "Case", "User"];
         let mut all: Vec<Value> = Vec::new();
-        for object in objects.iter().filter_map(|name| self.schema.find(name)) {
+        for object in objects.iter().filter_map(|name| self.schema().find(name)) {
             all.extend(recent(state, call.version, object, limit.saturating_sub(all.len())));
         }
         Answer::ok(Value::Array(all))
     }
+}
+
+fn tagged(shape: &Shape, answer: Answer) -> Answer {
+    answer.with("ETag", shape.tag.clone()).with("Last-Modified", time::http_date(shape.since))
+}
+
+/// `304`, when the client's copy is still good.
+fn unchanged(shape: &Shape, call: &Call<'_>) -> Option<Answer> {
+    let headers = &call.headers;
+    let same = headers.if_none_match.as_deref().is_some_and(|tags| tags.contains(shape.tag.trim_matches('"')));
+    let fresh = headers.if_modified_since.is_some_and(|since| shape.since <= since);
+    (same || (headers.if_none_match.is_none() && fresh)).then(|| tagged(shape, Answer::empty(304)))
 }
 
 /// The records changed last.

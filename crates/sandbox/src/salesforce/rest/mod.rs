@@ -1,9 +1,11 @@
 //! The REST resources: which path and method leads where, and how an answer is put together.
 
 mod batch;
+mod bulk;
 mod changes;
 mod collections;
 mod composite;
+mod layouts;
 mod limits;
 mod metadata;
 mod query;
@@ -19,17 +21,20 @@ mod upsert;
 
 use std::{borrow::Cow, sync::Arc};
 
+use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
+pub use bulk::Jobs;
 pub use limits::Usage;
 pub use query::Cursors;
+use query::Reach;
 
 use super::{
     SalesforceOrg, State,
     error::{ApiError, Outcome},
     id::Id,
-    rules::Writer,
+    rules::{Assign, DuplicateHeader, Writer},
     time,
 };
 
@@ -50,6 +55,8 @@ pub enum Payload {
     None,
     Json(Value),
     Broken(String),
+    /// An upload of `text/csv`.
+    Text(Bytes),
 }
 
 /// Who calls, and when.
@@ -69,6 +76,8 @@ pub struct Headers {
     /// `Sforce-Auto-Assign`; absent means true.
     pub auto_assign: Option<String>,
     pub batch_size: Option<usize>,
+    /// `Sforce-Duplicate-Rule-Header`
+    pub duplicates: DuplicateHeader,
 }
 
 impl Headers {
@@ -80,11 +89,26 @@ impl Headers {
             "if-match" => self.if_match = Some(value.to_owned()),
             "if-none-match" => self.if_none_match = Some(value.to_owned()),
             "sforce-auto-assign" => self.auto_assign = Some(value.to_owned()),
+            "sforce-duplicate-rule-header" => self.duplicates = duplicate_header(value),
             "sforce-query-options" => {
                 self.batch_size = value.trim().strip_prefix("batchSize=").and_then(|size| size.parse().ok());
             }
             _ => {}
         }
+    }
+}
+
+/// Reads `allowSave=true; includeRecordDetails=true`; what is not named is false.
+fn duplicate_header(value: &str) -> DuplicateHeader {
+    let says = |name: &str| {
+        let parts = value.split([';', ',']).filter_map(|part| part.split_once('='));
+        let mut named = parts.filter(|(key, _)| key.trim().eq_ignore_ascii_case(name));
+        named.any(|(_, value)| value.trim().eq_ignore_ascii_case("true"))
+    };
+    DuplicateHeader {
+        allow_save: says("allowSave"),
+        include_record_details: says("includeRecordDetails"),
+        run_as_current_user: says("runAsCurrentUser"),
     }
 }
 
@@ -102,6 +126,8 @@ pub enum Content {
     Json(Value),
     /// A describe, shared rather than copied.
     Shared(Arc<Value>),
+    /// Something that is not JSON, with its type.
+    Text(&'static str, String),
 }
 
 impl Answer {
@@ -132,6 +158,7 @@ impl Answer {
             Content::Empty => Value::Null,
             Content::Json(value) => value,
             Content::Shared(value) => Value::clone(&value),
+            Content::Text(_, text) => Value::String(text),
         }
     }
 }
@@ -149,7 +176,7 @@ impl Call<'_> {
     pub fn object(&mut self) -> Outcome<serde_json::Map<String, Value>> {
         match std::mem::replace(&mut self.body, Payload::None) {
             Payload::Json(Value::Object(map)) => Ok(map),
-            Payload::Json(_) => {
+            Payload::Json(_) | Payload::Text(_) => {
                 Err(ApiError::request("JSON_PARSER_ERROR", "Can not deserialize the body as an object"))
             }
             Payload::Broken(message) => Err(ApiError::request("JSON_PARSER_ERROR", message)),
@@ -196,11 +223,21 @@ impl SalesforceOrg {
             ["sobjects", object, rest @ ..] => self.sobject(state, call, object, rest),
             ["query", rest @ ..] | ["queryAll", rest @ ..] => {
                 call.only(&["GET"])?;
-                self.query(state, call, rest, parts[0] == "queryAll")
+                self.query(state, call, rest, Reach { deleted: parts[0] == "queryAll", tooling: false })
+            }
+            ["tooling", "query", rest @ ..] => {
+                call.only(&["GET"])?;
+                self.query(state, call, rest, Reach { deleted: false, tooling: true })
             }
             ["composite", rest @ ..] => self.composites(state, call, rest),
             ["limits"] => call.only(&["GET"]).map(|()| self.limits(state)),
             ["limits", "recordCount"] => call.only(&["GET"]).map(|()| self.record_count(state, call)),
+            ["jobs", rest @ ..] => self.jobs(state, call, rest),
+            ["ui-api", "object-info", object] => {
+                call.only(&["GET"])?;
+                let object = self.schema().find(object).ok_or_else(ApiError::not_found)?;
+                Ok(self.object_info(object))
+            }
             ["recent"] => call.only(&["GET"]).map(|()| self.recent(state, call)),
             ["search"] => call.only(&["GET"]).and_then(|()| self.search(state, call)),
             ["parameterizedSearch"] => {
@@ -211,12 +248,13 @@ impl SalesforceOrg {
     }
 
     fn sobject(&self, state: &mut State, call: &mut Call<'_>, name: &str, rest: &[&str]) -> Outcome<Answer> {
-        let object = self.schema.find(name).ok_or_else(ApiError::not_found)?;
+        let object = self.schema().find(name).ok_or_else(ApiError::not_found)?;
         match rest {
             [] => {
                 call.only(&["GET", "POST"])?;
                 if call.method == "POST" { self.create(state, call, object) } else { self.basic(state, call, object) }
             }
+            ["describe", "layouts", rest @ ..] => call.only(&["GET"]).and_then(|()| self.layouts(object, rest)),
             ["describe"] => call.only(&["GET"]).map(|()| self.describe(call, object)),
             ["updated"] => call.only(&["GET"]).and_then(|()| self.updated(state, call, object)),
             ["deleted"] => call.only(&["GET"]).and_then(|()| self.deleted(state, call, object)),
@@ -246,8 +284,15 @@ impl SalesforceOrg {
 
     /// The habits with which this request writes.
     pub(super) fn writer(&self, state: &State, call: &Call<'_>) -> Writer {
-        let opted_out = call.headers.auto_assign.as_deref().is_some_and(|value| value.eq_ignore_ascii_case("false"));
-        let assign_to = (self.config.assignment_rule && !opted_out).then_some(state.default_owner);
-        Writer { user: call.asker.user, now: call.asker.now, assign_to }
+        let otherwise = state.default_owner;
+        let assign = match call.headers.auto_assign.as_deref() {
+            Some(value) if value.eq_ignore_ascii_case("false") => Assign::Never,
+            Some(value) if !value.eq_ignore_ascii_case("true") => match Id::parse(value) {
+                Some(rule) => Assign::Rule { rule, otherwise },
+                None => Assign::Usual { otherwise },
+            },
+            _ => Assign::Usual { otherwise },
+        };
+        Writer { user: call.asker.user, now: call.asker.now, assign, duplicates: call.headers.duplicates }
     }
 }

@@ -34,8 +34,17 @@ struct Cursor {
     slots: Vec<Slot>,
 }
 
+/// How far a query sees.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reach {
+    /// Into the recycle bin.
+    pub deleted: bool,
+    /// To the objects that only the Tooling API has.
+    pub tooling: bool,
+}
+
 impl SalesforceOrg {
-    pub(super) fn query(&self, state: &mut State, call: &Call<'_>, rest: &[&str], all_rows: bool) -> Outcome<Answer> {
+    pub(super) fn query(&self, state: &mut State, call: &Call<'_>, rest: &[&str], reach: Reach) -> Outcome<Answer> {
         match rest {
             [] => {}
             [locator] => return next_page(state, call, locator),
@@ -47,7 +56,8 @@ impl SalesforceOrg {
             }
             return Err(ApiError::request("MALFORMED_QUERY", "unexpected token: '<EOF>'"));
         };
-        let asker = soql::Asker { user: call.asker.user, now: call.asker.now, all_rows };
+        let asker =
+            soql::Asker { user: call.asker.user, now: call.asker.now, all_rows: reach.deleted, tooling: reach.tooling };
         match soql::query(&state.world, text, asker)? {
             Found::Count(count) => Ok(Answer::ok(json!({"totalSize": count, "done": true, "records": []}))),
             Found::Groups(groups) => {

@@ -17,7 +17,8 @@ use crate::salesforce::{
 impl SalesforceOrg {
     pub(super) fn create(&self, state: &mut State, call: &mut Call<'_>, object: usize) -> Outcome<Answer> {
         let body = call.object()?;
-        let def = self.schema.def(object);
+        let schema = self.schema();
+        let def = schema.def(object);
         self.faults.row(&def.name)?;
         if let Some(key) = body.keys().find(|key| key.eq_ignore_ascii_case("id")) {
             let message = "cannot specify Id in an insert call";
@@ -34,6 +35,7 @@ impl SalesforceOrg {
         let found = state.world.find(id).filter(|(found, _)| *found == object);
         let (object, slot) = found.ok_or_else(ApiError::not_found)?;
         match state.world.row(object, slot) {
+            Some(row) if state.world.is_hidden(row.id) => Err(ApiError::not_found()),
             Some(row) if row.deleted => Err(ApiError::deleted()),
             Some(_) => Ok((object, slot)),
             None => Err(ApiError::not_found()),
@@ -47,7 +49,8 @@ impl SalesforceOrg {
 
     pub(super) fn row_at(&self, state: &mut State, call: &mut Call<'_>, place: (usize, Slot)) -> Outcome<Answer> {
         let (object, slot) = place;
-        let def = self.schema.def(object);
+        let schema = self.schema();
+        let def = schema.def(object);
         match call.method {
             "DELETE" => {
                 self.faults.row(&def.name)?;
@@ -101,7 +104,8 @@ impl SalesforceOrg {
 
     /// Refuses a change that the request's conditions forbid.
     pub(super) fn guard(&self, state: &State, call: &Call<'_>, (object, slot): (usize, Slot)) -> Outcome<()> {
-        let def = self.schema.def(object);
+        let schema = self.schema();
+        let def = schema.def(object);
         let Some(row) = state.world.row(object, slot) else { return Ok(()) };
         let modified = modified(def, row);
         let stale = call.headers.if_unmodified_since.is_some_and(|since| modified > since);

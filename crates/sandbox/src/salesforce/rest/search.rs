@@ -51,7 +51,7 @@ impl SalesforceOrg {
         let mut found = Vec::new();
         for name in objects {
             let object = self
-                .schema
+                .schema()
                 .find(&name)
                 .ok_or_else(|| ApiError::request("INVALID_TYPE", format!("sObject type '{name}' is not supported.")))?;
             self.search_object(state, call.version, object, &term, &mut found);
@@ -60,7 +60,8 @@ impl SalesforceOrg {
     }
 
     fn search_object(&self, state: &State, version: u32, object: usize, term: &str, found: &mut Vec<Value>) {
-        let def = self.schema.def(object);
+        let schema = self.schema();
+        let def = schema.def(object);
         let searched = |no: &u16| {
             let field = def.field(*no);
             field.kind == Kind::Email || Some(*no) == def.name_field || field.name.ends_with("Phone")

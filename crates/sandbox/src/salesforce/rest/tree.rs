@@ -22,7 +22,7 @@ struct Planted {
 
 impl SalesforceOrg {
     pub(super) fn tree(&self, state: &mut State, call: &mut Call<'_>, name: &str) -> Outcome<Answer> {
-        let object = self.schema.find(name).ok_or_else(ApiError::not_found)?;
+        let object = self.schema().find(name).ok_or_else(ApiError::not_found)?;
         let mut body = call.object()?;
         let Some(Value::Array(records)) = body.get_mut("records").map(Value::take) else {
             return Err(ApiError::request("INVALID_ARGUMENT", "The 'records' parameter is required"));
@@ -78,12 +78,13 @@ impl SalesforceOrg {
 
     /// Takes the lists of children out of a record.
     fn take_children(&self, object: usize, record: &mut Map<String, Value>) -> Vec<(usize, String, Vec<Value>)> {
-        let def = self.schema.def(object);
+        let schema = self.schema();
+        let def = schema.def(object);
         let names: Vec<String> = record.keys().filter(|name| def.child(name).is_some()).cloned().collect();
         let mut out = Vec::new();
         for name in names {
             let Some(child) = def.child(&name) else { continue };
-            let Some(no) = self.schema.find(&child.object) else { continue };
+            let Some(no) = self.schema().find(&child.object) else { continue };
             if let Some(Value::Object(mut list)) = record.shift_remove(&name)
                 && let Some(Value::Array(records)) = list.get_mut("records").map(Value::take)
             {

@@ -18,7 +18,8 @@ const UPSERT_BODY_SINCE: u32 = 46;
 impl SalesforceOrg {
     /// The field that may name records in a URL or an upsert.
     pub(super) fn key_field(&self, object: usize, name: &str) -> Outcome<FieldNo> {
-        let def = self.schema.def(object);
+        let schema = self.schema();
+        let def = schema.def(object);
         let no = def.field_no(name).filter(|no| {
             let field = def.field(*no);
             field.external_id || field.id_lookup || field.kind == Kind::Id
@@ -28,7 +29,8 @@ impl SalesforceOrg {
 
     /// Live rows with this key.
     pub(super) fn matches(&self, state: &State, object: usize, no: FieldNo, value: &Val) -> Vec<Slot> {
-        let def = self.schema.def(object);
+        let schema = self.schema();
+        let def = schema.def(object);
         let world = &state.world;
         if let Val::Ref(id) = value
             && def.field(no).kind == Kind::Id
@@ -36,17 +38,19 @@ impl SalesforceOrg {
             let place = world.find(*id).filter(|(found, _)| *found == object);
             return place
                 .map(|(_, slot)| slot)
-                .filter(|slot| world.row(object, *slot).is_some_and(|r| !r.deleted))
+                .filter(|slot| world.row(object, *slot).is_some_and(|r| !r.deleted && !world.is_hidden(r.id)))
                 .into_iter()
                 .collect();
         }
         let slots = world.table(object).lookup(def, no, value).unwrap_or_default();
-        slots.iter().copied().filter(|slot| world.row(object, *slot).is_some_and(|row| !row.deleted)).collect()
+        let seen = |slot: &Slot| world.row(object, *slot).is_some_and(|row| !row.deleted && !world.is_hidden(row.id));
+        slots.iter().copied().filter(seen).collect()
     }
 
     /// A key from a URL or a row, as the field keeps it.
     pub(super) fn key_value(&self, state: &State, object: usize, no: FieldNo, value: &Value) -> Outcome<Val> {
-        let field = self.schema.def(object).field(no);
+        let schema = self.schema();
+        let field = schema.def(object).field(no);
         let wanted = if field.kind == Kind::Id {
             let id = value.as_str().and_then(Id::parse).map(Val::Ref);
             Some(id.ok_or_else(|| ApiError::no_external_id(value.as_str().unwrap_or_default()))?)
@@ -94,7 +98,8 @@ impl SalesforceOrg {
         (no, key): (FieldNo, Val),
         found: Option<(usize, Slot)>,
     ) -> Outcome<Answer> {
-        let def = self.schema.def(object);
+        let schema = self.schema();
+        let def = schema.def(object);
         let field = def.field(no);
         let body = call.object()?;
         if body.keys().any(|name| name.eq_ignore_ascii_case(&field.name)) {
@@ -122,7 +127,8 @@ impl SalesforceOrg {
 
     /// `300`: the paths of all records with this key.
     fn choices(&self, state: &State, version: u32, object: usize, slots: &[Slot]) -> Answer {
-        let name = &self.schema.def(object).name;
+        let schema = self.schema();
+        let name = &schema.def(object).name;
         let paths = slots.iter().filter_map(|slot| {
             let row = state.world.row(object, *slot)?;
             Some(Value::from(format!("/services/data/v{version}.0/sobjects/{name}/{}", row.id.as_str())))
@@ -139,7 +145,8 @@ impl SalesforceOrg {
         mut body: Map<String, Value>,
         writer: Writer,
     ) -> Outcome<(Id, bool)> {
-        let def = self.schema.def(object);
+        let schema = self.schema();
+        let def = schema.def(object);
         let field = def.field(no);
         let name = body.keys().find(|name| name.eq_ignore_ascii_case(&field.name)).cloned();
         let given = name.and_then(|name| body.shift_remove(&name)).unwrap_or(Value::Null);

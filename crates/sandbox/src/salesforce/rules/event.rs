@@ -1,20 +1,37 @@
-//! Events: start, end and duration agree; a lead stands alone; invitees and related people are junction rows.
+//! Events: start, end and duration agree; a lead stands alone; copies that invitees have are left alone.
 
-use super::{Draft, Op, Writer, missing_fields};
+use super::{Draft, Op, missing_fields, objects};
 use crate::salesforce::{
     error::{ApiError, Outcome},
     id::Id,
     time,
-    world::{Val, World},
+    world::Val,
 };
 
 const MINUTE: i64 = 60;
 const DAY: i64 = 24 * 60 * MINUTE;
 /// Contacts that one event may list ("Event" object reference, `EventWhoIds`, read 2026-11-21).
-const MAX_WHOS: usize = 50;
+pub(super) const MAX_WHOS: usize = 50;
+/// All that may be changed on a copy ("Event" object reference, `IsChild`, read 2026-11-21).
+const OF_A_COPY: [&str; 2] = ["IsReminderSet", "ReminderDateTime"];
 
 pub(super) fn check(draft: &mut Draft<'_>, op: Op) -> Outcome<()> {
-    whos(draft)?;
+    if op == Op::Update && draft.named("IsChild") == Some(&Val::Bool(true)) {
+        let other = draft.changes.iter().map(|(no, _)| &draft.def.field(*no).name);
+        let other: Vec<&str> = other.map(String::as_str).filter(|name| !OF_A_COPY.contains(name)).collect();
+        if !other.is_empty() {
+            let message = "A child event can only have its reminder changed";
+            return Err(ApiError::record("INSUFFICIENT_ACCESS_OR_READONLY", message, &other));
+        }
+        return Ok(());
+    }
+    if op != Op::Seed
+        && draft.touched("WhoId")
+        && let Some(who) = draft.named("WhoId").and_then(Val::as_ref_id)
+    {
+        objects::not_converted(draft.world, who)?;
+    }
+    whos(draft, op)?;
     let timed =
         ["StartDateTime", "ActivityDateTime", "EndDateTime", "DurationInMinutes", "ActivityDate", "IsAllDayEvent"];
     if draft.creating() || timed.iter().any(|name| draft.touched(name)) {
@@ -27,20 +44,25 @@ pub(super) fn check(draft: &mut Draft<'_>, op: Op) -> Outcome<()> {
     Ok(())
 }
 
-fn whos(draft: &mut Draft<'_>) -> Outcome<()> {
+fn whos(draft: &mut Draft<'_>, op: Op) -> Outcome<()> {
     if let Some(list) = draft.named("EventWhoIds").and_then(Val::as_text).map(str::to_owned)
         && draft.touched("EventWhoIds")
     {
-        let ids: Vec<Id> = list.split(';').filter_map(Id::parse).collect();
+        let mut ids: Vec<Id> = list.split(';').filter_map(Id::parse).collect();
+        for id in &ids {
+            whom(draft, *id, op)?;
+        }
+        let given = draft.touched("WhoId").then(|| draft.named("WhoId").and_then(Val::as_ref_id)).flatten();
+        ids.extend(given.filter(|id| !ids.contains(id)));
         let leads = ids.iter().filter(|id| id.prefix() == "00Q").count();
         if ids.len() > MAX_WHOS || (leads > 0 && ids.len() > 1) {
             let message = "An event is related to at most 50 contacts or one lead";
             return Err(ApiError::record("INVALID_EVENTWHOIDS", message, &["EventWhoIds"]));
         }
-        if let Some(first) = ids.first()
-            && !draft.touched("WhoId")
-        {
-            draft.set("WhoId", Some(Val::Ref(*first)));
+        // The first of the list is the primary one, unless the event has, or is given, one of the list.
+        let kept = draft.named("WhoId").and_then(Val::as_ref_id).filter(|id| ids.contains(id));
+        if let Some(first) = kept.or(ids.first().copied()) {
+            draft.set("WhoId", Some(Val::Ref(first)));
         }
     }
     let who = draft.named("WhoId").and_then(Val::as_ref_id);
@@ -49,6 +71,19 @@ fn whos(draft: &mut Draft<'_>) -> Outcome<()> {
         return Err(ApiError::record("FIELD_INTEGRITY_EXCEPTION", message, &["WhatId"]));
     }
     Ok(())
+}
+
+/// Whether this id may stand in `EventWhoIds`.
+fn whom(draft: &Draft<'_>, id: Id, op: Op) -> Outcome<()> {
+    let wrong = |message: String| Err(ApiError::record("INVALID_EVENTWHOIDS", message, &["EventWhoIds"]));
+    if !matches!(id.prefix(), "003" | "00Q") {
+        return wrong(format!("EventWhoIds: id value of incorrect type: {}", id.as_str()));
+    }
+    let row = draft.world.find(id).and_then(|(object, slot)| draft.world.row(object, slot));
+    if row.is_none_or(|row| row.deleted) {
+        return wrong(format!("EventWhoIds: no such record: {}", id.as_str()));
+    }
+    if op == Op::Seed { Ok(()) } else { objects::not_converted(draft.world, id) }
 }
 
 fn times(draft: &mut Draft<'_>, op: Op) -> Outcome<()> {
@@ -148,51 +183,4 @@ fn account(draft: &mut Draft<'_>) {
     };
     let account = via("WhatId").or_else(|| via("WhoId"));
     draft.set("AccountId", account);
-}
-
-/// One relation per event and person.
-pub(super) fn relation(draft: &mut Draft<'_>) -> Outcome<()> {
-    if !draft.creating() {
-        return Ok(());
-    }
-    let no = |name: &str| draft.def.field_no(name);
-    let (Some(event_no), Some(person_no)) = (no("EventId"), no("RelationId")) else { return Ok(()) };
-    let (Some(event), Some(person)) = (draft.get(event_no), draft.get(person_no)) else { return Ok(()) };
-    let table = draft.world.table(draft.object);
-    let same = table.lookup(draft.def, event_no, event).unwrap_or_default();
-    let taken = same
-        .iter()
-        .filter_map(|slot| table.row(*slot))
-        .find(|row| !row.deleted && row.stored(person_no) == Some(person));
-    if let Some(row) = taken {
-        let short = &row.id.as_str()[..15];
-        let message = format!("duplicate value found: <unknown> duplicates value on record with id: {short}");
-        return Err(ApiError::record("DUPLICATE_VALUE", message, &[]));
-    }
-    Ok(())
-}
-
-/// Makes the relations of an event with several people exactly these.
-pub(super) fn relate(world: &mut World, event: Id, whos: &[Id], writer: Writer) -> Outcome<()> {
-    let Some(object) = world.schema.find("EventRelation") else { return Ok(()) };
-    let schema = world.schema.clone();
-    let def = schema.def(object);
-    let (Some(event_no), Some(person_no)) = (def.field_no("EventId"), def.field_no("RelationId")) else {
-        return Ok(());
-    };
-    let known = world.table(object).lookup(def, event_no, &Val::Ref(event)).unwrap_or_default().to_vec();
-    let mut kept = Vec::new();
-    for slot in known {
-        let Some(row) = world.row(object, slot).filter(|row| !row.deleted) else { continue };
-        match row.stored(person_no).and_then(Val::as_ref_id) {
-            Some(person) if whos.contains(&person) => kept.push(person),
-            _ => world.set_deleted(object, slot, true),
-        }
-    }
-    for person in whos.iter().filter(|person| !kept.contains(person)) {
-        let body = serde_json::json!({"EventId": event.as_str(), "RelationId": person.as_str()});
-        let body = body.as_object().cloned().unwrap_or_default();
-        super::insert(world, object, &body, None, writer, Op::Create)?;
-    }
-    Ok(())
 }

@@ -2,17 +2,31 @@
 //!
 //! Every function leaves the world as it was when it answers an error.
 
+mod activities;
+mod assignment;
+mod condition;
+mod conversion;
 mod convert;
 mod delete;
+mod duplicates;
 mod event;
+mod merge;
 mod objects;
+mod repoint;
+mod set;
 #[cfg(test)]
 mod tests;
 
 use serde_json::{Map, Value};
 
+pub use activities::switched as activities_switched;
+pub use assignment::Assign;
+pub use conversion::{Converted, LeadConversion, convert as convert_lead};
 pub use convert::{Change, Op, missing_attributes, value_of};
-pub use delete::delete;
+pub use delete::{delete, purge, undelete};
+pub use duplicates::DuplicateHeader;
+pub use merge::merge;
+pub use set::Rules;
 
 use super::{
     error::{ApiError, Outcome},
@@ -27,8 +41,16 @@ pub struct Writer {
     pub user: Id,
     /// Seconds since 1970.
     pub now: i64,
-    /// The owner that an active assignment rule gives, unless the request opted out.
-    pub assign_to: Option<Id>,
+    /// Which assignment rule the request wants.
+    pub assign: Assign,
+    pub duplicates: DuplicateHeader,
+}
+
+impl Writer {
+    /// One whom no rule of assignment touches: the platform itself, and the back door.
+    pub fn plain(user: Id, now: i64) -> Self {
+        Self { user, now, assign: Assign::Never, duplicates: DuplicateHeader::default() }
+    }
 }
 
 /// A record half-way between its stored state and what the request makes of it.
@@ -95,8 +117,10 @@ pub fn insert(
     }
     defaults(&mut draft);
     objects::check(&mut draft, op)?;
-    unique(&draft, None)?;
+    condition::validate(&draft, op)?;
     owner(&draft, op)?;
+    duplicates::check(&draft, None, op)?;
+    unique(&draft, None)?;
     audit(&mut draft);
     let mut changes = draft.changes;
     let after = objects::After::of(def, &changes);
@@ -117,8 +141,9 @@ pub fn insert(
     }
     let vals = changes.into_iter().filter_map(|(no, value)| Some((no, value?))).collect();
     let mark = world.mark();
-    let (id, _) = world.insert(object, vals);
-    after.run(world, id, writer).inspect_err(|_| world.rollback(mark))?;
+    world.part();
+    let (id, slot) = world.insert(object, vals);
+    after.run(world, id, slot, true, writer).inspect_err(|_| world.rollback(mark))?;
     Ok(id)
 }
 
@@ -144,20 +169,23 @@ pub fn update(
     let changes = convert::changes(world, object, body, op)?;
     let mut draft = Draft { world, object, def, old: Some(row), changes, writer };
     emptied(&draft)?;
-    if let Some(owner) = assigned(&draft) {
+    if let Some(owner) = assignment::owner(&draft) {
         draft.set("OwnerId", Some(Val::Ref(owner)));
     }
     objects::check(&mut draft, op)?;
-    unique(&draft, Some(slot))?;
+    condition::validate(&draft, op)?;
     owner(&draft, op)?;
+    duplicates::check(&draft, Some(slot), op)?;
+    unique(&draft, Some(slot))?;
     audit(&mut draft);
     let changes = draft.changes;
     let after = objects::After::of(def, &changes);
     let mark = world.mark();
+    world.part();
     for (no, value) in changes {
         world.set(object, slot, no, value);
     }
-    after.run(world, id, writer).inspect_err(|_| world.rollback(mark))
+    after.run(world, id, slot, false, writer).inspect_err(|_| world.rollback(mark))
 }
 
 fn required(draft: &Draft<'_>) -> Outcome<()> {
@@ -199,7 +227,7 @@ fn defaults(draft: &mut Draft<'_>) {
         }
     }
     let Some(owner) = draft.def.system.owner else { return };
-    if let Some(assigned) = assigned(draft) {
+    if let Some(assigned) = assignment::owner(draft) {
         draft.set("OwnerId", Some(Val::Ref(assigned)));
     } else if draft.get(owner).is_none() {
         let user = draft.writer.user;
@@ -207,9 +235,35 @@ fn defaults(draft: &mut Draft<'_>) {
     }
 }
 
-/// Whom an assignment rule gives the record to, whatever owner the request names.
-fn assigned(draft: &Draft<'_>) -> Option<Id> {
-    draft.writer.assign_to.filter(|_| matches!(draft.def.name.as_str(), "Lead" | "Case"))
+/// A record that the platform itself makes: no checks, defaults and audit fields as usual.
+fn platform_insert(world: &mut World, object: usize, mut vals: Vec<(FieldNo, Val)>, writer: Writer) -> (Id, Slot) {
+    let schema = world.schema.clone();
+    let def = schema.def(object);
+    let mut put = |no: Option<FieldNo>, value: Val| {
+        if let Some(no) = no.filter(|no| vals.iter().all(|(there, _)| there != no)) {
+            vals.push((no, value));
+        }
+    };
+    for (field, no) in def.fields.iter().zip(0..) {
+        if let Some(pick) = &field.default_pick {
+            put(Some(no), Val::text(pick.as_str()));
+        }
+    }
+    for no in [def.system.created, def.system.modified, def.system.stamp] {
+        put(no, Val::Stamp(writer.now));
+    }
+    for no in [def.system.created_by, def.system.modified_by, def.system.owner] {
+        put(no, Val::Ref(writer.user));
+    }
+    world.part();
+    world.insert(object, vals)
+}
+
+/// Tells pollers that the platform touched a row; who modified it last stays as it was.
+fn touch(world: &mut World, object: usize, slot: Slot, writer: Writer) {
+    if let Some(no) = world.def(object).system.stamp {
+        world.set(object, slot, no, Some(Val::Stamp(writer.now)));
+    }
 }
 
 /// No live record may share the value of a unique field.

@@ -1,11 +1,11 @@
 //! What is special about single objects: names, stages, cases, converted leads, junction rows.
 
-use super::{Change, Draft, Op, Writer, event};
+use super::{Change, Draft, Op, Writer, activities, event};
 use crate::salesforce::{
     error::{ApiError, Outcome},
     id::Id,
     schema::{FieldNo, ObjectDef},
-    world::{Val, World},
+    world::{Slot, Val, World},
 };
 
 /// Sales stages of a new org: probability in per cent, forecast category, its label, closed, won.
@@ -27,14 +27,14 @@ pub(super) fn check(draft: &mut Draft<'_>, op: Op) -> Outcome<()> {
         "Contact" | "User" => name(draft),
         "Lead" => {
             if op != Op::Seed && draft.old.is_some() && draft.named("IsConverted") == Some(&Val::Bool(true)) {
-                return Err(ApiError::record("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead", &[]));
+                return Err(converted());
             }
             name(draft);
         }
         "Opportunity" => opportunity(draft),
         "Case" => case(draft),
         "Event" => event::check(draft, op)?,
-        "EventRelation" => event::relation(draft)?,
+        "EventRelation" => activities::check(draft, op)?,
         "OpportunityContactRole" => role(draft)?,
         name if name.ends_with("__c") && draft.creating() && draft.named("Name").is_none() => {
             // A custom object without a name is called by its id, which the row will have next.
@@ -48,6 +48,18 @@ pub(super) fn check(draft: &mut Draft<'_>, op: Op) -> Outcome<()> {
 
 pub(super) fn needs_number(def: &ObjectDef) -> bool {
     def.name == "Case"
+}
+
+fn converted() -> ApiError {
+    ApiError::record("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead", &[])
+}
+
+/// A converted lead cannot be named by anything that is written.
+pub(super) fn not_converted(world: &World, id: Id) -> Outcome<()> {
+    let Some((object, slot)) = world.find(id).filter(|_| id.prefix() == "00Q") else { return Ok(()) };
+    let flag = world.def(object).field_no("IsConverted");
+    let is = world.row(object, slot).zip(flag).and_then(|(row, no)| row.stored(no)) == Some(&Val::Bool(true));
+    if is { Err(converted()) } else { Ok(()) }
 }
 
 fn name(draft: &mut Draft<'_>) {
@@ -140,8 +152,10 @@ pub(super) enum After {
     Nothing,
     /// `Opportunity.ContactId`: becomes the primary contact role.
     ContactRole(Id),
-    /// `EventWhoIds`: one relation per id.
-    Whos(Vec<Id>),
+    /// An event: its relations, and the copies that invited users have of it, follow.
+    Event(activities::Written),
+    /// A row of EventRelation: its event follows.
+    Relation,
     /// A primary role takes the flag from the others.
     Primary {
         opportunity: Id,
@@ -165,15 +179,13 @@ impl After {
                     _ => Self::Nothing,
                 }
             }
-            "Event" => match changed("EventWhoIds").and_then(Val::as_text) {
-                Some(ids) => Self::Whos(ids.split(';').filter_map(Id::parse).collect()),
-                None => Self::Nothing,
-            },
+            "Event" => Self::Event(activities::Written::of(def, changes)),
+            "EventRelation" => Self::Relation,
             _ => Self::Nothing,
         }
     }
 
-    pub fn run(self, world: &mut World, id: Id, writer: Writer) -> Outcome<()> {
+    pub fn run(self, world: &mut World, id: Id, slot: Slot, created: bool, writer: Writer) -> Outcome<()> {
         match self {
             Self::Nothing => Ok(()),
             Self::ContactRole(contact) => {
@@ -183,7 +195,14 @@ impl After {
                 let body = body.as_object().cloned().unwrap_or_default();
                 super::insert(world, object, &body, None, writer, Op::Create).map(drop)
             }
-            Self::Whos(whos) => event::relate(world, id, &whos, writer),
+            Self::Event(written) => {
+                activities::event_written(world, slot, &written, created, writer);
+                Ok(())
+            }
+            Self::Relation => {
+                activities::relation_written(world, slot, created, writer);
+                Ok(())
+            }
             Self::Primary { opportunity } => {
                 only_primary(world, opportunity, id);
                 Ok(())

@@ -96,7 +96,7 @@ fn object(custom: &CustomObject, number: usize) -> ObjectDef {
     }
 }
 
-fn add_field(objects: &mut [ObjectDef], custom: &CustomField) {
+pub(super) fn add_field(objects: &mut [ObjectDef], custom: &CustomField) {
     let described = describe_field(custom);
     let relationship = described.get("relationshipName").and_then(Value::as_str).map(str::to_owned);
     for object in objects.iter_mut() {
@@ -118,7 +118,22 @@ fn add_field(objects: &mut [ObjectDef], custom: &CustomField) {
 }
 
 fn describe_field(custom: &CustomField) -> Map<String, Value> {
-    let soap = match custom.kind.as_str() {
+    let mut fact = as_map(json!({
+        "name": custom.name, "label": custom.label, "custom": true, "nillable": !custom.required,
+        "unique": custom.unique, "externalId": custom.external_id, "idLookup": custom.external_id,
+        "caseSensitive": custom.case_sensitive, "restrictedPicklist": custom.restricted,
+        "picklistValues": custom.picklist, "referenceTo": custom.reference_to,
+    }));
+    set_type(&mut fact, &custom.kind);
+    set_length(&mut fact, if custom.kind == "reference" { 18 } else { custom.length });
+    if custom.kind == "reference" {
+        fact.insert("relationshipName".into(), custom.name.replace("__c", "__r").into());
+    }
+    fact
+}
+
+pub(super) fn set_type(fact: &mut Map<String, Value>, kind: &str) {
+    let soap = match kind {
         "boolean" => "xsd:boolean",
         "int" => "xsd:int",
         "double" | "currency" | "percent" => "xsd:double",
@@ -127,38 +142,53 @@ fn describe_field(custom: &CustomField) -> Map<String, Value> {
         "reference" => "tns:ID",
         _ => "xsd:string",
     };
-    let length = if custom.kind == "reference" { 18 } else { custom.length };
-    let mut fact = as_map(json!({
-        "name": custom.name, "label": custom.label, "type": custom.kind, "soapType": soap, "custom": true,
-        "length": length, "byteLength": length * BYTES_PER_CHARACTER, "nillable": !custom.required,
-        "unique": custom.unique, "externalId": custom.external_id, "idLookup": custom.external_id,
-        "caseSensitive": custom.case_sensitive, "restrictedPicklist": custom.restricted,
-        "picklistValues": custom.picklist, "referenceTo": custom.reference_to,
-    }));
-    if custom.kind == "reference" {
-        fact.insert("relationshipName".into(), custom.name.replace("__c", "__r").into());
-    }
-    if custom.kind == "boolean" {
+    fact.insert("type".into(), kind.into());
+    fact.insert("soapType".into(), soap.into());
+    if kind == "boolean" {
         fact.insert("defaultValue".into(), false.into());
         fact.insert("defaultedOnCreate".into(), true.into());
         fact.insert("nillable".into(), false.into());
     }
-    if matches!(custom.kind.as_str(), "double" | "currency" | "percent") {
+    if matches!(kind, "double" | "currency" | "percent") {
         fact.insert("precision".into(), 18.into());
     }
-    fact
+    if soap != "xsd:string" && kind != "reference" {
+        set_length(fact, 0);
+    }
 }
 
-/// Shared activities bring the lists of related people to Event and Task.
-fn shared_activities(objects: &mut [ObjectDef]) {
-    for (object, field, label) in
-        [("Event", "EventWhoIds", "Related Event Who IDs"), ("Task", "TaskWhoIds", "Related Task Who IDs")]
-    {
-        let fact = json!({"name": field, "label": label, "type": "junctionidlist", "soapType": "urn:JunctionIdListNames",
-            "filterable": false, "groupable": false, "sortable": false, "aggregatable": false});
+pub(super) fn set_length(fact: &mut Map<String, Value>, length: u32) {
+    fact.insert("length".into(), length.into());
+    fact.insert("byteLength".into(), (length * BYTES_PER_CHARACTER).into());
+}
+
+/// Shared activities bring the lists of related people to Event and Task, and relations that are not invitations.
+pub(super) fn shared_activities(objects: &mut [ObjectDef]) {
+    let ids = |field: &str, label: &str| {
+        json!({"name": field, "label": label, "type": "junctionidlist", "soapType": "urn:JunctionIdListNames",
+            "filterable": false, "groupable": false, "sortable": false, "aggregatable": false})
+    };
+    let flag = |field: &str, label: &str, createable: bool| {
+        json!({"name": field, "label": label, "type": "boolean", "soapType": "xsd:boolean", "nillable": false,
+            "defaultedOnCreate": true, "defaultValue": false, "createable": createable, "updateable": createable})
+    };
+    let brought = [
+        ("Event", ids("EventWhoIds", "Related Event Who IDs")),
+        ("Task", ids("TaskWhoIds", "Related Task Who IDs")),
+        ("EventRelation", flag("IsParent", "Is Parent", true)),
+        ("EventRelation", flag("IsWhat", "Is What", false)),
+    ];
+    for (object, fact) in brought {
         if let Some(object) = objects.iter_mut().find(|o| o.name == object) {
             object.fields.push(load::field(as_map(fact)));
         }
+    }
+    let whats = objects.iter().find(|o| o.name == "Event").and_then(|event| {
+        event.fields.iter().find(|field| field.name == "WhatId").map(|field| field.reference_to.clone())
+    });
+    let relation = objects.iter_mut().find(|o| o.name == "EventRelation");
+    if let Some(field) = relation.and_then(|o| o.fields.iter_mut().find(|field| field.name == "RelationId")) {
+        field.refer_also(whats.unwrap_or_default());
     }
 }
 

@@ -13,7 +13,7 @@ const TEMPLATE: &str = include_str!("objects/_template.json");
 /// Rows that one collections call takes, as the global describe announces it.
 const MAX_BATCH: u32 = 200;
 /// The record type that every object has.
-const MASTER_RECORD_TYPE: &str = "012000000000000AAA";
+pub const MASTER_RECORD_TYPE: &str = "012000000000000AAA";
 /// What the global and basic describes leave out.
 const FULL_ONLY: [&str; 7] = [
     "compactLayoutable",
@@ -121,6 +121,12 @@ fn full(def: &ObjectDef, version: u32, base: &str) -> Value {
     Value::Object(out)
 }
 
+/// One field in full, as layouts repeat it.
+pub fn field_in_full(def: &FieldDef) -> Value {
+    let template: Map<String, Value> = serde_json::from_str(TEMPLATE).expect("the built-in template is valid JSON");
+    field(def, &template)
+}
+
 fn child(child: &super::ChildDef) -> Value {
     json!({"cascadeDelete": child.cascade, "childSObject": child.object, "deprecatedAndHidden": false,
         "field": child.field, "junctionIdListNames": [], "junctionReferenceTo": [],
@@ -129,7 +135,7 @@ fn child(child: &super::ChildDef) -> Value {
 
 fn field(field: &FieldDef, template: &Map<String, Value>) -> Value {
     let mut out = template.clone();
-    for (key, value) in &field.described {
+    for (key, value) in field.described.iter() {
         out.insert(key.clone(), value.clone());
     }
     if let Some(Value::Array(picks)) = out.get_mut("picklistValues") {

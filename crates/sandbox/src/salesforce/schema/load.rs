@@ -1,6 +1,9 @@
 //! Reads the compact object files that are built into the program.
 
-use std::{collections::HashMap, sync::OnceLock};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -11,14 +14,16 @@ macro_rules! objects {
     ($($name:literal),* $(,)?) => { [$(include_str!(concat!("objects/", $name, ".json"))),*] };
 }
 
-const STANDARD: [&str; 21] = objects![
+const STANDARD: [&str; 24] = objects![
     "Account",
+    "AssignmentRule",
     "Campaign",
     "CampaignMember",
     "Case",
     "CaseComment",
     "CaseContactRole",
     "Contact",
+    "DuplicateRule",
     "Event",
     "EventRelation",
     "FeedItem",
@@ -33,6 +38,7 @@ const STANDARD: [&str; 21] = objects![
     "Task",
     "User",
     "UserRole",
+    "ValidationRule",
 ];
 
 #[derive(Deserialize)]
@@ -127,6 +133,6 @@ pub(super) fn field(described: Map<String, Value>) -> FieldDef {
             .map(|all| all.iter().filter_map(Value::as_str).map(str::to_owned).collect())
             .unwrap_or_default(),
         relationship: text("relationshipName"),
-        described,
+        described: Arc::new(described),
     }
 }

@@ -1,16 +1,18 @@
 //! Objects and their fields: what exists, of which type, and what may be written. No records here.
 
+mod change;
 mod custom;
 mod describe;
 mod load;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use serde_json::{Map, Value};
 
-pub use describe::{Describes, basic};
+pub use change::SchemaChange;
+pub use describe::{Describes, MASTER_RECORD_TYPE, basic, field_in_full};
 
 /// A field's number within its object.
 pub type FieldNo = u16;
@@ -84,8 +86,8 @@ pub struct FieldDef {
     pub default_pick: Option<String>,
     pub reference_to: Vec<String>,
     pub relationship: Option<String>,
-    /// What a describe says differently from the template.
-    described: Map<String, Value>,
+    /// What a describe says differently from the template; shared by all orgs that have the field so.
+    described: Arc<Map<String, Value>>,
 }
 
 impl FieldDef {
@@ -101,6 +103,18 @@ impl FieldDef {
         let reference = self.kind == Kind::Reference && !self.reference_to.iter().all(shared);
         self.kind != Kind::Id
             && (self.unique || self.external_id || self.id_lookup || reference || self.name == "Website")
+    }
+
+    /// Lets a reference name further objects.
+    fn refer_also(&mut self, objects: Vec<String>) {
+        self.reference_to.extend(objects);
+        let all: Vec<Value> = self.reference_to.iter().map(|name| name.as_str().into()).collect();
+        Arc::make_mut(&mut self.described).insert("referenceTo".into(), Value::Array(all));
+    }
+
+    /// What a describe says of it, when that is not the usual.
+    pub fn described(&self, name: &str) -> Option<&Value> {
+        self.described.get(name)
     }
 
     pub fn polymorphic(&self) -> bool {
@@ -218,6 +232,10 @@ impl Schema {
     pub fn new(config: &super::SalesforceConfig) -> Self {
         let mut objects = load::standard();
         custom::extend(&mut objects, config);
+        Self::of(objects)
+    }
+
+    fn of(objects: Vec<ObjectDef>) -> Self {
         let mut schema = Self { objects, by_name: HashMap::new(), by_prefix: HashMap::new() };
         for (no, object) in schema.objects.iter_mut().enumerate() {
             object.index();

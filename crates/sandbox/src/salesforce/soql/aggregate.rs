@@ -231,7 +231,8 @@ fn collect(plan: &Plan<'_>) -> Outcome<Vec<Vec<Option<Val>>>> {
     let table = scope.world.table(scope.object);
     let mut visit = |row: &Row| {
         let env = Env { world: scope.world, row: Some((scope.object, row)), cells: &[] };
-        if (row.deleted && !scope.all_rows) || test.as_ref().is_some_and(|test| !test.passes(env)) {
+        let unseen = (row.deleted && !scope.all_rows) || scope.world.is_hidden(row.id);
+        if unseen || test.as_ref().is_some_and(|test| !test.passes(env)) {
             return;
         }
         let keys: Vec<Option<Val>> =

@@ -139,6 +139,26 @@ impl Node {
         Ok(())
     }
 
+    /// The columns of a flat table of this; `None` when there is a list within.
+    pub fn columns(&self, world: &World, object: usize) -> Option<Vec<String>> {
+        let def = world.def(object);
+        let mut out = Vec::new();
+        for item in &self.items {
+            match item {
+                Item::Field(no) => out.push(def.field(*no).name.clone()),
+                Item::Parent { name, no, node, .. } => {
+                    let target = def.field(*no).reference_to.first().and_then(|name| world.schema.find(name));
+                    let within = node.columns(world, target.unwrap_or(object))?;
+                    out.extend(within.into_iter().map(|column| format!("{name}.{column}")));
+                }
+                Item::Named(names) => out.push(names.join(".")),
+                Item::Child { .. } => return None,
+                Item::Computed(key, _) => out.push(key.clone()),
+            }
+        }
+        Some(out)
+    }
+
     pub fn show(&self, world: &World, object: usize, row: &Row, version: u32) -> Value {
         let def = world.def(object);
         let mut out = Map::with_capacity(self.items.len() + 1);

@@ -133,7 +133,7 @@ impl Rows {
     }
 
     fn passes(&self, world: &World, row: &Row) -> bool {
-        if row.deleted && !self.all_rows {
+        if (row.deleted && !self.all_rows) || world.is_hidden(row.id) {
             return false;
         }
         if let Some(user) = self.mine {
@@ -203,7 +203,7 @@ pub fn value_cmp(left: &Val, right: &Val) -> std::cmp::Ordering {
 /// The values of the one field that a sub-query selects.
 pub fn members(outer: &Scope<'_>, query: &Query, at: usize) -> Outcome<HashSet<Member>> {
     let name = query.from.parts.last().map(String::as_str).unwrap_or_default();
-    let object = super::object(outer.world, outer.text, name, query.from.at)?;
+    let object = super::object(outer.world, outer.text, name, query.from.at, false)?;
     let scope = Scope { object, query, ..*outer };
     let field = match query.select.as_slice() {
         [Select::Expr { expr: Expr::Field(field), .. }] => scope.path(field)?,

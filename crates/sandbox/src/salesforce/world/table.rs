@@ -19,7 +19,7 @@ pub struct Row {
     pub id: Id,
     pub deleted: bool,
     /// Values that are there, by field number.
-    vals: Vec<(FieldNo, Val)>,
+    pub(super) vals: Vec<(FieldNo, Val)>,
 }
 
 impl Row {
@@ -114,6 +114,16 @@ impl Table {
         self.rows.push(Some(Row { id, deleted: false, vals }));
         self.live += 1;
         slot
+    }
+
+    /// Leaves a slot empty.
+    pub fn skip(&mut self) {
+        self.rows.push(None);
+    }
+
+    /// All slots, in order.
+    pub fn into_rows(self) -> Vec<Option<Row>> {
+        self.rows
     }
 
     /// Takes a row out as if it had never been; its slot stays empty.

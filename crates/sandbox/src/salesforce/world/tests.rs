@@ -46,14 +46,17 @@ proptest! {
         let def = schema.def(object);
         let email = def.field_no("Email").expect("contacts have addresses");
         let stamp = def.system.stamp.expect("contacts are stamped");
-        let mut world = World::new(schema.clone(), "dM0");
+        let mut world = World::new(schema.clone(), Arc::default(), "dM0", 0);
         let mut saved = (world.mark(), picture(&world, object));
         for step in steps {
             let slot = |at: usize| (at as u32) % world.table(object).next_slot().max(1);
             match step {
                 Step::Insert(mail) => { world.insert(object, vec![(email, Val::text(mail))]); }
                 Step::Set(at, mail) => { let slot = slot(at); world.set(object, slot, email, mail.map(Val::text)); }
-                Step::Delete(at, gone) => { let slot = slot(at); world.set_deleted(object, slot, gone); }
+                Step::Delete(at, gone) => { let slot = slot(at);
+                    let root = gone.then(|| world.row(object, slot).map(|row| row.id)).flatten();
+                    world.set_deleted(object, slot, root);
+                }
                 Step::Stamp(at, second) => { let slot = slot(at); world.set(object, slot, stamp, Some(Val::Stamp(second))); }
                 Step::Rollback => {
                     world.rollback(saved.0);

@@ -36,7 +36,7 @@ fn every_code_of_the_platform_has_its_class() {
     KeyTaken Replan: DUPLICATE_EXTERNAL_ID DUPLICATE_VALUE
     Locked Backoff: ALREADY_IN_PROCESS UNABLE_TO_LOCK_ROW
     Locked Replan: ENTITY_FAILED_IFLASTMODIFIED_ON_UPDATE
-    Owner Replan: INACTIVE_OWNER_OR_USER
+    Owner Replan: INACTIVE_OWNER_OR_USER TRANSFER_REQUIRES_READ
     Protocol Never: JSON_PARSER_ERROR MALFORMED_QUERY
     RateLimited Backoff: TOO_MANY_APEX_REQUESTS
     Reference Replan: INVALID_CROSS_REFERENCE_KEY

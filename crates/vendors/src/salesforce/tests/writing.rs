@@ -2,40 +2,24 @@
 
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
-use syncline_connect::{Answered, Error, ErrorKind, GraphOutcome, Records, Retry, Usage};
+use syncline_connect::{Answered, ErrorKind, GraphOutcome, Retry, Usage};
 use syncline_core::{
-    ids::{ExternalKey, RecordId},
-    record::{Field, Fields, Role, Slot, Std, Value},
+    ids::RecordId,
+    record::{Field, Role, Slot, Std, Value},
     step::{Plan, Step, Write},
 };
 
 use super::{
-    super::{Salesforce, write},
+    super::draw,
+    graphs::{delete, failed, graph, graphs, outcome_of, patch, patched, refusal, saved, send, upsert},
     org,
-    world::{Turn, World, json, now, raw},
+    world::{Turn, World, json, raw},
 };
 
 const ACCOUNT: &str = "001dM00003kS3tNQAS";
 const CONTACT: &str = "0034H00002JsInQQAV";
 const CASE: &str = "500000000000001AAA";
 const EVENT: &str = "00U000000000001EAA";
-
-fn fields(values: &[(Std, Value)]) -> Fields {
-    values.iter().map(|(std, value)| (Field::Std(*std), value.clone())).collect()
-}
-
-fn upsert(slot: Slot, role: Role, values: &[(Std, Value)]) -> Step {
-    let key = ExternalKey::new(format!("sy_{}", slot));
-    Step::new(slot, role, Write::Upsert { key, fields: fields(values) })
-}
-
-fn patch(slot: Slot, role: Role, id: &str, values: &[(Std, Value)]) -> Step {
-    Step::new(slot, role, Write::Patch { id: id.into(), fields: fields(values) })
-}
-
-fn delete(slot: Slot, role: Role, id: &str) -> Step {
-    Step::new(slot, role, Write::Delete { id: id.into() })
-}
 
 /// A booking's plan, the meeting first although it needs all others.
 fn booking() -> Plan {
@@ -73,48 +57,12 @@ fn booking() -> Plan {
     }
 }
 
-fn saved(reference: &str, id: &str, status: u16) -> Json {
-    json!({"body": {"id": id, "success": true, "errors": [], "created": status == 201}, "httpHeaders": {}, "httpStatusCode": status, "referenceId": reference})
-}
-
-fn failed(reference: &str, status: u16, code: &str, fields: &[&str]) -> Json {
-    json!({"body": [{"errorCode": code, "message": "m", "fields": fields}], "httpHeaders": {}, "httpStatusCode": status, "referenceId": reference})
-}
-
-fn patched(reference: &str) -> Json {
-    json!({"body": null, "httpHeaders": {}, "httpStatusCode": 204, "referenceId": reference})
-}
-
-fn graph(at: usize, successful: bool, answers: &[Json]) -> Json {
-    json!({"graphId": format!("g{at}"), "graphResponse": {"compositeResponse": answers}, "isSuccessful": successful})
-}
-
 fn good(at: usize) -> Json {
     graph(
         at,
         true,
         &[saved("case", CASE, 201), saved("person", CONTACT, 200), patched("account"), saved("meeting", EVENT, 201)],
     )
-}
-
-fn graphs(graphs: &[Json]) -> Turn {
-    json(200, json!({"graphs": graphs}))
-}
-
-fn send(world: &World, plans: &[&Plan]) -> Result<Answered<Vec<GraphOutcome>>, Error> {
-    now(Salesforce.write(&world.cx(), plans))
-}
-
-/// The outcome of one plan for one answer.
-fn outcome_of(plan: &Plan, turn: Turn) -> GraphOutcome {
-    send(&World::with([turn]), &[plan]).unwrap().value.remove(0)
-}
-
-fn refusal(outcome: GraphOutcome) -> Error {
-    match outcome {
-        GraphOutcome::Refused(error) => error,
-        other => panic!("not refused: {other:?}"),
-    }
 }
 
 fn is_unknown(outcome: &GraphOutcome) -> bool {
@@ -449,7 +397,7 @@ fn any_plan() -> impl Strategy<Value = Plan> {
 proptest! {
     #[test]
     fn every_reference_points_backwards_or_the_plan_is_circular(plan in any_plan()) {
-        let Ok(drawn) = write::draw(&org(), &plan) else { return Ok(()) };
+        let Ok(drawn) = draw::draw(&org(), &plan) else { return Ok(()) };
         prop_assert_eq!(drawn.nodes.len(), plan.steps.len());
         let mut before: Vec<String> = Vec::new();
         for node in &drawn.nodes {
@@ -464,7 +412,7 @@ proptest! {
 
     #[test]
     fn a_plan_without_a_circle_is_always_drawn(order in Just(booking().steps).prop_shuffle()) {
-        let drawn = write::draw(&org(), &Plan { steps: order });
+        let drawn = draw::draw(&org(), &Plan { steps: order });
         prop_assert!(drawn.is_ok());
     }
 

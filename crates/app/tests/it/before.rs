@@ -1,0 +1,152 @@
+//! What an operator asks before and after: a dry run, the doctor, a replay.
+
+use std::{path::Path, process::Output};
+
+use serde_json::{Value, json};
+
+use crate::{
+    lab::{Booking, Hook, Installation, Sandbox},
+    story::{clear_faults, fault},
+};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_syncline");
+
+fn run(installation: &Installation, arguments: &[&str]) -> Output {
+    let config = installation.folder.join("syncline.toml");
+    std::process::Command::new(BINARY)
+        .args(arguments)
+        .args(["--config", config.to_str().expect("a path")])
+        .output()
+        .expect("it runs")
+}
+
+fn said(out: &Output) -> String {
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8_lossy(&out.stdout).into_owned()
+}
+
+fn file(installation: &Installation, hook: &Hook) -> String {
+    let path = installation.folder.join("message.json");
+    std::fs::write(&path, &hook.body).expect("a file");
+    path.to_str().expect("a path").to_owned()
+}
+
+/// A dry run shows each record and field before anything is written, of a new booking and of a known one, and nothing
+/// is taken in, written or counted as a booking.
+///
+/// proves: B28
+#[test]
+fn a_dry_run_shows_everything_and_does_nothing() {
+    let sandbox = Sandbox::start();
+    let installation = Installation::new("dry-run", &sandbox, "sqlite:syncline.db", "");
+    said(&run(&installation, &["connect", "salesforce"]));
+    let mut booking = Booking::new(1, "ada@one.example", "Ada Lovelace");
+    let created = booking.created();
+    let message = file(&installation, &created);
+
+    let text = said(&run(&installation, &["dry-run", &message]));
+    for expected in [
+        "A new booking",
+        "nobody matched: a contact is created",
+        "create account",
+        "create contact",
+        "last_name: Lovelace",
+        "create meeting",
+        "who: (person)",
+        "nothing was written",
+    ] {
+        assert!(text.contains(expected), "`{expected}` is missing in:\n{text}");
+    }
+    assert!(["Contact", "Account", "Event"].iter().all(|object| sandbox.records(object).is_empty()));
+    assert!(said(&run(&installation, &["activity"])).contains("Nothing has happened yet"));
+
+    let server = installation.start(Path::new(BINARY), &[]);
+    created.post(&mut server.connect(), &server.hook).expect("an answer");
+    server.settle(&installation);
+    let before = sandbox.records("Event");
+    let moved = file(&installation, &booking.moved());
+    let line = said(&run(&installation, &["dry-run", &moved, "--json"]));
+    let dry: Value = serde_json::from_str(&line).expect("a JSON line");
+    assert!(dry["booking"].as_str().is_some_and(|id| id.starts_with("bk_")), "{dry}");
+    let meeting = &dry["records"][0];
+    assert_eq!((&meeting["action"], &meeting["id"]), (&json!("update"), &before[0]["Id"]), "{dry}");
+    let start = &meeting["fields"]["start"];
+    assert!(start["now"].is_string() && start["then"].is_string() && start["now"] != start["then"], "{dry}");
+    assert_eq!(sandbox.records("Event"), before);
+}
+
+/// What cannot be read is refused with words that help, and a failed look-up shows nothing as new.
+///
+/// proves: B28, B14
+#[test]
+fn a_dry_run_that_cannot_be_made_says_why() {
+    let sandbox = Sandbox::start();
+    let installation = Installation::new("dry-run-bad", &sandbox, "sqlite:syncline.db", "");
+    said(&run(&installation, &["connect", "salesforce"]));
+    let refused = |arguments: &[&str], words: &str| {
+        let out = run(&installation, arguments);
+        let text = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(!out.status.success() && text.contains(words), "{text}");
+    };
+    let broken = installation.folder.join("broken.json");
+    std::fs::write(&broken, "{").expect("a file");
+    refused(&["dry-run", broken.to_str().expect("a path")], "would not understand this message");
+    refused(&["dry-run", "/nowhere/message.json"], "reading /nowhere/message.json");
+    let message = file(&installation, &Booking::new(1, "ada@one.example", "Ada").created());
+    refused(&["dry-run", &message, "--source", "other"], "there are: calcom");
+    refused(&["dry-run", &message, "--header", "no header"], "is no header");
+    fault(&sandbox, &json!({"kind": "status", "status": 503, "path": "/services/data"}));
+    refused(&["dry-run", &message], "cannot answer just now");
+    clear_faults(&sandbox);
+}
+
+/// The doctor names what an org lacks, with the fix, and fails where that blocks.
+///
+/// proves: O5
+#[test]
+fn the_doctor_names_what_the_org_lacks() {
+    let bare = Sandbox::with(|org| org.custom_fields.retain(|field| field.object != "Event"));
+    let installation = Installation::new("doctor", &bare, "sqlite:syncline.db", "");
+    let out = run(&installation, &["doctor"]);
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(!out.status.success() && text.contains("✗ Event has no field Syncline_Uid__c"), "{text}");
+    assert!(text.contains("External ID"), "each finding has its fix: {text}");
+    let out = run(&installation, &["doctor", "salesforce", "--json"]);
+    let lines = String::from_utf8_lossy(&out.stdout).into_owned();
+    let findings: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert!(findings.iter().any(|finding| finding["blocking"] == true && finding["connection"] == "salesforce"));
+    let lacks = findings.iter().filter(|line| line["problem"].is_string());
+    assert!(
+        lacks.clone().count() > 0
+            && lacks.clone().all(|finding| finding["fix"].as_str().is_some_and(|fix| !fix.is_empty()))
+    );
+    let out = run(&installation, &["doctor", "nowhere"]);
+    assert!(String::from_utf8_lossy(&out.stderr).contains("connections are: salesforce"));
+}
+
+/// What was laid aside is tried again by one command, one by one or all together.
+///
+/// proves: B24
+#[test]
+fn what_was_laid_aside_is_replayed() {
+    let sandbox = Sandbox::start();
+    let installation = Installation::new("replay", &sandbox, "sqlite:syncline.db", "");
+    let server = installation.start(Path::new(BINARY), &[]);
+    fault(&sandbox, &json!({"kind": "partial", "object": "Contact"}));
+    for number in 0..3 {
+        let mut booking = Booking::new(number, &format!("p{number}@c{number}.example"), "Some Body");
+        booking.created().post(&mut server.connect(), &server.hook).expect("an answer");
+    }
+    server.settle(&installation);
+    assert_eq!(server.api("/api/v1/status")["parked"], 3);
+    assert!(sandbox.records("Event").is_empty());
+    clear_faults(&sandbox);
+    let parked = server.api("/api/v1/bookings");
+    let one = parked["bookings"][0]["booking"].as_str().unwrap_or_else(|| panic!("{parked}")).to_owned();
+    assert!(said(&run(&installation, &["replay", &one])).contains("1 to be tried again"));
+    assert!(said(&run(&installation, &["replay", "--parked"])).contains("to be tried again"));
+    let unknown = run(&installation, &["replay", "bk_unknown"]);
+    assert!(!unknown.status.success() && String::from_utf8_lossy(&unknown.stderr).contains("no booking bk_unknown"));
+    server.settle(&installation);
+    assert_eq!(sandbox.records("Event").len(), 3);
+}

@@ -1,0 +1,212 @@
+//! Checks mappings against what the CRM says of its objects, on save and from time to time afterwards. It finds what
+//! can be known without a booking; what depends on one is found when it is written.
+
+use std::collections::BTreeSet;
+
+use jiff::tz::TimeZone;
+
+use super::{
+    fit::fit,
+    mapping::{MAPPINGS_MAX, Mapping, RECORDS_MAX, RecordTemplate, When, missing},
+};
+use crate::{
+    description::{FieldDescription, FieldKind, ObjectDescription},
+    expr::{Expression, Scope},
+    ids::ObjectName,
+    record::Role,
+};
+
+/// What is wrong with a mapping.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// As `contact.Industry`.
+    pub field: String,
+    /// Of its value.
+    pub line: usize,
+    pub reason: String,
+    pub fix: String,
+    pub example: String,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, line {}: {}; {}; for example: {}", self.field, self.line, self.reason, self.fix, self.example)
+    }
+}
+
+/// The objects of a CRM, as far as they were described.
+pub trait Descriptions {
+    /// `None` where it was not asked for, `Some(None)` where there is none.
+    fn of_role(&self, role: Role) -> Option<Option<&ObjectDescription>>;
+    fn named(&self, name: &ObjectName) -> Option<Option<&ObjectDescription>>;
+}
+
+const EXAMPLE: &str = "{{ answer(\"Company\") }}";
+
+/// Every problem of these mappings and further records.
+pub fn check(mappings: &[Mapping], records: &[RecordTemplate], descriptions: &dyn Descriptions) -> Vec<Problem> {
+    let mut problems = too_many(mappings, records);
+    let mut seen = BTreeSet::new();
+    for mapping in mappings {
+        let field = format!("{}.{}", mapping.on.as_str(), mapping.name);
+        if !seen.insert(field.to_lowercase()) {
+            problems.push(problem(&field, "it is mapped twice", "leave one of the two", EXAMPLE));
+        }
+        for role in mapping.on.roles() {
+            match descriptions.of_role(*role) {
+                None => {}
+                Some(None) => problems.push(problem(
+                    &field,
+                    format!("the CRM has no {}, or Syncline's user may not see it", role.as_str()),
+                    "let the user see the object",
+                    EXAMPLE,
+                )),
+                Some(Some(object)) => {
+                    check_field(&field, object, &mapping.name, &mapping.value, mapping.when, &mut problems);
+                }
+            }
+        }
+    }
+    let mut slots = BTreeSet::new();
+    for record in records {
+        if !slots.insert(record.slot()) {
+            problems.push(problem(
+                &record.name,
+                "another further record has this name, or one that is too much like it",
+                "choose another name",
+                "name = \"booking_log\"",
+            ));
+        }
+        if let Some(described) = descriptions.named(&record.object) {
+            check_record(record, described, &mut problems);
+        }
+    }
+    problems
+}
+
+fn too_many(mappings: &[Mapping], records: &[RecordTemplate]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if mappings.len() > MAPPINGS_MAX {
+        let reason = format!("there are more than {MAPPINGS_MAX} of them");
+        problems.push(problem("mappings", reason, "leave out those that are never filled", EXAMPLE));
+    }
+    if records.len() > RECORDS_MAX {
+        let reason = format!("there are more than {RECORDS_MAX} of them");
+        problems.push(problem("records", reason, "leave out those that are never read", "name = \"booking_log\""));
+    }
+    problems
+}
+
+fn check_record(record: &RecordTemplate, object: Option<&ObjectDescription>, problems: &mut Vec<Problem>) {
+    let Some(object) = object else {
+        problems.push(problem(
+            &record.name,
+            format!("the CRM has no object {}, or Syncline's user may not see it", record.object),
+            "correct the name, or let the user see the object",
+            "object = \"Booking_Log__c\"",
+        ));
+        return;
+    };
+    if !object.createable {
+        problems.push(problem(
+            &record.name,
+            format!("records of {} cannot be made by the user that Syncline works as", object.name),
+            "allow it in the CRM's object permissions",
+            "object = \"Booking_Log__c\"",
+        ));
+    }
+    let mut seen = BTreeSet::new();
+    for field in &record.fields {
+        let path = format!("{}.{}", record.name, field.name);
+        if !seen.insert(field.name.to_lowercase()) {
+            problems.push(problem(&path, "it is mapped twice", "leave one of the two", EXAMPLE));
+        }
+        check_field(&path, object, &field.name, &field.value, field.when, problems);
+    }
+    for (name, described) in object.fields.iter().filter(|(_, field)| field.required) {
+        if !record.fields.iter().any(|field| field.name == *name) {
+            problems.push(problem(
+                &format!("{}.{name}", record.name),
+                format!("no {} can be made without it, and it is not mapped", object.name),
+                "map it",
+                example_for(described),
+            ));
+        }
+    }
+}
+
+fn check_field(
+    path: &str,
+    object: &ObjectDescription,
+    name: &str,
+    value: &Expression,
+    when: When,
+    problems: &mut Vec<Problem>,
+) {
+    let Some(field) = object.fields.get(name) else {
+        let misfit = missing(object, name);
+        problems.push(problem(path, misfit.reason, misfit.fix, EXAMPLE));
+        return;
+    };
+    let example = example_for(field);
+    let allow = "allow it in the CRM's field permissions, or take it out of the mapping";
+    match (when, field.createable, field.updateable) {
+        (_, false, false) => problems.push(problem(path, "it cannot be written at all", allow, &example)),
+        (When::Never, false, true) => {
+            problems.push(problem(
+                path,
+                "it cannot be set when the record is made",
+                "write it later: always",
+                &example,
+            ));
+        }
+        (When::IfEmpty | When::Always, true, false) => problems.push(problem(
+            path,
+            "it can only be set when the record is made",
+            "say so: when = \"never\"",
+            &example,
+        )),
+        _ => {}
+    }
+    if field.kind == FieldKind::Other {
+        problems.push(problem(path, "fields of its kind are not written", "take it out of the mapping", &example));
+        return;
+    }
+    // A value that no booking changes fits now or never.
+    if let Some(constant) = value.constant()
+        && let Err(misfit) = fit(&constant, field, &TimeZone::UTC)
+    {
+        problems.push(problem(path, misfit.reason, misfit.fix, example));
+    }
+}
+
+fn problem(field: &str, reason: impl Into<String>, fix: impl Into<String>, example: impl Into<String>) -> Problem {
+    Problem { field: field.to_owned(), line: 1, reason: reason.into(), fix: fix.into(), example: example.into() }
+}
+
+/// A value that a field of this kind takes.
+fn example_for(field: &FieldDescription) -> String {
+    match field.kind {
+        FieldKind::Text | FieldKind::TextArea | FieldKind::Other => EXAMPLE.to_owned(),
+        FieldKind::Number => "{{ booking.minutes }}".to_owned(),
+        FieldKind::Boolean => "{{ booking.is_cancelled }}".to_owned(),
+        FieldKind::Date => "{{ booking.start|day }}".to_owned(),
+        FieldKind::DateTime => "{{ booking.start }}".to_owned(),
+        FieldKind::Picklist => field.values.first().cloned().unwrap_or_else(|| EXAMPLE.to_owned()),
+        FieldKind::MultiPicklist => {
+            let values: Vec<&str> = field.values.iter().take(2).map(String::as_str).collect();
+            if values.is_empty() { EXAMPLE.to_owned() } else { values.join(";") }
+        }
+        FieldKind::Reference => "{{ person.id }}".to_owned(),
+        FieldKind::Email => "{{ invitee.email }}".to_owned(),
+        FieldKind::Phone => "{{ invitee.phone }}".to_owned(),
+        FieldKind::Url => "{{ booking.reschedule_url }}".to_owned(),
+    }
+}
+
+impl Expression {
+    /// The value, where no booking changes it.
+    pub fn constant(&self) -> Option<crate::expr::Datum> {
+        if self.names_nothing() { self.evaluate(&Scope::default()).ok() } else { None }
+    }
+}

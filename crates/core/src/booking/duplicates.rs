@@ -1,0 +1,50 @@
+//! A duplicate rule of the CRM stopped a new record and named those that it takes for the same: one of them stands in.
+
+use super::project::Links;
+use crate::{
+    ids::RecordId,
+    record::{Fields, Role, Slot, Std},
+    step::{Link, Plan, Write},
+};
+
+/// The links with a matched record in the place of the one that was stopped; `None` where the matches are of no use:
+/// for a case there is no other case. The first match of the role that was to be made goes before the first of another.
+pub fn use_match(links: &Links, plan: &Plan, slot: Slot, matches: &[(Role, RecordId)]) -> Option<Links> {
+    let step = plan.steps.iter().find(|step| step.slot == slot)?;
+    let Write::Upsert { key, fields } = &step.write else { return None };
+    let fits = |role: Role| match slot {
+        Slot::Person | Slot::Guest(_) => matches!(role, Role::Contact | Role::Lead),
+        Slot::Account | Slot::GuestAccount(_) => role == Role::Account,
+        _ => false,
+    };
+    let same = matches.iter().find(|(role, _)| fits(*role) && *role == step.role);
+    let (role, id) = same.or_else(|| matches.iter().find(|(role, _)| fits(*role)))?;
+    // A person is known again by the address; an account by the key of the company that it stands for.
+    let email = fields.get(&Std::Email.into()).map(|email| (Std::Email.into(), email.clone()));
+    let key = (*role == Role::Account).then(|| key.clone());
+    let link = Link::new(*role, id.clone(), key, Fields::from_iter(email));
+    let mut links = links.clone();
+    links.insert(slot, link);
+    Some(links)
+}
+
+/// The links with doubt cast on the record that was refused, or on all that a refused reference may point to.
+pub fn doubt(links: &Links, slot: Option<Slot>, refused_itself: bool) -> Links {
+    let mut links = links.clone();
+    let own = |slot: Slot| matches!(slot, Slot::Meeting | Slot::Case | Slot::Opportunity | Slot::Record(_));
+    match slot {
+        Some(slot) if refused_itself && own(slot) => {
+            if let Some(link) = links.get_mut(&slot) {
+                link.doubt = true;
+            }
+        }
+        // The CRM's own list of attendees is asked for before another is made or removed.
+        Some(slot @ Slot::Attendee(_)) if refused_itself => drop(links.remove(&slot)),
+        _ => {
+            for (_, link) in links.iter_mut().filter(|(slot, _)| !own(**slot) && !matches!(slot, Slot::Attendee(_))) {
+                link.doubt = true;
+            }
+        }
+    }
+    links
+}

@@ -1,0 +1,100 @@
+//! Records that the CRM refused as gone: what became of them, and what stands in their place.
+
+use super::{project::Context, settings::Deleted};
+use crate::{
+    ids::RecordId,
+    record::{Record, Role, Slot, Std, Value},
+    step::Link,
+};
+
+/// How many merges are followed, one after the other.
+const MERGES_MAX: usize = 8;
+
+/// What a linked record has become.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Followed {
+    /// It is there, or nothing speaks against it.
+    Stands,
+    /// Another record has taken its place: the one it was merged into, or the contact that a lead was converted into.
+    Became { role: Role, id: RecordId, account: Option<RecordId> },
+    /// It is gone, and another one is found or made.
+    Gone,
+    /// It is gone, and by the settings nothing takes its place.
+    Left,
+}
+
+/// Follows a link that is in doubt. One whose record was not looked up yet stands.
+pub(super) fn follow(cx: &Context<'_>, link: &Link) -> Followed {
+    if !link.doubt {
+        return Followed::Stands;
+    }
+    let gone = match cx.settings.deleted {
+        Deleted::Recreate => Followed::Gone,
+        Deleted::Leave => Followed::Left,
+    };
+    let mut id = link.id.clone();
+    for _ in 0..MERGES_MAX {
+        let Some(trace) = cx.facts.trace(&id) else { break };
+        let Some(record) = trace else { return gone };
+        if let Some(master) = reference(record, Std::MergedInto) {
+            id = master;
+            continue;
+        }
+        if record.is(Std::Deleted) {
+            return gone;
+        }
+        if record.is(Std::Converted)
+            && let Some(contact) = reference(record, Std::ConvertedContact)
+        {
+            return Followed::Became {
+                role: Role::Contact,
+                id: contact,
+                account: reference(record, Std::ConvertedAccount),
+            };
+        }
+        break;
+    }
+    if id == link.id { Followed::Stands } else { Followed::Became { role: link.role, id, account: None } }
+}
+
+/// The record whose trace would tell more about a link in doubt: its own, or that of the last known merge.
+pub(super) fn untraced(cx: &Context<'_>, link: &Link) -> Option<RecordId> {
+    let mut id = link.id.clone();
+    for _ in 0..MERGES_MAX {
+        match cx.facts.trace(&id) {
+            None => return Some(id),
+            Some(None) => return None,
+            Some(Some(record)) => id = reference(record, Std::MergedInto)?,
+        }
+    }
+    None
+}
+
+fn reference(record: &Record, field: Std) -> Option<RecordId> {
+    match record.fields.get(&field.into()) {
+        Some(Value::Id(id)) => Some(id.clone()),
+        _ => None,
+    }
+}
+
+/// What is to happen to one of the booking's own records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Own {
+    Make,
+    Use(RecordId),
+    /// Somebody deleted it, and by the settings that stands.
+    Leave,
+}
+
+/// The booking's own record in a slot.
+pub(super) fn own(cx: &Context<'_>, slot: Slot) -> Own {
+    match cx.links.get(&slot) {
+        None => Own::Make,
+        Some(link) => match follow(cx, link) {
+            Followed::Stands => Own::Use(link.id.clone()),
+            Followed::Became { id, .. } => Own::Use(id),
+            Followed::Gone => Own::Make,
+            Followed::Left => Own::Leave,
+        },
+    }
+}

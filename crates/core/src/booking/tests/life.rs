@@ -1,0 +1,209 @@
+//! Records that are merged, converted or deleted in the CRM meanwhile, and records that a duplicate rule names.
+
+use super::{converge::record, story::*, world::*};
+use crate::{
+    booking::{
+        duplicates::{doubt, use_match},
+        message::MessageKind,
+        settings::{BookingSettings, CaseSettings, Deleted, GuestPolicy, PersonMode},
+    },
+    record::{Record, Role, Slot, Std, Value},
+};
+
+fn person(role: Role, number: usize, email: &str) -> Record {
+    let fields =
+        [(Std::Email, Value::text(email)), (Std::LastName, Value::text("P")), (Std::Company, Value::text("C"))];
+    record(role, number, &fields[..if role == Role::Lead { 3 } else { 2 }])
+}
+
+fn moved() -> [crate::booking::message::BookingMessage; 2] {
+    [booked("a", 0, 6000), message("a", 1, MessageKind::Booked, Some(booking(time(7000))))]
+}
+
+/// What the engine does when the CRM refuses a record or a reference.
+fn refuse(desk: &mut Desk, slot: Option<Slot>, itself: bool) {
+    desk.links = doubt(&desk.links, slot, itself);
+    desk.shared.clear();
+}
+
+fn settings() -> BookingSettings {
+    BookingSettings {
+        case: Some(CaseSettings { status: "New".into(), origin: None }),
+        guests: GuestPolicy::Create,
+        ..BookingSettings::default()
+    }
+}
+
+fn with_guest(at: i64) -> crate::booking::message::BookingMessage {
+    let mut content = booking(time(6000 + at));
+    bring(&mut content, 1);
+    message("a", at, MessageKind::Booked, Some(content))
+}
+
+/// proves: B25: a deleted meeting is made again, with its attendees.
+#[test]
+fn a_deleted_meeting_is_recreated() {
+    let mut desk = Desk::new(World::default(), settings());
+    let messages = [with_guest(0), with_guest(1)];
+    desk.work(&messages[..1]);
+    let old = desk.links[&Slot::Meeting].id.clone();
+    desk.world.delete(&old);
+    desk.world.records.retain(|_, record| record.role != Role::Attendee);
+    assert!(desk.world.apply(&desk.decide(&messages, None).plan).is_err(), "the CRM says that it is gone");
+    refuse(&mut desk, Some(Slot::Meeting), true);
+    let decision = desk.work(&messages);
+    assert!(decision.notes.iter().any(|note| note.code == "recreated"));
+    let new = desk.links[&Slot::Meeting].id.clone();
+    assert_ne!(new, old);
+    assert_eq!((desk.count(Role::Meeting), desk.count(Role::Contact), desk.count(Role::Case)), (1, 2, 1));
+    assert_eq!(desk.world.attendees(&new).len(), 1);
+    assert_eq!(desk.work(&messages).plan.steps, vec![]);
+}
+
+/// proves: B25: or it stays away, whatever comes.
+#[test]
+fn a_deleted_meeting_stays_away_where_the_settings_say_so() {
+    let mut desk = Desk::new(World::default(), BookingSettings { deleted: Deleted::Leave, ..settings() });
+    let messages =
+        [booked("a", 0, 6000), message("a", 1, MessageKind::Booked, Some(booking(time(7000)))), cancelled("a", 2)];
+    desk.work(&messages[..1]);
+    let id = desk.links[&Slot::Meeting].id.clone();
+    desk.world.delete(&id);
+    refuse(&mut desk, Some(Slot::Meeting), true);
+    for known in 2..=3 {
+        let decision = desk.work(&messages[..known]);
+        assert!(decision.notes.iter().any(|note| note.code == "left"));
+        assert_eq!(desk.count(Role::Meeting), 0);
+    }
+}
+
+/// proves: B25: the contact was merged into another one: the meeting goes on with that.
+#[test]
+fn a_merged_contact_is_followed() {
+    let mut desk = Desk::new(World::with(&[person(Role::Contact, 9, "other@acme.example")]), settings());
+    let messages = moved();
+    desk.work(&messages[..1]);
+    let old = desk.links[&Slot::Person].id.clone();
+    desk.world.merge(&old, &"contact-9".into());
+    refuse(&mut desk, Some(Slot::Meeting), false);
+    let decision = desk.work(&messages);
+    assert!(decision.notes.iter().any(|note| note.code == "followed"), "{:?}", decision.notes);
+    assert_eq!(desk.links[&Slot::Person].id.as_str(), "contact-9");
+    assert_eq!(desk.record(Slot::Meeting).fields[&Std::Who.into()], Value::Id("contact-9".into()));
+    assert_eq!((desk.count(Role::Contact), desk.count(Role::Meeting)), (1, 1));
+    assert_eq!(desk.work(&messages).plan.steps, vec![]);
+}
+
+/// proves: B25: of two merges in a row the last is followed.
+#[test]
+fn merges_in_a_row_are_followed() {
+    let others = [person(Role::Contact, 8, "b@acme.example"), person(Role::Contact, 9, "c@acme.example")];
+    let mut desk = Desk::new(World::with(&others), settings());
+    let messages = moved();
+    desk.work(&messages[..1]);
+    let old = desk.links[&Slot::Person].id.clone();
+    desk.world.merge(&old, &"contact-8".into());
+    desk.world.merge(&"contact-8".into(), &"contact-9".into());
+    refuse(&mut desk, None, false);
+    desk.work(&messages);
+    assert_eq!(desk.links[&Slot::Person].id.as_str(), "contact-9");
+}
+
+/// proves: B25, B6: the lead was converted: the meeting goes on with the contact.
+#[test]
+fn a_converted_lead_is_followed() {
+    let mut desk = Desk::new(
+        World::with(&[person(Role::Contact, 9, "other@acme.example")]),
+        BookingSettings { person: PersonMode::Lead, ..settings() },
+    );
+    let messages = moved();
+    desk.work(&messages[..1]);
+    let lead = desk.links[&Slot::Person].id.clone();
+    assert_eq!(desk.links[&Slot::Person].role, Role::Lead);
+    let fields = &mut desk.world.records.get_mut(&lead).expect("a lead").fields;
+    fields.insert(Std::Converted.into(), Value::Bool(true));
+    fields.insert(Std::ConvertedContact.into(), Value::Id("contact-9".into()));
+    refuse(&mut desk, Some(Slot::Person), false);
+    desk.work(&messages);
+    assert_eq!((desk.links[&Slot::Person].role, desk.links[&Slot::Person].id.as_str()), (Role::Contact, "contact-9"));
+    assert_eq!(desk.record(Slot::Meeting).fields[&Std::Who.into()], Value::Id("contact-9".into()));
+    assert_eq!(desk.work(&messages).plan.steps, vec![]);
+}
+
+/// proves: B25: a deleted contact is found by address, or made again, or left.
+#[test]
+fn a_deleted_contact_is_found_made_or_left() {
+    for (deleted, twin, expected) in [
+        (Deleted::Recreate, true, Some("contact-9")),
+        (Deleted::Recreate, false, Some("new")),
+        (Deleted::Leave, false, None),
+    ] {
+        let mut desk = Desk::new(World::default(), BookingSettings { deleted, case: None, ..settings() });
+        let messages = moved();
+        desk.work(&messages[..1]);
+        let old = desk.links[&Slot::Person].id.clone();
+        desk.world.delete(&old);
+        // As CRMs do, the meeting loses its person with the contact.
+        desk.edit(Slot::Meeting, Std::Who, Value::Null);
+        if twin {
+            desk.world.records.insert("contact-9".into(), person(Role::Contact, 9, INVITEE));
+        }
+        refuse(&mut desk, Some(Slot::Person), false);
+        desk.work(&messages);
+        match expected {
+            Some("new") => assert_ne!(desk.links[&Slot::Person].id, old),
+            Some(id) => assert_eq!(desk.links[&Slot::Person].id.as_str(), id),
+            None => assert_eq!(desk.count(Role::Contact), 0),
+        }
+    }
+}
+
+/// proves: B25: what was doubted for nothing stays as it is.
+#[test]
+fn a_record_that_is_there_after_all_is_kept() {
+    let mut desk = Desk::new(World::default(), settings());
+    let messages = moved();
+    desk.work(&messages[..1]);
+    let before = desk.links.clone();
+    refuse(&mut desk, None, false);
+    desk.work(&messages[..1]);
+    assert_eq!(desk.links, before);
+    refuse(&mut desk, Some(Slot::Meeting), true);
+    desk.work(&messages[..1]);
+    assert_eq!(desk.links, before);
+}
+
+/// proves: B15, B6: the record that a duplicate rule names stands in for the one that it stopped.
+#[test]
+fn a_duplicate_rule_names_the_record_to_use() {
+    for (role, number) in [(Role::Contact, 9), (Role::Lead, 9)] {
+        let mut desk = Desk::new(World::with(&[person(role, number, "namesake@acme.example")]), settings());
+        let messages = moved();
+        let stopped = desk.decide(&messages[..1], None);
+        let id = format!("{}-9", role.as_str());
+        let matches = [(Role::Account, "account-1".into()), (role, id.as_str().into())];
+        desk.links = use_match(&desk.links, &stopped.plan, Slot::Person, &matches).expect("a match");
+        desk.work(&messages[..1]);
+        assert_eq!(desk.record(Slot::Meeting).fields[&Std::Who.into()], Value::Id(id.as_str().into()));
+        assert_eq!(desk.count(Role::Contact) + desk.count(Role::Lead), 1);
+        assert_eq!(desk.work(&messages).plan.steps.len(), 2, "case and meeting move; nobody is made");
+    }
+}
+
+/// proves: B15
+#[test]
+fn a_match_is_only_taken_where_it_can_stand_in() {
+    let desk = Desk::new(World::default(), settings());
+    let stopped = desk.decide(&[with_guest(0)], None).plan;
+    let take = |slot, matches: &[(Role, &str)]| {
+        let matches: Vec<_> = matches.iter().map(|(role, id)| (*role, (*id).into())).collect();
+        use_match(&desk.links, &stopped, slot, &matches).map(|links| links[&slot].id.as_str().to_owned())
+    };
+    let both = [(Role::Lead, "lead-1"), (Role::Contact, "contact-1")];
+    assert_eq!(take(Slot::Person, &both).as_deref(), Some("contact-1"), "the same kind goes first");
+    assert_eq!(take(Slot::Guest(2), &both[..1]).as_deref(), Some("lead-1"));
+    assert_eq!(take(Slot::Account, &[(Role::Account, "account-1")]).as_deref(), Some("account-1"));
+    assert_eq!(take(Slot::Account, &both), None);
+    assert_eq!(take(Slot::Case, &[(Role::Case, "case-1")]), None);
+    assert_eq!(take(Slot::Person, &[]), None);
+}

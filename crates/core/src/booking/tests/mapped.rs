@@ -1,0 +1,164 @@
+//! Mappings and further records in whole bookings: made, kept in step, filled where empty, and told once.
+
+use super::{
+    story::{INVITEE, booked, cancelled, replacing},
+    world::{Desk, World},
+};
+use crate::{
+    booking::{
+        mapping::{Mapping, RecordField, RecordTemplate, Target, When},
+        settings::{BookingSettings, CaseSettings},
+    },
+    expr::Expression,
+    ids::{ObjectName, RecordId},
+    record::{Field, Fields, Record, Role, Slot, Std, Value},
+    step::Write,
+};
+
+fn native(name: &str) -> Field {
+    Field::Native(name.to_owned())
+}
+
+fn map(on: Target, name: &str, value: &str, when: When) -> Mapping {
+    let value = Expression::compile(value).unwrap();
+    Mapping { on, name: name.to_owned(), field: native(name), value, when }
+}
+
+fn log() -> RecordTemplate {
+    let field = |name: &str, value: &str| RecordField {
+        name: name.to_owned(),
+        value: Expression::compile(value).unwrap(),
+        when: When::Always,
+    };
+    RecordTemplate {
+        name: "log".to_owned(),
+        object: ObjectName::from("Log__c"),
+        when: Some(Expression::condition("not booking.is_cancelled").unwrap()),
+        fields: vec![
+            field("Event__c", "{{ meeting.id }}"),
+            field("Contact__c", "{{ person.id }}"),
+            field("Moved__c", "{{ booking.reschedules }}"),
+            field("Status__c", "{{ booking.status }}"),
+        ],
+    }
+}
+
+pub fn settings() -> BookingSettings {
+    BookingSettings {
+        case: Some(CaseSettings { status: "New".to_owned(), origin: None }),
+        mappings: vec![
+            map(Target::Contact, "Source__c", "web", When::IfEmpty),
+            map(Target::Contact, "First__c", "{{ booking.start|day }}", When::Never),
+            map(Target::Contact, "Last__c", "{{ booking.start|day }}", When::Always),
+            map(Target::Meeting, "Moved__c", "{{ booking.reschedules }}", When::Always),
+            map(Target::Meeting, "Reason__c", "{{ booking.cancel_reason }}", When::Always),
+            map(Target::Case, "Event__c", "{{ meeting.id }}", When::Always),
+            map(Target::Meeting, "Broken__c", "{{ 1 / 0 }}", When::Always),
+        ],
+        records: vec![log()],
+        ..BookingSettings::default()
+    }
+}
+
+fn value<'a>(desk: &'a Desk, slot: Slot, name: &str) -> Option<&'a Value> {
+    desk.record(slot).fields.get(&native(name))
+}
+
+/// Without what by its nature depends on the first look: values that are written only once, and conditions.
+pub fn steady() -> BookingSettings {
+    let mut settings = settings();
+    settings.mappings.retain(|mapping| mapping.when != When::Never);
+    settings.records.iter_mut().for_each(|record| record.when = None);
+    settings
+}
+
+/// proves: B12, B13
+#[test]
+fn a_booking_fills_fields_and_makes_a_further_record() {
+    let mut desk = Desk::new(World::default(), settings());
+    let first = desk.work(&[booked("a", 0, 60)]);
+    let log = log().slot();
+    assert_eq!(value(&desk, Slot::Person, "Source__c"), Some(&Value::text("web")));
+    assert_eq!(value(&desk, log, "Event__c"), Some(&Value::Id(desk.links[&Slot::Meeting].id.clone())));
+    assert_eq!(value(&desk, log, "Contact__c"), Some(&Value::Id(desk.links[&Slot::Person].id.clone())));
+    assert_eq!(desk.links[&log].object, Some(ObjectName::from("Log__c")));
+    let step = first.plan.steps.iter().find(|step| step.slot == log).expect("the record is planned");
+    assert_eq!((step.role, step.object.as_ref()), (Role::Custom, Some(&ObjectName::from("Log__c"))));
+    let dropped: Vec<&str> =
+        first.notes.iter().filter(|note| note.code == "field_dropped").map(|note| note.text.as_str()).collect();
+    assert_eq!(dropped.len(), 2, "{dropped:?}");
+    assert!(dropped.iter().any(|text| text.contains("Broken__c")), "{dropped:?}");
+    assert!(dropped.iter().any(|text| text.contains("is made after it")), "{dropped:?}");
+    assert_eq!(desk.work(&[booked("a", 0, 60)]).plan.steps, [], "nothing is written twice");
+
+    // Moved: the same records, brought up to date.
+    let moved = [booked("a", 0, 60), replacing(booked("b", 10, 120), "a")];
+    desk.work(&moved);
+    assert_eq!(desk.count(Role::Custom), 1);
+    for slot in [Slot::Meeting, log] {
+        assert_eq!(value(&desk, slot, "Moved__c"), Some(&Value::Decimal("1".into())), "{slot}");
+    }
+    // Called off: the condition holds no more, yet what was made is kept true.
+    let mut all = moved.to_vec();
+    all.push(cancelled("b", 20));
+    desk.work(&all);
+    assert_eq!(value(&desk, log, "Status__c"), Some(&Value::text("cancelled")));
+    assert_eq!(desk.work(&all).plan.steps, []);
+}
+
+/// A booking that was cancelled before its record was made makes none.
+#[test]
+fn the_condition_decides_whether_a_record_is_made() {
+    let mut desk = Desk::new(World::default(), settings());
+    desk.work(&[booked("a", 0, 60), cancelled("a", 10)]);
+    assert!(desk.links.contains_key(&Slot::Meeting));
+    assert_eq!(desk.count(Role::Custom), 0);
+}
+
+/// proves: B13
+#[test]
+fn somebody_who_is_there_is_written_to_as_configured() {
+    let ada = |source: Value| Record {
+        role: Role::Contact,
+        id: RecordId::from("contact-1"),
+        fields: Fields::from([
+            (Std::Email.into(), Value::text(INVITEE)),
+            (Std::LastName.into(), Value::text("Lovelace")),
+            (native("Source__c"), source),
+            (native("First__c"), Value::Null),
+            (native("Last__c"), Value::text("long ago")),
+        ]),
+    };
+    for (source, wanted) in [(Value::text("fair"), "fair"), (Value::Null, "web")] {
+        let mut desk = Desk::new(World::with(&[ada(source.clone())]), settings());
+        desk.work(&[booked("a", 0, 60)]);
+        assert_eq!(value(&desk, Slot::Person, "Source__c"), Some(&Value::text(wanted)));
+        assert_eq!(value(&desk, Slot::Person, "First__c"), Some(&Value::Null), "only when it is made");
+        assert!(matches!(value(&desk, Slot::Person, "Last__c"), Some(Value::Date(_))), "whatever stood there");
+
+        // The next booking knows the person from the first one, and asks what stands in the fields all the same.
+        let mut next =
+            Desk { shared: desk.shared.clone(), chain: "bk_2".into(), ..Desk::new(desk.world.clone(), settings()) };
+        let again = next.work(&[booked("z", 0, 60)]);
+        let touched = again.plan.steps.iter().any(
+            |step| matches!(&step.write, Write::Patch { fields, .. } if fields.contains_key(&native("Source__c"))),
+        );
+        assert!(!touched, "what is there is left alone");
+    }
+}
+
+/// An edit of a mapped field is overwritten when the booking gives another value, and survives until then.
+#[test]
+fn always_means_whatever_stands_there() {
+    let mut desk = Desk::new(World::default(), settings());
+    desk.work(&[booked("a", 0, 60)]);
+    let id = desk.links[&Slot::Meeting].id.clone();
+    let edit = |desk: &mut Desk| {
+        let record = desk.world.records.get_mut(&id).unwrap();
+        record.fields.insert(native("Moved__c"), Value::Decimal("9".into()));
+    };
+    edit(&mut desk);
+    assert_eq!(desk.work(&[booked("a", 0, 60)]).plan.steps, []);
+    desk.work(&[booked("a", 0, 60), replacing(booked("b", 10, 120), "a")]);
+    assert_eq!(value(&desk, Slot::Meeting, "Moved__c"), Some(&Value::Decimal("1".into())));
+}

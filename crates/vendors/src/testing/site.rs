@@ -1,0 +1,134 @@
+//! A sandbox at which tests poll: requests are function calls, time is moved by hand.
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use futures::FutureExt;
+use jiff::{SignedDuration, Timestamp};
+use syncline_connect::{BoxFuture, Cx, Http, HttpError, Page, Poll, RawRequest, Secret, Settings, Start};
+use syncline_core::{
+    Clock,
+    booking::{
+        chain::ChainState,
+        message::{Booking, BookingMessage},
+    },
+};
+use syncline_sandbox::{Site, Webhook};
+use url::Url;
+
+/// The time, moved by hand.
+pub struct Hands(Mutex<Timestamp>);
+
+impl Hands {
+    pub fn at(time: &str) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(time.parse().expect("a time"))))
+    }
+
+    pub fn pass(&self, seconds: i64) {
+        *self.0.lock().expect("a test panicked") += SignedDuration::from_secs(seconds);
+    }
+}
+
+impl Clock for Hands {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().expect("a test panicked")
+    }
+}
+
+/// Carries requests to a sandbox.
+pub struct Calls<S>(pub Arc<S>);
+
+impl<S: Site> Http for Calls<S> {
+    fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'_, Result<http::Response<Bytes>, HttpError>> {
+        let reply = self.0.handle("http://sandbox", request);
+        Box::pin(std::future::ready(Ok(reply.response)))
+    }
+}
+
+/// What a connector sees while a test asks.
+pub struct Asker {
+    pub http: Box<dyn Http>,
+    pub hands: Arc<Hands>,
+    pub base_url: Url,
+    pub bearer: Secret,
+    pub settings: Settings,
+}
+
+impl Asker {
+    pub fn cx(&self) -> Cx<'_> {
+        Cx {
+            http: &*self.http,
+            now: self.hands.now(),
+            base_url: &self.base_url,
+            bearer: &self.bearer,
+            settings: &self.settings,
+        }
+    }
+
+    /// One page.
+    pub fn page(&self, poll: &dyn Poll, start: Start<'_>) -> Result<(Page, u32), syncline_connect::Error> {
+        let cx = self.cx();
+        let answered = poll.poll(&cx, start).now_or_never().expect("a sandbox answers at once")?;
+        assert!(answered.calls <= poll.calls_per_page(), "{} calls for one page", answered.calls);
+        Ok((answered.value, answered.calls))
+    }
+
+    /// Polls until there is no more, waiting as the vendor wants between pages; the rows' messages, and the cursor.
+    pub fn poll(&self, poll: &dyn Poll, cursor: &mut Option<String>, since: Timestamp) -> Vec<BookingMessage> {
+        let mut messages = Vec::new();
+        for _ in 0..200 {
+            let start = cursor.as_deref().map_or(Start::Since(since), Start::Cursor);
+            let (page, calls) = self.page(poll, start).expect("the sandbox answers");
+            for row in page.rows {
+                messages.extend(row.content.expect("the row can be read"));
+            }
+            *cursor = Some(page.cursor);
+            if !page.more {
+                return messages;
+            }
+            self.hands.pass(i64::from(calls * 60 / poll.calls_per_minute()) + 1);
+        }
+        panic!("the poll does not end");
+    }
+}
+
+/// A sandbox's webhook as it would arrive.
+pub fn raw(webhook: &Webhook) -> RawRequest {
+    let mut headers = http::HeaderMap::new();
+    for (name, value) in &webhook.headers {
+        headers.insert(*name, value.parse().expect("a header"));
+    }
+    RawRequest { headers, body: Bytes::copy_from_slice(&webhook.body) }
+}
+
+/// The chains that messages come to, each folded for itself, by the smallest booking of each.
+pub fn chains(messages: &[BookingMessage]) -> Vec<(String, ChainState)> {
+    let mut groups: Vec<(std::collections::BTreeSet<String>, Vec<&BookingMessage>)> = Vec::new();
+    for message in messages {
+        let mut ties: std::collections::BTreeSet<String> =
+            message.ties().into_iter().map(|key| key.as_str().to_owned()).collect();
+        let mut all = vec![message];
+        let (tied, rest): (Vec<_>, Vec<_>) = groups.into_iter().partition(|(keys, _)| !keys.is_disjoint(&ties));
+        for (keys, messages) in tied {
+            ties.extend(keys);
+            all.extend(messages);
+        }
+        groups = rest;
+        groups.push((ties, all));
+    }
+    let mut chains: Vec<(String, ChainState)> = groups
+        .into_iter()
+        .map(|(keys, messages)| (keys.into_iter().next().unwrap_or_default(), super::fold(messages)))
+        .collect();
+    chains.sort_by(|one, other| one.0.cmp(&other.0));
+    chains
+}
+
+/// All that anybody sees of a chain. How a message told of a move is not part of it: only the moves themselves are.
+pub fn shown(state: &ChainState) -> String {
+    let Some(view) = state.view() else { return String::new() };
+    let content =
+        Booking { previous_start: None, reschedule_reason: None, rescheduled_by: None, ..view.content.clone() };
+    let (ever, who) = ((view.ever_booked, view.ever_requested), (&view.other_seats, &view.no_shows));
+    format!("{:?} {ever:?} {:?} {who:?} {content:?}", view.standing, view.moves)
+}

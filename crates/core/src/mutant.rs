@@ -12,8 +12,6 @@ pub enum Mutant {
     AckBeforeCommit,
     /// A booking is free for others long before its holder is done.
     LeaseTooShort,
-    /// A worker that lost its lease settles all the same.
-    FenceIgnored,
     /// A plan is sent without being written down.
     PlanUnwritten,
     /// A write whose outcome is unknown is repeated without a look.
@@ -24,8 +22,6 @@ pub enum Mutant {
     LateIgnored,
     /// A look-up that failed counts as "nobody found".
     FailedLookIsAbsence,
-    /// Two bookings may create the same shared record.
-    SharedUnclaimed,
     /// A write whose outcome is unknown counts as done.
     UnknownIsDone,
     /// A token is refreshed without the lease.
@@ -34,29 +30,24 @@ pub enum Mutant {
     TokenUnstored,
     /// The journal is not written.
     JournalLost,
-    /// The prefix of a cancelled meeting is put before one that has it.
-    PrefixPiledUp,
 }
 
 impl Mutant {
     /// Every one.
-    pub const ALL: [Mutant; 16] = [
+    pub const ALL: [Mutant; 13] = [
         Mutant::InboxForgets,
         Mutant::DeliveriesConfused,
         Mutant::AckBeforeCommit,
         Mutant::LeaseTooShort,
-        Mutant::FenceIgnored,
         Mutant::PlanUnwritten,
         Mutant::BlindRetry,
         Mutant::UnsettledIgnored,
         Mutant::LateIgnored,
         Mutant::FailedLookIsAbsence,
-        Mutant::SharedUnclaimed,
         Mutant::UnknownIsDone,
         Mutant::RefreshUnlocked,
         Mutant::TokenUnstored,
         Mutant::JournalLost,
-        Mutant::PrefixPiledUp,
     ];
 }
 

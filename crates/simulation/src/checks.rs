@@ -1,6 +1,6 @@
 //! What must hold of an org: after every write, and in the end. An independent small model says what the end is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 use syncline_core::booking::settings::PersonMode;
@@ -39,6 +39,14 @@ pub fn after_write(sim: &Sim, customer: usize, org: &SalesforceOrg) {
         }
         if let Some((_, times)) = seen.iter().find(|(_, times)| **times > 1) {
             sim.violation("I2", format!("ws{customer} has {times} records of one {object}"));
+        }
+    }
+    let mut attending = BTreeSet::new();
+    for attendee in records(org, "EventRelation") {
+        let invited = attendee.get("IsInvitee") == Some(&Value::Bool(true));
+        let who = (text(&attendee, "EventId").to_owned(), text(&attendee, "RelationId").to_owned());
+        if invited && !attending.insert(who) {
+            sim.violation("I2", format!("ws{customer} has somebody attend one meeting twice"));
         }
     }
     let prefix = &sim.story.customers[customer].settings.cancel.prefix;
@@ -141,9 +149,32 @@ fn shared_people(sim: &Sim, line: &Line) {
     }
 }
 
+/// People of whom the CRM may or may not have heard, and the companies that they may have brought with them: those who
+/// gave up a seat, and booked nothing else.
+fn passers(story: &Story, customer: usize) -> BTreeSet<String> {
+    let people = &story.customers[customer].people;
+    let bookings = || story.bookings.iter().filter(|booking| booking.customer == customer);
+    let stays =
+        |person: usize| bookings().any(|booking| booking.people.contains(&person) && !booking.left.contains(&person));
+    let left = bookings().flat_map(|booking| &booking.left).filter(|person| !stays(**person));
+    let company = |email: &str| email.split_once('@').map_or_else(String::new, |(_, domain)| domain.to_owned());
+    left.flat_map(|person| {
+        let person = &people[*person];
+        [person.email.clone(), company(&person.email), format!("{} {}", person.first, person.last).to_lowercase()]
+    })
+    .collect()
+}
+
 /// What the org holds, without what differs from run to run: ids, keys, times of writing. References are told by what
 /// they point at.
-pub fn holdings(org: &SalesforceOrg) -> BTreeMap<String, Vec<String>> {
+pub fn holdings(story: &Story, customer: usize, org: &SalesforceOrg) -> BTreeMap<String, Vec<String>> {
+    let passers = passers(story, customer);
+    let passes = |record: &Record| {
+        ["Email", "Website", "Name"].iter().any(|field| {
+            let value = text(record, field).to_lowercase();
+            passers.iter().any(|passer| value == *passer || *field == "Website" && value.ends_with(passer.as_str()))
+        })
+    };
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     for (object, name) in [
         ("Account", "Name"),
@@ -191,7 +222,8 @@ pub fn holdings(org: &SalesforceOrg) -> BTreeMap<String, Vec<String>> {
                 };
                 fields.iter().map(shown).collect::<Vec<_>>().join(" | ")
             };
-            let mut lines: Vec<String> = records(org, object).iter().map(line).collect();
+            let mut lines: Vec<String> =
+                records(org, object).iter().filter(|record| !passes(record)).map(line).collect();
             lines.sort();
             ((*object).to_owned(), lines)
         })

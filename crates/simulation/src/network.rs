@@ -133,7 +133,7 @@ impl Line {
             self.org.expire_sessions();
             sim.fired(Fault::T1);
         }
-        if kind != Kind::Token && sim.strikes("tokens", Fault::T4, 3) {
+        if kind != Kind::Token && sim.strikes("tokens", Fault::T4, 12) {
             self.revoke(sim);
         }
         let body = request.body().clone();

@@ -170,7 +170,7 @@ async fn report(sim: &Sim, network: &Network, drained: Duration) -> Report {
         reached: sim.reached(),
         trace,
         digest,
-        holdings: network.lines.iter().map(|line| checks::holdings(&line.org)).collect(),
+        holdings: network.lines.iter().map(|line| checks::holdings(&sim.story, line.customer, &line.org)).collect(),
         bookings: sim.story.bookings.len(),
         messages: sim.story.messages.len(),
         points: sim.points.load(std::sync::atomic::Ordering::Relaxed),
@@ -209,7 +209,7 @@ async fn wrong_clocks(sim: Arc<Sim>, processes: Vec<Arc<Process>>, until: Durati
         return;
     }
     let at = usize::try_from(draw(0, processes.len() as u64)).unwrap_or(0);
-    let jump = SignedDuration::from_hours(signed(if draw(0, 3) == 0 { 24 } else { 1 }));
+    let jump = SignedDuration::from_hours(signed(if draw(0, 8) == 0 { 24 } else { 1 }));
     sim.fired(Fault::K1);
     processes[at].clock.set(jump);
     tokio::time::sleep(Duration::from_secs(draw(30, 900))).await;

@@ -17,6 +17,8 @@ pub const BOOKINGS_MAX: u64 = 7;
 const CHANGES_MAX: u64 = 4;
 /// The first moment at which a meeting takes place, in minutes after the beginning of the run.
 const FIRST_MEETING: i64 = 3 * 24 * 60;
+/// When all bookings begin whose processes are to want a token at the same moment.
+const ALL_AT_ONCE: Duration = Duration::from_secs(60);
 /// Marks everything that belongs to one customer, so that it would be seen at another.
 pub const TAINT: &str = "taint-ws";
 /// Marks what is personal or secret, so that it would be seen in a log.
@@ -122,6 +124,9 @@ pub struct Booking {
     pub starts: Vec<Timestamp>,
     pub cancelled: bool,
     pub shared_slot: bool,
+    /// Who gave up a seat of a shared slot in which somebody else sat first. Whether the CRM ever hears of such a person
+    /// depends on whether anybody looked in between.
+    pub left: Vec<usize>,
 }
 
 /// What is wrong with a delivery on purpose.
@@ -174,7 +179,11 @@ impl Story {
         let share = *dice.pick(&[150, 350, 600]);
         let faults: FaultSet = Fault::ALL.iter().copied().filter(|_| dice.chance(share)).collect();
         let faults = faults.and(allowed);
-        let processes = *dice.pick(&[1, 1, 2, 3]);
+        let mut processes = *dice.pick(&[1, 1, 2, 3]);
+        if faults.has(Fault::T2) {
+            // Within a process one worker asks for all.
+            processes = processes.max(2);
+        }
         let workers = *dice.pick(&[1, 2, 4]);
         let poll = Duration::from_secs(dice.between(120, 400));
         let mut story = Self {
@@ -265,10 +274,21 @@ impl Story {
         }
         let long_title = self.faults.has(Fault::M1) && dice.chance(150);
         self.reshaped += u64::from(long_title);
-        let booking =
-            Booking { customer, source, people: who, starts: vec![meeting_time(at, 0)], cancelled: false, shared_slot };
+        let booking = Booking {
+            customer,
+            source,
+            people: who,
+            starts: vec![meeting_time(at, 0)],
+            cancelled: false,
+            shared_slot,
+            left: Vec::new(),
+        };
         self.bookings.push(booking);
-        let said = Duration::from_secs(dice.between(5, 600));
+        let mut said = Duration::from_secs(dice.between(5, 600));
+        if self.faults.has(Fault::T2) {
+            // All begin together, when nobody has a token yet.
+            said = ALL_AT_ONCE;
+        }
         let mut teller =
             Teller { story: self, booking: at, said, version: 0, title: title(long_title), guests: 0, dice };
         if shared_slot { teller.tell_seats() } else { teller.tell() }
@@ -412,11 +432,16 @@ impl Teller<'_> {
         for seat in (seats - leaving..seats).rev() {
             self.say("a seat cancelled", bodies::Event::Cancelled, seat);
         }
-        self.story.bookings[self.booking].cancelled = leaving == seats;
+        let booking = &mut self.story.bookings[self.booking];
+        booking.cancelled = leaving == seats;
+        booking.left = booking.people[(seats - leaving).max(1)..].to_vec();
     }
 
     fn say(&mut self, what: &str, event: bodies::Event, seat: usize) {
-        self.said += Duration::from_secs(self.dice.between(1, 240));
+        let pause = Duration::from_secs(self.dice.between(1, 240));
+        if !(self.story.faults.has(Fault::T2) && what == "booked") {
+            self.said += pause;
+        }
         let booking = &self.story.bookings[self.booking];
         let customer = &self.story.customers[booking.customer];
         let body = bodies::body(&bodies::Telling {

@@ -9,10 +9,7 @@ use super::{
     message::{Attendee, Booking},
     settings::Language,
 };
-use crate::{
-    mutant::{self, Mutant},
-    person::{split_name, squeeze},
-};
+use crate::person::{split_name, squeeze};
 
 /// The fixed words of one language.
 struct Words {
@@ -135,9 +132,6 @@ pub fn title(booking: &Booking) -> String {
 /// The subject with the prefix in front exactly once, or without it, whatever it had before.
 pub fn with_prefix(subject: &str, prefix: &str, wanted: bool) -> String {
     let mut bare = subject;
-    if wanted && mutant::on(Mutant::PrefixPiledUp) {
-        return format!("{prefix}{subject}");
-    }
     if !prefix.trim().is_empty() {
         while let Some(rest) = bare.strip_prefix(prefix).or_else(|| bare.strip_prefix(prefix.trim())) {
             bare = rest.trim_start();

@@ -1,10 +1,7 @@
 //! Writing plans down before their first byte leaves, and keeping two bookings from creating one shared record twice.
 
 use jiff::{SignedDuration, Timestamp};
-use syncline_core::{
-    ids::{ConnectionId, SharedKey, WorkspaceId},
-    mutant::{self, Mutant},
-};
+use syncline_core::ids::{ConnectionId, SharedKey, WorkspaceId};
 
 use super::shared::{self, Key};
 use crate::{
@@ -190,10 +187,7 @@ fn whose<'a>(planned: &'a Planned, key: &'a SharedKey) -> Key<'a> {
 
 impl Store {
     /// Writes plans down, all in one transaction, and says for each whether it may be sent.
-    pub async fn plan(&self, mut planned: Vec<Planned>, now: Timestamp) -> Result<Vec<PlanOutcome>> {
-        if mutant::on(Mutant::SharedUnclaimed) {
-            planned.iter_mut().for_each(|planned| planned.creates.clear());
-        }
+    pub async fn plan(&self, planned: Vec<Planned>, now: Timestamp) -> Result<Vec<PlanOutcome>> {
         self.run(Plan { planned, now }).await
     }
 }

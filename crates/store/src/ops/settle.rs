@@ -39,11 +39,6 @@ statements! {
         where workspace = ?1 and chain = ?2 and owner is null returning integration";
 }
 
-/// The fence as it is, for the mutant that does not look at it.
-#[cfg(feature = "mutants")]
-static FENCE_NOW: crate::db::Sql =
-    crate::db::Sql::new("select fence from chain where workspace = ?1 and chain = ?2 and owner is not null");
-
 struct Settle {
     settlements: Vec<Settlement>,
     now: Timestamp,
@@ -237,23 +232,6 @@ async fn write_links<D: Db>(db: &mut D, settled: &[Settled<'_>]) -> Result<()> {
     Ok(())
 }
 
-#[cfg(feature = "mutants")]
-struct FenceNow {
-    workspace: WorkspaceId,
-    chain: ChainId,
-}
-
-#[cfg(feature = "mutants")]
-impl Op for FenceNow {
-    type Out = Option<i64>;
-    const READS: bool = true;
-
-    async fn run<D: Db>(&self, db: &mut D) -> Result<Option<i64>> {
-        let params = [P::Text(self.workspace.as_str()), P::Text(self.chain.as_str())];
-        db.row(&FENCE_NOW, &params).await?.map(|row| row.int(0)).transpose()
-    }
-}
-
 struct Replay {
     workspace: WorkspaceId,
     chain: ChainId,
@@ -289,15 +267,6 @@ impl Store {
     pub async fn settle(&self, mut settlements: Vec<Settlement>, now: Timestamp) -> Result<Vec<bool>> {
         if mutant::on(Mutant::JournalLost) {
             settlements.iter_mut().for_each(|settlement| settlement.journal.clear());
-        }
-        #[cfg(feature = "mutants")]
-        if mutant::on(Mutant::FenceIgnored) {
-            for settlement in &mut settlements {
-                let (workspace, chain) = (settlement.workspace.clone(), settlement.chain.clone());
-                if let Some(fence) = self.run(FenceNow { workspace, chain }).await? {
-                    settlement.fence = fence;
-                }
-            }
         }
         self.run(Settle { settlements, now }).await
     }

@@ -123,6 +123,7 @@ fn a_record_that_stands_in_is_tried_at_once() {
             max_attempts: 20,
             now: NOW,
             random: 0,
+            late: LATE,
             unsettled: false,
             stand_in,
             relied_on,

@@ -18,15 +18,16 @@ const WALLS: &[(&str, &[&str])] = &[
     ("server", &["core", "connect", "store", "engine"]),
     ("sandbox", &["core"]),
     ("app", &["core", "connect", "vendors", "store", "engine", "server", "sandbox"]),
+    ("simulation", &["core", "connect", "vendors", "store", "engine", "server", "sandbox"]),
     ("fuzz", &["core", "connect", "vendors", "store", "engine", "server", "sandbox"]),
 ];
 
 /// Outside crates that would break a wall, and the crates that may not have them.
 const CLOSED_TO: &[(&str, &[&str])] = &[
     ("tokio", &["core", "connect", "vendors"]),
-    ("reqwest", &["core", "connect", "vendors", "store", "engine", "server", "sandbox"]),
-    ("rusqlite", &["core", "connect", "vendors", "engine", "server", "sandbox", "app"]),
-    ("tokio-postgres", &["core", "connect", "vendors", "engine", "server", "sandbox", "app"]),
+    ("reqwest", &["core", "connect", "vendors", "store", "engine", "server", "sandbox", "simulation"]),
+    ("rusqlite", &["core", "connect", "vendors", "engine", "server", "sandbox", "app", "simulation"]),
+    ("tokio-postgres", &["core", "connect", "vendors", "engine", "server", "sandbox", "app", "simulation"]),
     ("serde_json", &["core"]),
 ];
 

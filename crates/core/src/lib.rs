@@ -9,6 +9,7 @@ pub mod description;
 pub mod effects;
 pub mod expr;
 pub mod ids;
+pub mod mutant;
 pub mod person;
 pub mod record;
 pub mod step;

@@ -200,6 +200,8 @@ impl Engine {
                 }
             };
             tokio::select! {
+                // Without chance, so that a run can be repeated.
+                biased;
                 () = self.wake.notified() => {}
                 () = tokio::time::sleep(pause) => {}
                 () = stop.cancelled() => {}

@@ -9,6 +9,7 @@ use syncline_core::{
     backoff,
     booking::{duplicates::doubt, project::Links},
     ids::SharedKey,
+    mutant::{self, Mutant},
 };
 use syncline_store::Outcome;
 
@@ -26,6 +27,8 @@ pub(crate) struct Failed<'a> {
     pub(crate) max_attempts: u32,
     pub(crate) now: Timestamp,
     pub(crate) random: u64,
+    /// How much later than its deadline a call that was given up may still be applied.
+    pub(crate) late: SignedDuration,
     /// Whether a plan from before, whose outcome nobody knows, is still to be looked at.
     pub(crate) unsettled: bool,
     /// Whether a record that a duplicate rule named has taken the place of the one that it stopped.
@@ -39,6 +42,7 @@ pub(crate) fn after_failure(failed: &Failed<'_>) -> (Outcome, Vec<SharedKey>) {
     let Failed { error, links, attempts, now, .. } = failed;
     let later = |pause: SignedDuration| now.saturating_add(pause).unwrap_or(Timestamp::MAX);
     let unsettled = failed.unsettled || error.kind == ErrorKind::UnknownOutcome;
+    let unsettled = unsettled && !mutant::on(Mutant::BlindRetry);
     let park =
         |links: Links| Outcome::Parked { reason: error.to_string(), fix: fix(error).to_owned(), unsettled, links };
     if waits_for_connection(error) {
@@ -63,6 +67,13 @@ pub(crate) fn after_failure(failed: &Failed<'_>) -> (Outcome, Vec<SharedKey>) {
         }
         Retry::Backoff | Retry::Reauthorise => {
             let pause = backoff::next_delay(*attempts, failed.random);
+            // What may still arrive must have arrived when it is looked for, else it would come after what is written
+            // then and undo it.
+            let pause = if error.kind == ErrorKind::UnknownOutcome && !mutant::on(Mutant::LateIgnored) {
+                pause.max(failed.late)
+            } else {
+                pause
+            };
             (Outcome::Retry { at: later(pause), unsettled, failed: true, links: (*links).clone() }, Vec::new())
         }
     }

@@ -21,6 +21,7 @@ use syncline_core::{
         settings::{BookingSettings, Duplicates},
     },
     ids::{ConnectionId, RecordId, SharedKey},
+    mutant::{self, Mutant},
     record::{Field, Role, Slot, Value},
     step::SharedLink,
 };
@@ -302,6 +303,7 @@ impl Engine {
                         self.directory.learn(&setup.workspace, &setup.id, user, id, now);
                     }
                 }
+                Err(_) if mutant::on(Mutant::FailedLookIsAbsence) => look::learn(&ask, &finds, Vec::new(), facts),
                 Err(error) => {
                     let (failed, rest) = std::mem::take(jobs).into_iter().partition(|job| job.asked);
                     *jobs = rest;
@@ -443,6 +445,9 @@ impl Engine {
                 adopted: push.decision.adopted.clone(),
             })
             .collect();
+        if mutant::on(Mutant::PlanUnwritten) {
+            return Ok(pushes);
+        }
         let outcomes = self.world.store.plan(planned, now).await?;
         Ok(pushes
             .into_iter()
@@ -486,6 +491,9 @@ impl Engine {
                 for (push, outcome) in chunk.iter().zip(value) {
                     settlements.push(match outcome {
                         GraphOutcome::Done(ids) => self.done(setup, push, &ids, writes, now),
+                        GraphOutcome::Unknown(_) if mutant::on(Mutant::UnknownIsDone) => {
+                            self.done(setup, push, &[], writes, now)
+                        }
                         GraphOutcome::Refused(error) | GraphOutcome::Unknown(error) => {
                             self.refused_push(setup, push, &error, now)
                         }
@@ -585,6 +593,7 @@ impl Engine {
             max_attempts: self.options.max_attempts,
             now,
             random: self.random(),
+            late: self.options.call,
             relied_on,
         };
         let (outcome, forget) = after_failure(&failed);

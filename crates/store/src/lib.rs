@@ -3,6 +3,7 @@
 
 mod db;
 mod error;
+mod gate;
 mod migrate;
 mod ops;
 mod options;
@@ -27,6 +28,7 @@ use self::{
 };
 pub use self::{
     error::{Error, Result},
+    gate::{Call, Gate},
     options::StoreOptions,
     types::*,
     vault::MasterKey,
@@ -49,7 +51,7 @@ pub(crate) struct Inner {
 enum Database {
     Sqlite(Threads),
     /// Every call at once, on the caller's thread; nothing once it is closed.
-    Inline(Mutex<Option<SqliteDb>>),
+    Inline(Arc<Mutex<Option<SqliteDb>>>, Option<Arc<dyn Gate>>),
     Postgres(Postgres),
 }
 
@@ -87,7 +89,17 @@ impl Store {
         };
         let keys = options.master_keys();
         let db = open_sqlite(path.as_deref(), &keys, &*options.entropy)?;
-        Ok(Self::with(Database::Inline(Mutex::new(Some(db))), keys, options.entropy))
+        Ok(Self::with(Database::Inline(Arc::new(Mutex::new(Some(db))), None), keys, options.entropy))
+    }
+
+    /// The same inline database as another process would have it open: with nothing remembered, its own source of
+    /// chance, and a gate that every call passes. Nothing for a store that does not run inline.
+    pub fn gated(&self, entropy: Arc<dyn Entropy>, gate: Arc<dyn Gate>) -> Option<Store> {
+        let Database::Inline(db, _) = &self.inner.database else { return None };
+        let keys = self.master_keys();
+        let master_keys = RwLock::new(keys);
+        let database = Database::Inline(Arc::clone(db), Some(gate));
+        Some(Self { inner: Arc::new(Inner { database, entropy, master_keys, data_keys: DataKeys::default() }) })
     }
 
     fn with(database: Database, keys: MasterKeys, entropy: Arc<dyn Entropy>) -> Self {
@@ -99,7 +111,7 @@ impl Store {
     pub async fn close(self) {
         match &self.inner.database {
             Database::Sqlite(threads) => threads.stop().await,
-            Database::Inline(db) => drop(db.lock().unwrap_or_else(PoisonError::into_inner).take()),
+            Database::Inline(db, _) => drop(db.lock().unwrap_or_else(PoisonError::into_inner).take()),
             Database::Postgres(pg) => pg.close(),
         }
     }
@@ -107,10 +119,13 @@ impl Store {
     pub(crate) async fn run<O: Op>(&self, op: O) -> Result<O::Out> {
         match &self.inner.database {
             Database::Sqlite(threads) => threads.run(op).await,
-            Database::Inline(db) => {
-                let mut db = db.lock().unwrap_or_else(PoisonError::into_inner);
-                let db = db.as_mut().ok_or_else(|| Error::Unavailable("the store is closed".to_owned()))?;
-                if O::READS { db.operate(&op) } else { db.transact(&op) }
+            Database::Inline(db, None) => run_inline(db, &op),
+            Database::Inline(db, Some(gate)) => {
+                let call = Call::of::<O>();
+                gate.before(call).await?;
+                let out = run_inline(db, &op);
+                gate.after(call, out.is_ok()).await?;
+                out
             }
             Database::Postgres(pg) => pg.run(op).await,
         }
@@ -123,6 +138,12 @@ impl Store {
     pub(crate) fn set_master_keys(&self, keys: Arc<MasterKeys>) {
         *self.inner.master_keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
     }
+}
+
+fn run_inline<O: Op>(db: &Mutex<Option<SqliteDb>>, op: &O) -> Result<O::Out> {
+    let mut db = db.lock().unwrap_or_else(PoisonError::into_inner);
+    let db = db.as_mut().ok_or_else(|| Error::Unavailable("the store is closed".to_owned()))?;
+    if O::READS { db.operate(op) } else { db.transact(op) }
 }
 
 fn open_sqlite(path: Option<&std::path::Path>, keys: &MasterKeys, entropy: &dyn Entropy) -> Result<SqliteDb> {

@@ -12,6 +12,9 @@ use syncline_store::Outcome;
 
 use super::{Failed, MAX_REPLANS, after_failure};
 
+/// A call may arrive so much later than its deadline.
+const LATE: SignedDuration = SignedDuration::from_secs(30);
+
 const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
 
 fn links() -> Links {
@@ -31,6 +34,7 @@ fn after(error: &Error, attempts: u32, unsettled: bool) -> (Outcome, Vec<SharedK
         max_attempts: 20,
         now: NOW,
         random: u64::MAX / 2,
+        late: LATE,
         unsettled,
         stand_in: false,
         relied_on: &[SharedKey::new("contact:ada@example.org")],
@@ -119,6 +123,7 @@ fn a_record_that_stands_in_is_tried_at_once() {
             max_attempts: 20,
             now: NOW,
             random: 0,
+            late: LATE,
             unsettled: false,
             stand_in,
             relied_on,
@@ -143,4 +148,13 @@ fn a_vendors_pause_is_kept_but_capped() {
     };
     assert_eq!(asked(30), SignedDuration::from_secs(30));
     assert!(asked(u64::MAX) <= SignedDuration::from_hours(24));
+}
+
+/// A call that was given up may still be applied: it is looked for only when it must have arrived.
+/// proves: fault:N4
+#[test]
+fn an_unknown_outcome_rests_until_a_late_arrival_is_over() {
+    let (outcome, _) = after(&error(ErrorKind::UnknownOutcome, Retry::Backoff), 1, false);
+    let Outcome::Retry { at, unsettled: true, failed: true, .. } = outcome else { panic!("{outcome:?}") };
+    assert!(at.duration_since(NOW) >= LATE);
 }

@@ -1,10 +1,11 @@
 //! Claiming: what is new is folded, then chains that are due are handed to one worker until its lease ends. One
 //! transaction; in PostgreSQL the claims of one workspace take turns.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use syncline_core::{
     booking::chain::ChainState,
     ids::{ChainId, ConnectionId, IntegrationId, WorkspaceId},
+    mutant::{self, Mutant},
     step::Plan,
 };
 
@@ -17,6 +18,8 @@ use crate::{
 
 /// Integrations of one workspace that are looked at in one claim.
 const INTEGRATIONS_MAX: usize = 512;
+/// How long a lease lasts that is too short, for the mutant.
+const MUTANT_LEASE: SignedDuration = SignedDuration::from_millis(20);
 /// Chains handed out in one claim, whatever is asked for.
 pub(crate) const CLAIM_MAX: usize = 1000;
 
@@ -174,7 +177,10 @@ impl Claim {
             state: state?,
             links: links.map(|mut row| row.json::<Links>(0)).transpose()?.unwrap_or_default(),
             attempts: u32::try_from(row.int(5)?).unwrap_or(u32::MAX),
-            unsettled: plan.map(|mut row| from_json::<Plan>(&row.blob(0)?)).transpose()?,
+            unsettled: plan
+                .filter(|_| !mutant::on(Mutant::UnsettledIgnored))
+                .map(|mut row| from_json::<Plan>(&row.blob(0)?))
+                .transpose()?,
             waiting_since: time_of(row.int(6)?)?,
         })
     }
@@ -193,6 +199,7 @@ impl Store {
         blocked: &[IntegrationId],
     ) -> Result<Vec<Claimed>> {
         let (workspace, worker, blocked) = (workspace.clone(), worker.clone(), blocked.to_vec());
+        let lease_until = if mutant::on(Mutant::LeaseTooShort) { now + MUTANT_LEASE } else { lease_until };
         self.run(Claim { workspace, worker, now, lease_until, limit, blocked }).await
     }
 }

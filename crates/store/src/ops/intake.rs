@@ -1,6 +1,7 @@
 //! Taking a webhook in: one durable insert, and nothing for one that is there already.
 
 use serde_json::json;
+use syncline_core::mutant::{self, Mutant};
 
 use super::journal::{self, Line};
 use crate::{
@@ -96,7 +97,8 @@ impl Store {
     /// Takes a delivery in; it is durable when this returns. Of parallel deliveries with one key exactly one is stored.
     pub async fn take_in(&self, delivery: Delivery) -> Result<TakenIn> {
         let ready = self.sealed(delivery).await?;
-        self.run(ready).await
+        let taken = self.run(ready).await;
+        if mutant::on(Mutant::AckBeforeCommit) { taken.or(Ok(TakenIn::Stored)) } else { taken }
     }
 
     /// A delivery with its body sealed and its messages written down.
@@ -110,7 +112,13 @@ impl Store {
             Content::Ignored { .. } | Content::Parked { .. } => None,
         };
         // The body in the clear need not wait in the queue.
-        let delivery = Delivery { body: Vec::new(), ..delivery };
+        let mut delivery = Delivery { body: Vec::new(), ..delivery };
+        if mutant::on(Mutant::InboxForgets) {
+            delivery.key = format!("{}#{}", delivery.key, delivery.received.as_microsecond());
+        }
+        if mutant::on(Mutant::DeliveriesConfused) {
+            delivery.key = delivery.source.to_string();
+        }
         Ok(TakeIn { delivery, messages, sealed })
     }
 }

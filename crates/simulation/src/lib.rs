@@ -1,0 +1,33 @@
+//! The whole product against imitation orgs in one thread under virtual time, with faults drawn from a seed. The same
+//! seed gives the same journal, byte for byte.
+//!
+//! Absent on purpose: sockets, real time, real chance, threads within a run. The product's own code is what runs; only
+//! its clock, its chance, its network and the door to its database are the simulation's.
+
+mod bodies;
+mod calm;
+mod campaign;
+mod checks;
+mod clock;
+mod dice;
+mod fate;
+mod faults;
+mod life;
+mod log;
+mod network;
+mod orgs;
+mod post;
+mod process;
+mod run;
+mod sim;
+mod story;
+mod watch;
+
+pub use campaign::{Campaign, Failure, Totals, shrink};
+pub use faults::{Fault, FaultSet, Fired};
+pub use run::{Options, Report, check, play, run};
+pub use sim::{Reached, Violation};
+pub use story::Story;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! The campaign's command line.
+
+use std::{
+    collections::BTreeSet,
+    io::Write,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use clap::Parser;
+use syncline_simulation::{Campaign, Fault, FaultSet, Options, Reached, Totals, check, shrink};
+
+/// Runs the whole of Syncline against imitation orgs under virtual time, with faults drawn from seeds.
+#[derive(Parser)]
+struct Arguments {
+    /// How many seeds to run.
+    #[arg(long, default_value_t = 2000)]
+    seeds: u64,
+    /// The first of them.
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// Run one seed alone.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Print the trace of the one seed.
+    #[arg(long)]
+    trace: bool,
+    /// Look for the smallest variant of the one seed that still fails.
+    #[arg(long)]
+    shrink: bool,
+    /// The faults that may strike, by their ids; all where absent, none with an empty text.
+    #[arg(long)]
+    faults: Option<String>,
+    /// Of the one seed's bookings, only these.
+    #[arg(long, value_delimiter = ',')]
+    bookings: Option<Vec<usize>>,
+    /// Threads; one per core where absent.
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let faults = match &arguments.faults {
+        Some(ids) => FaultSet::parse(ids).map_err(anyhow::Error::msg)?,
+        None => FaultSet::all(),
+    };
+    let bookings = arguments.bookings.as_ref().map(|bookings| bookings.iter().copied().collect::<BTreeSet<_>>());
+    let options = Options { faults, bookings, trace: arguments.trace, ..Options::default() };
+    match arguments.seed {
+        Some(seed) => one(seed, &arguments, options),
+        None => many(&arguments, options),
+    }
+}
+
+fn one(seed: u64, arguments: &Arguments, mut options: Options) -> anyhow::Result<ExitCode> {
+    if arguments.shrink {
+        options = shrink(seed, &options);
+        let kept = options.bookings.as_ref().map(|kept| kept.iter().map(ToString::to_string).collect::<Vec<_>>());
+        println!(
+            "smallest: --seed {seed} --faults {}{}",
+            options.faults,
+            kept.map(|kept| format!(" --bookings {}", kept.join(","))).unwrap_or_default()
+        );
+    }
+    let report = check(seed, &options);
+    print!("{}", report.trace);
+    println!("seed {seed}: digest {:016x}, {} calls, {:?} simulated", report.digest, report.calls, report.simulated);
+    for violation in &report.violations {
+        println!("VIOLATION {}: {}", violation.invariant, violation.text);
+    }
+    Ok(if report.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn many(arguments: &Arguments, options: Options) -> anyhow::Result<ExitCode> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = arguments.threads.unwrap_or(cores);
+    let campaign = Campaign { from: arguments.from, seeds: arguments.seeds, threads, options };
+    let began = Instant::now();
+    let totals = campaign.run(&|done| {
+        if done.is_multiple_of(1000) {
+            eprintln!("{done} seeds in {:.0?}", began.elapsed());
+        }
+    });
+    show(&totals, &campaign, began.elapsed())?;
+    Ok(if totals.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn show(totals: &Totals, campaign: &Campaign, took: Duration) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for failure in &totals.failures {
+        for violation in &failure.violations {
+            writeln!(out, "VIOLATION seed {} {}: {}", failure.seed, violation.invariant, violation.text)?;
+        }
+        writeln!(out, "  {}", failure.replay())?;
+    }
+    writeln!(out, "seeds       {} from {}", totals.seeds, campaign.from)?;
+    writeln!(out, "bookings    {} in {} messages", totals.bookings, totals.messages)?;
+    writeln!(out, "calls       {}, and {} points at which a process could die", totals.calls, totals.points)?;
+    let faults: Vec<String> = Fault::ALL.iter().map(|fault| format!("{fault} {}", totals.fired.of(*fault))).collect();
+    writeln!(out, "faults      {}: {}", totals.fired.total(), faults.join(" "))?;
+    let missed: Vec<String> =
+        Reached::ALL.iter().filter(|place| !totals.reached.contains(place)).map(|place| format!("{place:?}")).collect();
+    writeln!(out, "reached     {} of {} {}", totals.reached.len(), Reached::ALL.len(), missed.join(" "))?;
+    writeln!(
+        out,
+        "regressed   {} times for a while, by requests that came late or clocks that jumped",
+        totals.regressed
+    )?;
+    let (half, most) = (totals.drained_by(50), totals.drained_by(99));
+    writeln!(out, "calm        half drained in {half:.0?}, 99 of 100 in {most:.0?} (simulated)")?;
+    writeln!(out, "violations  {}", totals.failed)?;
+    let per_second = totals.seeds as f64 / took.as_secs_f64();
+    writeln!(out, "time        {took:.1?} for {:.0?} simulated, {per_second:.1} seeds a second", totals.simulated)?;
+    Ok(())
+}

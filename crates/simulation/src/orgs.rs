@@ -1,0 +1,80 @@
+//! The customers' orgs before the first booking, and the connections to them.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use serde_json::{Map, Value, json};
+use syncline_core::Clock;
+use syncline_sandbox::{
+    SalesforceConfig, SalesforceOrg,
+    salesforce::{AppConfig, UserConfig},
+};
+use syncline_store::{Store, StoredTokens};
+
+use crate::{
+    clock::TrueClock,
+    dice::{Dice, Seeded},
+    story::{Customer, Host, SECRET},
+};
+
+pub fn client_id(customer: usize) -> String {
+    format!("client-of-ws{customer}")
+}
+
+pub fn client_secret(customer: usize) -> String {
+    format!("{SECRET}-app-of-ws{customer}")
+}
+
+/// A customer's org with its users and the people whom it knows already.
+pub fn org(seed: u64, customer: &Customer, clock: &Arc<TrueClock>) -> Arc<SalesforceOrg> {
+    let mut config = SalesforceConfig {
+        pod: format!("sM{}", customer.number),
+        rotate_refresh_tokens: customer.rotating,
+        access_token_seconds: customer.token_seconds,
+        daily_call_limit: 1_000_000,
+        app: AppConfig {
+            client_id: client_id(customer.number),
+            client_secret: client_secret(customer.number),
+            ..AppConfig::default()
+        },
+        ..SalesforceConfig::default()
+    };
+    for (host, first, is_active) in [(Host::Rosa, "Rosa", true), (Host::Ben, "Ben", true), (Host::Gone, "Gone", false)]
+    {
+        config.users.push(UserConfig {
+            username: host.email().to_owned(),
+            email: host.email().to_owned(),
+            first_name: first.to_owned(),
+            last_name: "Host".to_owned(),
+            is_active,
+            ..UserConfig::default()
+        });
+    }
+    let entropy = Arc::new(Seeded::new(Dice::of(seed, "org", customer.number as u64)));
+    let org = SalesforceOrg::new(config, Arc::clone(clock) as Arc<dyn Clock>, entropy);
+    for person in &customer.known {
+        let person = &customer.people[*person];
+        let contact = json!({"FirstName": person.first, "LastName": person.last, "Email": person.email});
+        let Value::Object(contact): Value = contact else { continue };
+        let made: Result<String, String> = org.seed("Contact", &Map::from_iter(contact));
+        debug_assert!(made.is_ok(), "{made:?}");
+    }
+    org
+}
+
+/// What a person does who connects the account in the browser, before the first booking or once the grant was lost.
+pub async fn connect(store: &Store, customer: &Customer, org: &SalesforceOrg, clock: &TrueClock) {
+    let (workspace, connection, base) = (customer.workspace(), Customer::crm(), customer.base());
+    let known = store.ensure_connection(&workspace, &connection, "salesforce").await;
+    debug_assert!(known.is_ok(), "{known:?}");
+    let refresh = org.credentials(&base)["refresh_token"].as_str().map(str::to_owned);
+    let tokens = StoredTokens {
+        access: "none-yet".to_owned(),
+        refresh: refresh.filter(|_| customer.rotating),
+        base_url: base,
+        expires_at: clock.now().checked_sub(SignedDuration::from_hours(1)).ok(),
+        account: None,
+    };
+    let stored = store.store_tokens(&workspace, &connection, &tokens, None).await;
+    debug_assert!(stored.is_ok(), "{stored:?}");
+}

@@ -1,0 +1,241 @@
+//! One run: chaos, then calm, then everything is looked at.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::SignedDuration;
+use syncline_store::{MasterKey, Store, StoreOptions};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    calm, checks,
+    clock::TrueClock,
+    dice::{Dice, Seeded},
+    faults::{Fault, FaultSet, Fired},
+    log::Listener,
+    network::Network,
+    orgs,
+    post::PostOffice,
+    process::Process,
+    sim::{Reached, Sim, Violation, lock},
+    story::Story,
+};
+
+/// How long the chaos lasts beyond the last first attempt.
+const CHAOS_AFTER: Duration = Duration::from_secs(300);
+
+/// How a run differs from the one that its seed says.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Faults that may strike at all.
+    pub faults: FaultSet,
+    /// Of the bookings, only these.
+    pub bookings: Option<BTreeSet<usize>>,
+    /// Whether the trace's text is kept.
+    pub trace: bool,
+    pub processes: Option<usize>,
+    pub workers: Option<usize>,
+    /// The one commit or call at which the process dies.
+    pub dies_at: Option<u64>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { faults: FaultSet::all(), bookings: None, trace: false, processes: None, workers: None, dies_at: None }
+    }
+}
+
+/// What came of a run.
+#[derive(Debug, Clone)]
+pub struct Report {
+    pub seed: u64,
+    pub violations: Vec<Violation>,
+    pub fired: Fired,
+    pub reached: BTreeSet<Reached>,
+    /// Empty unless it was asked for.
+    pub trace: String,
+    /// Of the trace and the journals: the same for the same run.
+    pub digest: u64,
+    /// Per customer, what the org holds in the end.
+    pub holdings: Vec<BTreeMap<String, Vec<String>>>,
+    pub bookings: usize,
+    pub messages: usize,
+    /// Commits and calls that were passed.
+    pub points: u64,
+    pub calls: u64,
+    /// Older versions that came after newer ones, for a while.
+    pub regressed: u64,
+    /// How long it took from the beginning of the calm until everything was done.
+    pub drained: Duration,
+    pub simulated: Duration,
+}
+
+/// Runs a seed, and then its bookings once more with nothing going wrong; what both orgs hold must be the same.
+pub fn check(seed: u64, options: &Options) -> Report {
+    let mut report = run(seed, options);
+    // What could not even be finished says enough.
+    if report.violations.is_empty() {
+        let story = story(seed, options);
+        let expected = play(Story { faults: FaultSet::NONE, processes: 1, workers: 1, ..story }, None, false);
+        for violation in expected.violations {
+            report.violations.push(Violation { text: format!("without faults: {}", violation.text), ..violation });
+        }
+        for (customer, (expected, found)) in expected.holdings.iter().zip(&report.holdings).enumerate() {
+            if let Some(difference) = checks::difference(expected, found) {
+                report.violations.push(Violation { invariant: "J2", text: format!("ws{customer} {difference}") });
+            }
+        }
+    }
+    report
+}
+
+/// Runs a seed.
+pub fn run(seed: u64, options: &Options) -> Report {
+    play(story(seed, options), options.dies_at, options.trace)
+}
+
+/// The story that a run plays.
+pub fn story(seed: u64, options: &Options) -> Story {
+    let mut story = Story::of(seed, options.faults);
+    story.processes = options.processes.unwrap_or(story.processes);
+    story.workers = options.workers.unwrap_or(story.workers);
+    match &options.bookings {
+        Some(kept) => story.only(kept),
+        None => story,
+    }
+}
+
+/// Plays a story in a runtime of its own, in which time stands still while anybody has something to do.
+pub fn play(story: Story, dies_at: Option<u64>, trace: bool) -> Report {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.expect("a runtime without input and output needs nothing from the system");
+    runtime.block_on(perform(story, dies_at, trace))
+}
+
+async fn perform(story: Story, dies_at: Option<u64>, trace: bool) -> Report {
+    let clock = TrueClock::start();
+    let entropy = Arc::new(Seeded::new(Dice::of(story.seed, "store", 0)));
+    let key = MasterKey::new(b"0123456789abcdef0123456789abcdef").expect("32 bytes make a key");
+    let options = StoreOptions { key, old_keys: Vec::new(), entropy, pool: 1 };
+    let store = Store::open_inline("sqlite::memory:", options).expect("a database in memory can always be made");
+    let sim = Sim::new(story, clock, store, true, trace);
+    let _log = tracing::subscriber::set_default(Listener::new(&sim));
+    let story = &sim.story;
+    sim.note(|| {
+        let Story { seed, processes, workers, faults, .. } = story;
+        format!("seed {seed}: {processes} processes with {workers} workers, faults {faults}")
+    });
+    let mut all = Vec::new();
+    for customer in &story.customers {
+        let org = orgs::org(story.seed, customer, &sim.clock);
+        orgs::connect(&sim.store, customer, &org, &sim.clock).await;
+        all.push(org);
+    }
+    let network = Network::new(Arc::clone(&sim), all);
+    let stop = CancellationToken::new();
+    let processes: Vec<Arc<Process>> =
+        (0..story.processes).map(|number| Process::new(&sim, &network, number, dies_at)).collect();
+    for process in &processes {
+        tokio::spawn(Arc::clone(process).run(stop.clone()));
+    }
+    let post = PostOffice::new(&sim, processes.clone());
+    let last = post.open();
+    tokio::spawn(wrong_clocks(Arc::clone(&sim), processes.clone(), last));
+    tokio::spawn(people_at_the_crm(Arc::clone(&sim), Arc::clone(&network)));
+    tokio::time::sleep(last + CHAOS_AFTER).await;
+    sim.calm();
+    network.calm();
+    for process in &processes {
+        process.clock.set(SignedDuration::ZERO);
+    }
+    let ending = calm::Ending { sim: &sim, network: &network, post: &post };
+    let drained = ending.see_out().await;
+    stop.cancel();
+    report(&sim, &network, drained).await
+}
+
+async fn report(sim: &Sim, network: &Network, drained: Duration) -> Report {
+    let journals = calm::journals(sim).await;
+    for line in journals {
+        sim.note(|| line);
+    }
+    let (trace, digest) = sim.trace();
+    Report {
+        seed: sim.story.seed,
+        violations: sim.violations(),
+        fired: sim.fired_so_far(),
+        reached: sim.reached(),
+        trace,
+        digest,
+        holdings: network.lines.iter().map(|line| checks::holdings(&sim.story, line.customer, &line.org)).collect(),
+        bookings: sim.story.bookings.len(),
+        messages: sim.story.messages.len(),
+        points: sim.points.load(std::sync::atomic::Ordering::Relaxed),
+        calls: network.lines.iter().map(|line| lock(&line.watch).calls).sum(),
+        regressed: network.lines.iter().map(|line| lock(&line.watch).regressed).sum(),
+        drained,
+        simulated: sim.clock.elapsed(),
+    }
+}
+
+/// Clocks that differ, and clocks that jump.
+async fn wrong_clocks(sim: Arc<Sim>, processes: Vec<Arc<Process>>, until: Duration) {
+    let draw = |from, to| sim.with_dice("clocks", |dice| dice.between(from, to));
+    let signed = |size: u64| {
+        let size = i64::try_from(size).unwrap_or(0);
+        if draw(0, 2) == 0 { size } else { -size }
+    };
+    let mut skews = Vec::new();
+    for process in &processes {
+        let skew = if sim.may(Fault::K2) {
+            SignedDuration::from_millis(signed(draw(100, 15_000)))
+        } else {
+            SignedDuration::ZERO
+        };
+        process.clock.set(skew);
+        skews.push(skew);
+    }
+    if sim.may(Fault::K2) {
+        sim.fired(Fault::K2);
+    }
+    if !sim.may(Fault::K1) {
+        return;
+    }
+    tokio::time::sleep(Duration::from_secs(draw(10, until.as_secs().max(20)))).await;
+    if !sim.in_chaos() {
+        return;
+    }
+    let at = usize::try_from(draw(0, processes.len() as u64)).unwrap_or(0);
+    let jump = SignedDuration::from_hours(signed(if draw(0, 8) == 0 { 24 } else { 1 }));
+    sim.fired(Fault::K1);
+    processes[at].clock.set(jump);
+    tokio::time::sleep(Duration::from_secs(draw(30, 900))).await;
+    processes[at].clock.set(skews[at]);
+}
+
+/// People who change meetings at the CRM.
+async fn people_at_the_crm(sim: Arc<Sim>, network: Arc<Network>) {
+    for number in 0.. {
+        let wait = sim.with_dice("people", |dice| dice.between(20, 400));
+        tokio::time::sleep(Duration::from_secs(wait)).await;
+        if !sim.may(Fault::E1) {
+            return;
+        }
+        let line = sim.with_dice("people", |dice| Arc::clone(dice.pick(&network.lines)));
+        let events = checks::records(&line.org, "Event");
+        if events.is_empty() {
+            continue;
+        }
+        let id = sim.with_dice("people", |dice| checks::text(dice.pick(&events), "Id").to_owned());
+        let words = format!("room {number}, as a person wrote");
+        let path = format!("/services/data/v66.0/sobjects/Event/{id}");
+        if line.edit(&path, &serde_json::json!({"Location": words})) {
+            sim.fired(Fault::E1);
+            sim.note(|| format!("ws{} a person edits {id}", line.customer));
+            lock(&line.watch).edits.insert(id, words);
+        }
+    }
+}

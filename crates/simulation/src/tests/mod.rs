@@ -1,0 +1,22 @@
+//! What the simulation proves, and that it would notice.
+//!
+//! The number of seeds is `SYNCLINE_SIM_SEEDS`; without it a few, so that an ordinary test run stays short.
+
+mod campaign;
+mod matrix;
+mod metamorphic;
+mod same;
+#[cfg(feature = "mutants")]
+mod teeth;
+
+/// Seeds of the campaign where nobody says how many.
+const SEEDS: u64 = 24;
+
+/// How many seeds the campaign runs.
+fn seeds() -> u64 {
+    std::env::var("SYNCLINE_SIM_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(SEEDS)
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

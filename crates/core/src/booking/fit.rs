@@ -16,7 +16,7 @@ use crate::{
 /// How many values of a picklist a note names.
 const NAMED_MAX: usize = 8;
 
-/// Characters that a text field has at least to take ids: so many has the longest kind in use, Salesforce's.
+/// Characters that a text field has at least to take ids: so many has the longest kind in use.
 const ID_ROOM: u32 = 18;
 
 /// Separates the chosen values of a multi-select picklist.

@@ -172,9 +172,7 @@ impl Folding {
             self.next_since = Some(self.next_since.map_or(received, |since| since.min(received)));
             return;
         }
-        // A plan that may still arrive must be over before anything else is written: news do not cut its rest short.
-        let rests = self.due_at.filter(|at| self.unsettled && *at > now);
-        self.due_at = Some(rests.unwrap_or(now));
+        self.due_at = Some(now);
         self.waiting_since = Some(self.waiting_since.map_or(received, |since| since.min(received)));
         if std::mem::take(&mut self.parked) {
             // A message is news: the reason for laying the chain aside may be gone.

@@ -296,9 +296,10 @@ fn block(text: &str, lines: &str) -> Option<(usize, usize)> {
     if lines.is_empty() {
         return None;
     }
-    text.match_indices(lines).map(|(from, _)| (from, from + lines.len())).find(|(from, to)| {
-        (*from == 0 || text[..*from].ends_with('\n')) && (*to == text.len() || text[*to..].starts_with('\n'))
-    })
+    // Line by line: looking for the text anywhere would pass over a place that overlaps one which is no whole line.
+    let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
+    let mut found = starts.filter(|from| text[*from..].starts_with(lines)).map(|from| (from, from + lines.len()));
+    found.find(|(_, to)| *to == text.len() || text[*to..].starts_with('\n'))
 }
 
 /// Somebody wrote inside our text: it gives way between its first and its last line, as far as those still stand.

@@ -135,6 +135,14 @@ fn a_title_is_found_somewhere() {
     check(" ", "", "Ada King Lovelace");
 }
 
+/// Our lines stand where their beginning stands twice in a row.
+#[test]
+fn splicing_finds_lines_that_begin_within_others() {
+    let once = splice("bb\naa", "aa", "bb\nb");
+    assert_eq!(once, "bb\nbb\nb");
+    assert_eq!(splice(&once, "bb\nb", "bb\nb"), once);
+}
+
 proptest! {
     #![proptest_config(super::cases(500))]
 

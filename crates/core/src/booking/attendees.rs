@@ -74,7 +74,10 @@ pub(super) fn company<'a>(cx: &Context<'_>, view: &View<'a>) -> Company<'a> {
 }
 
 /// Which address has which number.
-struct Numbers(BTreeMap<String, u16>);
+struct Numbers {
+    given: BTreeMap<String, u16>,
+    taken: BTreeSet<u16>,
+}
 
 impl Numbers {
     /// The numbers that were given before.
@@ -83,17 +86,18 @@ impl Numbers {
             let (Slot::Guest(number) | Slot::Attendee(number)) = slot else { return None };
             Some((link.image.get(&Std::Email.into())?.as_text()?.to_owned(), *number))
         });
-        Self(given.collect())
+        let given: BTreeMap<String, u16> = given.collect();
+        Self { taken: given.values().copied().collect(), given }
     }
 
     /// The number of an address: its own, else the lowest that is free.
     fn number(&mut self, email: &str) -> u16 {
-        if let Some(number) = self.0.get(email) {
+        if let Some(number) = self.given.get(email) {
             return *number;
         }
-        let taken: BTreeSet<u16> = self.0.values().copied().collect();
-        let free = (1..u16::MAX).find(|number| !taken.contains(number)).expect("a booking has far fewer people");
-        self.0.insert(email.to_owned(), free);
+        let free = (1..u16::MAX).find(|number| !self.taken.contains(number)).expect("a booking has far fewer people");
+        self.taken.insert(free);
+        self.given.insert(email.to_owned(), free);
         free
     }
 }

@@ -31,9 +31,9 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub(crate) struct ForSource {
     /// The configured booking source.
-    source: String,
+    pub(super) source: String,
     /// The workspace; the first one where absent.
-    workspace: Option<String>,
+    pub(super) workspace: Option<String>,
 }
 
 /// Takes in a booking message, in the form of the source's webhook. Safe to repeat.

@@ -6,27 +6,17 @@ use axum::{
     Json,
     extract::{Request, State},
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Map;
 use syncline_engine::DryRunError;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
-use super::{Answer, Asked, access::Admin, workspace};
+use super::{Answer, Asked, access::Admin, bookings::ForSource, workspace};
 use crate::{
     hooks,
     problem::{Code, Problem, ProblemBody},
     shared::Shared,
 };
-
-/// Which source the message would come from.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ForSource {
-    /// The configured booking source.
-    source: String,
-    /// The workspace; the first one where absent.
-    workspace: Option<String>,
-}
 
 /// What a message would do: one entry for each booking that it speaks of.
 #[derive(Debug, Serialize, ToSchema)]

@@ -104,42 +104,45 @@ async fn take(shared: &Shared, source: &Source, request: Request) -> Result<Take
 /// `POST /api/v1/bookings` for a caller who bears the admin token instead of a signature. What cannot be read is
 /// refused, because this caller can mend it.
 pub(crate) async fn take_unsigned(shared: &Shared, source: &Source, request: Request) -> Result<Taken, Problem> {
-    let now = shared.now();
-    if let Err(wait) = source.bucket.take(now) {
-        return Err(Problem::new(Code::Overloaded).later(503, wait));
-    }
-    let (head, body) = request.into_parts();
-    let raw = RawRequest { headers: head.headers, body: body::read(shared, body).await? };
-    let read = read(source, &raw, now);
-    let (key, content) = read.map_err(|malformed| Problem::new(Code::UnreadableBooking).detail(malformed.reason))?;
+    let (raw, now) = receive_unsigned(shared, source, request).await?;
+    let (key, content) = read(source, &raw, now).map_err(unreadable)?;
     store(shared, source, key, raw, content, now).await.map_err(|error| Problem::store(shared, &error))
 }
 
 /// Reads a message for a caller who bears the admin token, and keeps nothing of it.
 pub(crate) async fn read_only(shared: &Shared, source: &Source, request: Request) -> Result<Reading, Problem> {
+    let (raw, now) = receive_unsigned(shared, source, request).await?;
+    read_shallow(source, &raw, now).map_err(unreadable)
+}
+
+async fn receive_unsigned(
+    shared: &Shared,
+    source: &Source,
+    request: Request,
+) -> Result<(RawRequest, Timestamp), Problem> {
     let now = shared.now();
     if let Err(wait) = source.bucket.take(now) {
         return Err(Problem::new(Code::Overloaded).later(503, wait));
     }
     let (head, body) = request.into_parts();
-    let raw = RawRequest { headers: head.headers, body: body::read(shared, body).await? };
-    let unreadable = |reason: String| Problem::new(Code::UnreadableBooking).detail(reason);
-    if depth::exceeds(&raw.body, JSON_DEPTH_MAX) {
-        return Err(unreadable(too_deep()));
-    }
-    source.bookings.read(&raw, now).map_err(|malformed| unreadable(malformed.reason))
+    Ok((RawRequest { headers: head.headers, body: body::read(shared, body).await? }, now))
 }
 
-fn too_deep() -> String {
-    format!("the body is nested deeper than {JSON_DEPTH_MAX} levels")
+fn unreadable(malformed: Malformed) -> Problem {
+    Problem::new(Code::UnreadableBooking).detail(malformed.reason)
+}
+
+/// What a body says that is not nested too deep.
+fn read_shallow(source: &Source, raw: &RawRequest, now: Timestamp) -> Result<Reading, Malformed> {
+    if depth::exceeds(&raw.body, JSON_DEPTH_MAX) {
+        return Err(Malformed { reason: format!("the body is nested deeper than {JSON_DEPTH_MAX} levels") });
+    }
+    source.bookings.read(raw, now)
 }
 
 /// The delivery's key and what it says.
 fn read(source: &Source, raw: &RawRequest, now: Timestamp) -> Result<(String, Content), Malformed> {
-    if depth::exceeds(&raw.body, JSON_DEPTH_MAX) {
-        return Err(Malformed { reason: too_deep() });
-    }
-    let reading = source.bookings.read(raw, now)?;
+    let reading = read_shallow(source, raw, now)?;
     let content = match reading.ignored {
         Some(reason) if reading.messages.is_empty() => Content::Ignored { reason },
         None if reading.messages.is_empty() => Content::Ignored { reason: "the message names no booking".to_owned() },

@@ -8,6 +8,7 @@ pub mod booking;
 pub mod description;
 pub mod effects;
 pub mod expr;
+pub mod fit;
 pub mod ids;
 pub mod mutant;
 pub mod person;

@@ -10,6 +10,7 @@ pub mod effects;
 pub mod expr;
 pub mod fit;
 pub mod ids;
+pub mod merge;
 pub mod mutant;
 pub mod person;
 pub mod record;

@@ -291,7 +291,7 @@ pub struct StoredHold {
 
 /// What a save made, by position.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Saved {
+pub struct RowsSaved {
     pub links: Vec<i64>,
     pub steps: Vec<i64>,
 }

@@ -81,8 +81,12 @@ impl End {
             }
             _ => Cow::Borrowed(text),
         };
-        let held = if habits.lower_case { Cow::Owned(held.to_lowercase()) } else { held };
-        let held = if habits.trims { Cow::Owned(held.trim().to_owned()) } else { held };
+        let small = |text: &str| text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+        let held = if habits.lower_case && !small(&held) { Cow::Owned(held.to_lowercase()) } else { held };
+        let held = match held.trim() {
+            trimmed if habits.trims && trimmed.len() < held.len() => Cow::Owned(trimmed.to_owned()),
+            _ => held,
+        };
         // Last, because entries are sorted and told apart in the letters that they end up with.
         let held = match self.shape.kind {
             FieldKind::MultiPicklist => Cow::Owned(join(&entries(&held))),

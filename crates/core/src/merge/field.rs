@@ -1,6 +1,6 @@
 //! The merge of one field.
 
-use std::cmp::Ordering;
+use std::{cell::OnceCell, cmp::Ordering};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -115,7 +115,8 @@ pub fn merge_field(
     }
     let (left, right) = (rule.left.normal(left), rule.right.normal(right));
     let changed = Changed::of(rule, base, &left, &right);
-    let now = Now { rule, base, left: &left, right: &right, changed, evidence };
+    let taken = [OnceCell::new(), OnceCell::new()];
+    let now = Now { rule, base, left: &left, right: &right, changed, evidence, taken };
     if let Some(base) = base
         && !changed.left
         && !changed.right
@@ -181,9 +182,17 @@ pub(super) struct Now<'a> {
     right: &'a Value,
     changed: Changed,
     pub(super) evidence: Evidence,
+    taken: [OnceCell<Result<Value, Misfit>>; 2],
 }
 
 impl Now<'_> {
+    /// What this side would hold if it were given the other's value.
+    fn taken(&self, to: Side) -> &Result<Value, Misfit> {
+        let [left, right] = &self.taken;
+        let cell = if to == Side::Left { left } else { right };
+        cell.get_or_init(|| self.rule.end(to).take(self.of(to.other()), self.rule.truncate))
+    }
+
     pub(super) fn of(&self, side: Side) -> &Value {
         match side {
             Side::Left => self.left,
@@ -208,8 +217,7 @@ impl Now<'_> {
         let same = |from: Side| {
             let to = from.other();
             let allowed = self.rule.direction == Direction::Off || self.rule.direction.goes_to(to);
-            allowed
-                && self.rule.end(to).take(self.of(from), self.rule.truncate).is_ok_and(|taken| taken == *self.of(to))
+            allowed && self.taken(to).as_ref().is_ok_and(|taken| taken == self.of(to))
         };
         let alike = self.left == self.right && self.rule.left.as_it_is() && self.rule.right.as_it_is();
         // One way is enough: the other may lose something.
@@ -229,13 +237,13 @@ impl Now<'_> {
         if self.evidence.torn {
             return self.hold_conflict();
         }
-        let yields = |side: Side| matches!(self.rule.policy, Policy::NonBlank(_)) && self.blank(side);
-        if let Some(side) = self.evidence.forced.filter(|side| self.rule.goes_to(side.other()) && !yields(*side)) {
-            return self.carry(side);
-        }
         let changed_both = self.changed.left && self.changed.right;
         // A blank that is not carried over does not compete with a value.
         let mute = |side: Side| self.rule.blanks == Blanks::Ignore && self.blank(side) && !self.blank(side.other());
+        let yields = |side: Side| mute(side) || (matches!(self.rule.policy, Policy::NonBlank(_)) && self.blank(side));
+        if let Some(side) = self.evidence.forced.filter(|side| self.rule.goes_to(side.other()) && !yields(*side)) {
+            return self.carry(side);
+        }
         let says =
             |side: Side| self.changed.on(side) && self.rule.goes_to(side.other()) && !(changed_both && mute(side));
         match (says(Side::Left), says(Side::Right)) {
@@ -286,7 +294,7 @@ impl Now<'_> {
         })
     }
 
-    /// Brings this side's value to the other.
+    /// Brings this side's value to the other, which holds something else.
     fn carry(&self, from: Side) -> Merged {
         let to = from.other();
         if self.blank(from) && !self.blank(to) && self.decided().is_none() {
@@ -296,10 +304,9 @@ impl Now<'_> {
                 Blanks::Refuse => return self.hold_blank(to),
             }
         }
-        match self.rule.end(to).take(self.of(from), self.rule.truncate) {
-            Ok(target) if target == *self.of(to) => Merged::Adopt(self.as_base()),
-            Ok(target) => self.write(to, target),
-            Err(misfit) => self.misfit(to, misfit),
+        match self.taken(to) {
+            Ok(target) => self.write(to, target.clone()),
+            Err(misfit) => self.misfit(to, misfit.clone()),
         }
     }
 

@@ -16,6 +16,7 @@ mod rule;
 mod set;
 #[cfg(test)]
 mod tests;
+mod unique;
 
 pub use self::{
     base::{Base, Told},
@@ -26,6 +27,7 @@ pub use self::{
     flow::{Flow, KindSettings, PairSettings, Select, WhenDeleted, read_key},
     row::{Change, First, Images, Pair, Row, RowMerge, first_values, merge_rows},
     rule::{Blanks, Direction, Kind, Policy, Rule, RuleKey},
+    unique::{Exchange, Turn, turns},
 };
 
 use serde::{Deserialize, Serialize};

@@ -51,28 +51,27 @@ impl Now<'_> {
         let (now, own) = (entries_of(self.of(from)), entries_of(self.of(to)));
         let before = |side: Side| self.base.map_or_else(Entries::new, |base| entries_of(base.of(side)));
         let (before, own_before) = (before(from), before(to));
-        let means = |theirs: &str, ours: &str| {
-            named(self.rule.end(to), theirs).is_ok_and(|names| names.contains(ours))
-                || named(self.rule.end(from), ours).is_ok_and(|names| names.contains(theirs))
-        };
+        let theirs = Words::of(self.rule.end(to), now.union(&before));
+        let ours = Words::of(self.rule.end(from), own.iter());
+        let means = |their: &str, our: &str| theirs.say(their, our) || ours.say(our, their);
         let mut merged = own.clone();
         for added in now.difference(&before) {
             // Another spelling of what is there already is nothing new.
-            if !own.iter().any(|ours| means(added, ours)) {
-                merged.extend(named(self.rule.end(to), added)?);
+            if !own.iter().any(|our| means(added, our)) {
+                merged.extend(theirs.of_entry(added)?);
             }
         }
+        let gone: Vec<&String> = before.difference(&now).collect();
         let emptied = now.is_empty() && !before.is_empty();
         match self.rule.blanks {
             Blanks::Ignore if emptied => {}
-            Blanks::Refuse if emptied && own.iter().any(|ours| own_before.contains(ours)) => return Err(Stop::Blank),
+            Blanks::Refuse if emptied && own.iter().any(|our| own_before.contains(our)) => return Err(Stop::Blank),
             Blanks::Propagate | Blanks::Ignore | Blanks::Refuse => {
-                let gone: Vec<&String> = before.difference(&now).collect();
                 // What this side added by itself meanwhile stays, and what several entries stand for goes with the last.
-                merged.retain(|ours| {
-                    !own_before.contains(ours)
-                        || !gone.iter().any(|theirs| means(theirs, ours))
-                        || now.iter().any(|theirs| means(theirs, ours))
+                merged.retain(|our| {
+                    !own_before.contains(our)
+                        || !gone.iter().any(|their| means(their, our))
+                        || now.iter().any(|their| means(their, our))
                 });
             }
         }
@@ -82,6 +81,27 @@ impl Now<'_> {
     /// All entries of one side in the other's words.
     fn named_all(&self, from: Side, to: Side) -> Result<Entries, Misfit> {
         named_entries(self.rule.end(to), self.of(from))
+    }
+}
+
+/// What one side calls the other's entries.
+struct Words<'a>(Vec<(&'a str, Result<Entries, Misfit>)>);
+
+impl<'a> Words<'a> {
+    fn of(end: &End, entries: impl Iterator<Item = &'a String>) -> Self {
+        Self(entries.map(|entry| (entry.as_str(), named(end, entry))).collect())
+    }
+
+    fn find(&self, entry: &str) -> Option<&Result<Entries, Misfit>> {
+        self.0.iter().find(|(known, _)| *known == entry).map(|(_, names)| names)
+    }
+
+    fn say(&self, entry: &str, name: &str) -> bool {
+        self.find(entry).is_some_and(|names| names.as_ref().is_ok_and(|names| names.contains(name)))
+    }
+
+    fn of_entry(&self, entry: &str) -> Result<Entries, Misfit> {
+        self.find(entry).cloned().unwrap_or_else(|| Ok(Entries::new()))
     }
 }
 

@@ -6,4 +6,5 @@ mod ends;
 mod invariants;
 mod stories;
 mod table;
+mod unique;
 mod world;

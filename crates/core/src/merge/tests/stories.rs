@@ -151,6 +151,19 @@ fn record_by_record_the_primary_side_wins() {
     assert_eq!(resting.to_left.iter().map(|c| c.target.clone()).collect::<Vec<_>>(), [text("B")]);
 }
 
+/// A blank that is not carried over wins nothing, not even for the primary side: what the other wrote is brought over
+/// rather than taken for agreed. proves: R12, R13
+#[test]
+fn a_blank_that_stays_does_not_swallow_an_edit() {
+    let rules = rules(Policy::Prefer(Side::Left), Blanks::Ignore, Direction::Both);
+    let base = images(&[("odd", "-"), ("strict", "b")]);
+    let (left, right) = (row(&[("odd", "-"), ("strict", "B")]), row(&[("odd", "new"), ("strict", "b")]));
+    let now = Pair { left: &left, right: &right };
+    let merge = merge_rows(&rules, Some(Side::Left), &base, now, |_| Evidence::default());
+    assert_eq!(merge.to_left.iter().map(|change| change.target.clone()).collect::<Vec<_>>(), [text("new")]);
+    assert_eq!(merge.to_right.iter().map(|change| change.target.clone()).collect::<Vec<_>>(), [text("B")]);
+}
+
 /// A decision is carried out against blanks and policy, never against the direction, and is used up when both agree.
 /// proves: R12, R21
 #[test]

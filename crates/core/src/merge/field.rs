@@ -214,14 +214,19 @@ impl Now<'_> {
     }
 
     fn agree(&self) -> bool {
-        let same = |from: Side| {
-            let to = from.other();
-            let allowed = self.rule.direction == Direction::Off || self.rule.direction.goes_to(to);
-            allowed && self.taken(to).as_ref().is_ok_and(|taken| taken == self.of(to))
-        };
         let alike = self.left == self.right && self.rule.left.as_it_is() && self.rule.right.as_it_is();
-        // One way is enough: the other may lose something.
-        (self.blank(Side::Left) && self.blank(Side::Right)) || alike || same(Side::Left) || same(Side::Right)
+        if alike || (self.blank(Side::Left) && self.blank(Side::Right)) {
+            return true;
+        }
+        let off = self.rule.direction == Direction::Off;
+        let allowed = |from: Side| off || self.rule.direction.goes_to(from.other());
+        let same = |from: Side| self.taken(from.other()).as_ref().is_ok_and(|taken| taken == self.of(from.other()));
+        // Who changed alone is asked alone. Otherwise one way is enough: the other may lose something.
+        match (self.changed.left, self.changed.right) {
+            (true, false) if allowed(Side::Left) => same(Side::Left),
+            (false, true) if allowed(Side::Right) => same(Side::Right),
+            _ => Side::BOTH.into_iter().any(|from| allowed(from) && same(from)),
+        }
     }
 
     fn merge_plain(&self) -> Merged {

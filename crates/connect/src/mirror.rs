@@ -95,6 +95,8 @@ pub struct KindSpec {
     /// The vendor's names of the fields by which people are told apart.
     pub email: Option<&'static str>,
     pub phone: Option<&'static str>,
+    /// The field that tells when a record was made.
+    pub created: Option<&'static str>,
     /// The field that is true where the person opted out of mail.
     pub opt_out: Option<&'static str>,
     /// Fields whose value is several entries that come and go one by one.

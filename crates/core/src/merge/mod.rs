@@ -4,16 +4,20 @@
 //! The base of a merge is a pair of images per field: each side's own form of the value at the last agreement. Because
 //! both are kept, a side that shortens or rewrites what it is given never looks as if somebody had edited it.
 
+mod decide;
 mod end;
 mod field;
+mod flow;
 mod row;
 mod rule;
 #[cfg(test)]
 mod tests;
 
 pub use self::{
+    decide::{Case, Decision, Fate, Known, Successor, Tie, decide, payload_digest},
     end::{End, PHONE_DIGITS_MAX, PHONE_DIGITS_MIN},
     field::{Base, Conflict, Evidence, Hold, HoldKind, Merged, merge_field},
+    flow::{Flow, KindSettings, PairSettings, Select, WhenDeleted, read_key},
     row::{Change, First, Images, Pair, Row, RowMerge, first_values, merge_rows},
     rule::{Blanks, Direction, Kind, Policy, Rule, RuleKey},
 };

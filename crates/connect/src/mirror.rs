@@ -14,7 +14,7 @@ use syncline_core::{
     record::{Role, Value},
 };
 
-use crate::{Answered, BoxFuture, Cx, Error};
+use crate::{Answered, BoxFuture, Cx, Error, Settings};
 
 /// Reads and writes rows of one kind. Every method makes as few calls as the vendor allows and says how many it made.
 pub trait Mirror: Send + Sync {
@@ -63,8 +63,8 @@ pub trait Mirror: Send + Sync {
     ) -> BoxFuture<'a, Result<Answered<Vec<Seen>>, Error>>;
 
     /// How many of the waiting writes one [`Mirror::write`] should carry: at least one. With many waiting, a vendor may
-    /// have a cheaper way.
-    fn carries(&self, kind: &str, waiting: usize) -> usize;
+    /// have a cheaper way, which may hang on the connection's settings.
+    fn carries(&self, settings: &Settings, kind: &str, waiting: usize) -> usize;
 
     /// Writes rows, each by itself: one that is refused stops no other. `Err` only where nothing was sent or the whole
     /// call was refused; an answer that never came makes every outcome [`RowOutcome::Unknown`].
@@ -270,6 +270,9 @@ pub struct RowWrite {
     pub op: Op,
     /// By the vendor's names. A set's value is the whole set.
     pub fields: Vec<(String, Value)>,
+    /// The record as it was read just before, where it was: some vendors write many rows by what the records are known
+    /// by (e-mail address, our key) and not by id, and change a set by what comes and goes.
+    pub seen: Option<Seen>,
 }
 
 /// What is to be done.

@@ -7,6 +7,7 @@ pub mod calcom;
 pub mod calendly;
 #[cfg(test)]
 mod client_tests;
+mod faults;
 mod reply;
 pub mod salesforce;
 mod serve;
@@ -14,6 +15,7 @@ mod web;
 
 pub use calcom::{CalcomAccount, CalcomConfig};
 pub use calendly::{CalendlyConfig, CalendlyOrg};
+pub use faults::{Fault, FaultKind, FaultRule, Faults, Refusal, Tally};
 pub use reply::{Delivery, Reply};
 pub use salesforce::{SalesforceConfig, SalesforceOrg};
 pub use serve::serve;

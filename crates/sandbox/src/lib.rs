@@ -7,6 +7,8 @@ pub mod calcom;
 pub mod calendly;
 #[cfg(test)]
 mod client_tests;
+mod faults;
+pub mod hubspot;
 mod reply;
 pub mod salesforce;
 mod serve;
@@ -14,6 +16,8 @@ mod web;
 
 pub use calcom::{CalcomAccount, CalcomConfig};
 pub use calendly::{CalendlyConfig, CalendlyOrg};
+pub use faults::{Fault, FaultKind, FaultRule, Faults, Refusal, Tally};
+pub use hubspot::{HubSpotAccount, HubSpotConfig};
 pub use reply::{Delivery, Reply};
 pub use salesforce::{SalesforceConfig, SalesforceOrg};
 pub use serve::serve;

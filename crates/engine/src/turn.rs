@@ -67,6 +67,7 @@ impl Engine {
             let setup = self.setup.connection(&booking.workspace, &integration.crm);
             by_connection.entry(integration.crm.clone()).or_insert((setup, Vec::new())).1.push(booking);
         }
+        let mut untold = !homeless.is_empty();
         for booking in homeless {
             let error = Error::new(
                 ErrorKind::Configuration,
@@ -77,6 +78,8 @@ impl Engine {
             self.fail(&ConnectionId::new("-"), [(booking, None)], &error, &[]).await?;
         }
         for (connection, (setup, bookings)) in by_connection {
+            self.wake_others(&mut untold);
+            untold = true;
             match setup.map(|setup| (setup, crm(setup))) {
                 Some((setup, Ok(crm))) => self.see_connection_through(setup, crm, bookings, lease_until).await?,
                 Some((_, Err(error))) => {
@@ -106,19 +109,27 @@ impl Engine {
         let now = self.world.clock.now();
         let mut facts = Facts::default();
         let Sorted { mut jobs, blank, broken } = self.jobs(&bookings);
+        let mut untold = !broken.is_empty() || !blank.is_empty();
         self.fail_broken(setup, broken).await?;
         self.settle_blank(setup, blank, now).await?;
         self.recall(setup, &jobs, &mut facts, now).await?;
+        self.wake_others(&mut untold);
         for InVain { jobs, error } in self.look_at(setup, crm, &mut jobs, &mut facts, now).await {
+            untold = true;
             self.fail(&setup.id, jobs.iter().map(|job| (job.claimed, Some(&job.view))), &error, &[]).await?;
         }
         for wave in 1.. {
             let (pushes, later) = self.decide_wave(setup, crm, jobs, &facts, now, wave);
             let (idle, pushes): (Vec<_>, Vec<_>) =
                 pushes.into_iter().partition(|push| push.decision.plan.steps.is_empty());
+            untold |= !idle.is_empty();
             self.settle_idle(setup, idle, now).await?;
             let ready = self.write_down(setup, pushes, now).await?;
-            facts.add_shared(self.push_all(setup, crm, ready, lease_until).await?);
+            if !ready.is_empty() {
+                self.wake_others(&mut untold);
+                facts.add_shared(self.push_all(setup, crm, ready, lease_until).await?);
+                untold = true;
+            }
             if later.is_empty() {
                 return Ok(());
             }
@@ -244,6 +255,7 @@ impl Engine {
         let mut shared = Vec::new();
         while let Some(done) = calls.next().await {
             shared.extend(done?);
+            self.wake_others(&mut !calls.is_empty());
         }
         Ok(shared)
     }
@@ -258,46 +270,39 @@ impl Engine {
         let answer = self.write(setup, &plans, lease_until).await;
         let now = self.world.clock.now();
         let mut settlements = Vec::with_capacity(chunk.len());
+        let mut done = Vec::with_capacity(chunk.len());
         match answer {
             Ok(Answered { value, calls, .. }) => {
                 let writes = share(calls, chunk.len());
                 for (push, outcome) in chunk.iter().zip(value) {
-                    settlements.push(match outcome {
-                        GraphOutcome::Done(ids) => self.done(setup, push, &ids, writes, now),
-                        GraphOutcome::Unknown(_) if mutant::on(Mutant::UnknownIsDone) => {
-                            self.done(setup, push, &[], writes, now)
-                        }
+                    let ids = match outcome {
+                        GraphOutcome::Done(ids) => ids,
+                        GraphOutcome::Unknown(_) if mutant::on(Mutant::UnknownIsDone) => Vec::new(),
                         GraphOutcome::Refused(error) | GraphOutcome::Unknown(error) => {
-                            self.refused_push(setup, push, &error, now)
+                            settlements.push(self.refused_push(setup, push, &error, now));
+                            continue;
                         }
-                    });
+                    };
+                    settlements.push(done_with(setup, push, &ids, writes, now));
+                    done.push(push.job.claimed.waiting_since);
                 }
             }
             Err(error) => settlements.extend(chunk.iter().map(|push| self.refused_push(setup, push, &error, now))),
         }
         let shared = settlements.iter().flat_map(|settlement| settlement.shared.iter().cloned()).collect();
         self.settle(settlements).await?;
+        self.count_done(&done);
         Ok(shared)
     }
 
-    fn done(
-        &self,
-        setup: &ConnectionSetup,
-        push: &Push<'_>,
-        ids: &[(Slot, RecordId)],
-        writes: f64,
-        now: Timestamp,
-    ) -> Settlement {
-        let links = push.decision.links(ids);
-        let entry = journal::written(now, &push.decision, ids, &links, push.job.looks + writes);
-        let waited = now.duration_since(push.job.claimed.waiting_since);
-        metrics::histogram!("syncline_booking_seconds").record(waited.as_secs_f64().max(0.0));
-        metrics::counter!("syncline_bookings_written_total").increment(1);
-        let outcome = Outcome::Done { links, look_again: push.decision.look_again };
-        let mut settlement = settlement(&setup.id, push.job.claimed, outcome, vec![entry]);
-        settlement.shared = push.decision.shared(ids);
-        settlement.summary = Some(journal::summary(&push.job.view));
-        settlement
+    /// Counts bookings that are written and settled, given since when each was waited for.
+    fn count_done(&self, waiting_since: &[Timestamp]) {
+        let now = self.world.clock.now();
+        let seconds = metrics::histogram!("syncline_booking_seconds");
+        for since in waiting_since {
+            seconds.record(now.duration_since(*since).as_secs_f64().max(0.0));
+        }
+        metrics::counter!("syncline_bookings_written_total").increment(waiting_since.len() as u64);
     }
 
     /// Settles bookings that failed before anything was sent.
@@ -412,10 +417,34 @@ impl Engine {
         if lost > 0 {
             tracing::warn!(lost, "Another worker took {lost} bookings over; what this one knew of them was dropped");
         }
-        // A booking that waited for a person or account of these may be due now.
-        self.wake();
         Ok(())
     }
+
+    /// A booking that waited for a person or an account of one that was settled may be due now, and so may one of which
+    /// there was news meanwhile. This worker looks by itself once it is through; while it still waits for a vendor,
+    /// another one is to look.
+    fn wake_others(&self, untold: &mut bool) {
+        if std::mem::take(untold) {
+            self.wake();
+        }
+    }
+}
+
+/// A booking whose records are written.
+fn done_with(
+    setup: &ConnectionSetup,
+    push: &Push<'_>,
+    ids: &[(Slot, RecordId)],
+    writes: f64,
+    now: Timestamp,
+) -> Settlement {
+    let links = push.decision.links(ids);
+    let entry = journal::written(now, &push.decision, ids, &links, push.job.looks + writes);
+    let outcome = Outcome::Done { links, look_again: push.decision.look_again };
+    let mut settlement = settlement(&setup.id, push.job.claimed, outcome, vec![entry]);
+    settlement.shared = push.decision.shared(ids);
+    settlement.summary = Some(journal::summary(&push.job.view));
+    settlement
 }
 
 fn settlement(

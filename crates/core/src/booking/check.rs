@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 use jiff::tz::TimeZone;
 
 use super::{
-    fit::fit,
     mapped::roles_named,
     mapping::{MAPPINGS_MAX, Mapping, RECORDS_MAX, RecordTemplate, When, missing},
 };
 use crate::{
     description::{FieldDescription, FieldKind, ObjectDescription},
     expr::{Expression, Scope},
+    fit::fit,
     ids::ObjectName,
     record::Role,
 };

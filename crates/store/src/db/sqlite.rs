@@ -4,7 +4,7 @@
 use std::{future::ready, path::Path, time::Duration};
 
 use futures::FutureExt;
-use rusqlite::{Connection, OpenFlags, Statement, types::ValueRef};
+use rusqlite::{Connection, OpenFlags, Statement, config::DbConfig, types::ValueRef};
 
 use super::{Db, Op, P, Row, Sql, Value, without_nul};
 use crate::error::{Error, Result};
@@ -46,7 +46,7 @@ impl SqliteDb {
              pragma secure_delete = fast; pragma trusted_schema = off; pragma cache_size = -{CACHE_KIB}; \
              pragma wal_autocheckpoint = {WAL_PAGES}; pragma journal_size_limit = {WAL_KEPT_BYTES};"
         ))?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        keep_statements(&connection)?;
         Ok(Self { connection })
     }
 
@@ -58,7 +58,7 @@ impl SqliteDb {
         connection.execute_batch(&format!(
             "pragma query_only = on; pragma temp_store = memory; pragma trusted_schema = off; pragma cache_size = -{CACHE_KIB};"
         ))?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        keep_statements(&connection)?;
         Ok(Self { connection })
     }
 
@@ -166,6 +166,14 @@ impl Db for SqliteDb {
     ) -> impl Future<Output = Result<Vec<Option<Row>>>> + Send {
         ready(self.each_now(sql, sets))
     }
+}
+
+/// Statements are prepared once. Without the guarantee SQLite would prepare one anew whenever a parameter changes by which
+/// it might plan otherwise, which is with nearly every use.
+fn keep_statements(connection: &Connection) -> Result<()> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }
 
 fn bind(statement: &mut Statement<'_>, params: &[P<'_>]) -> Result<()> {

@@ -32,10 +32,11 @@ const USAGE_NOTE_EVERY: SignedDuration = SignedDuration::from_secs(10);
 
 /// How a call is named in metrics.
 #[derive(Clone, Copy)]
-enum Op {
+pub(crate) enum Op {
     Find,
     Write,
     Describe,
+    Mirror,
 }
 
 impl Op {
@@ -44,6 +45,7 @@ impl Op {
             Op::Find => "find",
             Op::Write => "write",
             Op::Describe => "describe",
+            Op::Mirror => "mirror",
         }
     }
 }
@@ -186,7 +188,7 @@ impl Engine {
         Ok(crm.examine(&self.cx(setup, &token), &further).await?.value)
     }
 
-    fn cx<'a>(&'a self, setup: &'a ConnectionSetup, token: &'a Token) -> Cx<'a> {
+    pub(crate) fn cx<'a>(&'a self, setup: &'a ConnectionSetup, token: &'a Token) -> Cx<'a> {
         Cx {
             http: &*self.world.http,
             now: self.world.clock.now(),
@@ -210,7 +212,7 @@ impl Engine {
         call.await
     }
 
-    async fn timed<T>(
+    pub(crate) async fn timed<T>(
         &self,
         setup: &ConnectionSetup,
         op: Op,
@@ -228,7 +230,7 @@ impl Engine {
     }
 
     /// Keeps to the account's budget, and notes its use now and then.
-    async fn note_usage<T: Sync>(&self, setup: &ConnectionSetup, answer: &Called<Answered<T>>) {
+    pub(crate) async fn note_usage<T: Sync>(&self, setup: &ConnectionSetup, answer: &Called<Answered<T>>) {
         let now = self.world.clock.now();
         match answer {
             Ok(Answered { usage: Some(usage), .. }) => {

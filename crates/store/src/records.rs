@@ -9,6 +9,9 @@ use syncline_core::{
     record::Value,
 };
 
+/// What became of a record at its vendor.
+pub use syncline_core::merge::Fate as StoredFate;
+
 use crate::{Held, JournalEntry};
 
 /// How an integration stands.
@@ -78,18 +81,6 @@ pub struct SeenRow {
     /// By the vendor's clock. A row with the same time as the one that is stored says nothing new.
     pub changed_at: Option<Timestamp>,
     pub fate: StoredFate,
-}
-
-/// What became of a record at its vendor.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StoredFate {
-    Live,
-    Deleted,
-    MergedInto(RecordId),
-    ConvertedTo(RecordId),
-    /// Not found by a sweep; nobody has confirmed it yet.
-    Missing,
 }
 
 /// Rows of one or more kinds with the cursors behind them: stored together or not at all.

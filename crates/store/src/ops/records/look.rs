@@ -38,6 +38,8 @@ statements! {
         where workspace = ?1 and integration = ?2 and id = ?3";
     STEPS_OPEN = "select id, link, side, kind, op, fields, ticket, look_at from record_step \
         where workspace = ?1 and integration = ?2 and look_at <= ?3 order by look_at, id limit ?4";
+    STEPS_OF_TICKET = "select id, link, side, kind, op, fields, ticket, look_at from record_step \
+        where workspace = ?1 and integration = ?2 and ticket = ?3 order by id";
 }
 
 async fn links<D: Db>(db: &mut D, flow: &Flow, ids: &[i64]) -> Result<Vec<Option<StoredLink>>> {
@@ -198,6 +200,22 @@ impl Op for ByKey {
     }
 }
 
+struct StepsOfTicket {
+    flow: Flow,
+    ticket: String,
+}
+
+impl Op for StepsOfTicket {
+    type Out = Vec<StoredStep>;
+    const READS: bool = true;
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
+        let [ws, integration] = self.flow.key();
+        let steps = db.rows(&STEPS_OF_TICKET, &[ws, integration, P::Text(&self.ticket)]).await?;
+        steps.into_iter().map(step_of).collect()
+    }
+}
+
 struct OpenSteps {
     flow: Flow,
     now: Timestamp,
@@ -281,5 +299,15 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<StoredStep>> {
         self.run(OpenSteps { flow: Flow::new(workspace, integration), now, limit }).await
+    }
+
+    /// All steps that one answer took for later, in the order in which they were planned.
+    pub async fn steps_of_ticket(
+        &self,
+        workspace: &WorkspaceId,
+        integration: &IntegrationId,
+        ticket: &str,
+    ) -> Result<Vec<StoredStep>> {
+        self.run(StepsOfTicket { flow: Flow::new(workspace, integration), ticket: ticket.to_owned() }).await
     }
 }

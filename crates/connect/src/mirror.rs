@@ -21,6 +21,11 @@ pub trait Mirror: Send + Sync {
     /// The kinds of records that can be kept in step.
     fn kinds(&self) -> &'static [KindSpec];
 
+    /// Where the vendor's API answers, where all accounts share one address.
+    fn home(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The kind with this name.
     fn kind(&self, name: &str) -> Option<&'static KindSpec> {
         self.kinds().iter().find(|kind| kind.name == name)

@@ -84,6 +84,15 @@ pub enum RoundEnd {
     },
 }
 
+/// One round: of what, by which right, on which conditions.
+pub(crate) struct Turn<'a> {
+    pub(crate) flow: &'a RecordFlow,
+    pub(crate) held: &'a Held,
+    /// When the integration was activated.
+    pub(crate) since: Option<Timestamp>,
+    pub(crate) confirm_deletes: bool,
+}
+
 /// A failure of the store, or of one side's vendor.
 pub(crate) enum Halt {
     Store(syncline_store::Error),
@@ -101,8 +110,10 @@ impl From<syncline_store::Error> for Halt {
 impl Engine {
     /// One round of an integration: what has no outcome yet is looked at, both sides are read, everything due is decided
     /// and written.
-    pub async fn records_round(&self, flow: &RecordFlow) -> StoreResult<RoundEnd> {
-        let now = self.world.clock.now();
+    ///
+    /// With `confirm_deletes`, by which a person says that whatever is missing was deleted on purpose, both sides are read
+    /// as a whole first.
+    pub async fn records_round(&self, flow: &RecordFlow, confirm_deletes: bool) -> StoreResult<RoundEnd> {
         let state = self.world.store.flow_state(&flow.workspace, &flow.id).await?;
         match state {
             Some(FlowState { standing: FlowStanding::Active, .. }) => {}
@@ -114,7 +125,8 @@ impl Engine {
             return Ok(RoundEnd::Held);
         };
         let since = state.and_then(|state| state.since);
-        let ended = self.round_while_held(flow, &held, since, now).await;
+        let turn = Turn { flow, held: &held, since, confirm_deletes };
+        let ended = self.round_while_held(&turn).await;
         self.let_go(&flow.workspace, &held).await;
         match ended {
             Ok(round) => Ok(RoundEnd::Done(round)),
@@ -124,18 +136,12 @@ impl Engine {
         }
     }
 
-    async fn round_while_held(
-        &self,
-        flow: &RecordFlow,
-        held: &Held,
-        since: Option<Timestamp>,
-        _now: Timestamp,
-    ) -> Result<Round, Halt> {
+    async fn round_while_held(&self, turn: &Turn<'_>) -> Result<Round, Halt> {
         let mut round = Round::default();
-        let compiled = self.compiled(flow, &mut round.calls).await?;
-        self.settle_open(flow, &compiled, held, &mut round).await?;
-        self.pull_due(flow, &compiled, held, &mut round).await?;
-        self.decide_and_push(flow, &compiled, held, since, &mut round).await?;
+        let compiled = self.compiled(turn.flow, &mut round.calls).await?;
+        self.settle_open(turn.flow, &compiled, turn.held, &mut round).await?;
+        self.pull_due(turn, &compiled, &mut round).await?;
+        self.decide_and_push(turn, &compiled, &mut round).await?;
         metrics::counter!("syncline_record_rounds_total").increment(1);
         Ok(round)
     }
@@ -148,7 +154,7 @@ impl Engine {
                 if stop.is_cancelled() {
                     return;
                 }
-                match self.records_round(flow).await {
+                match self.records_round(flow, false).await {
                     Ok(RoundEnd::Done(round)) => more |= round.more,
                     Ok(RoundEnd::Failed { side, error }) => {
                         tracing::warn!(integration.id = %flow.id, error.kind = ?error.kind,
@@ -165,6 +171,49 @@ impl Engine {
                 () = stop.cancelled() => {}
             }
         }
+    }
+
+    /// Rows of the mapping that cannot work with the accounts as they are, a sentence each.
+    pub async fn records_check(&self, flow: &RecordFlow) -> StoreResult<Result<Vec<String>, RoundEnd>> {
+        self.forget_compiled(flow);
+        let compiled = match self.compiled_or_end(flow).await? {
+            Ok(compiled) => compiled,
+            Err(end) => return Ok(Err(end)),
+        };
+        Ok(Ok(compiled.dropped_lines()))
+    }
+
+    /// The fields of every row of the mapping, by its key.
+    pub async fn records_rule_names(
+        &self,
+        flow: &RecordFlow,
+    ) -> StoreResult<Result<std::collections::BTreeMap<syncline_core::merge::RuleKey, String>, RoundEnd>> {
+        let compiled = match self.compiled_or_end(flow).await? {
+            Ok(compiled) => compiled,
+            Err(end) => return Ok(Err(end)),
+        };
+        let rules = compiled.flow.pairs.iter().flat_map(|pair| &pair.rules);
+        Ok(Ok(rules.map(|rule| (rule.key, format!("{} ↔ {}", rule.left.field, rule.right.field))).collect()))
+    }
+
+    async fn compiled_or_end(&self, flow: &RecordFlow) -> StoreResult<Result<std::sync::Arc<Compiled>, RoundEnd>> {
+        match self.compiled(flow, &mut 0).await {
+            Ok(compiled) => Ok(Ok(compiled)),
+            Err(Halt::Store(error)) => Err(error),
+            Err(Halt::Lost) => Ok(Err(RoundEnd::Held)),
+            Err(Halt::Side(side, error)) => Ok(Err(RoundEnd::Failed { side: side.as_str(), error })),
+        }
+    }
+
+    /// How an integration stands.
+    pub async fn records_status(&self, flow: &RecordFlow) -> StoreResult<RecordFlowState> {
+        let (store, now) = (&self.world.store, self.world.clock.now());
+        Ok(RecordFlowState {
+            state: store.flow_state(&flow.workspace, &flow.id).await?,
+            pulls: store.pulls(&flow.workspace, &flow.id).await?,
+            counts: store.flow_counts(&flow.workspace, &flow.id).await?,
+            quota: store.quota_use(&flow.workspace, &flow.id, &plan::month(now)).await?,
+        })
     }
 
     /// Sets how an integration stands, with a line in the activity log.

@@ -17,7 +17,7 @@ use syncline_store::{
 };
 
 use super::{
-    Compiled, DECIDE_BATCH, Halt, ROUND_WRITES_MAX, RecordFlow, Round, later,
+    Compiled, DECIDE_BATCH, Halt, ROUND_WRITES_MAX, RecordFlow, Round, Turn, later,
     rows::{known, row},
 };
 use crate::engine::Engine;
@@ -251,12 +251,11 @@ impl Engine {
     /// Decides about all that is due, writes it down, and sends it.
     pub(crate) async fn decide_and_push(
         &self,
-        flow: &RecordFlow,
+        turn: &Turn<'_>,
         compiled: &Compiled,
-        held: &Held,
-        since: Option<Timestamp>,
         round: &mut Round,
     ) -> Result<(), Halt> {
+        let Turn { flow, held, since, .. } = *turn;
         let mut outgoing: Vec<Outgoing> = Vec::new();
         loop {
             let now = self.world.clock.now();
@@ -276,7 +275,7 @@ impl Engine {
             let mut batch = self.batch(flow, compiled, &works, since).await?;
             let decided: Vec<Decided<'_>> = works.iter().filter_map(|work| batch.decide(work)).collect();
             round.decided += decided.len();
-            if self.too_many_deletes(flow, &decided).await? {
+            if !turn.confirm_deletes && self.too_many_deletes(flow, &decided).await? {
                 return Ok(());
             }
             let seeks = self.write_down_rows(flow, compiled, held, decided, now, round, &mut outgoing).await?;
@@ -389,7 +388,7 @@ impl Engine {
             return Ok(false);
         }
         let reason = format!(
-            "{deletes} of {links} records would be deleted on the other side; if that is meant, let it go on with `syncline records activate {} --confirm-deletes`",
+            "{deletes} of {links} records would be deleted on the other side; if that is meant, let it go on with `syncline records run {} --confirm-deletes`",
             flow.id
         );
         self.set_standing(flow, syncline_store::FlowStanding::Stopped, Some(reason), None).await?;

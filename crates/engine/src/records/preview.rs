@@ -4,7 +4,7 @@ use serde::Serialize;
 use syncline_core::merge::{Decision, Side};
 use syncline_store::{FlowStanding, Held};
 
-use super::{Compiled, DECIDE_BATCH, Halt, RecordFlow, RoundEnd, plan::Decided, plan::named, plan::shown};
+use super::{Compiled, DECIDE_BATCH, Halt, RecordFlow, RoundEnd, Turn, plan::Decided, plan::named, plan::shown};
 use crate::engine::Engine;
 
 /// Samples of each kind that are shown.
@@ -68,7 +68,8 @@ impl Engine {
         loop {
             round.more = false;
             self.extend(flow, held, self.world.clock.now()).await?;
-            self.pull_due(flow, &compiled, held, &mut round).await?;
+            let turn = Turn { flow, held, since: None, confirm_deletes: false };
+            self.pull_due(&turn, &compiled, &mut round).await?;
             if !round.more {
                 break;
             }
@@ -78,11 +79,7 @@ impl Engine {
         let works = self.world.store.due_rows(&flow.workspace, &flow.id, now, PREVIEW_MAX).await?;
         let mut preview = Preview {
             waiting: self.world.store.flow_counts(&flow.workspace, &flow.id).await?.due,
-            dropped: compiled
-                .dropped
-                .iter()
-                .map(|(pair, row)| format!("{pair}: {} ({}): {}", row.field, row.side.as_str(), row.reason))
-                .collect(),
+            dropped: compiled.dropped_lines(),
             ..Preview::default()
         };
         for works in works.chunks(DECIDE_BATCH) {

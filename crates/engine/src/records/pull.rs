@@ -9,7 +9,7 @@ use syncline_core::{backoff, merge::Side};
 use syncline_store::{Held, PullPhase, PullState, SeenRow, TakeRows};
 
 use super::{
-    Compiled, Halt, ROUND_PAGES_MAX, RecordFlow, Round,
+    Compiled, Halt, ROUND_PAGES_MAX, RecordFlow, Round, Turn,
     call::{mirrored, paid},
     later,
     rows::seen_row,
@@ -21,14 +21,16 @@ const REFUSED_PAUSE: SignedDuration = SignedDuration::from_mins(15);
 
 impl Engine {
     /// Reads what is due of both sides.
-    pub(crate) async fn pull_due(
-        &self,
-        flow: &RecordFlow,
-        compiled: &Compiled,
-        held: &Held,
-        round: &mut Round,
-    ) -> Result<(), Halt> {
+    pub(crate) async fn pull_due(&self, turn: &Turn<'_>, compiled: &Compiled, round: &mut Round) -> Result<(), Halt> {
+        let flow = turn.flow;
         let mut states = self.pull_states(flow, compiled).await?;
+        if turn.confirm_deletes {
+            let now = self.world.clock.now();
+            for state in states.iter_mut().filter(|state| state.phase == PullPhase::Changes) {
+                *state = sweep(state);
+                state.next_at = now;
+            }
+        }
         for side in Side::BOTH {
             for page in 0.. {
                 let now = self.world.clock.now();
@@ -44,7 +46,8 @@ impl Engine {
                     round.more = true;
                     break;
                 }
-                let read = self.read_changes(flow, compiled, held, side, due, round).await?;
+                self.extend(flow, turn.held, now).await?;
+                let read = self.read_changes(turn, compiled, side, due, round).await?;
                 for state in read {
                     if let Some(old) = states.iter_mut().find(|old| old.side == side && old.kind == state.kind) {
                         *old = state;
@@ -86,13 +89,13 @@ impl Engine {
     /// Reads one page of each of these kinds, in as few calls as the vendor allows, and takes it in.
     async fn read_changes(
         &self,
-        flow: &RecordFlow,
+        turn: &Turn<'_>,
         compiled: &Compiled,
-        held: &Held,
         side: Side,
         due: Vec<PullState>,
         round: &mut Round,
     ) -> Result<Vec<PullState>, Halt> {
+        let (flow, held) = (turn.flow, turn.held);
         let setup = self.side_setup(flow, side).map_err(|error| Halt::Side(side, error))?;
         let kinds = compiled.kinds(side);
         let asks: Vec<Ask<'_>> = due
@@ -142,7 +145,7 @@ impl Engine {
         let taken = self.world.store.take_rows(take).await?.ok_or(Halt::Lost)?;
         round.changed += taken.new + taken.changed;
         for (kind, sweep) in swept {
-            self.end_sweep(flow, held, side, &kind, sweep).await?;
+            self.end_sweep(turn, side, &kind, sweep).await?;
         }
         Ok(read)
     }
@@ -194,9 +197,11 @@ fn begin_sweep(flow: &RecordFlow, state: &PullState, now: Timestamp) -> PullStat
     let last = state.swept_at.or(state.read_at);
     let due =
         state.phase == PullPhase::Changes && last.is_some_and(|last| now.duration_since(last) >= flow.sweep_every);
-    if !due {
-        return state.clone();
-    }
+    if due { sweep(state) } else { state.clone() }
+}
+
+/// The same kind, to be read as a whole.
+fn sweep(state: &PullState) -> PullState {
     PullState {
         phase: PullPhase::Sweep,
         changes_cursor: state.cursor.clone(),

@@ -14,7 +14,7 @@ use syncline_store::{
 };
 
 use super::{
-    Compiled, DECIDE_BATCH, Halt, RecordFlow, Round,
+    Compiled, DECIDE_BATCH, Halt, RecordFlow, Round, Turn,
     call::{mirror, mirrored, paid},
     plan::{Outgoing, Tied, at_rest, month, same_link},
     push::row_write,
@@ -251,14 +251,8 @@ impl Engine {
     }
 
     /// A whole reading has come to its end: what it did not show is missing, unless that is more than can be believed.
-    pub(crate) async fn end_sweep(
-        &self,
-        flow: &RecordFlow,
-        held: &Held,
-        side: Side,
-        kind: &str,
-        sweep: i64,
-    ) -> Result<(), Halt> {
+    pub(crate) async fn end_sweep(&self, turn: &Turn<'_>, side: Side, kind: &str, sweep: i64) -> Result<(), Halt> {
+        let (flow, held) = (turn.flow, turn.held);
         let end = FinishSweep {
             workspace: flow.workspace.clone(),
             integration: flow.id.clone(),
@@ -267,14 +261,14 @@ impl Engine {
             side,
             kind: kind.to_owned(),
             sweep,
-            confirmed: false,
+            confirmed: turn.confirm_deletes,
         };
         match self.world.store.finish_sweep(end).await? {
             None => Err(Halt::Lost),
             Some(SweepEnd::Done { .. }) => Ok(()),
             Some(SweepEnd::TooMany { missing, total }) => {
                 let reason = format!(
-                    "{missing} of {total} records of kind {kind} are missing on the {} side; if they were deleted on purpose, let it go on with `syncline records activate {} --confirm-deletes`",
+                    "{missing} of {total} records of kind {kind} are missing on the {} side; if they were deleted on purpose, let it go on with `syncline records run {} --confirm-deletes`",
                     side.as_str(),
                     flow.id
                 );

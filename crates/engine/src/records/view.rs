@@ -52,6 +52,14 @@ impl Compiled {
         }
     }
 
+    /// What was dropped, a sentence each.
+    pub(crate) fn dropped_lines(&self) -> Vec<String> {
+        let line = |(pair, row): &(String, Dropped)| {
+            format!("pair {pair}, field {} on the {}: {}", row.field, row.side.as_str(), row.reason)
+        };
+        self.dropped.iter().map(line).collect()
+    }
+
     /// The vendor's name of a rule's field on a side.
     pub(crate) fn field(&self, pair: &str, key: RuleKey, side: Side) -> Option<&str> {
         let pair = self.flow.pairs.iter().find(|known| known.name == pair)?;

@@ -8,6 +8,7 @@ mod describe;
 mod directory;
 mod dry_run;
 mod engine;
+mod job;
 mod journal;
 mod look;
 mod mapping_check;

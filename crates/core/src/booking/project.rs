@@ -135,20 +135,30 @@ pub(super) fn gate(cx: &Context<'_>, view: &View<'_>) -> Gate {
 
 /// Works out what should exist.
 pub fn project(cx: &Context<'_>, view: &View<'_>) -> Projection {
-    let mut out = Projection::default();
     match gate(cx, view) {
-        Gate::Leave(note, look_again) => {
-            out.notes.push(note);
-            out.look_again = look_again;
-            return out;
+        Gate::Leave(note, look_again) => Projection { notes: vec![note], look_again, ..Projection::default() },
+        Gate::Write => {
+            let Unmapped { mut out, owner, person } = unmapped(cx, view);
+            mapped::write(cx, view, owner.as_ref(), person.as_ref(), &mut out);
+            out
         }
-        Gate::Write => {}
     }
+}
+
+/// What a booking becomes before the mappings are laid over it.
+pub(super) struct Unmapped {
+    pub out: Projection,
+    owner: Option<RecordId>,
+    person: Option<Person>,
+}
+
+/// What a booking that is written becomes by itself.
+pub(super) fn unmapped(cx: &Context<'_>, view: &View<'_>) -> Unmapped {
+    let mut out = Projection::default();
     let owner = owner(cx, view, &mut out.notes);
     let person = invitee(cx, view, owner.as_ref(), &mut out);
     records(cx, view, owner.as_ref(), person.as_ref(), &mut out);
-    mapped::write(cx, view, owner.as_ref(), person.as_ref(), &mut out);
-    out
+    Unmapped { out, owner, person }
 }
 
 /// The booking's own records, and who attends.

@@ -174,6 +174,10 @@ pub(crate) trait Op: Send + Sync + 'static {
     /// Whether it only reads; such operations see committed rows and hold up no writer.
     const READS: bool = false;
 
+    /// Whether a power cut may take it back after it was answered. Only for what is as good as not done then, and whose
+    /// later writes are all lasting: these carry it with them, because the log is kept in order.
+    const FLEETING: bool = false;
+
     /// Does it.
     fn run<D: Db>(&self, db: &mut D) -> impl Future<Output = Result<Self::Out>> + Send;
 }

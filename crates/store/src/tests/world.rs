@@ -281,6 +281,11 @@ pub(crate) fn done(id: &str) -> Outcome {
 }
 
 /// Claims everything that is due, for a lease of 400 seconds.
+/// Whether there is something to claim.
+pub(crate) async fn is_due(store: &Store, now: Timestamp) -> bool {
+    store.next_due().await.unwrap().is_some_and(|at| at <= now)
+}
+
 pub(crate) async fn claim(store: &Store, who: &str, seconds: i64) -> Vec<Claimed> {
     store.claim(&ws(), &worker(who), at(seconds), at(seconds + 400), 100, &[]).await.unwrap()
 }

@@ -5,7 +5,8 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use anyhow::Context;
 use clap::Args;
 use syncline_sandbox::{
-    CalcomAccount, CalcomConfig, CalendlyConfig, CalendlyOrg, SalesforceConfig, SalesforceOrg, Site, serve,
+    CalcomAccount, CalcomConfig, CalendlyConfig, CalendlyOrg, HubSpotAccount, HubSpotConfig, SalesforceConfig,
+    SalesforceOrg, Site, serve,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -46,11 +47,14 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
     let calcom_url = beside(args.listen, &calcom, &stop).await?;
     let calendly = CalendlyOrg::new(CalendlyConfig::default(), Arc::new(SystemClock));
     let calendly_url = beside(args.listen, &calendly, &stop).await?;
+    let hubspot = HubSpotAccount::new(HubSpotConfig::default(), Arc::new(SystemClock)).map_err(anyhow::Error::msg)?;
+    let hubspot_url = beside(args.listen, &hubspot, &stop).await?;
     if args.json {
         let all = serde_json::json!({
             "salesforce": credentials,
             "calcom": calcom.credentials(&calcom_url),
             "calendly": calendly.credentials(&calendly_url),
+            "hubspot": hubspot.credentials(&hubspot_url),
         });
         println!("{all}");
     } else {
@@ -58,6 +62,7 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string_pretty(&credentials)?);
         println!("Cal.com sandbox at {calcom_url}\n{}", calcom.credentials(&calcom_url));
         println!("Calendly sandbox at {calendly_url}\n{}", calendly.credentials(&calendly_url));
+        println!("HubSpot sandbox at {hubspot_url}\n{}", hubspot.credentials(&hubspot_url));
         println!("Ctrl-C stops it; its records are gone then.");
     }
     let serving = tokio::spawn(serve(listener, org, stop.clone()));

@@ -35,6 +35,8 @@ pub struct HubSpotApp {
     pub app_id: u64,
     pub client_id: String,
     pub client_secret: String,
+    /// The developer's own key, with which webhooks are set.
+    pub developer_key: String,
     /// Where a code may be sent; empty: anywhere.
     pub redirect_uris: Vec<String>,
     /// What it may be granted.
@@ -193,6 +195,7 @@ impl Default for HubSpotConfig {
                 app_id: 18_221_010,
                 client_id: "11111111-2222-3333-4444-555555555555".into(),
                 client_secret: "sandbox-client-secret-0123456789".into(),
+                developer_key: "sandbox-developer-key-0123456789".into(),
                 redirect_uris: Vec::new(),
                 scopes: all_scopes(),
                 rotates_refresh_tokens: false,

@@ -24,7 +24,7 @@ pub(super) struct Failure {
     pub(super) context: Vec<(&'static str, Vec<String>)>,
     pub(super) sub_category: Option<&'static str>,
     /// Members that only this error has.
-    pub(super) extra: Map<String, Value>,
+    pub(super) extra: Option<Box<Map<String, Value>>>,
 }
 
 impl Failure {
@@ -36,7 +36,7 @@ impl Failure {
             details: Vec::new(),
             context: Vec::new(),
             sub_category: None,
-            extra: Map::new(),
+            extra: None,
         }
     }
 
@@ -96,8 +96,11 @@ impl Failure {
         if let Some(sub_category) = self.sub_category {
             body.insert("subCategory".into(), sub_category.into());
         }
-        body.insert("category".into(), self.category.into());
-        body.extend(self.extra.clone());
+        // The limits' answers by the documents have a policy instead.
+        if !self.category.is_empty() {
+            body.insert("category".into(), self.category.into());
+        }
+        body.extend(self.extra.as_deref().cloned().unwrap_or_default());
         body
     }
 

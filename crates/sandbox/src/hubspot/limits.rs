@@ -50,7 +50,10 @@ impl Policy {
             .map(|(key, value)| (key.to_owned(), json!(value)))
             .into_iter()
             .collect();
-        Failure { extra, ..Failure::new(429, "", format!("You have reached your {period} limit.")) }
+        Failure {
+            extra: Some(Box::new(extra)),
+            ..Failure::new(429, "", format!("You have reached your {period} limit."))
+        }
     }
 }
 

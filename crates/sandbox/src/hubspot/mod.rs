@@ -96,6 +96,7 @@ impl HubSpotAccount {
         json!({
             "url": base_url, "portal_id": self.config.portal_id,
             "client_id": app.client_id, "client_secret": app.client_secret, "app_id": app.app_id,
+            "developer_key": app.developer_key,
             "authorize_url": format!("{base_url}/oauth/authorize"), "token_url": format!("{base_url}/oauth/v3/token"),
             "private_apps": private.collect::<Vec<_>>(),
         })
@@ -146,7 +147,7 @@ impl HubSpotAccount {
     ) -> Response<Bytes> {
         let caller = match state.tokens.caller(bearer(request), now, &self.config) {
             Ok(caller) => caller,
-            // Webhooks of a public app are set with the developer's key as well, which is the app's secret here.
+            // Webhooks of a public app are set with the developer's key.
             Err(_) if request.uri().query().is_some_and(|query| self.is_developer(query)) => {
                 let by = Writer { who: HubSpotWho::App(self.config.app.app_id), at: now, request: number };
                 let ask = Ask::new(request, &self.config, by);
@@ -176,7 +177,7 @@ impl HubSpotAccount {
 
     fn is_developer(&self, query: &str) -> bool {
         url::form_urlencoded::parse(query.as_bytes())
-            .any(|(name, value)| name == "hapikey" && *value == *self.config.app.client_secret)
+            .any(|(name, value)| name == "hapikey" && *value == *self.config.app.developer_key)
     }
 
     /// What is answered because of a fault.
@@ -224,7 +225,7 @@ fn allowed(ask: &Ask<'_>, state: &State, have: &[String]) -> Result<(), Failure>
     );
     extra.insert("links".into(), json!({"scopes": "https://developers.hubspot.com/scopes"}));
     let message = "This app hasn't been granted all required scopes to make this call.";
-    Err(Failure { extra, ..Failure::new(403, "MISSING_SCOPES", message) })
+    Err(Failure { extra: Some(Box::new(extra)), ..Failure::new(403, "MISSING_SCOPES", message) })
 }
 
 fn render(outcome: Outcome, correlation: &str) -> Response<Bytes> {

@@ -133,8 +133,7 @@ impl Tokens {
                 self.authorize(&query, config, now, correlation)
             }
             (&Method::POST, ["oauth", "v1" | "v3", "token"]) => {
-                self.token(&form, config, now)
-                    .unwrap_or_else(|(status, message)| refused(status, message, correlation))
+                self.token(&form, config, now).unwrap_or_else(|(status, message)| refused(status, message, correlation))
             }
             (&Method::POST, ["oauth", "v3", "token", "introspect"]) => match is_app(&form, config) {
                 true => answer(200, &self.introspect(form.get("token").map_or("", String::as_str), config, now)),
@@ -166,13 +165,7 @@ impl Tokens {
     }
 
     /// The person always agrees.
-    fn authorize(
-        &mut self,
-        form: &Form,
-        config: &HubSpotConfig,
-        now: i64,
-        correlation: &str,
-    ) -> Response<Bytes> {
+    fn authorize(&mut self, form: &Form, config: &HubSpotConfig, now: i64, correlation: &str) -> Response<Bytes> {
         let asked = |name: &str| given(form, name);
         if asked("client_id") != Some(&config.app.client_id) {
             return refused("BAD_CLIENT_ID", "unknown client id", correlation);

@@ -48,7 +48,7 @@ pub(super) fn canonical(path: &str) -> Vec<&str> {
         parts.remove(0);
     }
     // The version stands before or behind the name of the area.
-    if let Some(place) = parts.iter().take(2).position(|part| is_version(&part)) {
+    if let Some(place) = parts.iter().take(2).position(is_version) {
         parts.remove(place);
     }
     parts
@@ -90,7 +90,7 @@ impl<'a> Ask<'a> {
     }
 
     fn flag(&self, name: &str) -> bool {
-        self.one(name) == Some("true")
+        self.one(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }
 
     fn limit(&self, default: usize, max: usize) -> Result<usize, Failure> {

@@ -31,9 +31,12 @@ fn the_first_company_is_the_primary_one_until_another_is_made_so() {
     assert_eq!((types(&first), types(&second)), (vec![279], vec![1, 279]));
     assert_eq!(kit.account.record("contacts", &person).unwrap().properties["associatedcompanyid"], second);
     let read = kit.good("GET", &format!("/crm/v3/objects/contacts/{person}?associations=companies"), Value::Null);
-    assert_eq!(read["associations"]["companies"]["results"], json!([
+    assert_eq!(
+        read["associations"]["companies"]["results"],
+        json!([
         {"id": first, "type": "contact_to_company_unlabeled"},
-        {"id": second, "type": "contact_to_company"}, {"id": second, "type": "contact_to_company_unlabeled"}]));
+        {"id": second, "type": "contact_to_company"}, {"id": second, "type": "contact_to_company_unlabeled"}])
+    );
 }
 
 #[test]
@@ -42,7 +45,8 @@ fn associations_are_read_from_both_ends_and_taken_away() {
     let (person, company) = pair(&kit);
     kit.account.associate(("contacts", &person), ("companies", &company), None).unwrap();
     assert_eq!(kit.account.record("companies", &company).unwrap().properties["num_associated_contacts"], "1");
-    let page = kit.good("GET", &format!("/crm/v4/objects/companies/{company}/associations/contacts?limit=500"), Value::Null);
+    let page =
+        kit.good("GET", &format!("/crm/v4/objects/companies/{company}/associations/contacts?limit=500"), Value::Null);
     assert_eq!(page["results"][0]["toObjectId"], person);
     assert_eq!(page["results"][0]["associationTypes"][0]["category"], "HUBSPOT_DEFINED");
     kit.good("DELETE", &format!("/crm/v4/objects/contacts/{person}/associations/companies/{company}"), Value::Null);
@@ -57,7 +61,8 @@ fn batches_of_associations_tell_of_rows_that_have_none() {
     let lonely = kit.make("contacts", json!({"email": "b@example.org"}));
     let row = |from: &str, to: &str| json!({"from": {"id": from}, "to": {"id": to}, "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 279}]});
     let base = "/crm/v4/associations/contacts/companies/batch";
-    let (status, made) = kit.call("POST", &format!("{base}/create"), json!({"inputs": [row(&person, &company), row(&person, "77")]}));
+    let (status, made) =
+        kit.call("POST", &format!("{base}/create"), json!({"inputs": [row(&person, &company), row(&person, "77")]}));
     assert_eq!((status, made["results"].as_array().unwrap().len(), &made["numErrors"]), (207, 1, &json!(1)));
     let (status, read) = kit.call("POST", &format!("{base}/read"), json!({"inputs": [{"id": person}, {"id": lonely}]}));
     assert_eq!((status, &read["results"][0]["to"][0]["toObjectId"]), (207, &json!(company)));
@@ -76,15 +81,25 @@ fn labels_are_looked_up_and_made() {
     let (person, company) = pair(&kit);
     let path = "/crm/associations/v4/contacts/companies/labels";
     let known = kit.good("GET", path, Value::Null);
-    assert!(known["results"].as_array().unwrap().contains(&json!({"category": "HUBSPOT_DEFINED", "typeId": 279, "label": null})));
+    assert!(
+        known["results"]
+            .as_array()
+            .unwrap()
+            .contains(&json!({"category": "HUBSPOT_DEFINED", "typeId": 279, "label": null}))
+    );
     let made = kit.good("POST", path, json!({"name": "billing", "label": "Billing", "inverseLabel": "Billed by"}));
     let id = made["results"][0]["typeId"].as_u64().unwrap();
     let one = format!("/crm/v4/objects/contacts/{person}/associations/companies/{company}");
     let done = kit.good("PUT", &one, json!([{"associationCategory": "USER_DEFINED", "associationTypeId": id}]));
     assert!(done["labels"].as_array().unwrap().contains(&json!("Billing")));
-    assert_eq!(kit.call("PUT", &one, json!([{"associationCategory": "USER_DEFINED", "associationTypeId": 9999}])).0, 400);
+    assert_eq!(
+        kit.call("PUT", &one, json!([{"associationCategory": "USER_DEFINED", "associationTypeId": 9999}])).0,
+        400
+    );
     let back = kit.good("GET", &format!("/crm/v4/objects/companies/{company}/associations/contacts"), Value::Null);
-    assert!(back["results"][0]["associationTypes"].as_array().unwrap().iter().any(|known| known["label"] == "Billed by"));
+    assert!(
+        back["results"][0]["associationTypes"].as_array().unwrap().iter().any(|known| known["label"] == "Billed by")
+    );
 }
 
 #[test]

@@ -19,8 +19,12 @@ fn results_are_all_there_but_not_in_order() {
     let inputs: Vec<Value> = (0..20).map(|n| json!({"properties": {"email": format!("p{n}@example.org")}})).collect();
     let (status, made) = kit.call("POST", &format!("{BATCH}/create"), json!({"inputs": inputs}));
     assert_eq!((status, &made["status"]), (201, &json!("COMPLETE")));
-    let mut emails: Vec<_> =
-        made["results"].as_array().unwrap().iter().map(|row| row["properties"]["email"].as_str().unwrap().to_owned()).collect();
+    let mut emails: Vec<_> = made["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["properties"]["email"].as_str().unwrap().to_owned())
+        .collect();
     let given: Vec<String> = (0..20).map(|n| format!("p{n}@example.org")).collect();
     assert_ne!(emails, given);
     emails.sort();
@@ -29,7 +33,8 @@ fn results_are_all_there_but_not_in_order() {
     assert_eq!(emails, sorted);
     let asked: Vec<Value> = ids(&made).iter().map(|id| json!({"id": id})).collect();
     let body = json!({"inputs": asked, "properties": ["email"], "propertiesWithHistory": []});
-    let (first, second) = (kit.good("POST", &format!("{BATCH}/read"), body.clone()), kit.good("POST", &format!("{BATCH}/read"), body));
+    let (first, second) =
+        (kit.good("POST", &format!("{BATCH}/read"), body.clone()), kit.good("POST", &format!("{BATCH}/read"), body));
     assert_eq!(first["results"].as_array().unwrap().len(), 20);
     assert_ne!(ids(&first), ids(&second), "and each call has its own order");
 }
@@ -68,12 +73,16 @@ fn rows_fail_alone_only_where_each_has_a_trace_id() {
 #[test]
 fn an_upsert_repeated_makes_nothing_twice() {
     let kit = keyed();
-    let row = |uid: &str, name: &str| {
-        json!({"id": uid, "idProperty": "syncline_uid", "objectWriteTraceId": uid, "properties": {"firstname": name}})
-    };
+    let row = |uid: &str, name: &str| json!({"id": uid, "idProperty": "syncline_uid", "objectWriteTraceId": uid, "properties": {"firstname": name}});
     let body = json!({"inputs": [row("u1", "Ada"), row("u2", "Bob")]});
     let first = kit.good("POST", &format!("{BATCH}/upsert"), body.clone());
-    assert!(first["results"].as_array().unwrap().iter().all(|row| row["new"] == true && row["properties"]["syncline_uid"].is_string()));
+    assert!(
+        first["results"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|row| row["new"] == true && row["properties"]["syncline_uid"].is_string())
+    );
     let again = kit.good("POST", &format!("{BATCH}/upsert"), body);
     assert!(again["results"].as_array().unwrap().iter().all(|row| row["new"] == false));
     assert_eq!((kit.account.count("contacts"), kit.account.effects_since(0).len()), (2, 2));
@@ -98,7 +107,10 @@ fn ids_of_a_batch_are_of_one_kind_unique_and_not_too_many() {
 fn an_upsert_by_email_may_or_may_not_see_second_addresses() {
     for (sees, status) in [(true, 200), (false, 409)] {
         let kit = kit_with(HubSpotConfig { upsert_by_email_sees_secondary: sees, ..HubSpotConfig::default() });
-        let (one, two) = (kit.make("contacts", json!({"email": "a@example.org"})), kit.make("contacts", json!({"email": "b@example.org"})));
+        let (one, two) = (
+            kit.make("contacts", json!({"email": "a@example.org"})),
+            kit.make("contacts", json!({"email": "b@example.org"})),
+        );
         kit.account.merge("contacts", &one, &two).unwrap();
         let row = json!({"id": "b@example.org", "idProperty": "email", "properties": {"city": "Bonn"}});
         assert_eq!(kit.call("POST", &format!("{BATCH}/upsert"), json!({"inputs": [row]})).0, status);
@@ -112,10 +124,14 @@ fn missing_records_are_told_beside_the_others() {
     let read = json!({"inputs": [{"id": id}, {"id": "77"}], "properties": ["email"], "propertiesWithHistory": []});
     let (status, body) = kit.call("POST", &format!("{BATCH}/read"), read);
     assert_eq!((status, body["results"].as_array().unwrap().len()), (207, 1));
-    assert_eq!((&body["errors"][0]["category"], &body["errors"][0]["context"]["ids"]), (&json!("OBJECT_NOT_FOUND"), &json!(["77"])));
+    assert_eq!(
+        (&body["errors"][0]["category"], &body["errors"][0]["context"]["ids"]),
+        (&json!("OBJECT_NOT_FOUND"), &json!(["77"]))
+    );
     let by_email = json!({"idProperty": "email", "inputs": [{"id": "A@example.org"}], "properties": [], "propertiesWithHistory": []});
-    assert_eq!(ids(&kit.good("POST", &format!("{BATCH}/read"), by_email)), [id.clone()]);
-    let update = json!({"inputs": [{"id": id, "properties": {"city": "Bonn"}}, {"id": "77", "properties": {"city": "Bonn"}}]});
+    assert_eq!(ids(&kit.good("POST", &format!("{BATCH}/read"), by_email)), [id.as_str()]);
+    let update =
+        json!({"inputs": [{"id": id, "properties": {"city": "Bonn"}}, {"id": "77", "properties": {"city": "Bonn"}}]});
     assert_eq!(kit.call("POST", &format!("{BATCH}/update"), update).0, 207);
     assert_eq!(kit.account.record("contacts", &id).unwrap().properties["city"], "Bonn");
     let (status, _) = kit.call("POST", &format!("{BATCH}/archive"), json!({"inputs": [{"id": id}, {"id": "77"}]}));

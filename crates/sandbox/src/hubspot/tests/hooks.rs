@@ -29,14 +29,18 @@ fn kinds(events: &[Value]) -> Vec<&str> {
 
 #[test]
 fn events_are_thin_and_say_who_did_it() {
-    let kit = watching(&[("contact.creation", None), ("contact.propertyChange", Some("city")), ("contact.deletion", None)]);
+    let kit =
+        watching(&[("contact.creation", None), ("contact.propertyChange", Some("city")), ("contact.deletion", None)]);
     let id = kit.make("contacts", json!({"email": "a@example.org", "city": "Bonn", "zip": "53111"}));
     kit.account.edit("contacts", &id, &[("city", "Berlin"), ("zip", "")]).unwrap();
     kit.make("companies", json!({"name": "nobody asked"}));
     let [sent] = <[_; 1]>::try_from(kit.account.take_deliveries()).unwrap();
     let told = events(&sent);
     assert_eq!(kinds(&told), ["contact.creation", "contact.propertyChange", "contact.propertyChange"]);
-    assert_eq!((&told[0]["changeFlag"], &told[0]["objectId"], &told[0]["appId"]), (&json!("NEW"), &json!(id.parse::<u64>().unwrap()), &json!(APP)));
+    assert_eq!(
+        (&told[0]["changeFlag"], &told[0]["objectId"], &told[0]["appId"]),
+        (&json!("NEW"), &json!(id.parse::<u64>().unwrap()), &json!(APP))
+    );
     assert_eq!((&told[0]["changeSource"], &told[0]["sourceId"]), (&json!("INTEGRATION"), &json!("18221011")));
     assert_eq!((&told[2]["propertyValue"], &told[2]["sourceId"]), (&json!("Berlin"), &json!("userId:5095")));
     assert_eq!((sent.attempt, &told[0]["attemptNumber"]), (0, &json!(0)));
@@ -71,7 +75,12 @@ fn the_old_signature_is_the_documented_one() {
 
 #[test]
 fn merges_and_erasures_are_told_with_all_ids() {
-    let kit = watching(&[("contact.merge", None), ("contact.privacyDeletion", None), ("contact.deletion", None), ("contact.associationChange", None)]);
+    let kit = watching(&[
+        ("contact.merge", None),
+        ("contact.privacyDeletion", None),
+        ("contact.deletion", None),
+        ("contact.associationChange", None),
+    ]);
     let one = kit.make("contacts", json!({"email": "a@example.org"}));
     let two = kit.make("contacts", json!({"email": "b@example.org"}));
     let survivor = kit.account.merge("contacts", &one, &two).unwrap();
@@ -79,7 +88,10 @@ fn merges_and_erasures_are_told_with_all_ids() {
     let told = events(&kit.account.take_deliveries()[0]);
     assert_eq!(kinds(&told), ["contact.merge", "contact.privacyDeletion", "contact.deletion"]);
     let number = |id: &str| json!(id.parse::<u64>().unwrap());
-    assert_eq!((&told[0]["primaryObjectId"], &told[0]["mergedObjectIds"], &told[0]["newObjectId"]), (&number(&one), &json!([number(&two)]), &number(&survivor)));
+    assert_eq!(
+        (&told[0]["primaryObjectId"], &told[0]["mergedObjectIds"], &told[0]["newObjectId"]),
+        (&number(&one), &json!([number(&two)]), &number(&survivor))
+    );
 }
 
 #[test]
@@ -117,7 +129,11 @@ fn subscriptions_are_set_by_the_public_app_and_not_by_a_private_one() {
     let done = kit.good("PUT", &format!("{base}/settings"), settings);
     assert_eq!((&done["targetUrl"], &done["throttling"]["maxConcurrentRequests"]), (&json!(URL), &json!(10)));
     let new = |kind: &str, property: Value| {
-        kit.call("POST", &format!("{base}/subscriptions"), json!({"eventType": kind, "propertyName": property, "active": true}))
+        kit.call(
+            "POST",
+            &format!("{base}/subscriptions"),
+            json!({"eventType": kind, "propertyName": property, "active": true}),
+        )
     };
     let (status, made) = new("contact.propertyChange", json!("email"));
     assert_eq!((status, &made["propertyName"], &made["active"]), (201, &json!("email"), &json!(true)));
@@ -129,8 +145,11 @@ fn subscriptions_are_set_by_the_public_app_and_not_by_a_private_one() {
     kit.good("PATCH", &format!("{base}/subscriptions/{id}"), json!({"active": false}));
     kit.make("contacts", json!({"email": "b@example.org"}));
     assert!(kit.account.take_deliveries().is_empty());
-    let developer = format!("{base}/subscriptions?hapikey=sandbox-client-secret-0123456789");
+    let developer = format!("{base}/subscriptions?hapikey=sandbox-developer-key-0123456789");
     let response = kit.send("nonsense", "GET", &developer, &Value::Null).response;
     assert_eq!(response.status().as_u16(), 200);
-    assert_eq!(kit.send(PRIVATE, "GET", "/webhooks/v3/18221011/settings", &Value::Null).response.status().as_u16(), 404);
+    assert_eq!(
+        kit.send(PRIVATE, "GET", "/webhooks/v3/18221011/settings", &Value::Null).response.status().as_u16(),
+        404
+    );
 }

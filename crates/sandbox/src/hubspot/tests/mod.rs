@@ -80,7 +80,8 @@ impl Kit {
 
     /// Creates a record through the API and answers its id.
     pub(super) fn make(&self, object: &str, properties: Value) -> String {
-        let made = self.good("POST", &format!("/crm/v3/objects/{object}"), serde_json::json!({"properties": properties}));
+        let made =
+            self.good("POST", &format!("/crm/v3/objects/{object}"), serde_json::json!({"properties": properties}));
         made["id"].as_str().unwrap().to_owned()
     }
 }

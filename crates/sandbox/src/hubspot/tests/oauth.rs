@@ -40,7 +40,12 @@ fn a_code_is_worth_one_token_to_who_asked_for_it() {
     let (given, state) = code(&kit, &challenge);
     assert_eq!(state, "s1");
     let exchange = |code: &str, verifier: &str| {
-        let fields = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", "https://app.example/cb"), ("code_verifier", verifier)];
+        let fields = [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", "https://app.example/cb"),
+            ("code_verifier", verifier),
+        ];
         form(&kit, "/oauth/v3/token", &fields)
     };
     let (status, token) = exchange(&given, &verifier);
@@ -51,7 +56,8 @@ fn a_code_is_worth_one_token_to_who_asked_for_it() {
     let (other, _) = code(&kit, &challenge);
     assert_eq!(exchange(&other, "wrong").1["status"], "BAD_CODE_VERIFIER");
     let access = token["access_token"].as_str().unwrap();
-    let list = |token: &str| kit.send(token, "GET", "/crm/v3/objects/contacts", &Value::Null).response.status().as_u16();
+    let list =
+        |token: &str| kit.send(token, "GET", "/crm/v3/objects/contacts", &Value::Null).response.status().as_u16();
     assert_eq!((list(access), list("nonsense")), (200, 401));
     let create = kit.send(access, "POST", "/crm/v3/objects/contacts", &json!({"properties": {}})).response;
     let body: Value = serde_json::from_slice(create.body()).unwrap();
@@ -70,7 +76,8 @@ fn refresh_tokens_stay_or_rotate_and_end_when_revoked() {
         config.app.rotates_refresh_tokens = rotates;
         let kit = kit_with(config);
         let first = kit.account.install()["refresh_token"].as_str().unwrap().to_owned();
-        let refresh = |token: &str| form(&kit, "/oauth/v3/token", &[("grant_type", "refresh_token"), ("refresh_token", token)]);
+        let refresh =
+            |token: &str| form(&kit, "/oauth/v3/token", &[("grant_type", "refresh_token"), ("refresh_token", token)]);
         let (status, answer) = refresh(&first);
         let second = answer["refresh_token"].as_str().unwrap().to_owned();
         assert_eq!((status, second != first, refresh(&first).0), (200, rotates, if rotates { 400 } else { 200 }));
@@ -97,7 +104,8 @@ fn strangers_get_no_token() {
     let body = "grant_type=refresh_token&client_id=x&client_secret=y&refresh_token=z";
     let request = Request::post("/oauth/v3/token").body(Bytes::from(body)).unwrap();
     assert_eq!(kit.account.handle("http://here", request).response.status().as_u16(), 400);
-    let request = Request::get("/oauth/authorize?client_id=x&redirect_uri=https://a.example").body(Bytes::new()).unwrap();
+    let request =
+        Request::get("/oauth/authorize?client_id=x&redirect_uri=https://a.example").body(Bytes::new()).unwrap();
     assert_eq!(kit.account.handle("http://here", request).response.status().as_u16(), 400);
     let token = kit.account.install()["access_token"].as_str().unwrap().to_owned();
     kit.account.expire_tokens();

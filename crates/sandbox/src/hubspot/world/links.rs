@@ -107,6 +107,7 @@ impl Links {
             self.types.push(LinkType { id: back, from: to, to: from, inverse: id, ..there.clone() });
         }
         self.types.push(there);
+        self.types.sort_by_key(|known| known.id);
     }
 
     /// Adds a label of the account's own, and answers the types from both ends.

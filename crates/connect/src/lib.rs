@@ -8,6 +8,7 @@ pub mod bookings;
 pub mod error;
 pub mod http;
 pub mod manifest;
+pub mod mirror;
 pub mod oauth;
 pub mod pkce;
 pub mod polling;
@@ -19,6 +20,7 @@ pub use bookings::{Bookings, RawRequest, Reading, Refusal};
 pub use error::{Error, ErrorKind, Retry};
 pub use http::{Http, HttpError};
 pub use manifest::{Manifest, RoleSpec};
+pub use mirror::Mirror;
 pub use oauth::{Grant, OAuth, TokenSet};
 pub use polling::{Ensured, Hook, Page, Poll, Polled, Start, Subscriptions};
 pub use records::{Answered, Find, GraphOutcome, Object, Records, Usage, Wanted};
@@ -52,6 +54,11 @@ pub trait Connector: Send + Sync {
 
     /// Reads and writes records: the vendor is a CRM.
     fn records(&self) -> Option<&dyn Records> {
+        None
+    }
+
+    /// Its records can be kept in step with another account's.
+    fn mirror(&self) -> Option<&dyn Mirror> {
         None
     }
 

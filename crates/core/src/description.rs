@@ -37,6 +37,27 @@ pub struct FieldDescription {
     pub values: Vec<String>,
     /// The vendor's own names of the objects that a reference may point to.
     pub refers_to: Vec<String>,
+    /// May be emptied.
+    pub nillable: bool,
+    /// Worked out by the vendor: it can be read and never written, and its change may move no time stamp.
+    pub calculated: bool,
+    /// Finds the one record that bears a value.
+    pub unique: bool,
+    pub habits: Habits,
+}
+
+/// What a vendor does to a value that it takes, beyond what kind and length say. Told by its connector, so that what we
+/// wrote is known again when it comes back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Habits {
+    /// Letters come back small.
+    pub lower_case: bool,
+    /// Blanks at both ends are dropped.
+    pub trims: bool,
+    /// Of a phone number only the digits come back, with neither `+` nor `00` before them.
+    pub digits_only: bool,
+    /// Times come back without fractions of a second.
+    pub whole_seconds: bool,
 }
 
 /// The kinds that a mapping tells apart.

@@ -7,6 +7,7 @@ mod gate;
 mod migrate;
 mod ops;
 mod options;
+mod records;
 mod types;
 mod vault;
 mod views;
@@ -30,6 +31,7 @@ pub use self::{
     error::{Error, Result},
     gate::{Call, Gate},
     options::StoreOptions,
+    records::*,
     types::*,
     vault::MasterKey,
     views::*,

@@ -5,13 +5,11 @@ use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 
-use super::{
-    fit::fit,
-    mapping::{MAPPINGS_MAX, Mapping, RECORDS_MAX, RecordTemplate, When, missing},
-};
+use super::mapping::{MAPPINGS_MAX, Mapping, RECORDS_MAX, RecordTemplate, When, missing};
 use crate::{
     description::{FieldDescription, FieldKind, ObjectDescription},
     expr::{Expression, Scope},
+    fit::fit,
     ids::ObjectName,
     record::Role,
 };

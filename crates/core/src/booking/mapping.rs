@@ -1,13 +1,14 @@
 //! What an admin maps into fields: which value goes where and when, turned into what the field can hold. Whatever does
 //! not fit drops its own field and nothing else, with a note that names field, reason and fix. The conversion itself is
-//! [`super::fit`]'s, the check on save [`super::check`]'s.
+//! [`crate::fit`]'s, the check on save [`super::check`]'s.
 
 use jiff::tz::TimeZone;
 
-use super::{fit::fit, project::Note, text::zone};
+use super::{project::Note, text::zone};
 use crate::{
     description::ObjectDescription,
     expr::{Datum, Expression, Scope},
+    fit::{Fitted, Misfit, fit},
     ids::ObjectName,
     record::{Field, Fields, Role, Slot, Value},
 };
@@ -245,25 +246,6 @@ pub fn apply<'a>(
     out
 }
 
-/// A value that fits, cut where it was too long.
-pub(super) struct Fitted {
-    pub value: Value,
-    pub cut: bool,
-}
-
-/// Why a value does not fit, and what helps.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Misfit {
-    pub reason: String,
-    pub fix: String,
-}
-
-impl Misfit {
-    pub fn new(reason: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { reason: reason.into(), fix: fix.into() }
-    }
-}
-
 fn is_due(wish: &Wish<'_>, present: Present<'_>) -> bool {
     match (wish.when, present) {
         (_, Present::New) | (When::Always, _) => true,
@@ -334,7 +316,7 @@ fn fit_unknown(value: &Datum) -> Result<Fitted, Misfit> {
         Datum::Time(time) => Value::Time(*time),
         Datum::Record(Reference::Id(id)) => Value::Id(id.clone()),
         Datum::Record(Reference::Slot(slot)) => Value::Slot(*slot),
-        other => super::fit::text_of(other).map_or(Value::Null, Value::Text),
+        other => crate::fit::text_of(other).map_or(Value::Null, Value::Text),
     };
     Ok(Fitted { value, cut: false })
 }

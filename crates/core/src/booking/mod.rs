@@ -18,7 +18,6 @@ pub mod settings;
 pub mod text;
 
 mod attendees;
-mod fit;
 mod follow;
 mod meeting;
 mod people;

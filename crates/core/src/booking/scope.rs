@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     expr::{Datum, Reference, Scope},
+    fit::value_of,
     ids::{ChainId, RecordId},
     person::{domain_of, normal_email, split_name},
     record::{Field, Record, Role, Value},
@@ -201,20 +202,6 @@ fn field_name(field: &Field) -> String {
     match field {
         Field::Std(std) => std.as_str().to_owned(),
         Field::Native(name) => name.clone(),
-    }
-}
-
-/// A value that a record holds, as an expression sees it.
-pub fn value_of(value: &Value) -> Datum {
-    match value {
-        Value::Null => Datum::Null,
-        Value::Bool(value) => Datum::Bool(*value),
-        Value::Decimal(number) => Datum::text(number).as_number().map_or(Datum::text(number), Datum::Number),
-        Value::Text(text) => given(text),
-        Value::Date(date) => Datum::Date(*date),
-        Value::Time(time) => Datum::Time(*time),
-        Value::Id(id) => Datum::Record(Reference::Id(id.clone())),
-        Value::Slot(slot) => Datum::Record(Reference::Slot(*slot)),
     }
 }
 

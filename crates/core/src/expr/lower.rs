@@ -16,7 +16,7 @@ use rust_decimal::Decimal;
 use super::{
     CompileError, DEPTH_MAX, Datum, Place, Read,
     functions::{self, Function, Usage},
-    names::{self, Shape},
+    names::{self, Shape, Words},
     place_of,
 };
 
@@ -74,6 +74,7 @@ pub(super) enum Comparison {
 
 pub(super) struct Lower<'s> {
     source: &'s str,
+    words: Words,
     depth: usize,
     /// The variables of the loops around, the outermost first; each loop has two, its entry and `loop`.
     locals: Vec<(String, Shape)>,
@@ -85,8 +86,8 @@ pub(super) struct Lower<'s> {
 type Lowered = Result<(Node, Shape), CompileError>;
 
 impl<'s> Lower<'s> {
-    pub fn new(source: &'s str) -> Self {
-        Self { source, depth: 0, locals: Vec::new(), reads: Vec::new(), roots: BTreeSet::new() }
+    pub fn new(source: &'s str, words: Words) -> Self {
+        Self { source, words, depth: 0, locals: Vec::new(), reads: Vec::new(), roots: BTreeSet::new() }
     }
 
     /// What was named: CRM fields, and the first words of names.
@@ -230,6 +231,9 @@ impl<'s> Lower<'s> {
                         "{{ invitee.email|lower }}",
                     ));
                 };
+                if self.words == Words::Record {
+                    return Err(self.refuse(span, "a record has no functions, only filters", "{{ value|upper }}"));
+                }
                 let function = self.function(name.id, Usage::Function, span)?;
                 // Every function looks into the booking.
                 self.roots.insert(format!("{}()", function.name));
@@ -272,6 +276,9 @@ impl<'s> Lower<'s> {
         if let Some(at) = self.locals.iter().rposition(|(local, _)| local == name) {
             return Ok((Node::Local(at), self.locals[at].1.clone()));
         }
+        if self.words == Words::Record {
+            return self.record_word(name, span);
+        }
         if names::is_root(name) {
             self.roots.insert(name.to_owned());
             return Ok((Node::Root(name.to_owned()), Shape::Path(name.to_owned())));
@@ -283,6 +290,23 @@ impl<'s> Lower<'s> {
             None => "{{ answer(\"Company\") }} for an answer, {{ \"Web\" }} for a text".to_owned(),
         };
         Err(self.refuse(span, format!("there is no `{name}`"), example))
+    }
+
+    /// What can be named of a record: `value`, the field that is converted, and `record`, of which every field.
+    fn record_word(&mut self, name: &str, span: Span) -> Lowered {
+        let shape = match name {
+            "value" => Shape::Any,
+            "record" => Shape::Path(name.to_owned()),
+            _ => {
+                return Err(self.refuse(
+                    span,
+                    format!("there is no `{name}`"),
+                    "{{ value|upper }} or record.Active__c",
+                ));
+            }
+        };
+        self.roots.insert(name.to_owned());
+        Ok((Node::Root(name.to_owned()), shape))
     }
 
     fn attribute(&mut self, of: &Expr<'_>, name: &str, span: Span) -> Lowered {
@@ -304,6 +328,12 @@ impl<'s> Lower<'s> {
     }
 
     fn named_part(&mut self, shape: &Shape, name: &str, span: Span) -> Result<Shape, CompileError> {
+        if self.words == Words::Record
+            && let Shape::Path(path) = shape
+        {
+            self.reads.push(Read { root: path.clone(), field: name.to_owned() });
+            return Ok(Shape::Any);
+        }
         if let Shape::Path(path) = shape
             && names::is_list(shape)
         {

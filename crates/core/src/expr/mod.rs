@@ -33,6 +33,7 @@ pub use self::{
 use self::{
     eval::Run,
     lower::{Lower, Node, Part},
+    names::Words,
 };
 
 /// Longest source: a long e-mail template fits four times.
@@ -121,10 +122,19 @@ const START: Place = Place { line: 1, column: 1 };
 impl Expression {
     /// Compiles a value: a text in which `{{ … }}` is replaced.
     pub fn compile(source: &str) -> Result<Self, CompileError> {
+        Self::compile_about(source, Words::Booking)
+    }
+
+    /// Compiles what makes one field's value of another's, which it names `value`.
+    pub fn conversion(source: &str) -> Result<Self, CompileError> {
+        Self::compile_about(source, Words::Record)
+    }
+
+    fn compile_about(source: &str, words: Words) -> Result<Self, CompileError> {
         let source = source.trim_end();
         check_size(source, false)?;
         let template = parse(source, "value", SyntaxConfig::default()).map_err(|error| syntax(source, &error))?;
-        let mut lower = Lower::new(source);
+        let mut lower = Lower::new(source, words);
         let parts = without_leading_blanks(lower.template(&template)?);
         let body = match only_value(parts) {
             Ok(node) => Body::Value(node),
@@ -139,12 +149,21 @@ impl Expression {
 
     /// Compiles a condition: an expression, with or without its braces.
     pub fn condition(source: &str) -> Result<Self, CompileError> {
+        Self::condition_about(source, Words::Booking)
+    }
+
+    /// Compiles a condition about a record, whose fields it names as in `record.Newsletter__c`.
+    pub fn criteria(source: &str) -> Result<Self, CompileError> {
+        Self::condition_about(source, Words::Record)
+    }
+
+    fn condition_about(source: &str, words: Words) -> Result<Self, CompileError> {
         if source.contains("{{") || source.contains("{%") {
-            return Self::compile(source);
+            return Self::compile_about(source, words);
         }
         check_size(source, true)?;
         let expr = parse_expr(source).map_err(|error| syntax(source, &error))?;
-        let mut lower = Lower::new(source);
+        let mut lower = Lower::new(source, words);
         let node = lower.expression(&expr)?;
         let (reads, roots) = lower.named();
         Ok(Self { source: source.to_owned(), body: Arc::new(Body::Value(node)), reads, roots })

@@ -1,6 +1,15 @@
 //! Every name that an expression may use, with what it means. The reference in `docs/mapping.md` is made from this
 //! table, a scope is tested to have each of them, and a name that is not here is refused when it is saved.
 
+/// What an expression is about, and so which names it may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Words {
+    /// [`NAMES`].
+    Booking,
+    /// `value` and the fields of `record`.
+    Record,
+}
+
 /// One name of a scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Name {

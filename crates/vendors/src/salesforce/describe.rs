@@ -3,7 +3,7 @@
 
 use syncline_connect::{Answered, Cx, Error, ErrorKind, Object, Retry};
 use syncline_core::{
-    description::{FieldDescription, FieldKind, ObjectDescription},
+    description::{FieldDescription, FieldKind, Habits, ObjectDescription},
     record::Role,
 };
 
@@ -76,6 +76,10 @@ fn read_field(field: DescribedField) -> FieldDescription {
         restricted: field.restricted_picklist,
         values: field.picklist_values.into_iter().filter(|value| value.active).map(|value| value.value).collect(),
         refers_to: field.reference_to,
+        nillable: field.nillable,
+        calculated: field.calculated,
+        unique: field.unique,
+        habits: Habits { trims: true, whole_seconds: true, lower_case: kind == FieldKind::Email, ..Habits::default() },
     }
 }
 

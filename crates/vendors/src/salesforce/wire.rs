@@ -130,6 +130,8 @@ pub struct DescribedField {
     pub picklist_values: Vec<PicklistValue>,
     #[serde(default)]
     pub reference_to: Vec<String>,
+    #[serde(default)]
+    pub calculated: bool,
 }
 
 fn yes() -> bool {

@@ -11,13 +11,13 @@ use super::{cases, fold::fold, story};
 use crate::{
     booking::{
         check::{Descriptions, check},
-        fit::fit,
         mapping::{Mapped, Mapping, Present, RecordField, RecordTemplate, Target, When, apply},
         message::MessageKind,
-        scope::{Surroundings, sample, scope, value_of},
+        scope::{Surroundings, sample, scope},
     },
-    description::{FieldDescription, FieldKind, ObjectDescription},
+    description::{FieldDescription, FieldKind, Habits, ObjectDescription},
     expr::{Datum, Expression, Scope},
+    fit::{fit, value_of},
     ids::ObjectName,
     record::{Field, Fields, Role, Value},
 };
@@ -35,6 +35,10 @@ pub fn field(kind: FieldKind) -> FieldDescription {
         restricted: true,
         values: vec!["Hot".to_owned(), "Cold".to_owned()],
         refers_to: Vec::new(),
+        nillable: true,
+        calculated: false,
+        unique: false,
+        habits: Habits::default(),
     }
 }
 

@@ -4,7 +4,6 @@
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use rust_decimal::{Decimal, RoundingStrategy};
 
-use super::mapping::{Fitted, Misfit};
 use crate::{
     description::{FieldDescription, FieldKind},
     expr::{Datum, Reference, graphemes},
@@ -22,8 +21,43 @@ const ID_ROOM: u32 = 18;
 /// Separates the chosen values of a multi-select picklist.
 const CHOICE_SEPARATOR: &str = ";";
 
+/// A value that fits, cut where it was too long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fitted {
+    pub value: Value,
+    pub cut: bool,
+}
+
+/// Why a value does not fit, and what helps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misfit {
+    pub reason: String,
+    pub fix: String,
+}
+
+impl Misfit {
+    pub fn new(reason: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { reason: reason.into(), fix: fix.into() }
+    }
+}
+
+/// A value that a record holds, as an expression sees it.
+pub fn value_of(value: &Value) -> Datum {
+    match value {
+        Value::Null => Datum::Null,
+        Value::Bool(value) => Datum::Bool(*value),
+        Value::Decimal(number) => Datum::text(number).as_number().map_or(Datum::text(number), Datum::Number),
+        Value::Text(text) if text.trim().is_empty() => Datum::Null,
+        Value::Text(text) => Datum::text(text),
+        Value::Date(date) => Datum::Date(*date),
+        Value::Time(time) => Datum::Time(*time),
+        Value::Id(id) => Datum::Record(Reference::Id(id.clone())),
+        Value::Slot(slot) => Datum::Record(Reference::Slot(*slot)),
+    }
+}
+
 /// The value as the field can hold it. Days are counted in `zone`.
-pub(super) fn fit(value: &Datum, field: &FieldDescription, zone: &TimeZone) -> Result<Fitted, Misfit> {
+pub fn fit(value: &Datum, field: &FieldDescription, zone: &TimeZone) -> Result<Fitted, Misfit> {
     if value.is_blank() {
         return Ok(Fitted { value: Value::Null, cut: false });
     }
@@ -56,7 +90,7 @@ fn fit_kind(value: &Datum, field: &FieldDescription, zone: &TimeZone) -> Result<
 }
 
 /// The value as text, `None` where it has none of its own.
-pub(super) fn text_of(value: &Datum) -> Option<String> {
+pub fn text_of(value: &Datum) -> Option<String> {
     match value {
         Datum::List(list) => {
             let parts: Option<Vec<String>> = list.iter().filter(|part| !part.is_blank()).map(text_of).collect();

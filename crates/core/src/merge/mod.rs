@@ -1,0 +1,56 @@
+//! Two records that are one thing: what changed on either side since both last agreed, and what each side is to be told.
+//! Field by field and total: no clock, no chance, no error. Who looks, stores and sends is not known here.
+//!
+//! The base of a merge is a pair of images per field: each side's own form of the value at the last agreement. Because
+//! both are kept, a side that shortens or rewrites what it is given never looks as if somebody had edited it.
+
+mod decide;
+mod draft;
+mod end;
+mod field;
+mod flow;
+mod row;
+mod rule;
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    decide::{Case, Decision, Fate, Known, Successor, Tie, decide, payload_digest},
+    draft::{Dropped, EndDraft, KindFacts, PairDraft, RULES_MAX, RuleDraft},
+    end::{End, PHONE_DIGITS_MAX, PHONE_DIGITS_MIN},
+    field::{Base, Conflict, Evidence, Hold, HoldKind, Merged, merge_field},
+    flow::{Flow, KindSettings, PairSettings, Select, WhenDeleted, read_key},
+    row::{Change, First, Images, Pair, Row, RowMerge, first_values, merge_rows},
+    rule::{Blanks, Direction, Kind, Policy, Rule, RuleKey},
+};
+
+use serde::{Deserialize, Serialize};
+
+/// One of an integration's two sides. They are equals; `Left` is the CRM where there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    Left,
+    Right,
+}
+
+impl Side {
+    /// Both, left first.
+    pub const BOTH: [Side; 2] = [Side::Left, Side::Right];
+
+    /// The one across.
+    pub fn other(self) -> Side {
+        match self {
+            Side::Left => Side::Right,
+            Side::Right => Side::Left,
+        }
+    }
+
+    /// The word used in the store and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Side::Left => "left",
+            Side::Right => "right",
+        }
+    }
+}

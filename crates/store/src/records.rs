@@ -1,0 +1,327 @@
+//! What the store takes and gives for integrations that keep records in step: what each side showed, which records are
+//! one thing, what is to be written, what is held back. What any of it means is decided in `syncline_core`.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use syncline_core::{
+    ids::{ExternalKey, IntegrationId, RecordId, WorkspaceId},
+    merge::{Base, HoldKind, Images, Row, RuleKey, Side},
+    record::Value,
+};
+
+use crate::{Held, JournalEntry};
+
+/// How an integration stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlowState {
+    pub standing: FlowStanding,
+    /// Why it stopped, and what to do, where it did so by itself.
+    pub reason: Option<String>,
+    pub changed_at: Timestamp,
+    /// Who agreed that people's data may travel, and when.
+    pub agreed: Option<(String, Timestamp)>,
+    /// Nothing that was made before is new (`select = "new"`).
+    pub since: Option<Timestamp>,
+}
+
+/// The cases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FlowStanding {
+    /// Configured, and nothing is written yet.
+    Draft,
+    Active,
+    /// By a person.
+    Paused,
+    /// By itself: a side looks empty, too much was deleted, the quota is used up. A person has to look.
+    Stopped,
+}
+
+/// How far reading one kind of one side has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullState {
+    pub side: Side,
+    pub kind: String,
+    pub phase: PullPhase,
+    pub cursor: Option<String>,
+    pub next_at: Timestamp,
+    pub failures: u32,
+    pub problem: Option<String>,
+    pub read_at: Option<Timestamp>,
+    /// Counts the whole readings; an entry that was not seen in the last one is missing.
+    pub sweep: i64,
+    /// Cursor of the changes, kept while a sweep runs with a cursor of its own.
+    pub changes_cursor: Option<String>,
+    pub swept_at: Option<Timestamp>,
+}
+
+/// What is being read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PullPhase {
+    /// Everything, for the first time.
+    First,
+    Changes,
+    /// Everything again, to find what changes did not tell.
+    Sweep,
+}
+
+/// A record as a side showed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenRow {
+    pub side: Side,
+    pub kind: String,
+    pub record: RecordId,
+    /// By which it is matched with records of the other side: its e-mail address in normal form.
+    pub match_key: Option<String>,
+    pub row: Row,
+    /// By the vendor's clock. A row with the same time as the one that is stored says nothing new.
+    pub changed_at: Option<Timestamp>,
+    pub fate: StoredFate,
+}
+
+/// What became of a record at its vendor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoredFate {
+    Live,
+    Deleted,
+    MergedInto(RecordId),
+    ConvertedTo(RecordId),
+    /// Not found by a sweep; nobody has confirmed it yet.
+    Missing,
+}
+
+/// Rows of one or more kinds with the cursors behind them: stored together or not at all.
+#[derive(Debug, Clone)]
+pub struct TakeRows {
+    pub workspace: WorkspaceId,
+    pub integration: IntegrationId,
+    pub held: Held,
+    pub now: Timestamp,
+    pub rows: Vec<SeenRow>,
+    /// The pulls as they are now; failures and problem as given.
+    pub pulls: Vec<PullState>,
+}
+
+/// What became of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RowsTaken {
+    /// Seen for the first time.
+    pub new: usize,
+    /// Known, and made due.
+    pub changed: usize,
+    /// Come again as they were.
+    pub repeated: usize,
+}
+
+/// A record that the store knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEntry {
+    pub id: i64,
+    pub side: Side,
+    pub kind: String,
+    pub record: RecordId,
+    pub match_key: Option<String>,
+    pub link: Option<i64>,
+    /// What it shows; nothing where it is as the link's images say.
+    pub seen: Option<Row>,
+    pub changed_at: Option<Timestamp>,
+    pub fate: StoredFate,
+    /// When to decide about it; nothing while it rests.
+    pub due_at: Option<Timestamp>,
+    /// Why it rests, where that is no matter of course.
+    pub note: Option<String>,
+    pub tries: u32,
+}
+
+/// Two records that are one thing; one of them may be yet to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredLink {
+    pub id: i64,
+    /// The pair of kinds, by its configured name.
+    pub pair: String,
+    pub left: Option<i64>,
+    pub right: Option<i64>,
+    pub images: Images,
+    /// Values that a vendor refused for good: they are not sent again until they change. By field, a digest each.
+    pub refused: Vec<(RuleKey, u64)>,
+}
+
+/// An entry that is due, with all that is known around it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Work {
+    pub entry: StoredEntry,
+    pub link: Option<StoredLink>,
+    /// The link's other record.
+    pub partner: Option<StoredEntry>,
+}
+
+/// A write that is planned, and may have been sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredStep {
+    pub id: i64,
+    pub link: i64,
+    /// The side that is written to.
+    pub side: Side,
+    pub kind: String,
+    pub op: StepOp,
+    pub fields: Vec<StepField>,
+    /// What the vendor gave to ask for the outcome with.
+    pub ticket: Option<String>,
+    /// When to look what became of it.
+    pub look_at: Timestamp,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepOp {
+    Create { key: ExternalKey },
+    Update { entry: i64, record: RecordId },
+    Delete { entry: i64, record: RecordId },
+}
+
+/// One field of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepField {
+    pub rule: RuleKey,
+    pub target: Value,
+    /// What stood there.
+    pub seen: Option<Value>,
+    /// The base once it is written.
+    pub after: Base,
+}
+
+/// Everything that one decision or one answer changes: all of it or nothing, and nothing at all where the lease is
+/// somebody else's by now.
+#[derive(Debug, Clone, Default)]
+pub struct SaveRows {
+    pub entries: Vec<EntryChange>,
+    pub new_links: Vec<NewLink>,
+    pub links: Vec<LinkChange>,
+    /// Links that are no more; their entries are given in `entries`.
+    pub drop_links: Vec<i64>,
+    pub new_steps: Vec<NewStep>,
+    /// Steps that have an outcome.
+    pub drop_steps: Vec<i64>,
+    /// Steps whose outcome is yet to be seen: ticket and when to look.
+    pub later_steps: Vec<(i64, Option<String>, Timestamp)>,
+    /// What is held back of these entries is exactly this.
+    pub holds: Vec<(i64, Vec<StoredHold>)>,
+    pub journal: Vec<JournalEntry>,
+    /// Records transferred, for the month's quota.
+    pub tasks: u32,
+    /// The month that they count for, as `2026-05`.
+    pub month: String,
+}
+
+/// A link by its id, or one that the same save makes, by its place in [`SaveRows::new_links`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkRef {
+    Known(i64),
+    New(usize),
+}
+
+/// An entry as it is from now on.
+#[derive(Debug, Clone)]
+pub struct EntryChange {
+    pub id: i64,
+    pub link: Option<LinkRef>,
+    pub seen: Option<Row>,
+    pub due_at: Option<Timestamp>,
+    pub note: Option<String>,
+    pub tries: u32,
+    pub fate: StoredFate,
+}
+
+/// A link to be made.
+#[derive(Debug, Clone)]
+pub struct NewLink {
+    pub pair: String,
+    pub left: Option<i64>,
+    pub right: Option<i64>,
+    pub images: Images,
+}
+
+/// A link as it is from now on. A record that was made just now is given whole, because no pull has shown it yet.
+#[derive(Debug, Clone)]
+pub struct LinkChange {
+    pub id: i64,
+    pub pair: String,
+    pub left: Option<i64>,
+    pub right: Option<i64>,
+    /// The record that was made on the side that had none.
+    pub made: Option<MadeEntry>,
+    pub images: Images,
+    pub refused: Vec<(RuleKey, u64)>,
+}
+
+/// A record that we made.
+#[derive(Debug, Clone)]
+pub struct MadeEntry {
+    pub side: Side,
+    pub kind: String,
+    pub record: RecordId,
+    pub match_key: Option<String>,
+}
+
+/// A step to be planned.
+#[derive(Debug, Clone)]
+pub struct NewStep {
+    pub link: LinkRef,
+    pub side: Side,
+    pub kind: String,
+    pub op: StepOp,
+    pub fields: Vec<StepField>,
+    pub look_at: Timestamp,
+}
+
+/// Something held back, for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredHold {
+    /// The field; nothing where it is the whole record.
+    pub rule: Option<RuleKey>,
+    pub kind: HoldKind,
+    /// The side that cannot be told.
+    pub to: Option<Side>,
+    pub reason: String,
+    pub fix: String,
+}
+
+/// What a save made, by position.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RowsSaved {
+    pub links: Vec<i64>,
+    pub steps: Vec<i64>,
+}
+
+/// A hold as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HoldView {
+    pub entry: i64,
+    pub side: Side,
+    pub kind: String,
+    pub record: RecordId,
+    pub hold: StoredHold,
+    pub since: Timestamp,
+}
+
+/// Numbers of an integration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FlowCounts {
+    pub left: u64,
+    pub right: u64,
+    pub links: u64,
+    pub due: u64,
+    pub held: u64,
+    pub open_steps: u64,
+}
+
+/// The use of a month's quota after tasks were counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct QuotaUse {
+    pub used: u64,
+    /// The highest share, in percent, that somebody was told of.
+    pub told_percent: u32,
+}

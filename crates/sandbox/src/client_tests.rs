@@ -1,4 +1,4 @@
-//! Programs that others wrote for Salesforce and HubSpot run against the sandbox on a socket.
+//! Programs that others wrote for the vendors run against the sandbox on a socket.
 
 use std::{
     path::PathBuf,
@@ -9,7 +9,10 @@ use std::{
 use syncline_core::{Clock, Entropy};
 use tokio_util::sync::CancellationToken;
 
-use crate::{HubSpotAccount, HubSpotConfig, SalesforceConfig, SalesforceOrg, Site, serve};
+use crate::{
+    ActiveCampaignAccount, ActiveCampaignConfig, BrevoAccount, BrevoConfig, HubSpotAccount, HubSpotConfig,
+    SalesforceConfig, SalesforceOrg, Site, brevo::BrevoRates, serve,
+};
 
 struct WallClock;
 
@@ -49,11 +52,11 @@ fn installed() -> PathBuf {
 /// Runs a program against a new org, and answers how many things it checked.
 fn run(config: SalesforceConfig, make: impl FnOnce(&str) -> Command) -> u64 {
     let chance = Counting(std::sync::atomic::AtomicU64::new(7));
-    run_at(SalesforceOrg::new(config, Arc::new(WallClock), Arc::new(chance)), make)
+    run_against(SalesforceOrg::new(config, Arc::new(WallClock), Arc::new(chance)), make)
 }
 
-/// Runs a program against a site on a socket, and answers how many things it checked.
-fn run_at<S: Site>(site: Arc<S>, make: impl FnOnce(&str) -> Command) -> u64 {
+/// Runs a program against a site, and answers how many things it checked.
+fn run_against<S: Site>(site: Arc<S>, make: impl FnOnce(&str) -> Command) -> u64 {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a free port");
     let base = format!("http://{}", listener.local_addr().expect("a bound port has an address"));
@@ -123,7 +126,7 @@ fn hubspots_own_client_works_against_the_sandbox() {
     let delivery =
         serde_json::json!({"url": sent.url, "headers": headers, "body": String::from_utf8_lossy(&sent.body)});
     let installed = account.install();
-    let checks = run_at(account.clone(), |base| {
+    let checks = run_against(account.clone(), |base| {
         let mut credentials = account.credentials(base);
         credentials["refresh_token"] = installed["refresh_token"].clone();
         let mut command = Command::new(clients.join("python/bin/python"));
@@ -135,6 +138,31 @@ fn hubspots_own_client_works_against_the_sandbox() {
         command
     });
     assert!(checks >= 44, "only {checks} checks were made");
+}
+
+#[test]
+fn the_client_of_brevo_works_against_the_sandbox() {
+    let clients = installed();
+    let config =
+        BrevoConfig { rates: BrevoRates::NONE, import_takes: jiff::SignedDuration::ZERO, ..BrevoConfig::default() };
+    let checks = run_against(BrevoAccount::new(config, Arc::new(WallClock)), |base| {
+        let mut command = Command::new("node");
+        command.arg(here().join("clients/brevo.mjs")).arg(base).env("SANDBOX_CLIENTS", &clients);
+        command
+    });
+    assert!(checks >= 26, "only {checks} checks were made");
+}
+
+#[test]
+fn activecampaign_python_works_against_the_sandbox() {
+    let python = installed().join("python/bin/python");
+    let config = ActiveCampaignConfig { calls_per_second: u32::MAX, ..ActiveCampaignConfig::default() };
+    let checks = run_against(ActiveCampaignAccount::new(config, Arc::new(WallClock)), |base| {
+        let mut command = Command::new(&python);
+        command.arg(here().join("clients/activecampaign_client.py")).arg(base);
+        command
+    });
+    assert!(checks >= 25, "only {checks} checks were made");
 }
 
 /// One request by hand, and everything that comes back.

@@ -53,6 +53,8 @@ fn a_contact_is_created_read_changed_and_deleted() {
     assert_eq!((&now["email"], &now["listIds"]), (&json!("ada@new.example"), &json!([])));
     assert_eq!(now["attributes"].get("FIRSTNAME"), None);
     assert_eq!(kit.get("/contacts/ada%40example.org").status, 404);
+    assert_eq!(kit.ask("PUT", "/contacts/1", json!({"email": "ada@third.example"})).status, 204);
+    assert_eq!(kit.contact(id)["email"], "ada@new.example", "the member `email` is not known to an update");
     assert_eq!(kit.ask("DELETE", "/contacts/u-1?identifierType=ext_id", Value::Null).status, 204);
     let got = kit.ask("DELETE", "/contacts/u-1?identifierType=ext_id", Value::Null);
     assert_eq!(
@@ -60,8 +62,8 @@ fn a_contact_is_created_read_changed_and_deleted() {
         (404, json!({"code": "document_not_found", "message": "Contact does not exist"}))
     );
     let kinds: Vec<EffectKind> = kit.account.effects_since(0).iter().map(|effect| effect.kind).collect();
-    assert_eq!(kinds, [EffectKind::Created, EffectKind::Updated, EffectKind::Deleted]);
-    assert_eq!(kit.account.effects_since(2)[0].actor, Actor::Key("Syncline".into()));
+    assert_eq!(kinds, [EffectKind::Created, EffectKind::Updated, EffectKind::Updated, EffectKind::Deleted]);
+    assert_eq!(kit.account.effects_since(3)[0].actor, Actor::Key("Syncline".into()));
 }
 
 /// The body is one that was quoted in public; the code of the second changed in 2026.
@@ -155,6 +157,9 @@ fn any_update_moves_modified_at_and_only_the_order_of_creation_counts() {
     assert_eq!(ids("/contacts?createdSince=2026-05-04T09:00:03.000Z&sort=asc"), [5]);
     assert_eq!(ids("/contacts?filter=equals(CITY,%22Bonn%22)"), [2]);
     assert_eq!(ids("/contacts?sort=asc&limit=2&offset=2"), [3, 4]);
+    assert_eq!(ids("/contacts?ids=4&ids=2&ids=99"), [4, 2]);
+    let many: String = (1..=21).map(|id| format!("ids={id}&")).collect();
+    assert_eq!(kit.get(&format!("/contacts?{many}")).body["code"], "out_of_range");
     // A contact that goes shifts what the next page holds.
     kit.account.delete(1).unwrap();
     assert_eq!(ids("/contacts?sort=asc&limit=2&offset=2"), [4, 5]);

@@ -33,7 +33,7 @@ use crate::{
     describe::Objects,
     engine::Engine,
     journal, look,
-    outcome::{Failed, after_failure, waits_for_connection},
+    outcome::{Failed, after_failure, rest_until, waits_for_connection},
     push::crm,
     setup::ConnectionSetup,
     templates::Effective,
@@ -614,6 +614,7 @@ impl Engine {
             Outcome::Retry { .. } | Outcome::Done { .. } => None,
         };
         let mut settlement = settlement(connection, claimed, outcome, entry.into_iter().collect());
+        settlement.rest_until = rest_until(&failed);
         settlement.forget = forget;
         settlement.summary = view.map(journal::summary);
         settlement
@@ -683,6 +684,7 @@ fn settlement(
         fence: claimed.fence,
         revision: claimed.revision,
         outcome,
+        rest_until: None,
         shared: Vec::new(),
         forget: Vec::new(),
         journal,

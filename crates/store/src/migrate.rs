@@ -29,6 +29,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0003_templates.sqlite.sql"),
         postgres: include_str!("../migrations/0003_templates.postgres.sql"),
     },
+    Migration {
+        version: 4,
+        sqlite: include_str!("../migrations/0004_rest.sqlite.sql"),
+        postgres: include_str!("../migrations/0004_rest.postgres.sql"),
+    },
 ];
 
 /// The advisory lock under which processes that start together take turns: "syncline" in ASCII.

@@ -264,6 +264,7 @@ pub(crate) fn settlement(claimed: &Claimed, outcome: Outcome) -> Settlement {
         fence: claimed.fence,
         revision: claimed.revision,
         outcome,
+        rest_until: None,
         shared: Vec::new(),
         forget: Vec::new(),
         journal: vec![entry(5, JournalKind::Written, "Wrote the meeting")],

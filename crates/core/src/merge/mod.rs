@@ -5,6 +5,7 @@
 //! both are kept, a side that shortens or rewrites what it is given never looks as if somebody had edited it.
 
 mod decide;
+mod draft;
 mod end;
 mod field;
 mod flow;
@@ -15,6 +16,7 @@ mod tests;
 
 pub use self::{
     decide::{Case, Decision, Fate, Known, Successor, Tie, decide, payload_digest},
+    draft::{Dropped, EndDraft, KindFacts, PairDraft, RULES_MAX, RuleDraft},
     end::{End, PHONE_DIGITS_MAX, PHONE_DIGITS_MIN},
     field::{Base, Conflict, Evidence, Hold, HoldKind, Merged, merge_field},
     flow::{Flow, KindSettings, PairSettings, Select, WhenDeleted, read_key},

@@ -3,6 +3,7 @@
 //! Each vendor is a world that answers HTTP requests by a plain function call, and can also be served on a socket.
 //! Nothing here knows a connector, a database, or the program under test.
 
+pub mod activecampaign;
 pub mod brevo;
 pub mod calcom;
 pub mod calendly;
@@ -17,6 +18,7 @@ pub mod salesforce;
 mod serve;
 mod web;
 
+pub use activecampaign::{ActiveCampaignAccount, ActiveCampaignConfig};
 pub use brevo::{BrevoAccount, BrevoConfig};
 pub use calcom::{CalcomAccount, CalcomConfig};
 pub use calendly::{CalendlyConfig, CalendlyOrg};

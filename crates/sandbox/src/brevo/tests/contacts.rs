@@ -155,6 +155,9 @@ fn any_update_moves_modified_at_and_only_the_order_of_creation_counts() {
     assert_eq!(ids("/contacts?createdSince=2026-05-04T09:00:03.000Z&sort=asc"), [5]);
     assert_eq!(ids("/contacts?filter=equals(CITY,%22Bonn%22)"), [2]);
     assert_eq!(ids("/contacts?sort=asc&limit=2&offset=2"), [3, 4]);
+    assert_eq!(ids("/contacts?ids=4&ids=2&ids=99"), [4, 2]);
+    let many: String = (1..=21).map(|id| format!("ids={id}&")).collect();
+    assert_eq!(kit.get(&format!("/contacts?{many}")).body["code"], "out_of_range");
     // A contact that goes shifts what the next page holds.
     kit.account.delete(1).unwrap();
     assert_eq!(ids("/contacts?sort=asc&limit=2&offset=2"), [4, 5]);

@@ -116,11 +116,8 @@ fn simple_salesforce_works_against_the_sandbox() {
 #[test]
 fn the_client_of_brevo_works_against_the_sandbox() {
     let clients = installed();
-    let config = BrevoConfig {
-        rates: BrevoRates::NONE,
-        import_takes: jiff::SignedDuration::ZERO,
-        ..BrevoConfig::default()
-    };
+    let config =
+        BrevoConfig { rates: BrevoRates::NONE, import_takes: jiff::SignedDuration::ZERO, ..BrevoConfig::default() };
     let checks = run_against(BrevoAccount::new(config, Arc::new(WallClock)), |base| {
         let mut command = Command::new("node");
         command.arg(here().join("clients/brevo.mjs")).arg(base).env("SANDBOX_CLIENTS", &clients);

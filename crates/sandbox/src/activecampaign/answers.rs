@@ -17,6 +17,7 @@ const ROOT: &str = "/api/3";
 /// Rows a page, unless asked otherwise; and at the most, whatever is asked.
 const PAGE_DEFAULT: usize = 20;
 const PAGE_MAX: usize = 100;
+const TOO_MANY: u16 = 429;
 /// What `Retry-After` says; the count starts afresh with every second.
 const RETRY_AFTER: &str = "1";
 
@@ -57,8 +58,8 @@ impl std::fmt::Display for Refused {
     }
 }
 
-pub(super) fn too_many() -> Response<Bytes> {
-    let mut response = answer(429, &json!({"message": "You have exceeded the rate limit."}));
+pub(super) fn too_many(status: u16) -> Response<Bytes> {
+    let mut response = answer(status, &json!({"message": "You have exceeded the rate limit."}));
     set(&mut response, header::RETRY_AFTER, RETRY_AFTER);
     response
 }
@@ -67,11 +68,11 @@ pub(super) fn too_many() -> Response<Bytes> {
 pub(super) fn refuse(refusal: Refusal) -> Response<Bytes> {
     match refusal {
         Refusal::Unauthorized => forbidden().response(),
-        Refusal::Limited => too_many(),
+        Refusal::Limited => too_many(TOO_MANY),
         Refusal::FailedInBody => answer(200, &json!({"succeeded": 0, "message": "Something went wrong"})),
         Refusal::Status(status @ (402 | 403)) => answer(status, &json!({"message": ""})),
         Refusal::Status(422) => Refused::attribute("The value is not valid", "invalid", "contact").response(),
-        Refusal::Status(429) => too_many(),
+        Refusal::Status(TOO_MANY) => too_many(TOO_MANY),
         Refusal::Status(status) if status < 500 => answer(status, &json!({"message": "The request was refused"})),
         // What stands before the service answers for it.
         Refusal::Status(status) => {
@@ -130,11 +131,22 @@ impl Asked {
         (number("limit", PAGE_DEFAULT).min(PAGE_MAX), number("offset", 0))
     }
 
-    /// A page of rows under their name, with the sum of all.
-    pub(super) fn page(&self, name: &str, rows: Vec<Value>) -> Response<Bytes> {
+    /// A page of rows under their name, with the sum of all; only what is on the page is written.
+    pub(super) fn page<T>(
+        &self,
+        name: &str,
+        rows: impl Iterator<Item = T>,
+        shown: impl Fn(T) -> Value,
+    ) -> Response<Bytes> {
         let (limit, offset) = self.window();
-        let total = rows.len().to_string();
-        let page: Vec<Value> = rows.into_iter().skip(offset).take(limit).collect();
+        let (mut page, mut total) = (Vec::new(), 0_usize);
+        for row in rows {
+            if total >= offset && page.len() < limit {
+                page.push(shown(row));
+            }
+            total += 1;
+        }
+        let total = total.to_string();
         let mut body = Map::new();
         body.insert(name.to_owned(), page.into());
         body.insert("meta".to_owned(), json!({"total": total}));
@@ -189,7 +201,9 @@ impl ActiveCampaignAccount {
             ["users", "me"] if method == Method::GET => Ok(answer(200, &json!({"user": shapes.user()}))),
             ["contact", "sync"] if method == Method::POST => contacts::upsert(state, act, &shapes, asked),
             ["contacts", rest @ ..] => contacts::answer(state, act, &shapes, method, rest, asked),
-            ["fields" | "fieldValues", ..] => fields::answer_to(state, act, &shapes, method, parts, asked),
+            ["fields" | "fieldValues" | "fieldOption" | "fieldRels", ..] => {
+                fields::answer_to(state, act, &shapes, method, parts, asked)
+            }
             ["tags" | "contactTags" | "lists" | "contactLists", ..] => {
                 marks::answer_to(state, act, &shapes, method, parts, asked)
             }

@@ -162,6 +162,19 @@ pub(super) fn answer_to(
             Ok(answer(200, &Value::Object(body)))
         }
         (&Method::POST, ["fields"]) => create(state, act, shapes, asked),
+        (&Method::GET, ["fields", id, "options"]) => {
+            let id: u64 = id.parse().ok().filter(|id| state.fields.contains(*id)).ok_or_else(|| no_field(id))?;
+            let options = with_options(shapes, &[(id, &state.fields.0[&id])])["fieldOptions"].clone();
+            Ok(answer(200, &json!({"fieldOptions": options})))
+        }
+        (&Method::POST, ["fieldOption", "bulk"]) => add_options(state, shapes, asked),
+        (&Method::POST, ["fieldRels"]) => {
+            let field = id_of(asked.object("fieldRel")?.get("field")).filter(|id| state.fields.contains(*id));
+            let field =
+                field.ok_or_else(|| Refused::attribute("The field is not known", "related_missing", "field"))?;
+            let relation = with_options(shapes, &[(field, &state.fields.0[&field])])["fieldRels"][0].clone();
+            Ok(answer(201, &json!({"fieldRel": relation})))
+        }
         (_, ["fields", id]) => {
             let id: u64 = id.parse().ok().filter(|id| state.fields.contains(*id)).ok_or_else(|| no_field(id))?;
             if method == Method::DELETE {
@@ -187,7 +200,7 @@ pub(super) fn answer_to(
                 field.is_none_or(|field| field == of) && text.is_none_or(|text| value.value == text)
             };
             let rows = rows.filter(|(_, (of, value))| fits(value, **of));
-            Ok(asked.page("fieldValues", rows.map(|(id, (of, value))| shapes.field_value(id, *of, value)).collect()))
+            Ok(asked.page("fieldValues", rows, |(id, (of, value))| shapes.field_value(id, *of, value)))
         }
         (&Method::POST, ["fieldValues"]) => write_value(state, act, shapes, asked, None),
         (&Method::GET, ["fieldValues", id]) => {
@@ -243,6 +256,27 @@ fn create(state: &mut State, act: &Act, shapes: &Shapes, asked: &Asked) -> Answe
     body.insert("fieldOptions".into(), json!([]));
     body.insert("field".into(), shown(shapes, id, &state.fields.0[&id]));
     Ok(answer(201, &Value::Object(body)))
+}
+
+/// All options of one field, or none.
+fn add_options(state: &mut State, shapes: &Shapes, asked: &Asked) -> Answer {
+    let invalid = || Refused::attribute("The fieldOptions are not valid", "invalid", "fieldOptions");
+    let rows = asked.body.get("fieldOptions").and_then(Value::as_array).ok_or_else(invalid)?;
+    let row = |row: &Value| {
+        let field = id_of(row.get("field")).filter(|id| state.fields.contains(*id))?;
+        Some((field, text_of(row.get("value")).filter(|value| !value.is_empty())?))
+    };
+    let rows: Vec<(u64, String)> = rows.iter().map(row).collect::<Option<_>>().ok_or_else(invalid)?;
+    let mut made = Vec::new();
+    for (field, value) in rows {
+        let id = state.number("fieldOption");
+        if let Some(known) = state.fields.0.get_mut(&field) {
+            known.options.push((id, value));
+            let all = with_options(shapes, &[(field, &*known)]);
+            made.extend(all["fieldOptions"].as_array().and_then(|all| all.last()).cloned());
+        }
+    }
+    Ok(answer(201, &json!({"fieldOptions": made})))
 }
 
 fn write_value(state: &mut State, act: &Act, shapes: &Shapes, asked: &Asked, place: Option<(u64, u64)>) -> Answer {

@@ -80,7 +80,7 @@ pub(super) fn answer_to(
             let (name, url) = (asked.param("filters[name]"), asked.param("filters[url]"));
             let fits = |hook: &Hook| name.is_none_or(|name| hook.name == name) && url.is_none_or(|url| hook.url == url);
             let found = state.hooks.0.iter().filter(|(_, hook)| fits(hook));
-            Ok(asked.page("webhooks", found.map(|(id, hook)| shown(*id, hook)).collect()))
+            Ok(asked.page("webhooks", found, |(id, hook)| shown(*id, hook)))
         }
         (&Method::POST, ["webhooks"]) => {
             let blank = Hook {

@@ -184,7 +184,7 @@ fn tags(state: &mut State, act: &Act, shapes: &Shapes, method: &Method, rest: &[
                 whole.is_none_or(|whole| tag.name == whole) && part.is_none_or(|part| tag.name.contains(part))
             };
             let found = state.tags.0.iter().filter(|(_, tag)| fits(tag));
-            Ok(asked.page("tags", found.map(|(id, tag)| shown_tag(shapes, *id, tag)).collect()))
+            Ok(asked.page("tags", found, |(id, tag)| shown_tag(shapes, *id, tag)))
         }
         (&Method::POST, []) => {
             let given = asked.object("tag")?;
@@ -274,7 +274,7 @@ fn lists(state: &mut State, act: &Act, shapes: &Shapes, method: &Method, rest: &
         (&Method::GET, []) => {
             let name = asked.param("filters[name]").or_else(|| asked.param("filters[name][eq]"));
             let found = state.lists.0.iter().filter(|(_, list)| name.is_none_or(|name| list.name == name));
-            Ok(asked.page("lists", found.map(|(id, list)| shown_list(shapes, *id, list)).collect()))
+            Ok(asked.page("lists", found, |(id, list)| shown_list(shapes, *id, list)))
         }
         (&Method::POST, []) => {
             let given = asked.object("list")?;

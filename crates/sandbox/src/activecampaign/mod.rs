@@ -52,6 +52,8 @@ pub struct ActiveCampaignConfig {
     /// Lists, numbered from 1 in this order.
     pub lists: Vec<String>,
     pub calls_per_second: u32,
+    /// What a call beyond the allowance is answered with: 429 by the documents, 503 by an old report.
+    pub over_limit_status: u16,
     /// The account's local time, in which all its stamps are, those that are called UTC included.
     pub utc_offset_hours: i8,
     /// From the call that begins a bulk import until its rows are in, by the account's clock.
@@ -81,6 +83,7 @@ impl Default for ActiveCampaignConfig {
             ],
             lists: vec!["Newsletter".into()],
             calls_per_second: CALLS_PER_SECOND,
+            over_limit_status: 429,
             utc_offset_hours: -5,
             import_takes: SignedDuration::from_secs(10),
             plain_hooks: false,
@@ -216,7 +219,7 @@ impl Site for ActiveCampaignAccount {
             (refused, remaining, state.calls_per_second)
         };
         let mut reply = if refused {
-            Reply::now(answers::too_many())
+            Reply::now(answers::too_many(self.config.over_limit_status))
         } else {
             self.faults.around(&request, answers::refuse, || self.answer(&request))
         };

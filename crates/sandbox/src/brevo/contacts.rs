@@ -44,7 +44,10 @@ impl BrevoAccount {
             }
             (&Method::PUT, [identifier]) => {
                 let id = identified(&state.book, identifier, asked, false)?;
-                let change = self.change(state, &asked.body, Blanks::Clear)?;
+                // An address is changed by the attribute EMAIL; the member `email` is only known to POST.
+                let mut body = asked.body.clone();
+                body.remove("email");
+                let change = self.change(state, &body, Blanks::Clear)?;
                 self.update(state, act, id, &change)?;
                 Ok(no_content())
             }

@@ -303,8 +303,7 @@ fn list(state: &State, kind: Kind, asked: &Asked) -> Answer {
             && name.is_none_or(|name| row.attributes.get(kind.name_attribute()).and_then(Value::as_str) == Some(name))
             && contact.is_none_or(|id| id.parse().is_ok_and(|id| row.contacts.contains(&id)))
     };
-    let found: Vec<Value> =
-        state.crm.of(kind).filter(|(_, row)| fits(row)).map(|(id, row)| row.shown(kind, id)).collect();
-    let page: Vec<Value> = found.into_iter().skip(offset).take(limit).collect();
+    let found = state.crm.of(kind).filter(|(_, row)| fits(row));
+    let page: Vec<Value> = found.skip(offset).take(limit).map(|(id, row)| row.shown(kind, id)).collect();
     Ok(web::json(200, &json!({"items": page})))
 }

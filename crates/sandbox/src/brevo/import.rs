@@ -61,23 +61,27 @@ struct Report {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Processes(BTreeMap<u64, Import>);
+pub(super) struct Processes {
+    known: BTreeMap<u64, Import>,
+    /// Those that are not done, in the order in which they began.
+    open: Vec<u64>,
+}
 
 impl Processes {
     pub(super) fn answer(&self, now: Timestamp, method: &Method, rest: &[&str], asked: &Asked) -> Answer {
         match (method, rest) {
             (&Method::GET, []) => {
                 let (limit, offset) = asked.window(PAGE_DEFAULT, PAGE_MAX)?;
-                let mut all: Vec<(&u64, &Import)> = self.0.iter().collect();
+                let mut all: Vec<(&u64, &Import)> = self.known.iter().collect();
                 if asked.newest_first()? {
                     all.reverse();
                 }
                 let page: Vec<Value> =
                     all.into_iter().skip(offset).take(limit).map(|(id, import)| import.shown(*id, now)).collect();
-                Ok(answer(200, &json!({"processes": page, "count": self.0.len()})))
+                Ok(answer(200, &json!({"processes": page, "count": self.known.len()})))
             }
             (&Method::GET, [id]) => {
-                let found = id.parse().ok().and_then(|id| Some((id, self.0.get(&id)?)));
+                let found = id.parse().ok().and_then(|id| Some((id, self.known.get(&id)?)));
                 let (id, import) =
                     found.ok_or_else(|| Refused::new(404, "invalid_parameter", "processId is invalid"))?;
                 Ok(answer(200, &import.shown(id, now)))
@@ -138,24 +142,29 @@ impl BrevoAccount {
         let id = state.number();
         let due = act.now.checked_add(self.config.import_takes).unwrap_or(act.now);
         let notify = body.get("notifyUrl").and_then(Value::as_str).map(str::to_owned);
-        if state.processes.0.len() >= MAX_KEPT {
-            state.processes.0.pop_first();
+        if state.processes.known.len() >= MAX_KEPT {
+            state.processes.known.pop_first();
         }
         let import = Import { begun: act.now, due, work: Some(work), report: Report::default(), notify };
-        state.processes.0.insert(id, import);
+        state.processes.known.insert(id, import);
+        state.processes.open.push(id);
         Ok(answer(202, &json!({"processId": id})))
     }
 
     /// Carries out the imports whose time has come, as of that time.
     pub(super) fn settle_imports(&self, state: &mut State) {
+        if state.processes.open.is_empty() {
+            return;
+        }
         let now = self.now();
-        let is_due = |import: &Import| import.work.is_some() && import.due <= now;
-        let due: Vec<u64> = state.processes.0.iter().filter(|(_, import)| is_due(import)).map(|(id, _)| *id).collect();
+        let is_due = |id: &u64| state.processes.known.get(id).is_none_or(|import| import.due <= now);
+        let (due, later): (Vec<u64>, Vec<u64>) = state.processes.open.iter().partition(|id| is_due(id));
+        state.processes.open = later;
         for id in due {
-            let taken = state.processes.0.get_mut(&id).and_then(|import| Some((import.due, import.work.take()?)));
-            let Some((at, work)) = taken else { continue };
+            let import = state.processes.known.get_mut(&id);
+            let Some((at, work)) = import.and_then(|import| Some((import.due, import.work.take()?))) else { continue };
             let report = self.carry_out(state, at, work);
-            let Some(import) = state.processes.0.get_mut(&id) else { continue };
+            let Some(import) = state.processes.known.get_mut(&id) else { continue };
             import.report = report;
             if let Some(url) = import.notify.take() {
                 let body = json!({"proc_id": id, "proc_success": true}).to_string().into_bytes();

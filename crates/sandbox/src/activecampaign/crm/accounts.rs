@@ -17,10 +17,9 @@ use crate::{
 
 /// Puts a contact into the account of this name, made where there is none.
 pub(in crate::activecampaign) fn link_account(state: &mut State, act: &Act, contact: u64, name: &str) {
-    let known = state.crm.accounts.iter().find(|(_, account)| account.name == name).map(|(id, _)| *id);
+    let known = state.crm.by_name.get(name).copied();
     let account = known.unwrap_or_else(|| add_account(state, act, name, None));
-    let is_member = |member: &Member| member.account == account && member.contact == contact;
-    if !state.crm.members.values().any(is_member) {
+    if !state.crm.is_member(account, contact) {
         add_member(state, act, account, contact, String::new());
     }
 }
@@ -28,6 +27,7 @@ pub(in crate::activecampaign) fn link_account(state: &mut State, act: &Act, cont
 fn add_account(state: &mut State, act: &Act, name: &str, url: Option<String>) -> u64 {
     let id = state.number("account");
     state.crm.accounts.insert(id, Account { name: name.into(), url, created: act.now, updated: act.now });
+    state.crm.by_name.insert(name.to_owned(), id);
     let fields = Map::from_iter([("name".to_owned(), Value::from(name))]);
     state.journal.note(act.now, &act.actor, EffectKind::Created, "account", id, fields);
     id
@@ -37,7 +37,7 @@ fn add_member(state: &mut State, act: &Act, account: u64, contact: u64, job_titl
     let id = state.number("accountContact");
     let fields = json!({"account": account, "contact": contact, "jobTitle": job_title});
     let member = Member { account, contact, job_title, created: act.now, updated: act.now };
-    state.crm.members.insert(id, member);
+    state.crm.join(id, member);
     state.journal.note(act.now, &act.actor, EffectKind::Created, "accountContact", id, object(fields));
     id
 }
@@ -56,13 +56,13 @@ pub(super) fn accounts(
             let fits =
                 |account: &Account| search.as_ref().is_none_or(|part| account.name.to_lowercase().contains(part));
             let found = state.crm.accounts.iter().filter(|(_, account)| fits(account));
-            Ok(asked.page("accounts", found.map(|(id, _)| shown_account(state, shapes, *id)).collect()))
+            Ok(asked.page("accounts", found, |(id, _)| shown_account(state, shapes, *id)))
         }
         (&Method::POST, []) => {
             let given = asked.object("account")?;
             let missing = || Refused::attribute("The account name was not provided.", "field_missing", "name");
             let name = text_of(given.get("name")).filter(|name| !name.is_empty()).ok_or_else(missing)?;
-            if state.crm.accounts.values().any(|account| account.name == name) {
+            if state.crm.by_name.contains_key(&name) {
                 return Err(Refused::attribute("The account name already exists.", "duplicate", "name"));
             }
             let id = add_account(state, act, &name, text_of(given.get("accountUrl")));
@@ -72,16 +72,22 @@ pub(super) fn accounts(
             let id = known(&state.crm.accounts, "Account", id)?;
             match *method {
                 Method::DELETE => {
-                    state.crm.accounts.remove(&id);
-                    state.crm.members.retain(|_, member| member.account != id);
+                    if let Some(account) = state.crm.accounts.remove(&id) {
+                        state.crm.by_name.remove(&account.name);
+                    }
+                    let members = state.crm.members.iter().filter(|(_, member)| member.account == id);
+                    let members: Vec<u64> = members.map(|(member, _)| *member).collect();
+                    members.into_iter().for_each(|member| state.crm.leave(member));
                     gone(state, act, "account", id)
                 }
                 Method::PUT | Method::PATCH => {
                     let given = asked.object("account")?.clone();
                     if let Some(account) = state.crm.accounts.get_mut(&id) {
+                        state.crm.by_name.remove(&account.name);
                         account.name = text_of(given.get("name")).unwrap_or_else(|| account.name.clone());
                         account.url = text_of(given.get("accountUrl")).or_else(|| account.url.take());
                         account.updated = act.now;
+                        state.crm.by_name.insert(account.name.clone(), id);
                     }
                     state.journal.note(act.now, &act.actor, EffectKind::Updated, "account", id, given);
                     Ok(answer(200, &json!({"account": written_account(state, shapes, id)})))
@@ -98,7 +104,7 @@ fn shown_account(state: &State, shapes: &Shapes, id: u64) -> Value {
     const LINKS: &[&str] =
         &["notes", "accountCustomFieldData", "accountContacts", "emailActivities", "contactEmails", "owner"];
     let account = &state.crm.accounts[&id];
-    let members = state.crm.members.values().filter(|member| member.account == id).count();
+    let members = state.crm.headcount.get(&id).copied().unwrap_or_default();
     let deals = state.crm.deals.values().filter(|deal| deal.account == Some(id)).count();
     json!({"name": account.name, "accountUrl": account.url, "createdTimestamp": shapes.stamp(account.created),
            "updatedTimestamp": shapes.stamp(account.updated), "owner": "1", "contactCount": members.to_string(),
@@ -130,7 +136,7 @@ pub(super) fn members(
                 contact.is_none_or(|id| member.contact == id) && account.is_none_or(|id| member.account == id)
             };
             let found = state.crm.members.iter().filter(|(_, member)| fits(member));
-            Ok(asked.page("accountContacts", found.map(|(id, member)| shown_member(shapes, *id, member)).collect()))
+            Ok(asked.page("accountContacts", found, |(id, member)| shown_member(shapes, *id, member)))
         }
         (&Method::POST, []) => {
             let given = asked.object("accountContact")?;
@@ -143,8 +149,7 @@ pub(super) fn members(
                 return Err(Refused::no_result("Account", account));
             }
             state.book.get(contact).ok_or_else(|| no_contact(contact))?;
-            let is_member = |member: &Member| member.account == account && member.contact == contact;
-            if state.crm.members.values().any(is_member) {
+            if state.crm.is_member(account, contact) {
                 return Err(Refused::attribute("The contact is in the account already", "duplicate", "contact"));
             }
             let id = add_member(state, act, account, contact, text_of(given.get("jobTitle")).unwrap_or_default());
@@ -157,7 +162,7 @@ pub(super) fn members(
             let id = known(&state.crm.members, "AccountContact", id)?;
             match *method {
                 Method::DELETE => {
-                    state.crm.members.remove(&id);
+                    state.crm.leave(id);
                     return gone(state, act, "accountContact", id);
                 }
                 Method::PUT | Method::PATCH => {

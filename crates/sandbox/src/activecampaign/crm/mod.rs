@@ -4,7 +4,7 @@ mod accounts;
 mod deals;
 mod pipelines;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use http::Method;
 use jiff::Timestamp;
@@ -70,7 +70,11 @@ struct Deal {
 #[derive(Debug, Default)]
 pub(super) struct Crm {
     accounts: BTreeMap<u64, Account>,
+    by_name: HashMap<String, u64>,
     members: BTreeMap<u64, Member>,
+    /// The memberships of a contact, and how many an account has.
+    of_contact: BTreeMap<u64, BTreeSet<u64>>,
+    headcount: BTreeMap<u64, u64>,
     groups: BTreeMap<u64, Group>,
     stages: BTreeMap<u64, Stage>,
     deals: BTreeMap<u64, Deal>,
@@ -78,24 +82,54 @@ pub(super) struct Crm {
 
 impl Crm {
     pub(super) fn forget_contact(&mut self, contact: u64) {
-        self.members.retain(|_, member| member.contact != contact);
+        for member in self.of_contact.get(&contact).cloned().unwrap_or_default() {
+            self.leave(member);
+        }
         self.deals.values_mut().filter(|deal| deal.contact == Some(contact)).for_each(|deal| deal.contact = None);
     }
 
     /// Its memberships and its deals.
     pub(super) fn of_contact(&self, shapes: &Shapes, contact: u64) -> (Vec<Value>, Vec<Value>) {
-        let members = self.members.iter().filter(|(_, member)| member.contact == contact);
+        let members = self.members_of(contact);
         let deals = self.deals.iter().filter(|(_, deal)| deal.contact == Some(contact));
         (
-            members.map(|(id, member)| accounts::shown_member(shapes, *id, member)).collect(),
+            members.map(|(id, member)| accounts::shown_member(shapes, id, member)).collect(),
             deals.map(|(id, deal)| deals::shown_deal(shapes, *id, deal)).collect(),
         )
     }
 
     /// The name of the account a contact belongs to.
     pub(super) fn account_of(&self, contact: u64) -> Option<&str> {
-        let member = self.members.values().find(|member| member.contact == contact)?;
+        let (_, member) = self.members_of(contact).next()?;
         self.accounts.get(&member.account).map(|account| account.name.as_str())
+    }
+
+    fn members_of(&self, contact: u64) -> impl Iterator<Item = (u64, &Member)> {
+        let ids = self.of_contact.get(&contact).into_iter().flatten();
+        ids.filter_map(|id| Some((*id, self.members.get(id)?)))
+    }
+
+    fn is_member(&self, account: u64, contact: u64) -> bool {
+        self.members_of(contact).any(|(_, member)| member.account == account)
+    }
+
+    fn join(&mut self, id: u64, member: Member) {
+        self.of_contact.entry(member.contact).or_default().insert(id);
+        *self.headcount.entry(member.account).or_default() += 1;
+        self.members.insert(id, member);
+    }
+
+    fn leave(&mut self, id: u64) {
+        let Some(member) = self.members.remove(&id) else { return };
+        if let Some(ids) = self.of_contact.get_mut(&member.contact) {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.of_contact.remove(&member.contact);
+            }
+        }
+        if let Some(count) = self.headcount.get_mut(&member.account) {
+            *count = count.saturating_sub(1);
+        }
     }
 
     pub(super) fn deals(&self, shapes: &Shapes) -> Vec<Value> {

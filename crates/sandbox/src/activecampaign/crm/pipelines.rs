@@ -134,7 +134,7 @@ pub(super) fn stages(
         (&Method::GET, []) => {
             let group = asked.number("filters[d_groupid]");
             let found = state.crm.stages.iter().filter(|(_, stage)| group.is_none_or(|id| stage.group == id));
-            Ok(asked.page("dealStages", found.map(|(id, stage)| shown_stage(shapes, *id, stage)).collect()))
+            Ok(asked.page("dealStages", found, |(id, stage)| shown_stage(shapes, *id, stage)))
         }
         (&Method::POST, []) => {
             let given = asked.object("dealStage")?;

@@ -61,6 +61,12 @@ fn fields_are_described_with_their_options() {
     assert_eq!((made.status, &made.body["field"]["perstag"]), (201, &json!("NICK_NAME")));
     let again = kit.ask("POST", "/fields", json!({"field": {"title": "Nick Name", "type": "text"}}));
     assert_eq!((again.status, &again.body["errors"][0]["code"]), (422, &json!("duplicate")));
+    let option =
+        json!({"fieldOptions": [{"orderid": 1, "value": "Al", "label": "Al", "isdefault": false, "field": "7"}]});
+    assert_eq!(kit.ask("POST", "/fieldOption/bulk", option).body["fieldOptions"][0]["label"], "Al");
+    assert_eq!(kit.get("/fields/7/options").body["fieldOptions"].as_array().unwrap().len(), 1);
+    assert_eq!(kit.ask("POST", "/fieldRels", json!({"fieldRel": {"field": 7, "relid": 0}})).status, 201);
+    assert_eq!(kit.ask("POST", "/fieldRels", json!({"fieldRel": {"field": 77, "relid": 0}})).status, 422);
     let id = kit.account.add_field("Score", "SCORE", FieldKind::Hidden, &[]);
     assert_eq!(kit.account.field("SCORE"), Some(id));
     kit.create(json!({"email": "a@example.org", "fieldValues": [{"field": id, "value": 5}]}));

@@ -53,6 +53,8 @@ fn a_contact_is_created_read_changed_and_deleted() {
     assert_eq!((&now["email"], &now["listIds"]), (&json!("ada@new.example"), &json!([])));
     assert_eq!(now["attributes"].get("FIRSTNAME"), None);
     assert_eq!(kit.get("/contacts/ada%40example.org").status, 404);
+    assert_eq!(kit.ask("PUT", "/contacts/1", json!({"email": "ada@third.example"})).status, 204);
+    assert_eq!(kit.contact(id)["email"], "ada@new.example", "the member `email` is not known to an update");
     assert_eq!(kit.ask("DELETE", "/contacts/u-1?identifierType=ext_id", Value::Null).status, 204);
     let got = kit.ask("DELETE", "/contacts/u-1?identifierType=ext_id", Value::Null);
     assert_eq!(
@@ -60,8 +62,8 @@ fn a_contact_is_created_read_changed_and_deleted() {
         (404, json!({"code": "document_not_found", "message": "Contact does not exist"}))
     );
     let kinds: Vec<EffectKind> = kit.account.effects_since(0).iter().map(|effect| effect.kind).collect();
-    assert_eq!(kinds, [EffectKind::Created, EffectKind::Updated, EffectKind::Deleted]);
-    assert_eq!(kit.account.effects_since(2)[0].actor, Actor::Key("Syncline".into()));
+    assert_eq!(kinds, [EffectKind::Created, EffectKind::Updated, EffectKind::Updated, EffectKind::Deleted]);
+    assert_eq!(kit.account.effects_since(3)[0].actor, Actor::Key("Syncline".into()));
 }
 
 /// The body is one that was quoted in public; the code of the second changed in 2026.

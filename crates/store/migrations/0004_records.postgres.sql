@@ -94,6 +94,7 @@ create table record_step (
 );
 create index record_step_look on record_step (workspace, integration, look_at, id);
 create index record_step_link on record_step (workspace, link);
+create index record_step_ticket on record_step (workspace, integration, ticket) where ticket is not null;
 
 create table record_hold (
     workspace text not null,

@@ -106,6 +106,7 @@ create table record_step (
 );
 create index record_step_look on record_step (workspace, integration, look_at);
 create index record_step_link on record_step (workspace, link);
+create index record_step_ticket on record_step (workspace, integration, ticket) where ticket is not null;
 
 -- What is held back of an entry: a JSON list, never an empty one.
 create table record_hold (

@@ -301,13 +301,15 @@ impl Engine {
     async fn quota_room(&self, flow: &RecordFlow, now: Timestamp) -> Result<u64, Halt> {
         let Some(limit) = flow.tasks_per_month else { return Ok(u64::MAX) };
         let usage = self.world.store.quota_use(&flow.workspace, &flow.id, &month(now)).await?;
+        // What is on its way will count.
+        let open = self.world.store.flow_counts(&flow.workspace, &flow.id).await?.open_steps;
         let share = usage.used.saturating_mul(100).checked_div(limit).unwrap_or(100);
         for percent in [80u32, 100] {
             if share >= u64::from(percent) && usage.told_percent < percent {
                 self.tell_quota(flow, percent, usage.used, limit, now).await?;
             }
         }
-        Ok(limit.saturating_sub(usage.used))
+        Ok(limit.saturating_sub(usage.used).saturating_sub(open))
     }
 
     async fn tell_quota(

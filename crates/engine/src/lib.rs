@@ -15,6 +15,7 @@ mod mapping_check;
 mod outcome;
 mod poll;
 mod push;
+pub mod records;
 mod setup;
 mod templates;
 mod token;

@@ -29,7 +29,7 @@ use crate::{
     engine::Engine,
     job::{InVain, Job, Sorted, context, share},
     journal,
-    outcome::{Failed, after_failure, waits_for_connection},
+    outcome::{Failed, after_failure, rest_until, waits_for_connection},
     push::crm,
     setup::ConnectionSetup,
     templates::Effective,
@@ -395,6 +395,7 @@ impl Engine {
             Outcome::Retry { .. } | Outcome::Done { .. } => None,
         };
         let mut settlement = settlement(connection, claimed, outcome, entry.into_iter().collect());
+        settlement.rest_until = rest_until(&failed);
         settlement.forget = forget;
         settlement.summary = view.map(journal::summary);
         settlement
@@ -463,6 +464,7 @@ fn settlement(
         fence: claimed.fence,
         revision: claimed.revision,
         outcome,
+        rest_until: None,
         shared: Vec::new(),
         forget: Vec::new(),
         journal,

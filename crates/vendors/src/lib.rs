@@ -3,6 +3,8 @@
 //! Vendors do not know one another. What must not live here: storage, loops, retries, or a second vendor's name inside
 //! a vendor's folder.
 
+#[cfg(feature = "brevo")]
+pub mod brevo;
 #[cfg(feature = "calcom")]
 pub mod calcom;
 #[cfg(feature = "calendly")]
@@ -14,6 +16,8 @@ pub mod meetergo;
 #[cfg(feature = "salesforce")]
 pub mod salesforce;
 
+#[cfg(feature = "brevo")]
+mod call;
 pub mod intake;
 #[cfg(test)]
 mod testing;
@@ -23,6 +27,8 @@ use syncline_connect::Connector;
 /// Every connector that is compiled in; each names itself in its manifest.
 pub fn all() -> &'static [&'static dyn Connector] {
     &[
+        #[cfg(feature = "brevo")]
+        &brevo::Brevo,
         #[cfg(feature = "calcom")]
         &calcom::Calcom,
         #[cfg(feature = "calendly")]

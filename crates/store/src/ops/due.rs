@@ -2,6 +2,7 @@
 //! pending, and each question skips from one workspace or integration to the next, however long their queues are.
 
 use jiff::Timestamp;
+use syncline_core::ids::{IntegrationId, WorkspaceId};
 
 use crate::{
     Store, WorkerId,
@@ -17,7 +18,8 @@ statements! {
         and (workspace, integration) > (?1, ?2) order by workspace, integration, due_at limit 1";
     FIRST_NEW = "select 0 from inbox_new where after = 0 limit 1";
     NEXT_NEW = "select min(after) from inbox_new";
-    RECLAIM_CHAINS = "update chain set due_at = 0 where owner is not null and due_at is not null";
+    RECLAIM_CHAINS = "update chain set due_at = 0 where owner is not null and due_at is not null and not exists \
+        (select 1 from outbox where outbox.workspace = chain.workspace and outbox.id = chain.id and outbox.fence = chain.fence)";
     RECLAIM_LEASES = "update lease set until = 0";
     RELEASE = "update chain set owner = null, due_at = 0, unsettled = case when exists \
         (select 1 from outbox where outbox.workspace = chain.workspace and outbox.id = chain.id) then 1 else 0 end \
@@ -26,18 +28,20 @@ statements! {
 }
 
 /// Per workspace and integration with pending work: the earliest time.
-async fn earliest<D: Db>(db: &mut D) -> Result<Vec<i64>> {
+async fn pairs<D: Db>(db: &mut D) -> Result<Vec<(String, String, i64)>> {
     let (mut workspace, mut integration) = (String::new(), String::new());
     let mut found = Vec::new();
     while found.len() < PAIRS_MAX {
         let Some(mut row) = db.row(&NEXT_PAIR, &[P::Text(&workspace), P::Text(&integration)]).await? else { break };
         (workspace, integration) = (row.text(0)?, row.text(1)?);
-        found.push(row.int(2)?);
+        found.push((workspace.clone(), integration.clone(), row.int(2)?));
     }
     Ok(found)
 }
 
-struct NextDue;
+struct NextDue {
+    blocked: Vec<(WorkspaceId, IntegrationId)>,
+}
 
 impl Op for NextDue {
     type Out = Option<Timestamp>;
@@ -48,7 +52,12 @@ impl Op for NextDue {
             return Ok(Some(Timestamp::UNIX_EPOCH));
         }
         let held_back = db.row(&NEXT_NEW, &[]).await?.map(|row| row.opt_int(0)).transpose()?.flatten();
-        let chains = earliest(db).await?.into_iter().min();
+        let rests = |workspace: &str, integration: &str| {
+            self.blocked.iter().any(|(ws, blocked)| ws.as_str() == workspace && blocked.as_str() == integration)
+        };
+        let pairs = pairs(db).await?.into_iter();
+        let chains =
+            pairs.filter(|(workspace, integration, _)| !rests(workspace, integration)).map(|(.., at)| at).min();
         held_back.into_iter().chain(chains).min().map(time_of).transpose()
     }
 }
@@ -78,14 +87,14 @@ impl Op for ReleaseWorker {
 }
 
 impl Store {
-    /// The earliest time at which there is something to claim: in the past where there is something now, the end of the
-    /// first lease where all else is held. Nothing where everything rests.
-    pub async fn next_due(&self) -> Result<Option<Timestamp>> {
-        self.run(NextDue).await
+    /// The earliest time at which there is something to claim, leaving out the blocked integrations: in the past where
+    /// there is something now, the end of the first lease where all else is held. Nothing where everything rests.
+    pub async fn next_due(&self, blocked: &[(WorkspaceId, IntegrationId)]) -> Result<Option<Timestamp>> {
+        self.run(NextDue { blocked: blocked.to_vec() }).await
     }
 
-    /// Ends all leases, for the start of a process that knows it is the only one. Says how many chains were held. What
-    /// was sent by then comes back as unsettled.
+    /// Ends all leases, for the start of a process that knows it is the only one. Says how many chains were given back.
+    /// What has been sent may still arrive: it waits for the end of its lease, and comes back as unsettled.
     pub async fn reclaim_all(&self) -> Result<u64> {
         self.run(ReclaimAll).await
     }

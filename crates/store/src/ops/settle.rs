@@ -21,7 +21,8 @@ use crate::{
 
 statements! {
     SETTLE = "update chain set owner = null, deferred = 0, updated_at = ?5, \
-        due_at = case when ?6 = 1 and revision > ?4 then cast(?5 as bigint) else cast(?7 as bigint) end, \
+        due_at = case when ?6 = 1 and revision > ?4 then cast(?18 as bigint) else cast(?7 as bigint) end, \
+        rest_until = ?17, \
         attempts = attempts * ?8 + ?9, \
         parked = case when revision > ?4 then 0 else ?10 end, \
         parked_reason = case when revision > ?4 then null else ?11 end, \
@@ -36,7 +37,8 @@ statements! {
         from chain where workspace = ?1 and chain = ?2 and fence = ?3 and owner is not null {lock}";
     LINKS_SET = "insert into chain_links (workspace, id, links) values (?1, ?2, ?3) on conflict {pk} do update set links = excluded.links";
     OUTBOX_DONE = "delete from outbox where workspace = ?1 and id = ?2";
-    REPLAY = "update chain set parked = 0, parked_reason = null, parked_fix = null, attempts = 0, deferred = 0, due_at = ?3, \
+    REPLAY = "update chain set parked = 0, parked_reason = null, parked_fix = null, attempts = 0, deferred = 0, \
+        due_at = case when rest_until > ?3 then rest_until else ?3 end, \
         revision = revision + 1, waiting_since = coalesce(waiting_since, ?3), updated_at = ?3 \
         where workspace = ?1 and chain = ?2 and owner is null returning integration";
 }
@@ -173,6 +175,8 @@ impl Settle {
                     P::Int(columns.done.into()),
                     P::opt_blob(summary.as_ref().map(|(json, _)| json.as_slice())),
                     P::opt_text(summary.as_ref().map(|(_, search)| search.as_str())),
+                    P::opt_time(settlement.rest_until),
+                    P::time(settlement.rest_until.map_or(self.now, |until| until.max(self.now))),
                 ]
             })
             .collect();
@@ -275,7 +279,7 @@ impl Store {
         self.run(Settle { settlements, now }).await
     }
 
-    /// Makes a chain due now with no attempts counted, parked or not. `false` where there is none or a worker holds it.
+    /// Makes a chain due, now or when its rest is over, with no attempts counted, parked or not. `false` where there is none or a worker holds it.
     pub async fn replay(&self, workspace: &WorkspaceId, chain: &ChainId, now: Timestamp) -> Result<bool> {
         self.run(Replay { workspace: workspace.clone(), chain: chain.clone(), now }).await
     }

@@ -109,7 +109,7 @@ async fn a_process_that_dies_with_a_plan_sent_leaves_it_behind() {
     }
     let store = world.store().await;
     store.reclaim_all().await.unwrap();
-    assert!(claim(&store, "w2", 2).await.remove(0).unsettled.is_some());
+    assert!(claim(&store, "w2", 400).await.remove(0).unsettled.is_some());
 }
 
 on_all! {

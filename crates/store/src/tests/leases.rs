@@ -148,6 +148,9 @@ on_all! {
         store.take_in(other).await.unwrap();
         let claimed = store.claim(&ws(), &worker("w"), at(6), at(400), 3, &[IntegrationId::new("flow")]).await.unwrap();
         assert_eq!(claimed.iter().map(|one| one.integration.as_str()).collect::<Vec<_>>(), ["other"]);
+        // Nobody is kept awake by what is due there, either.
+        assert_eq!(store.next_due(&[(ws(), IntegrationId::new("flow"))]).await.unwrap(), Some(at(400)));
+        assert!(store.next_due(&[]).await.unwrap().unwrap() <= at(6));
         let rest = store.claim(&ws(), &worker("w"), at(6), at(400), 3, &[]).await.unwrap();
         assert_eq!(rest.len(), 3);
     }

@@ -161,7 +161,7 @@ impl Bench<'_> {
         let mut rows = SaveRows::default();
         for work in due.iter().filter(|work| work.entry.side == Side::Left) {
             let Some(other) = others.get(&work.entry.match_key) else { continue };
-            let same = |value: &Value| Base { left: value.clone(), right: value.clone() };
+            let same = |value: &Value| Base::new(value.clone(), value.clone());
             let images: Images = work.entry.seen.iter().flatten().map(|(key, value)| (*key, same(value))).collect();
             let link = Some(LinkRef::New(rows.new_links.len()));
             let (left, right) = (Some(work.entry.id), Some(other.id));
@@ -176,6 +176,7 @@ impl Bench<'_> {
                     note: None,
                     tries: 0,
                     fate: StoredFate::Live,
+                    let_go: false,
                 });
                 rows.holds.push((entry.id, Vec::new()));
             }
@@ -196,6 +197,7 @@ impl Bench<'_> {
             note: None,
             tries: 0,
             fate: StoredFate::Live,
+            let_go: false,
         });
         self.save(SaveRows { entries: entries.collect(), ..SaveRows::default() }).await;
         due.len()

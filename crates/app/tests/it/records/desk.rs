@@ -79,6 +79,7 @@ pub fn both_ways(left: &str, right: &str) -> RuleDraft {
         policy: Policy::Prefer(Side::Left),
         blanks: syncline_core::merge::Blanks::Propagate,
         truncate: false,
+        group: None,
     }
 }
 
@@ -97,6 +98,7 @@ pub fn pair() -> PairDraft {
         right: kind(true),
         rows: rows.iter().map(|field| both_ways(field, field)).collect(),
         select: Select::All,
+        primary: None,
     }
 }
 

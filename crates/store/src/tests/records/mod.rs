@@ -37,7 +37,7 @@ fn values(text: &str) -> Row {
 
 fn images(text: &str) -> Images {
     let (left, right) = (Value::text(text), Value::text(text.to_uppercase()));
-    Images::from([(RuleKey(1), Base { left, right })])
+    Images::from([(RuleKey(1), Base::new(left, right))])
 }
 
 fn seen(side: Side, record: &str, seconds: i64) -> SeenRow {
@@ -95,6 +95,7 @@ fn rests(entry: &StoredEntry, link: Option<LinkRef>) -> EntryChange {
         note: None,
         tries: 0,
         fate: entry.fate.clone(),
+        let_go: entry.let_go,
     }
 }
 
@@ -119,7 +120,7 @@ fn unchanged(link: &StoredLink) -> LinkChange {
 }
 
 fn creation(link: LinkRef, look: i64) -> NewStep {
-    let after = Base { left: Value::text("ada"), right: Value::text("ADA") };
+    let after = Base::new(Value::text("ada"), Value::text("ADA"));
     NewStep {
         link,
         side: Side::Right,

@@ -26,6 +26,7 @@ use super::{
     wire::Process,
     write::{BATCH_ROWS, LOOK_IN, Work, not_tried},
 };
+use crate::spans::Spans;
 
 /// From so many waiting rows on an import is cheaper: fewer take less than a second of the allowance for contacts, and
 /// asking for an import's end costs from the small one for everything else.
@@ -77,33 +78,6 @@ struct Ticket {
 struct Running {
     process: u64,
     rows: Spans,
-}
-
-/// Positions, as spans of first and number.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-struct Spans(Vec<(usize, usize)>);
-
-impl Spans {
-    fn of(places: impl IntoIterator<Item = usize>) -> Self {
-        let mut spans: Vec<(usize, usize)> = Vec::new();
-        for place in places {
-            match spans.last_mut() {
-                Some((first, number)) if *first + *number == place => *number += 1,
-                _ => spans.push((place, 1)),
-            }
-        }
-        Self(spans)
-    }
-
-    /// The positions, as far as they are below a bound.
-    fn places(&self, bound: usize) -> impl Iterator<Item = usize> {
-        self.0.iter().flat_map(move |(first, number)| *first..first.saturating_add(*number).min(bound))
-    }
-
-    fn extend(&mut self, other: Self) {
-        self.0.extend(other.0);
-    }
 }
 
 /// Begins imports into a list, and writes beside them what cannot be imported.

@@ -252,7 +252,7 @@ impl<'a> Work<'a> {
     }
 }
 
-/// A row that was left for another write.
+/// A row that was left for another write: nothing is wrong with it.
 pub fn not_tried(op: &'static str) -> Error {
-    Error::new(ErrorKind::Locked, Retry::Backoff, op, "left for the next write")
+    Error::new(ErrorKind::RateLimited, Retry::After(Duration::from_secs(1)), op, "left for the next write")
 }

@@ -1,0 +1,106 @@
+//! Reading: what changed, page by page, and contacts by number or address.
+//!
+//! Pages go by the contacts' numbers, so that nobody is passed over whatever others do meanwhile.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use syncline_connect::{
+    Answered, Cx, Error, ErrorKind, Retry,
+    mirror::{Ask, Changes, From, Lookup, Seen},
+};
+use syncline_core::ids::RecordId;
+
+use super::{
+    api::{Api, PAGE, Which},
+    check_kind, convert,
+};
+
+/// How far before the beginning of the last run the next one begins: what is committed late is still found. A poll's
+/// interval and five minutes.
+const OVERLAP: SignedDuration = SignedDuration::from_mins(6);
+
+/// How far our own clock may lie from the vendor's, where an answer bears no date.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
+
+/// Where the reading stopped.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cursor {
+    /// Nothing that changed last before this is of interest; where it is missing, everything is.
+    since: Option<Timestamp>,
+    run: Option<Run>,
+}
+
+/// A run through the pages.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Run {
+    /// When it began, by the vendor's clock.
+    began: Timestamp,
+    /// The number of the last contact that was read.
+    last: u64,
+}
+
+pub async fn changes(cx: &Cx<'_>, asks: &[Ask<'_>]) -> Result<Answered<Vec<Changes>>, Error> {
+    let mut api = Api::new(cx, "changes");
+    let mut pages = Vec::with_capacity(asks.len());
+    for ask in asks {
+        check_kind(api.0.op, ask.kind)?;
+        pages.push(page(cx, &mut api, ask).await?);
+    }
+    Ok(Answered { value: pages, calls: api.calls(), usage: None })
+}
+
+async fn page(cx: &Cx<'_>, api: &mut Api<'_>, ask: &Ask<'_>) -> Result<Changes, Error> {
+    let wrong = |what: &str| Error::new(ErrorKind::Configuration, Retry::Never, "changes", what);
+    let cursor = match ask.start {
+        From::Beginning => Cursor::default(),
+        From::Since(since) => Cursor { since: Some(before(since, OVERLAP)), run: None },
+        From::Cursor(text) => {
+            serde_json::from_str(text).map_err(|_| wrong("the stored cursor is not one of ActiveCampaign's"))?
+        }
+    };
+    let last = cursor.run.map_or(0, |run| run.last);
+    let (page, date) = api.contacts(Which::After(last, cursor.since), convert::beside(ask.fields)).await?;
+    let began = cursor.run.map(|run| run.began).unwrap_or_else(|| date.unwrap_or_else(|| before(cx.now, SKEW)));
+    let read = page.contacts.len();
+    let furthest = page.contacts.iter().filter_map(|contact| contact.id.number()).max().unwrap_or(last);
+    // The total counts what lies behind the last number; where it does not, an empty page ends the run.
+    let is_end = read < PAGE || page.meta.total.number() == u64::try_from(read).ok() || furthest <= last;
+    let next = match is_end {
+        true => Cursor { since: Some(before(began, OVERLAP)), run: None },
+        false => Cursor { since: cursor.since, run: Some(Run { began, last: furthest }) },
+    };
+    let cursor = serde_json::to_string(&next).map_err(|_| wrong("the cursor cannot be written down"))?;
+    Ok(Changes { rows: convert::seen(&page, ask.fields), cursor, more: !is_end })
+}
+
+fn before(moment: Timestamp, span: SignedDuration) -> Timestamp {
+    moment.checked_sub(span).unwrap_or(Timestamp::MIN)
+}
+
+/// Contacts by number, a hundred a call.
+pub async fn fetch(cx: &Cx<'_>, ids: &[RecordId], fields: &[String]) -> Result<Answered<Vec<Seen>>, Error> {
+    let mut api = Api::new(cx, "fetch");
+    let mut rows = Vec::with_capacity(ids.len());
+    for some in ids.chunks(PAGE) {
+        let some: Vec<&str> = some.iter().map(RecordId::as_str).collect();
+        let (page, _) = api.contacts(Which::Ids(&some), convert::beside(fields)).await?;
+        // A server that does not know the filter would show others.
+        rows.extend(convert::seen(&page, fields).into_iter().filter(|seen| some.contains(&seen.id.as_str())));
+    }
+    Ok(Answered { value: rows, calls: api.calls(), usage: None })
+}
+
+/// Contacts by address, one by one. ActiveCampaign has no place for a key of ours.
+pub async fn find(cx: &Cx<'_>, key: Lookup<'_>, fields: &[String]) -> Result<Answered<Vec<Seen>>, Error> {
+    let mut api = Api::new(cx, "find");
+    let mut rows = Vec::new();
+    if let Lookup::Email(emails) = key {
+        for email in emails {
+            let (page, _) = api.contacts(Which::Email(email), convert::beside(fields)).await?;
+            rows.extend(convert::seen(&page, fields));
+        }
+    }
+    Ok(Answered { value: rows, calls: api.calls(), usage: None })
+}

@@ -2,6 +2,8 @@
 //!
 //! Pages go by the contacts' numbers, so that nobody is passed over whatever others do meanwhile.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use syncline_connect::{
@@ -21,6 +23,9 @@ const OVERLAP: SignedDuration = SignedDuration::from_mins(6);
 
 /// How far our own clock may lie from the vendor's, where an answer bears no date.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
+
+/// From so many addresses on it is asked how many contacts there are in all.
+const READ_ALL_FROM: usize = 20;
 
 /// Where the reading stopped.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -92,15 +97,44 @@ pub async fn fetch(cx: &Cx<'_>, ids: &[RecordId], fields: &[String]) -> Result<A
     Ok(Answered { value: rows, calls: api.calls(), usage: None })
 }
 
-/// Contacts by address, one by one. ActiveCampaign has no place for a key of ours.
+/// Contacts by address: one by one, or, where that is cheaper, by reading through all of them. ActiveCampaign has no
+/// place for a key of ours.
 pub async fn find(cx: &Cx<'_>, key: Lookup<'_>, fields: &[String]) -> Result<Answered<Vec<Seen>>, Error> {
     let mut api = Api::new(cx, "find");
-    let mut rows = Vec::new();
-    if let Lookup::Email(emails) = key {
-        for email in emails {
-            let (page, _) = api.contacts(Which::Email(email), convert::beside(fields)).await?;
-            rows.extend(convert::seen(&page, fields));
+    let Lookup::Email(emails) = key else { return Ok(Answered { value: Vec::new(), calls: 0, usage: None }) };
+    let found = if emails.len() >= READ_ALL_FROM { all(&mut api, emails, fields).await? } else { None };
+    let rows = match found {
+        Some(rows) => rows,
+        None => {
+            let mut rows = Vec::new();
+            for email in emails {
+                let (page, _) = api.contacts(Which::Email(email), convert::beside(fields)).await?;
+                rows.extend(convert::seen(&page, fields));
+            }
+            rows
         }
-    }
+    };
     Ok(Answered { value: rows, calls: api.calls(), usage: None })
+}
+
+/// Those of all contacts that bear one of the addresses; nothing where reading all takes more calls than that.
+async fn all(api: &mut Api<'_>, emails: &[String], fields: &[String]) -> Result<Option<Vec<Seen>>, Error> {
+    let wanted: BTreeSet<String> = emails.iter().map(|email| email.to_lowercase()).collect();
+    let (mut last, mut found) = (0, Vec::new());
+    for _ in 0..emails.len() {
+        let (mut page, _) = api.contacts(Which::After(last, None), convert::beside(fields)).await?;
+        let total = page.meta.total.number().and_then(|total| usize::try_from(total).ok());
+        if last == 0 && total.is_none_or(|total| total.div_ceil(PAGE) >= emails.len()) {
+            return Ok(None);
+        }
+        let read = page.contacts.len();
+        let furthest = page.contacts.iter().filter_map(|contact| contact.id.number()).max().unwrap_or(last);
+        page.contacts.retain(|contact| wanted.contains(&contact.email.0.to_lowercase()));
+        found.extend(convert::seen(&page, fields));
+        if read < PAGE || furthest <= last {
+            return Ok(Some(found));
+        }
+        last = furthest;
+    }
+    Ok(None)
 }

@@ -267,7 +267,8 @@ pub fn marks(op: &'static str, draft: &Draft, seen: &BTreeMap<String, Value>) ->
         marks.tags_dropped = held.difference(wanted).cloned().collect();
     }
     if draft.lists.is_some() || draft.opts_out {
-        let (on, left) = (lists(seen.get(LISTS)?)?, lists(seen.get(LISTS_LEFT)?)?);
+        // Who left a list may not have been read along: imports know by themselves, and all else is read afresh.
+        let (on, left) = (lists(seen.get(LISTS)?)?, seen.get(LISTS_LEFT).and_then(lists).unwrap_or_default());
         let wanted = if draft.opts_out { Some(BTreeSet::new()) } else { draft.lists.clone() };
         let wanted = wanted.unwrap_or_default();
         marks.lists_joined = wanted.difference(&on).copied().collect();

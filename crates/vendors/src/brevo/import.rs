@@ -40,7 +40,7 @@ const BYTES_MAX: usize = 8_000_000;
 
 /// Imports of one write, and batches beside them; the rest is left to the next write.
 const IMPORTS_MAX: usize = 5;
-const BATCHES_MAX: usize = 10;
+const BATCHES_MAX: usize = 20;
 
 /// A group of updates that fit into one batch call gain nothing by an import.
 const GROUP_MIN: usize = BATCH_ROWS;

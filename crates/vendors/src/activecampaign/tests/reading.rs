@@ -32,6 +32,22 @@ fn ten_thousand_changes_cost_a_hundred_calls() {
     assert_eq!((rows.len(), calls), (1_000, 10));
 }
 
+/// Where many are looked for, reading through all contacts costs less than asking for each.
+///
+/// proves: R19
+#[test]
+fn many_are_found_in_few_calls() {
+    let world = World::new();
+    for number in 0..450 {
+        world.add(&format!("p{number}@example.com"), json!({}));
+    }
+    let emails: Vec<String> = (400..500).map(|number| format!("p{number}@example.com")).collect();
+    let found = world.contacts().find(Lookup::Email(&emails), &names(FIELDS));
+    assert_eq!((found.len(), world.account.calls()), (50, 5));
+    let found = world.contacts().find(Lookup::Email(&emails[49..52]), &names(FIELDS));
+    assert_eq!((found.len(), world.account.calls()), (1, 8));
+}
+
 #[test]
 fn a_contact_is_read_as_what_it_is() {
     let world = World::new();

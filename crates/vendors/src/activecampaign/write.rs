@@ -19,9 +19,6 @@ use super::{
     wire::ContactsPage,
 };
 
-/// Rows that one write writes one by one: some seconds of the five calls a second that an account has.
-const ALONE_MAX: usize = 20;
-
 pub async fn write(cx: &Cx<'_>, rows: &[RowWrite]) -> Result<Answered<Written>, Error> {
     let drafts: Vec<Result<Draft, Error>> = rows.iter().map(|row| draft("write", row)).collect();
     let bulk_rows: Vec<Option<bulk::Row>> =
@@ -33,17 +30,12 @@ pub async fn write(cx: &Cx<'_>, rows: &[RowWrite]) -> Result<Answered<Written>, 
     // What cannot go in bulk comes first, so that its outcome is told at once; a next write then takes the others.
     let waits = in_bulk >= bulk::ROWS_MIN;
     let mut work = Alone { api: Api::new(cx, "write"), rows, halted: None, is_heard: false };
-    let (mut outcomes, mut tried) = (Vec::with_capacity(rows.len()), 0);
+    let mut outcomes = Vec::with_capacity(rows.len());
     for (place, draft) in drafts.into_iter().enumerate() {
         let outcome = match draft {
             Err(error) => RowOutcome::Refused(error),
-            Ok(_) if (waits && bulk_rows[place].is_some()) || tried >= ALONE_MAX => {
-                RowOutcome::Refused(not_tried("write"))
-            }
-            Ok(draft) => {
-                tried += 1;
-                work.one(place, &draft).await
-            }
+            Ok(_) if waits && bulk_rows[place].is_some() => RowOutcome::Refused(not_tried("write")),
+            Ok(draft) => work.one(place, &draft).await,
         };
         outcomes.push(outcome);
     }

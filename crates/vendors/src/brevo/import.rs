@@ -38,9 +38,8 @@ pub const ROWS_MAX: usize = 10_000;
 /// Bytes of one import: 10 MB are allowed, 8 MB advised (API description, read 2026-11-21).
 const BYTES_MAX: usize = 8_000_000;
 
-/// Imports of one write, and batches beside them; the rest is left to the next write.
-const IMPORTS_MAX: usize = 5;
-const BATCHES_MAX: usize = 20;
+/// Imports of one write; the rest is left to the next.
+const IMPORTS_MAX: usize = 10;
 
 /// A group of updates that fit into one batch call gain nothing by an import.
 const GROUP_MIN: usize = BATCH_ROWS;
@@ -99,8 +98,7 @@ pub async fn write(mut work: Work<'_>, list: u64) -> Result<Answered<Written>, E
             }
         }
     }
-    let number = others.len().min(BATCHES_MAX * BATCH_ROWS);
-    work.updates(&others[..number]).await;
+    work.updates(&others).await;
     if imports.is_empty() {
         return work.finish();
     }

@@ -30,7 +30,7 @@ pub const BATCH_ROWS: usize = 100;
 /// Rows that are written one by one although they could share a batch: two seconds of the allowance for contacts.
 const EXACT_MAX: usize = 20;
 
-/// Contacts that one write reads to know which lists they left: half a second of the allowance for contacts.
+/// Contacts that are read to know which lists they left, before their rows are sent: half a second of the allowance.
 const LOOKS_MAX: usize = 5;
 
 /// How soon after a batch was taken its rows can be read.
@@ -167,22 +167,32 @@ impl<'a> Work<'a> {
 
     /// Updates in batches. A batch that is refused is halved until the row is found that it is refused for: Brevo does
     /// not name it, and the others are not to suffer for it.
+    ///
+    /// Where contacts have to be read first, their rows are sent a few at a time: so a write gets on even where the
+    /// allowance ends in its middle.
     pub async fn updates(&mut self, places: &[usize]) {
-        let mut waiting: Vec<Vec<Placed>> = Vec::new();
         let (mut rows, mut looks) = (Vec::with_capacity(places.len()), 0);
         for place in places {
             if self.drafts[*place].lists.is_some() && self.known_lists(*place).is_none() {
                 looks += 1;
-                if looks > LOOKS_MAX {
-                    self.outcomes[*place] = Some(RowOutcome::Refused(not_tried(self.api.0.op)));
-                    continue;
-                }
             }
             match self.batch_row(*place).await {
                 Ok(row) => rows.push((*place, row)),
                 Err(error) => self.failed(&[*place], error),
             }
+            if looks >= LOOKS_MAX {
+                self.send(std::mem::take(&mut rows)).await;
+                looks = 0;
+            }
+            if self.halted.is_some() {
+                return;
+            }
         }
+        self.send(rows).await;
+    }
+
+    async fn send(&mut self, rows: Vec<Placed>) {
+        let mut waiting: Vec<Vec<Placed>> = Vec::new();
         let (exact, rows) = self.parted(rows);
         waiting.extend(rows.chunks(BATCH_ROWS).rev().map(<[_]>::to_vec));
         waiting.extend(exact.into_iter().map(|row| vec![row]));

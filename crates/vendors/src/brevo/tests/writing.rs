@@ -187,7 +187,7 @@ fn the_limit_stops_a_write_between_its_rows() {
     assert_eq!(world.account.contacts_snapshot().len(), 15);
 }
 
-/// Rows that do not tell which lists their contact left are few a write, so that a write always comes to its end.
+/// Contacts whose lists are not known are read first, and a write gets on even where the allowance ends meanwhile.
 ///
 /// proves: R17
 #[test]

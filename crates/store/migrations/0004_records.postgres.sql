@@ -53,6 +53,7 @@ create table record_entry (
     due_at bigint,
     note text,
     tries bigint not null,
+    let_go bigint not null default 0,
     revision bigint not null,
     sweep bigint not null,
     gone_at bigint,
@@ -94,6 +95,7 @@ create table record_step (
 );
 create index record_step_look on record_step (workspace, integration, look_at, id);
 create index record_step_link on record_step (workspace, link);
+create index record_step_ticket on record_step (workspace, integration, ticket) where ticket is not null;
 
 create table record_hold (
     workspace text not null,

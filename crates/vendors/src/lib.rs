@@ -3,6 +3,8 @@
 //! Vendors do not know one another. What must not live here: storage, loops, retries, or a second vendor's name inside
 //! a vendor's folder.
 
+#[cfg(feature = "activecampaign")]
+pub mod activecampaign;
 #[cfg(feature = "brevo")]
 pub mod brevo;
 #[cfg(feature = "calcom")]
@@ -16,9 +18,11 @@ pub mod meetergo;
 #[cfg(feature = "salesforce")]
 pub mod salesforce;
 
-#[cfg(feature = "brevo")]
+#[cfg(any(feature = "activecampaign", feature = "brevo"))]
 mod call;
 pub mod intake;
+#[cfg(any(feature = "activecampaign", feature = "brevo"))]
+mod spans;
 #[cfg(test)]
 mod testing;
 
@@ -27,6 +31,8 @@ use syncline_connect::Connector;
 /// Every connector that is compiled in; each names itself in its manifest.
 pub fn all() -> &'static [&'static dyn Connector] {
     &[
+        #[cfg(feature = "activecampaign")]
+        &activecampaign::ActiveCampaign,
         #[cfg(feature = "brevo")]
         &brevo::Brevo,
         #[cfg(feature = "calcom")]

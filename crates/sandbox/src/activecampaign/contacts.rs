@@ -292,14 +292,53 @@ fn list(state: &State, shapes: &Shapes, asked: &Asked) -> Answer {
     };
     let found = sorted(found, asked);
     let (limit, offset) = asked.window();
-    let page: Vec<Value> = found.iter().skip(offset).take(limit).map(|contact| shapes.listed(contact)).collect();
+    let found_here: Vec<&Contact> = found.iter().skip(offset).take(limit).copied().collect();
+    let mut page: Vec<Value> = found_here.iter().map(|contact| shapes.listed(contact)).collect();
+    let beside = side_loads(state, shapes, asked, &found_here, &mut page);
     let input = json!({
         "segmentid": null, "formid": 0, "listid": filter.list.unwrap_or(0), "tagid": filter.tag.unwrap_or(0),
         "limit": limit, "offset": offset, "search": filter.search, "sort": null, "seriesid": 0, "waitid": 0,
         "status": filter.status.map_or(-1, i64::from), "forceQuery": 0, "cacheid": "0",
     });
     let meta = json!({"page_input": input, "total": found.len().to_string(), "sortable": true});
-    Ok(answer_json(200, &json!({"scoreValues": [], "contacts": page, "meta": meta})))
+    let mut body = Map::from_iter([("scoreValues".to_owned(), json!([])), ("contacts".to_owned(), page.into())]);
+    body.extend(beside);
+    body.insert("meta".to_owned(), meta);
+    Ok(answer_json(200, &Value::Object(body)))
+}
+
+/// What `include` asks for beside a page: the rows in lists of their own, and their numbers with each contact. Not in the
+/// API description; as public programs use it (read 2026-11).
+fn side_loads(
+    state: &State,
+    shapes: &Shapes,
+    asked: &Asked,
+    contacts: &[&Contact],
+    page: &mut [Value],
+) -> Map<String, Value> {
+    let mut beside = Map::new();
+    for part in asked.param("include").into_iter().flat_map(|parts| parts.split(',')) {
+        let (name, further) = part.split_once('.').unwrap_or((part, ""));
+        let of = |contact: &Contact| match name {
+            "fieldValues" => Some(fields::of_contact(shapes, contact)),
+            "contactTags" => Some(marks::tags_of(shapes, contact)),
+            "contactLists" => Some(marks::lists_of(shapes, contact)),
+            _ => None,
+        };
+        let mut all = Vec::new();
+        for (contact, shown) in contacts.iter().zip(page.iter_mut()) {
+            let Some(rows) = of(contact) else { continue };
+            shown[name] = rows.iter().map(|row| row["id"].clone()).collect();
+            all.extend(rows);
+        }
+        if name == "contactTags" && further == "tag" {
+            beside.insert("tags".to_owned(), marks::on_contacts(state, shapes, contacts).into());
+        }
+        if matches!(name, "fieldValues" | "contactTags" | "contactLists") {
+            beside.insert(name.to_owned(), all.into());
+        }
+    }
+    beside
 }
 
 /// By the one order that is asked for; without one, the newest first by number.

@@ -157,6 +157,12 @@ pub(super) fn tags_of(shapes: &Shapes, contact: &Contact) -> Vec<Value> {
     contact.tags.iter().map(|(tag, held)| shapes.tagging(contact.id, *tag, held)).collect()
 }
 
+/// The tags that any of the contacts has, each once.
+pub(super) fn on_contacts(state: &State, shapes: &Shapes, contacts: &[&Contact]) -> Vec<Value> {
+    let held = |id: &u64| contacts.iter().any(|contact| contact.tags.contains_key(id));
+    state.tags.0.iter().filter(|(id, _)| held(id)).map(|(id, tag)| shown_tag(shapes, *id, tag)).collect()
+}
+
 /// `/tags…`, `/contactTags…`, `/lists…` and `/contactLists`
 pub(super) fn answer_to(
     state: &mut State,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 use syncline_connect::{
     Answered, Cx, Error, ErrorKind, Retry,
     mirror::{Ask, Changes, From, Lookup, Seen},
@@ -12,7 +13,7 @@ use syncline_core::ids::RecordId;
 
 use super::{
     api::{Api, Name, PAGE},
-    convert::{Shown, is_own},
+    convert::{EXT_ID, Shown, is_own},
     import_list,
     walk::{Place, Step, Walk},
     wire::Contact,
@@ -24,6 +25,9 @@ const OVERLAP: SignedDuration = SignedDuration::from_mins(6);
 
 /// How far our own clock may lie from Brevo's, where an answer bears no date.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
+
+/// From so many contacts on it is asked how many there are in all.
+const READ_ALL_FROM: usize = 20;
 
 /// Where the reading stopped.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -96,12 +100,58 @@ pub async fn fetch(cx: &Cx<'_>, ids: &[RecordId], fields: &[String]) -> Result<A
     one_by_one(cx, "fetch", ids.iter().map(|id| Name::Id(id.as_str())), fields).await
 }
 
-/// Contacts by address or key, one by one.
+/// Contacts by address or key: one by one, or, where that is cheaper, by reading through all of them.
 pub async fn find(cx: &Cx<'_>, key: Lookup<'_>, fields: &[String]) -> Result<Answered<Vec<Seen>>, Error> {
-    match key {
-        Lookup::Email(emails) => one_by_one(cx, "find", emails.iter().map(|email| Name::Email(email)), fields).await,
-        Lookup::Key(keys) => one_by_one(cx, "find", keys.iter().map(|key| Name::Key(key.as_str())), fields).await,
+    let wanted: BTreeSet<String> = match key {
+        Lookup::Email(emails) => emails.iter().map(|email| email.to_lowercase()).collect(),
+        Lookup::Key(keys) => keys.iter().map(|key| key.as_str().to_owned()).collect(),
+    };
+    let mut read_all = 0;
+    if wanted.len() >= READ_ALL_FROM {
+        let bears = |contact: &Contact| match key {
+            Lookup::Email(_) => contact.email.as_ref().is_some_and(|email| wanted.contains(&email.to_lowercase())),
+            Lookup::Key(_) => {
+                contact.attributes.get(EXT_ID).and_then(Json::as_str).is_some_and(|key| wanted.contains(key))
+            }
+        };
+        let mut api = Api::new(cx, "find");
+        if let Some(contacts) = all(&mut api, wanted.len(), bears).await? {
+            let value = seen(cx, &mut api, &contacts, fields, &mut BTreeMap::new()).await?;
+            return Ok(Answered { value, calls: api.calls(), usage: None });
+        }
+        read_all = api.calls();
     }
+    let names = wanted.iter().map(|name| match key {
+        Lookup::Email(_) => Name::Email(name),
+        Lookup::Key(_) => Name::Key(name),
+    });
+    let mut found = one_by_one(cx, "find", names, fields).await?;
+    found.calls += read_all;
+    Ok(found)
+}
+
+/// Those of all contacts that are wanted; nothing where reading all takes more calls than `calls_max`.
+async fn all(
+    api: &mut Api<'_>,
+    calls_max: usize,
+    wanted: impl Fn(&Contact) -> bool,
+) -> Result<Option<Vec<Contact>>, Error> {
+    let (mut walk, mut found) = (Walk::default(), Vec::new());
+    for _ in 0..calls_max {
+        let (page, _) = api.contacts(None, walk.offset).await?;
+        if page.count.div_ceil(PAGE - 1) >= u64::try_from(calls_max).unwrap_or(u64::MAX) {
+            return Ok(None);
+        }
+        let places: Vec<Place> = page.contacts.iter().map(place).collect();
+        let step = walk.take(&places, page.count, PAGE);
+        if let Step::On { fresh } | Step::End { fresh } = step {
+            found.extend(page.contacts.into_iter().skip(fresh).filter(&wanted));
+        }
+        if matches!(step, Step::End { .. }) {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
 }
 
 async fn one_by_one<'n>(

@@ -26,6 +26,7 @@ use super::{
     wire::Process,
     write::{BATCH_ROWS, LOOK_IN, Work, not_tried},
 };
+use crate::spans::Spans;
 
 /// From so many waiting rows on an import is cheaper: fewer take less than a second of the allowance for contacts, and
 /// asking for an import's end costs from the small one for everything else.
@@ -37,9 +38,8 @@ pub const ROWS_MAX: usize = 10_000;
 /// Bytes of one import: 10 MB are allowed, 8 MB advised (API description, read 2026-11-21).
 const BYTES_MAX: usize = 8_000_000;
 
-/// Imports of one write, and batches beside them; the rest is left to the next write.
-const IMPORTS_MAX: usize = 5;
-const BATCHES_MAX: usize = 10;
+/// Imports of one write; the rest is left to the next.
+const IMPORTS_MAX: usize = 10;
 
 /// A group of updates that fit into one batch call gain nothing by an import.
 const GROUP_MIN: usize = BATCH_ROWS;
@@ -79,33 +79,6 @@ struct Running {
     rows: Spans,
 }
 
-/// Positions, as spans of first and number.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-struct Spans(Vec<(usize, usize)>);
-
-impl Spans {
-    fn of(places: impl IntoIterator<Item = usize>) -> Self {
-        let mut spans: Vec<(usize, usize)> = Vec::new();
-        for place in places {
-            match spans.last_mut() {
-                Some((first, number)) if *first + *number == place => *number += 1,
-                _ => spans.push((place, 1)),
-            }
-        }
-        Self(spans)
-    }
-
-    /// The positions, as far as they are below a bound.
-    fn places(&self, bound: usize) -> impl Iterator<Item = usize> {
-        self.0.iter().flat_map(move |(first, number)| *first..first.saturating_add(*number).min(bound))
-    }
-
-    fn extend(&mut self, other: Self) {
-        self.0.extend(other.0);
-    }
-}
-
 /// Begins imports into a list, and writes beside them what cannot be imported.
 pub async fn write(mut work: Work<'_>, list: u64) -> Result<Answered<Written>, Error> {
     let (groups, others) = grouped(&work);
@@ -125,8 +98,7 @@ pub async fn write(mut work: Work<'_>, list: u64) -> Result<Answered<Written>, E
             }
         }
     }
-    let number = others.len().min(BATCHES_MAX * BATCH_ROWS);
-    work.updates(&others[..number]).await;
+    work.updates(&others).await;
     if imports.is_empty() {
         return work.finish();
     }

@@ -30,6 +30,9 @@ pub const BATCH_ROWS: usize = 100;
 /// Rows that are written one by one although they could share a batch: two seconds of the allowance for contacts.
 const EXACT_MAX: usize = 20;
 
+/// Contacts that are read to know which lists they left, before their rows are sent: half a second of the allowance.
+const LOOKS_MAX: usize = 5;
+
 /// How soon after a batch was taken its rows can be read.
 pub const LOOK_IN: Duration = Duration::from_secs(2);
 
@@ -51,6 +54,9 @@ pub async fn write(cx: &Cx<'_>, rows: &[RowWrite]) -> Result<Answered<Written>, 
     work.updates(&updates).await;
     work.finish()
 }
+
+/// A row's position and its body.
+type Placed = (usize, Json);
 
 /// The rows of one write, and what became of them so far.
 pub struct Work<'a> {
@@ -161,15 +167,32 @@ impl<'a> Work<'a> {
 
     /// Updates in batches. A batch that is refused is halved until the row is found that it is refused for: Brevo does
     /// not name it, and the others are not to suffer for it.
+    ///
+    /// Where contacts have to be read first, their rows are sent a few at a time: so a write gets on even where the
+    /// allowance ends in its middle.
     pub async fn updates(&mut self, places: &[usize]) {
-        let mut waiting: Vec<Vec<(usize, Json)>> = Vec::new();
-        let mut rows = Vec::with_capacity(places.len());
+        let (mut rows, mut looks) = (Vec::with_capacity(places.len()), 0);
         for place in places {
+            if self.drafts[*place].lists.is_some() && self.known_lists(*place).is_none() {
+                looks += 1;
+            }
             match self.batch_row(*place).await {
                 Ok(row) => rows.push((*place, row)),
                 Err(error) => self.failed(&[*place], error),
             }
+            if looks >= LOOKS_MAX {
+                self.send(std::mem::take(&mut rows)).await;
+                looks = 0;
+            }
+            if self.halted.is_some() {
+                return;
+            }
         }
+        self.send(rows).await;
+    }
+
+    async fn send(&mut self, rows: Vec<Placed>) {
+        let mut waiting: Vec<Vec<Placed>> = Vec::new();
         let (exact, rows) = self.parted(rows);
         waiting.extend(rows.chunks(BATCH_ROWS).rev().map(<[_]>::to_vec));
         waiting.extend(exact.into_iter().map(|row| vec![row]));
@@ -195,7 +218,7 @@ impl<'a> Work<'a> {
 
     /// Rows that give a contact another identifier, and all others. A batch drops a row in silence where another contact
     /// holds the identifier, so they go alone; where they are many, those that were dropped are fewer the next time.
-    fn parted(&self, rows: Vec<(usize, Json)>) -> (Vec<(usize, Json)>, Vec<(usize, Json)>) {
+    fn parted(&self, rows: Vec<Placed>) -> (Vec<Placed>, Vec<Placed>) {
         let (exact, others): (Vec<_>, Vec<_>) =
             rows.iter().cloned().partition(|(place, _)| self.drafts[*place].renames());
         if exact.len() > EXACT_MAX { (Vec::new(), rows) } else { (exact, others) }
@@ -226,14 +249,13 @@ impl<'a> Work<'a> {
     /// again.
     async fn moves(&mut self, place: usize, id: &RecordId) -> Result<(BTreeSet<u64>, BTreeSet<u64>), Error> {
         let Some(wanted) = self.drafts[place].lists.clone() else { return Ok((BTreeSet::new(), BTreeSet::new())) };
-        let known = |seen: &Seen| Some((lists(seen.fields.get(LISTS)?)?, lists(seen.fields.get(LISTS_LEFT)?)?));
-        let held = match self.rows[place].seen.as_ref().and_then(known) {
+        let held = match self.known_lists(place) {
             Some(held) => held,
             None => {
                 let contact = self.api.contact(Name::Id(id.as_str())).await?.ok_or_else(|| self.gone())?;
                 let hidden_list = import_list(self.api.0.op, self.api.0.cx.settings)?;
                 let shown = Shown { fields: &[LISTS.to_owned()], hidden_list, unknown: &BTreeSet::new() };
-                known(&shown.seen(&contact)).unwrap_or_default()
+                lists_of(&shown.seen(&contact)).unwrap_or_default()
             }
         };
         let (on, unsubscribed) = held;
@@ -247,12 +269,21 @@ impl<'a> Work<'a> {
         Err(error)
     }
 
+    /// The lists that the contact was seen on, and those that it had left; nothing where either was not seen.
+    fn known_lists(&self, place: usize) -> Option<(BTreeSet<u64>, BTreeSet<u64>)> {
+        lists_of(self.rows[place].seen.as_ref()?)
+    }
+
     fn gone(&self) -> Error {
         self.api.0.error(ErrorKind::Gone, Retry::Replan, "the contact is gone")
     }
 }
 
-/// A row that was left for another write.
+fn lists_of(seen: &Seen) -> Option<(BTreeSet<u64>, BTreeSet<u64>)> {
+    Some((lists(seen.fields.get(LISTS)?)?, lists(seen.fields.get(LISTS_LEFT)?)?))
+}
+
+/// A row that was left for another write: nothing is wrong with it.
 pub fn not_tried(op: &'static str) -> Error {
-    Error::new(ErrorKind::Locked, Retry::Backoff, op, "left for the next write")
+    Error::new(ErrorKind::RateLimited, Retry::After(Duration::from_secs(1)), op, "left for the next write")
 }

@@ -2,7 +2,7 @@
 
 use futures::FutureExt;
 use syncline_connect::{
-    Error, Mirror,
+    Error, ErrorKind, Mirror,
     mirror::{Ask, Changes, From, Lookup, Op, RowOutcome, RowWrite, Seen, Written},
 };
 use syncline_core::{
@@ -97,6 +97,25 @@ impl Mirrored<'_> {
                     written = answered.value;
                 }
             }
+        }
+        panic!("there is no end");
+    }
+
+    /// Writes until no row is left for another write.
+    pub fn write_to_the_end(&self, rows: &[RowWrite]) {
+        let mut rows = rows.to_vec();
+        for _ in 0..PAGES_MAX {
+            let (outcomes, _, _) = self.write(&rows);
+            let left = |outcome: &RowOutcome| matches!(outcome, RowOutcome::Refused(error) if error.kind == ErrorKind::RateLimited);
+            for outcome in outcomes.iter().filter(|outcome| !left(outcome)) {
+                assert!(!matches!(outcome, RowOutcome::Refused(_) | RowOutcome::Unknown(_)), "{outcome:?}");
+            }
+            let mut outcomes = outcomes.iter();
+            rows.retain(|_| outcomes.next().is_some_and(left));
+            if rows.is_empty() {
+                return;
+            }
+            self.asker.hands.pass(1);
         }
         panic!("there is no end");
     }

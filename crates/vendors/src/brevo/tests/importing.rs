@@ -87,7 +87,7 @@ fn what_an_import_cannot_say_goes_another_way() {
     assert_eq!(shown(2)["emailBlacklisted"], false);
     assert_eq!((&shown(3)["attributes"]["CITY"], &shown(3)["attributes"]["FIRSTNAME"]), (&json!(null), &json!("Eva")));
     assert_eq!(refused(&outcomes[4]).kind, ErrorKind::Invalid);
-    assert_eq!(refused(&outcomes[5]).kind, ErrorKind::Locked, "deletions are left to a smaller write");
+    assert_eq!(refused(&outcomes[5]).kind, ErrorKind::RateLimited, "deletions are left to a smaller write");
     assert_eq!(shown(6)["attributes"]["CITY"], "Köln");
     assert_eq!(shown(7)["emailBlacklisted"], true);
     assert!((9..1_200).all(|number| shown(number)["attributes"]["CITY"] == "Mainz"));

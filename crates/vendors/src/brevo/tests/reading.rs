@@ -98,6 +98,26 @@ fn a_contact_is_read_as_what_it_is() {
     assert_eq!(contacts.find(Lookup::Key(&[key(1), key(2)]), &fields).len(), 1);
 }
 
+/// Where many are looked for, reading through all contacts costs less than asking for each.
+///
+/// proves: R19
+#[test]
+fn many_are_found_in_few_calls() {
+    let world = World::new();
+    for number in 0..2_500 {
+        world.add(&format!("P{number}@example.com"), json!({"EXT_ID": key(number).as_str()}));
+    }
+    let emails: Vec<String> = (2_000..3_000).map(|number| format!("p{number}@example.com")).collect();
+    let before = world.account.calls();
+    let found = world.contacts().find(Lookup::Email(&emails), &names(&["EMAIL"]));
+    assert_eq!((found.len(), world.account.calls() - before), (500, 3));
+    let keys: Vec<_> = (2_480..2_510).map(key).collect();
+    let found = world.contacts().find(Lookup::Key(&keys), &names(&["EMAIL"]));
+    assert_eq!((found.len(), world.account.calls() - before), (20, 6));
+    let found = world.contacts().find(Lookup::Key(&keys[..3]), &names(&["EMAIL"]));
+    assert_eq!((found.len(), world.account.calls() - before), (3, 9));
+}
+
 /// proves: R13
 #[test]
 fn an_attribute_that_was_deleted_is_not_taken_for_blank() {

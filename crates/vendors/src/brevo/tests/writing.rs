@@ -187,6 +187,19 @@ fn the_limit_stops_a_write_between_its_rows() {
     assert_eq!(world.account.contacts_snapshot().len(), 15);
 }
 
+/// Contacts whose lists are not known are read first, and a write gets on even where the allowance ends meanwhile.
+///
+/// proves: R17
+#[test]
+fn changes_of_lists_get_on_under_the_limit() {
+    let world = World::with(BrevoConfig::default());
+    let rows: Vec<_> = (0..40)
+        .map(|number| update(world.add(&format!("p{number}@example.com"), json!({})), &[("listIds", Value::text("2"))]))
+        .collect();
+    world.contacts().write_to_the_end(&rows);
+    assert!((1..=40).all(|id| world.shown(id)["listIds"] == json!([2])));
+}
+
 /// proves: fault:N3
 #[test]
 fn a_server_that_gives_up_half_way_leaves_it_open() {

@@ -3,4 +3,5 @@
 mod changes;
 mod lab;
 mod reading;
+mod scripted;
 mod writing;

@@ -5,4 +5,5 @@ mod changes;
 mod lab;
 mod pure;
 mod reading;
+mod scripted;
 mod writing;

@@ -4,4 +4,5 @@ mod changes;
 mod lab;
 mod reading;
 mod scripted;
+mod spoilt;
 mod writing;

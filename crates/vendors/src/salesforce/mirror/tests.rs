@@ -6,4 +6,5 @@ mod lab;
 mod pure;
 mod reading;
 mod scripted;
+mod spoilt;
 mod writing;

@@ -16,18 +16,18 @@ use super::lab::{create, text, update};
 use crate::hubspot::HubSpot;
 
 /// Answers one after the other, and what was asked.
-struct Script {
+pub struct Script {
     answers: Mutex<VecDeque<(u16, String)>>,
     asked: Mutex<Vec<Json>>,
 }
 
 impl Script {
-    fn of(answers: impl IntoIterator<Item = (u16, Json)>) -> Self {
+    pub fn of(answers: impl IntoIterator<Item = (u16, Json)>) -> Self {
         let answers = answers.into_iter().map(|(status, body)| (status, body.to_string())).collect();
         Self { answers: Mutex::new(answers), asked: Mutex::default() }
     }
 
-    fn run<T>(&self, act: impl FnOnce(&Cx<'_>) -> T) -> T {
+    pub fn run<T>(&self, act: impl FnOnce(&Cx<'_>) -> T) -> T {
         let (base_url, bearer) = (Url::parse("https://api.hubapi.com").unwrap(), Secret::new("token"));
         let cx = Cx {
             http: self,
@@ -39,7 +39,7 @@ impl Script {
         act(&cx)
     }
 
-    fn write(&self, rows: &[RowWrite]) -> (Vec<RowOutcome>, u32) {
+    pub fn write(&self, rows: &[RowWrite]) -> (Vec<RowOutcome>, u32) {
         let answered = self.run(|cx| HubSpot.write(cx, "contacts", rows).now_or_never().unwrap()).unwrap();
         match answered.value {
             Written::Rows(outcomes) => (outcomes, answered.calls),

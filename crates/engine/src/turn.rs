@@ -96,6 +96,9 @@ impl Engine {
                 }
             }
         }
+        // With several workspaces, this worker goes on to the next one before it comes back to this.
+        let workspaces = self.setup.integrations.windows(2);
+        self.wake_others(&mut workspaces.into_iter().any(|pair| pair[0].workspace != pair[1].workspace));
         Ok(())
     }
 

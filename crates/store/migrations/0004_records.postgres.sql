@@ -53,6 +53,7 @@ create table record_entry (
     due_at bigint,
     note text,
     tries bigint not null,
+    let_go bigint not null default 0,
     revision bigint not null,
     sweep bigint not null,
     gone_at bigint,

@@ -60,6 +60,8 @@ create table record_entry (
     due_at integer,
     note text,
     tries integer not null,
+    -- 1 for a record that was tied once and was let go: none is made for it again.
+    let_go integer not null default 0,
     -- Counts the news about it: a decision that saw an older number does not undo them.
     revision integer not null,
     -- The last whole reading that it was seen in.

@@ -126,6 +126,8 @@ pub struct StoredEntry {
     pub tries: u32,
     /// Counts the news about it; given back in [`EntryChange::revision`].
     pub revision: i64,
+    /// It was tied once and was let go: none is made for it again.
+    pub let_go: bool,
 }
 
 /// Two records that are one thing; one of them may be yet to be made.
@@ -265,6 +267,8 @@ pub struct EntryChange {
     pub note: Option<String>,
     pub tries: u32,
     pub fate: StoredFate,
+    /// [`StoredEntry::let_go`].
+    pub let_go: bool,
 }
 
 /// A link to be made.

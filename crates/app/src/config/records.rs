@@ -93,12 +93,24 @@ pub struct PairConfig {
     /// What happens on the right when the counterpart was deleted on the left.
     #[serde(default)]
     pub deleted_right: Deleted,
+    /// Conflicts are decided record by record: while this side has changed anything that is yet to be carried over, what
+    /// the other side changed anywhere in the record is taken back. Absent: field by field.
+    pub record_winner: Option<Winner>,
     /// Which field belongs to which.
     pub fields: Vec<FieldConfig>,
 }
 
 fn default_select() -> String {
     "all".to_owned()
+}
+
+/// A side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Winner {
+    Left,
+    Right,
 }
 
 /// What happens to the counterpart of a deleted record.
@@ -134,6 +146,9 @@ pub struct FieldConfig {
     /// Cut a text that is too long for the other side instead of holding it back.
     #[serde(default)]
     pub truncate: bool,
+    /// Fields of the same group only make sense together, such as street and city: one side wins all of them, and where
+    /// one is held back all are. A word of your own.
+    pub group: Option<String>,
     /// What the left side calls the right side's options.
     #[serde(default)]
     pub left_options: BTreeMap<String, String>,
@@ -232,6 +247,7 @@ impl PairConfig {
             bail!("it needs 1 to {RULES_MAX} [[records.pairs.fields]]");
         }
         let mut keys = BTreeMap::new();
+        let mut groups = Vec::new();
         let mut rows = Vec::with_capacity(self.fields.len());
         for field in &self.fields {
             let name = format!("{} ↔ {}", field.left, field.right);
@@ -241,7 +257,9 @@ impl PairConfig {
                 }
                 bail!("{name} and {other} cannot stand together; leave one of them out");
             }
-            rows.push(field.draft().with_context(|| format!("in the fields {name}"))?);
+            let group = field.group.as_ref().map(|group| group_number(&mut groups, group));
+            let row = field.draft().with_context(|| format!("in the fields {name}"))?;
+            rows.push(RuleDraft { group, ..row });
         }
         let (select, read) = self.selection()?;
         let kind = |kind: &str, create: bool, deleted: Deleted, read: Vec<String>| KindSettings {
@@ -260,6 +278,10 @@ impl PairConfig {
             right: kind(&self.right, self.create_right, self.deleted_right, Vec::new()),
             rows,
             select,
+            primary: self.record_winner.map(|winner| match winner {
+                Winner::Left => Side::Left,
+                Winner::Right => Side::Right,
+            }),
         })
     }
 
@@ -280,6 +302,15 @@ impl PairConfig {
             }
         })
     }
+}
+
+/// The number of a group: its place among those of the pair.
+fn group_number(groups: &mut Vec<String>, group: &str) -> u16 {
+    let place = groups.iter().position(|known| known == group).unwrap_or_else(|| {
+        groups.push(group.to_owned());
+        groups.len() - 1
+    });
+    u16::try_from(place).expect("a pair has at most as many groups as fields")
 }
 
 impl FieldConfig {
@@ -312,6 +343,8 @@ impl FieldConfig {
                 BlankRule::Refuse => Blanks::Refuse,
             },
             truncate: self.truncate,
+            // Numbered where all rows of the pair are known.
+            group: None,
         })
     }
 }

@@ -125,6 +125,10 @@ pub(super) fn gate(cx: &Context<'_>, view: &View<'_>) -> Gate {
             _ if !ever => leave("never_booked", "the booking never stood; nothing is written"),
             _ => Gate::Write,
         },
+        // It may be the second half of a move: written now, it would be a meeting beside the one that moved.
+        Standing::Active if !ever => {
+            leave("marked_only", "all that came is a mark for not coming; it is kept until the booking itself comes")
+        }
         Standing::Cancelled { .. } | Standing::Rejected { .. } if !ever => leave(
             "never_booked",
             "called off before it was ever seen to stand; should the booking itself still come, it is written as cancelled",

@@ -1,8 +1,6 @@
 //! What is to be done about one record: left alone, tied to its counterpart, made on the other side, brought in step,
 //! let go. Pure: who is asked for facts and who writes is not known here.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -10,7 +8,8 @@ use sha2::{Digest, Sha256};
 use super::{
     Side,
     field::{Evidence, Hold, HoldKind},
-    flow::{Flow, PairSettings, WhenDeleted},
+    flow::{Flow, PairSettings},
+    gone::decide_gone,
     row::{Change, First, Images, Pair, Row, RowMerge, first_values, merge_rows},
     rule::{Rule, RuleKey},
 };
@@ -52,7 +51,7 @@ pub struct Tie<'a> {
     pub images: &'a Images,
     /// Values that were refused for good.
     pub refused: &'a [(RuleKey, u64)],
-    /// What a person decided.
+    /// What a person decided, until [`RowMerge::settled`] names the field or the write that follows from it is done.
     pub decided: &'a [(RuleKey, Side)],
 }
 
@@ -65,7 +64,16 @@ pub struct Case<'a> {
     pub partner: Option<Known<'a>>,
     /// Records of the other side that bear the same key and have no counterpart yet.
     pub candidates: &'a [Known<'a>],
-    /// The one that it was merged into or became, where that is known.
+    /// Whether a record of the other side that bears the same key has a counterpart already, or is being given one.
+    pub occupied: bool,
+    /// Other live records of its own side that bear the same key, with a counterpart or without. Not needed where the
+    /// record has a counterpart.
+    pub rivals: &'a [Known<'a>],
+    /// It was in step once and was let go, because its counterpart was deleted or merged away: it is tied again where a
+    /// counterpart appears, and none is made for it.
+    pub detached: bool,
+    /// The one that it was merged into or became, where that is known: the last of the chain that was read. Where the
+    /// vendor does not show it, a record whose fate is [`Fate::Missing`].
     pub successor: Option<Successor<'a>>,
     /// When the integration was activated.
     pub since: Option<Timestamp>,
@@ -84,7 +92,8 @@ pub struct Successor<'a> {
 pub enum Decision {
     /// Nothing. The note is for a person who wonders.
     Rest { note: Option<String> },
-    /// It and this candidate are one thing.
+    /// It and this candidate are one thing. Where it has a link whose counterpart was yet to be made, the candidate
+    /// takes that place.
     Adopt { pair: usize, candidate: usize, merge: RowMerge },
     /// It is made on the other side.
     Create { pair: usize, to: Side, first: First },
@@ -125,7 +134,7 @@ fn decide_single(flow: &Flow, case: &Case<'_>) -> Decision {
         if pair.side(record.side).kind != record.kind {
             continue;
         }
-        match match_pair(pair, place, case, row) {
+        match match_pair(flow, place, case, row) {
             Matched::Decision(decision) => return decision,
             Matched::Not(note) => why = why.or(Some(note)),
         }
@@ -140,25 +149,15 @@ enum Matched {
 }
 
 /// Looks for the counterpart among the candidates of one pair.
-fn match_pair(pair: &PairSettings, place: usize, case: &Case<'_>, row: &Row) -> Matched {
-    let across = &pair.side(case.record.side.other()).kind;
-    let fits: Vec<(usize, &Known<'_>)> = case
-        .candidates
-        .iter()
-        .enumerate()
-        .filter(|(_, known)| known.kind == across && *known.fate == Fate::Live && known.row.is_some())
-        .collect();
+fn match_pair(flow: &Flow, place: usize, case: &Case<'_>, row: &Row) -> Matched {
+    let pair = &flow.pairs[place];
+    let fits: Vec<(usize, &Known<'_>)> = fitting(pair, case).filter(|(_, known)| known.row.is_some()).collect();
     let (candidate, other) = match fits.as_slice() {
         [] => return Matched::Not("it has no counterpart, and none is made of its kind".to_owned()),
         [one] => *one,
         several => {
-            let hold = Hold {
-                kind: HoldKind::Conflict,
-                to: None,
-                reason: format!("{} records of the other side bear the same address", several.len()),
-                fix: "merge them, or give each an address of its own".to_owned(),
-            };
-            return Matched::Decision(Decision::Hold(hold));
+            let reason = format!("{} records of the other side bear the same address", several.len());
+            return Matched::Decision(Decision::Hold(ambiguous(reason)));
         }
     };
     let Some(other_row) = other.row else { return Matched::Not("its counterpart was not read".to_owned()) };
@@ -171,9 +170,42 @@ fn match_pair(pair: &PairSettings, place: usize, case: &Case<'_>, row: &Row) -> 
         Ok(false) => return Matched::Not("its record is not selected".to_owned()),
         Err(reason) => return Matched::Decision(Decision::Hold(criteria(reason))),
     }
+    if let Some(decision) = outranked(flow, place, case) {
+        return Matched::Decision(decision);
+    }
     let times = times(&case.record, other);
-    let merge = merge_rows(&pair.rules, &Images::new(), both, |_| times);
+    let merge = merge_rows(&pair.rules, pair.primary, &Images::new(), both, |_| times);
     Matched::Decision(Decision::Adopt { pair: place, candidate, merge })
+}
+
+/// The live candidates of the kind that this pair ties to the record's.
+fn fitting<'a>(pair: &'a PairSettings, case: &'a Case<'a>) -> impl Iterator<Item = (usize, &'a Known<'a>)> {
+    let across = &pair.side(case.record.side.other()).kind;
+    let known = case.candidates.iter().enumerate();
+    known.filter(move |(_, known)| known.kind == across && *known.fate == Fate::Live)
+}
+
+/// Whether another record with the same key has a better right to what this pair would tie it to or make. Which of them
+/// is looked at first must not matter.
+fn outranked(flow: &Flow, place: usize, case: &Case<'_>) -> Option<Decision> {
+    let (side, pair) = (case.record.side, &flow.pairs[place]);
+    let across = &pair.side(side.other()).kind;
+    if case.occupied {
+        let reason = "its address belongs to a record of the other side that is in step with another one";
+        return Some(Decision::Hold(ambiguous(reason.to_owned())));
+    }
+    let rivals = || case.rivals.iter().filter(|rival| *rival.fate == Fate::Live && rival.record != case.record.record);
+    if rivals().any(|rival| rival.kind == case.record.kind) {
+        return Some(Decision::Hold(ambiguous("several records of this side bear the same address".to_owned())));
+    }
+    let mut earlier = flow.pairs[..place].iter().filter(|pair| pair.side(side.other()).kind == *across);
+    let ranked = |pair: &PairSettings| rivals().any(|rival| rival.kind == pair.side(side).kind);
+    earlier.any(ranked).then(|| rest("another record with the same address comes first"))
+}
+
+fn ambiguous(reason: String) -> Hold {
+    let fix = "merge them, or give each an address of its own".to_owned();
+    Hold { kind: HoldKind::Conflict, to: None, reason, fix }
 }
 
 fn criteria(reason: String) -> Hold {
@@ -189,6 +221,14 @@ fn criteria(reason: String) -> Hold {
 fn make(flow: &Flow, case: &Case<'_>, row: &Row, why: Option<String>) -> Decision {
     let record = &case.record;
     let to = record.side.other();
+    if case.detached {
+        return rest("it was in step before and was let go; none is made for it again");
+    }
+    // Whoever is there already, and was not tied to it, does not get a double.
+    let of_kind = |pair: &&PairSettings| pair.side(record.side).kind == record.kind;
+    if flow.pairs.iter().filter(of_kind).any(|pair| fitting(pair, case).next().is_some()) {
+        return Decision::Rest { note: why };
+    }
     let mut why = why;
     for (place, pair) in flow.pairs.iter().enumerate() {
         if pair.side(record.side).kind != record.kind || !pair.side(to).create {
@@ -203,6 +243,9 @@ fn make(flow: &Flow, case: &Case<'_>, row: &Row, why: Option<String>) -> Decisio
                 }
                 Err(reason) => return Decision::Hold(criteria(reason)),
             }
+        }
+        if let Some(decision) = outranked(flow, place, case) {
+            return decision;
         }
         if record.key.is_none() {
             return rest("it has no address by which it could be known on the other side");
@@ -219,37 +262,34 @@ fn decide_linked(flow: &Flow, case: &Case<'_>, tie: &Tie<'_>) -> Decision {
     let Some((place, pair)) = flow.pairs.iter().enumerate().find(|(_, pair)| pair.name == tie.pair) else {
         return rest("its pair of kinds is no longer configured");
     };
-    // Whoever of the two is gone is decided about first.
-    for (gone, other) in [(Some(case.record), case.partner), (case.partner, Some(case.record))] {
-        let Some(gone) = gone else { continue };
-        match gone.fate {
-            Fate::Live => {}
-            Fate::Deleted | Fate::Missing => return deleted(pair, &gone, other.as_ref(), tie),
-            Fate::MergedInto(into) | Fate::ConvertedTo(into) => {
-                return follow(flow, pair, &gone, into, case, tie);
-            }
-        }
+    if let Some(decision) = decide_gone(flow, pair, case, tie) {
+        return decision;
     }
     let Some(partner) = &case.partner else {
-        return unmade(place, pair, case);
+        return unmade(flow, place, case);
     };
     let (own, across) = (whole(&case.record, tie), whole(partner, tie));
     let both = match case.record.side {
         Side::Left => Pair { left: &own, right: &across },
         Side::Right => Pair { left: &across, right: &own },
     };
-    let reads_selection = case.record.side == Side::Left && case.record.row.is_some();
-    if reads_selection {
+    // The criteria may read what no rule maps: only a record that was read tells.
+    let read = [&case.record, partner].into_iter().any(|known| known.side == Side::Left && known.row.is_some());
+    if read {
         match pair.selects(both.left, case.since) {
             Ok(true) => {}
             Ok(false) => return rest("it is no longer selected"),
             Err(reason) => return Decision::Hold(criteria(reason)),
         }
     }
-    let times = times(&case.record, partner);
+    let assumed = [&case.record, partner].into_iter().find(|known| known.row.is_none()).map(|known| known.side);
+    let times = Evidence { assumed, ..times(&case.record, partner) };
     let decided = |rule: &Rule| tie.decided.iter().find(|(key, _)| *key == rule.key).map(|(_, side)| *side);
-    let merge = merge_rows(&pair.rules, tie.images, both, |rule| Evidence { decided: decided(rule), ..times });
-    Decision::Merge { pair: place, merge: without_refused(merge, tie.refused) }
+    let proof = |rule: &Rule| Evidence { decided: decided(rule), ..times };
+    let mut merge = merge_rows(&pair.rules, pair.primary, tie.images, both, proof);
+    hold_refused(&mut merge, tie.refused);
+    merge.keep_groups(&pair.rules);
+    Decision::Merge { pair: place, merge }
 }
 
 /// What a linked record shows: as it was read, or as the images say.
@@ -260,87 +300,30 @@ fn whole(known: &Known<'_>, tie: &Tie<'_>) -> Row {
     }
 }
 
-/// A counterpart that was planned and never came to be is planned again.
-fn unmade(place: usize, pair: &PairSettings, case: &Case<'_>) -> Decision {
-    let to = case.record.side.other();
+/// A counterpart that was planned and never came to be is planned again, unless it is there by now or no longer wanted.
+fn unmade(flow: &Flow, place: usize, case: &Case<'_>) -> Decision {
+    let (pair, to) = (&flow.pairs[place], case.record.side.other());
     let Some(row) = case.record.row else { return Decision::Rest { note: None } };
+    if fitting(pair, case).next().is_some() {
+        return match match_pair(flow, place, case, row) {
+            Matched::Decision(decision) => decision,
+            Matched::Not(note) => rest(note),
+        };
+    }
+    if !pair.side(to).create {
+        return Decision::Detach { note: "its counterpart was never made, and none is made any more".to_owned() };
+    }
+    if case.record.side == Side::Left {
+        match pair.selects(row, case.since) {
+            Ok(true) => {}
+            Ok(false) => return rest("it is no longer selected"),
+            Err(reason) => return Decision::Hold(criteria(reason)),
+        }
+    }
     match first_values(&pair.rules, to, row) {
         Ok(first) => Decision::Create { pair: place, to, first },
         Err(hold) => Decision::Hold(hold),
     }
-}
-
-fn deleted(pair: &PairSettings, gone: &Known<'_>, other: Option<&Known<'_>>, tie: &Tie<'_>) -> Decision {
-    let to = gone.side.other();
-    let Some(other) = other else { return Decision::Detach { note: "it was deleted".to_owned() } };
-    if pair.side(to).deleted == WhenDeleted::Detach || *other.fate != Fate::Live {
-        return Decision::Detach { note: "its counterpart was deleted".to_owned() };
-    }
-    let edited = pair.rules.iter().any(|rule| {
-        let (now, before) = (other.row.and_then(|row| row.get(&rule.key)), tie.images.get(&rule.key));
-        now.zip(before).is_some_and(|(now, before)| *rule.end(to).normal(now) != *before.of(to))
-    });
-    if edited {
-        return Decision::Detach { note: "its counterpart was deleted after this one had been changed".to_owned() };
-    }
-    Decision::Delete { to }
-}
-
-/// Goes on with the record that took the place of one that is gone.
-fn follow(
-    flow: &Flow,
-    pair: &PairSettings,
-    gone: &Known<'_>,
-    into: &RecordId,
-    case: &Case<'_>,
-    tie: &Tie<'_>,
-) -> Decision {
-    let Some(successor) = &case.successor else {
-        let converted = matches!(gone.fate, Fate::ConvertedTo(_));
-        let kind = if converted { converted_kind(flow, gone) } else { Some(gone.kind.to_owned()) };
-        return match kind {
-            Some(kind) => Decision::Seek { kind, record: into.clone() },
-            None => Decision::Detach { note: "it was converted, and contacts are not kept in step".to_owned() },
-        };
-    };
-    if successor.linked {
-        return Decision::Detach {
-            note: "the record it was merged into has a counterpart of its own; merge the two on the other side, too"
-                .to_owned(),
-        };
-    }
-    if *successor.record.fate != Fate::Live {
-        return Decision::Detach { note: "the record it was merged into is gone as well".to_owned() };
-    }
-    let across = &pair.side(gone.side.other()).kind;
-    let next = flow.pairs.iter().enumerate().find(|(_, next)| {
-        next.side(gone.side).kind == successor.record.kind && next.side(gone.side.other()).kind == *across
-    });
-    match next {
-        Some((place, next)) => Decision::Follow { pair: place, images: carried(pair, next, gone.side, tie.images) },
-        None => Decision::Detach { note: "what it became is not kept in step".to_owned() },
-    }
-}
-
-/// The kind that a converted record became: the one of another pair with the same counterpart.
-fn converted_kind(flow: &Flow, gone: &Known<'_>) -> Option<String> {
-    let across: BTreeSet<&str> = flow
-        .pairs
-        .iter()
-        .filter(|pair| pair.side(gone.side).kind == gone.kind)
-        .map(|pair| pair.side(gone.side.other()).kind.as_str())
-        .collect();
-    let mut others = flow.pairs.iter().filter(|pair| {
-        pair.side(gone.side).kind != gone.kind && across.contains(pair.side(gone.side.other()).kind.as_str())
-    });
-    others.next().map(|pair| pair.side(gone.side).kind.clone())
-}
-
-/// Images under the rules of another pair: the field of the side that stays the same tells which belongs to which.
-fn carried(from: &PairSettings, to: &PairSettings, changed: Side, images: &Images) -> Images {
-    let stays = changed.other();
-    let renamed = |rule: &Rule| to.rules.iter().find(|next| next.end(stays).field == rule.end(stays).field);
-    from.rules.iter().filter_map(|rule| Some((renamed(rule)?.key, images.get(&rule.key)?.clone()))).collect()
 }
 
 fn times(one: &Known<'_>, other: &Known<'_>) -> Evidence {
@@ -349,30 +332,18 @@ fn times(one: &Known<'_>, other: &Known<'_>) -> Evidence {
 }
 
 /// Values that were refused for good are not sent again until they change.
-fn without_refused(mut merge: RowMerge, refused: &[(RuleKey, u64)]) -> RowMerge {
+fn hold_refused(merge: &mut RowMerge, refused: &[(RuleKey, u64)]) {
     if refused.is_empty() {
-        return merge;
+        return;
     }
-    let mut held = Vec::new();
-    for (side, changes) in [(Side::Left, &mut merge.to_left), (Side::Right, &mut merge.to_right)] {
-        changes.retain(|change| {
-            let again = refused.contains(&(change.key, payload_digest(side, change)));
-            if again {
-                held.push((
-                    change.key,
-                    Hold {
-                        kind: HoldKind::Refused,
-                        to: Some(side),
-                        reason: "the vendor refused this value before".to_owned(),
-                        fix: "change the value, or try again once the reason is mended".to_owned(),
-                    },
-                ));
-            }
-            !again
-        });
-    }
-    merge.holds.append(&mut held);
-    merge
+    merge.hold_back(|side, change| {
+        refused.contains(&(change.key, payload_digest(side, change))).then(|| Hold {
+            kind: HoldKind::Refused,
+            to: Some(side),
+            reason: "the vendor refused this value before".to_owned(),
+            fix: "change the value, or try again once the reason is mended".to_owned(),
+        })
+    });
 }
 
 /// Tells a value that is sent to a side apart from any other.

@@ -24,6 +24,8 @@ pub struct PairDraft {
     pub right: KindSettings,
     pub rows: Vec<RuleDraft>,
     pub select: Select,
+    /// Who wins the whole record where both sides changed something ([`PairSettings::primary`]).
+    pub primary: Option<Side>,
 }
 
 /// A row of the mapping as it is written down.
@@ -35,6 +37,8 @@ pub struct RuleDraft {
     pub policy: Policy,
     pub blanks: Blanks,
     pub truncate: bool,
+    /// Rows with the same number go together or not at all.
+    pub group: Option<u16>,
 }
 
 /// One side of a row as it is written down.
@@ -101,6 +105,7 @@ impl PairDraft {
                 policy: row.policy,
                 blanks: row.blanks,
                 truncate: row.truncate,
+                group: row.group,
             });
         }
         rules.sort_by_key(|rule| rule.key);
@@ -114,6 +119,7 @@ impl PairDraft {
             right: side(&self.right, right),
             rules,
             select: self.select.clone(),
+            primary: self.primary,
         };
         (settings, dropped)
     }

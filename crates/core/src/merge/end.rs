@@ -38,6 +38,11 @@ impl End {
         Self { field: field.into(), shape, options: BTreeMap::new(), convert: None }
     }
 
+    /// Whether the other side's values are taken without being given other names.
+    pub(super) fn as_it_is(&self) -> bool {
+        self.options.is_empty() && self.convert.is_none()
+    }
+
     /// Whether an existing record's field can be written.
     pub fn writable(&self) -> bool {
         self.shape.updateable && !self.shape.calculated
@@ -68,17 +73,21 @@ impl End {
     fn normal_text(&self, text: &str) -> Option<Value> {
         let habits = self.shape.habits;
         let held: Cow<'_, str> = match self.shape.kind {
-            FieldKind::MultiPicklist => Cow::Owned(join(&entries(text))),
             FieldKind::Email => normal_email(text).map_or(Cow::Borrowed(text), Cow::Owned),
             FieldKind::Phone if habits.digits_only => {
                 let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-                let digits = digits.strip_prefix("00").map_or(digits.clone(), str::to_owned);
-                if digits.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(digits) }
+                let digits = digits.trim_start_matches("00");
+                if digits.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(digits.to_owned()) }
             }
             _ => Cow::Borrowed(text),
         };
-        let held = if habits.trims { Cow::Owned(held.trim().to_owned()) } else { held };
         let held = if habits.lower_case { Cow::Owned(held.to_lowercase()) } else { held };
+        let held = if habits.trims { Cow::Owned(held.trim().to_owned()) } else { held };
+        // Last, because entries are sorted and told apart in the letters that they end up with.
+        let held = match self.shape.kind {
+            FieldKind::MultiPicklist => Cow::Owned(join(&entries(&held))),
+            _ => held,
+        };
         if held.trim().is_empty() {
             return Some(Value::Null);
         }
@@ -92,33 +101,68 @@ impl End {
             }
             _ => number,
         };
-        number.normalize()
+        let number = number.normalize();
+        // Nothing is neither above nor below.
+        if number.is_zero() { Decimal::ZERO } else { number }
     }
 
     /// The other side's value as this side would hold it.
     pub fn take(&self, other: &Value, truncate: bool) -> Result<Value, Misfit> {
         let translated = self.translated(other)?;
         let fitted = fit(&translated, &self.shape, &TimeZone::UTC)?;
-        if fitted.cut && !truncate {
-            let length = self.shape.length.unwrap_or_default();
-            return Err(Misfit::new(
-                format!("its value is longer than the {length} characters that {} takes", self.field),
-                "shorten it, or let the mapping cut it (`truncate`)",
-            ));
-        }
         if self.shape.kind == FieldKind::Phone
             && let Value::Text(number) = &fitted.value
         {
             check_phone(number)?;
         }
         let value = self.normal(&fitted.value).into_owned();
-        if value == Value::Null && !self.shape.nillable {
-            return Err(Misfit::new(
-                format!("{} cannot be empty", self.field),
-                "give the record a value, or ignore blanks of this field",
-            ));
+        let (value, cut) = self.shortened(value)?;
+        if (fitted.cut || cut) && !truncate {
+            return Err(self.too_long());
         }
-        Ok(value)
+        if value == Value::Null { self.empty() } else { Ok(value) }
+    }
+
+    /// Nothing, where this side's field may be without a value.
+    pub(super) fn empty(&self) -> Result<Value, Misfit> {
+        if self.shape.nillable {
+            return Ok(Value::Null);
+        }
+        Err(Misfit::new(
+            format!("{} cannot be empty", self.field),
+            "give the record a value, or ignore blanks of this field",
+        ))
+    }
+
+    pub(super) fn too_long(&self) -> Misfit {
+        let length = self.shape.length.unwrap_or_default();
+        Misfit::new(
+            format!("its value is longer than the {length} characters that {} takes", self.field),
+            "shorten it, or let the mapping cut it (`truncate`)",
+        )
+    }
+
+    /// Whether a text is longer than the field.
+    pub(super) fn exceeds(&self, text: &str) -> bool {
+        // Bytes are at least as many as characters.
+        self.shape.length.is_some_and(|length| {
+            let length = usize::try_from(length).unwrap_or(usize::MAX);
+            text.len() > length && text.chars().count() > length
+        })
+    }
+
+    /// A few letters grow when they are made small, and several choices are longer than each of them.
+    fn shortened(&self, value: Value) -> Result<(Value, bool), Misfit> {
+        match &value {
+            Value::Text(text) if self.exceeds(text) => match self.shape.kind {
+                FieldKind::Text | FieldKind::TextArea => {
+                    let fitted = fit(&Datum::text(text), &self.shape, &TimeZone::UTC)?;
+                    Ok((self.normal(&fitted.value).into_owned(), true))
+                }
+                _ => Err(self.too_long()),
+            },
+            _ => Ok((value, false)),
+        }
     }
 
     fn translated(&self, other: &Value) -> Result<Datum, Misfit> {

@@ -1,53 +1,16 @@
 //! The merge of one field.
 
-use std::collections::BTreeSet;
+use std::cmp::Ordering;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::{
     Side,
-    end::{entries, join},
-    rule::{Blanks, Kind, Policy, Rule},
+    base::{Base, TURNS_MAX, Told},
+    rule::{Blanks, Direction, Kind, Policy, Rule},
 };
 use crate::{fit::Misfit, record::Value};
-
-/// What both sides last agreed on: each side's own form of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Base {
-    pub left: Value,
-    pub right: Value,
-}
-
-impl Base {
-    /// This side's image.
-    pub fn of(&self, side: Side) -> &Value {
-        match side {
-            Side::Left => &self.left,
-            Side::Right => &self.right,
-        }
-    }
-}
-
-// One value where both are the same, which is nearly always.
-impl Serialize for Base {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let right = (self.left != self.right).then_some(&self.right);
-        match right {
-            None => (&self.left,).serialize(serializer),
-            Some(right) => (&self.left, right).serialize(serializer),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Base {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut values = Vec::<Value>::deserialize(deserializer)?.into_iter();
-        let left = values.next().ok_or_else(|| serde::de::Error::custom("an image without values"))?;
-        let right = values.next().unwrap_or_else(|| left.clone());
-        Ok(Self { left, right })
-    }
-}
 
 /// What the vendors say of when a field changed, and whether somebody opted in on purpose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,6 +21,24 @@ pub struct Evidence {
     pub opted_in: Option<Side>,
     /// A person decided for this side.
     pub decided: Option<Side>,
+    /// This side wins whatever the field's own policy says, because it wins the fields that belong together.
+    pub forced: Option<Side>,
+    /// Both sides changed fields that belong together, and nobody wins them.
+    pub torn: bool,
+    /// This side was not read again: it is taken to be as the base says, which proves nothing.
+    pub assumed: Option<Side>,
+}
+
+impl Evidence {
+    /// Who changed last, where the vendors tell.
+    pub(super) fn later(&self) -> Option<Side> {
+        let (left, right) = self.left_at.zip(self.right_at)?;
+        match left.cmp(&right) {
+            Ordering::Greater => Some(Side::Left),
+            Ordering::Less => Some(Side::Right),
+            Ordering::Equal => None,
+        }
+    }
 }
 
 /// What is to be done about a field.
@@ -75,6 +56,8 @@ pub enum Merged {
         after: Base,
         conflict: Option<Conflict>,
     },
+    /// Each side rewrites what the other gives it: both keep their own from now on.
+    Leave { base: Base, conflict: Conflict },
     /// It stays as it is on both sides until somebody acts.
     Hold(Hold),
 }
@@ -82,6 +65,7 @@ pub enum Merged {
 /// Two changes that clashed, and who won.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conflict {
+    /// Whose value was carried over; where both kept their own, the one that had not changed.
     pub winner: Side,
     pub left: Value,
     pub right: Value,
@@ -126,182 +110,247 @@ pub fn merge_field(
     if let Some(base) = base
         && base.left == *left
         && base.right == *right
-        && evidence.decided.is_none()
     {
-        return Merged::Keep;
+        return stands(base, evidence);
     }
     let (left, right) = (rule.left.normal(left), rule.right.normal(right));
-    let now = Now { rule, base, left: &left, right: &right, evidence };
-    let changed = (now.changed(Side::Left), now.changed(Side::Right));
-    if changed == (false, false) && evidence.decided.is_none() {
-        return Merged::Keep;
+    let changed = Changed::of(rule, base, &left, &right);
+    let now = Now { rule, base, left: &left, right: &right, changed, evidence };
+    if let Some(base) = base
+        && !changed.left
+        && !changed.right
+    {
+        return stands(base, evidence);
     }
     match rule.kind {
         Kind::Set => now.merge_set(),
-        Kind::OptOut => now.merge_opt_out(changed),
-        Kind::Plain => now.merge_plain(changed),
+        Kind::OptOut => now.merge_opt_out(),
+        Kind::Plain => now.merge_plain(),
+    }
+}
+
+/// Both are as they were. Where that was in doubt, it is so no longer.
+fn stands(base: &Base, evidence: Evidence) -> Merged {
+    match (base.told, evidence.assumed) {
+        (Some(Told { turns: 1.., left, .. }), Some(Side::Left)) if left => Merged::Keep,
+        (Some(Told { turns: 1.., right, .. }), Some(Side::Right)) if right => Merged::Keep,
+        (Some(Told { turns: 1.., .. }), _) => Merged::Adopt(Base { told: None, ..base.clone() }),
+        (Some(Told { turns: 0, .. }) | None, _) => Merged::Keep,
+    }
+}
+
+/// Which sides are not as they were when both agreed. Without a base everything is new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Changed {
+    pub(super) left: bool,
+    pub(super) right: bool,
+}
+
+impl Changed {
+    /// `left` and `right` are in their normal form.
+    fn of(rule: &Rule, base: Option<&Base>, left: &Value, right: &Value) -> Self {
+        // An image may be older than the field's present description.
+        let differs = |side: Side, now: &Value| {
+            base.is_none_or(|base| base.of(side) != now && *rule.end(side).normal(base.of(side)) != *now)
+        };
+        Self { left: differs(Side::Left, left), right: differs(Side::Right, right) }
+    }
+
+    /// Of a field as both sides show it; nothing where one of them does not.
+    pub(super) fn shown(rule: &Rule, base: Option<&Base>, left: Option<&Value>, right: Option<&Value>) -> Option<Self> {
+        let (left, right) = (left?, right?);
+        if base.is_some_and(|base| base.left == *left && base.right == *right) {
+            return Some(Self { left: false, right: false });
+        }
+        Some(Self::of(rule, base, &rule.left.normal(left), &rule.right.normal(right)))
+    }
+
+    pub(super) fn on(self, side: Side) -> bool {
+        match side {
+            Side::Left => self.left,
+            Side::Right => self.right,
+        }
     }
 }
 
 /// A field as it stands, both sides in their normal form.
-struct Now<'a> {
-    rule: &'a Rule,
-    base: Option<&'a Base>,
+pub(super) struct Now<'a> {
+    pub(super) rule: &'a Rule,
+    pub(super) base: Option<&'a Base>,
     left: &'a Value,
     right: &'a Value,
-    evidence: Evidence,
+    changed: Changed,
+    pub(super) evidence: Evidence,
 }
 
 impl Now<'_> {
-    fn of(&self, side: Side) -> &Value {
+    pub(super) fn of(&self, side: Side) -> &Value {
         match side {
             Side::Left => self.left,
             Side::Right => self.right,
         }
     }
 
-    fn changed(&self, side: Side) -> bool {
-        self.base.is_none_or(|base| base.of(side) != self.of(side))
+    pub(super) fn as_base(&self) -> Base {
+        Base::new(self.left.clone(), self.right.clone())
     }
 
-    fn as_base(&self) -> Base {
-        Base { left: self.left.clone(), right: self.right.clone() }
+    fn blank(&self, side: Side) -> bool {
+        *self.of(side) == Value::Null
+    }
+
+    /// For whom a person decided, where that can be carried out.
+    pub(super) fn decided(&self) -> Option<Side> {
+        self.evidence.decided.filter(|side| self.rule.goes_to(side.other()))
     }
 
     fn agree(&self) -> bool {
         let same = |from: Side| {
             let to = from.other();
-            self.rule.end(to).take(self.of(from), self.rule.truncate).is_ok_and(|taken| taken == *self.of(to))
+            let allowed = self.rule.direction == Direction::Off || self.rule.direction.goes_to(to);
+            allowed
+                && self.rule.end(to).take(self.of(from), self.rule.truncate).is_ok_and(|taken| taken == *self.of(to))
         };
+        let alike = self.left == self.right && self.rule.left.as_it_is() && self.rule.right.as_it_is();
         // One way is enough: the other may lose something.
-        (self.left == &Value::Null && self.right == &Value::Null) || same(Side::Left) || same(Side::Right)
+        (self.blank(Side::Left) && self.blank(Side::Right)) || alike || same(Side::Left) || same(Side::Right)
     }
 
-    fn merge_plain(&self, changed: (bool, bool)) -> Merged {
-        if let Some(decided) = self.evidence.decided {
-            return self.carry(decided, None);
-        }
+    fn merge_plain(&self) -> Merged {
         if self.agree() {
             return Merged::Adopt(self.as_base());
         }
-        if self.base.is_none() && (self.left == &Value::Null || self.right == &Value::Null) {
+        if let Some(side) = self.decided() {
+            return self.carry(side);
+        }
+        if self.base.is_none() && (self.blank(Side::Left) || self.blank(Side::Right)) {
             return self.fill_blank();
         }
-        let changed_both = changed == (true, true);
-        let allowed = |side: Side| self.rule.goes_to(side.other());
+        if self.evidence.torn {
+            return self.hold_conflict();
+        }
+        let yields = |side: Side| matches!(self.rule.policy, Policy::NonBlank(_)) && self.blank(side);
+        if let Some(side) = self.evidence.forced.filter(|side| self.rule.goes_to(side.other()) && !yields(*side)) {
+            return self.carry(side);
+        }
+        let changed_both = self.changed.left && self.changed.right;
         // A blank that is not carried over does not compete with a value.
-        let mute = |side: Side| {
-            self.rule.blanks == Blanks::Ignore && self.of(side) == &Value::Null && self.of(side.other()) != &Value::Null
-        };
-        let says = |side: Side, changed: bool| changed && allowed(side) && !(changed_both && mute(side));
-        let can = (says(Side::Left, changed.0), says(Side::Right, changed.1));
-        let winner = match can {
-            (false, false) => return Merged::Keep,
+        let mute = |side: Side| self.rule.blanks == Blanks::Ignore && self.blank(side) && !self.blank(side.other());
+        let says =
+            |side: Side| self.changed.on(side) && self.rule.goes_to(side.other()) && !(changed_both && mute(side));
+        match (says(Side::Left), says(Side::Right)) {
+            (false, false) => Merged::Keep,
             (true, true) => match self.winner() {
-                Some(winner) => winner,
-                None => return self.hold_conflict(),
+                Some(winner) => self.carry(winner),
+                None => self.hold_conflict(),
             },
-            (true, false) => self.unless_preferred(Side::Left),
-            (false, true) => self.unless_preferred(Side::Right),
-        };
-        let conflict = changed_both.then(|| Conflict { winner, left: self.left.clone(), right: self.right.clone() });
-        self.carry(winner, conflict)
+            (true, false) => self.carry(self.unless_preferred(Side::Left)),
+            (false, true) => self.carry(self.unless_preferred(Side::Right)),
+        }
     }
 
     /// The first time that both are seen, a blank never wins over a value.
     fn fill_blank(&self) -> Merged {
-        let from = if self.left == &Value::Null { Side::Right } else { Side::Left };
-        if self.rule.goes_to(from.other()) { self.carry(from, None) } else { Merged::Adopt(self.as_base()) }
+        let from = if self.blank(Side::Left) { Side::Right } else { Side::Left };
+        if self.rule.goes_to(from.other()) { self.carry(from) } else { Merged::Keep }
     }
 
     /// Who changed alone wins, unless the other side always does.
     fn unless_preferred(&self, alone: Side) -> Side {
         match self.rule.policy {
-            Policy::PreferUnlessBlank(side)
-                if side != alone && self.of(side) != &Value::Null && self.rule.goes_to(alone) =>
-            {
-                side
-            }
+            Policy::PreferUnlessBlank(side) if side != alone && !self.blank(side) && self.rule.goes_to(alone) => side,
             _ => alone,
         }
     }
 
     fn winner(&self) -> Option<Side> {
-        let blank = |side: Side| self.of(side) == &Value::Null;
         Some(match self.rule.policy {
             Policy::Manual => return None,
             Policy::Prefer(side) => side,
             Policy::PreferUnlessBlank(side) => {
                 // Emptying the preferred side is a change like any other; with no base nobody emptied anything.
-                if blank(side) && self.base.is_none_or(|base| base.of(side) == &Value::Null) {
+                if self.blank(side) && self.base.is_none_or(|base| base.of(side) == &Value::Null) {
                     side.other()
                 } else {
                     side
                 }
             }
             Policy::NonBlank(side) => {
-                if blank(side) {
+                if self.blank(side) {
                     side.other()
                 } else {
                     side
                 }
             }
-            Policy::Newest(tie) => match (self.evidence.left_at, self.evidence.right_at) {
-                (Some(left), Some(right)) if left > right => Side::Left,
-                (Some(left), Some(right)) if right > left => Side::Right,
-                _ => tie,
-            },
+            Policy::Newest(tie) => self.evidence.later().unwrap_or(tie),
         })
     }
 
-    /// Brings the winner's value to the other side.
-    fn carry(&self, from: Side, conflict: Option<Conflict>) -> Merged {
+    /// Brings this side's value to the other.
+    fn carry(&self, from: Side) -> Merged {
         let to = from.other();
-        let value = self.of(from);
-        if value == &Value::Null && self.of(to) != &Value::Null {
+        if self.blank(from) && !self.blank(to) && self.decided().is_none() {
             match self.rule.blanks {
                 Blanks::Propagate => {}
                 Blanks::Ignore => return Merged::Adopt(self.as_base()),
-                Blanks::Refuse => {
-                    return Merged::Hold(Hold {
-                        kind: HoldKind::Blank,
-                        to: Some(to),
-                        reason: format!("{} was emptied, and blanks of it are not carried over", self.field(from)),
-                        fix: "fill it in again, or decide for one side".to_owned(),
-                    });
-                }
+                Blanks::Refuse => return self.hold_blank(to),
             }
         }
-        match self.rule.end(to).take(value, self.rule.truncate) {
+        match self.rule.end(to).take(self.of(from), self.rule.truncate) {
             Ok(target) if target == *self.of(to) => Merged::Adopt(self.as_base()),
-            Ok(target) => self.write(to, target, conflict),
+            Ok(target) => self.write(to, target),
             Err(misfit) => self.misfit(to, misfit),
         }
     }
 
-    fn write(&self, to: Side, target: Value, conflict: Option<Conflict>) -> Merged {
+    /// Tells one side. Whatever it had changed is lost, and that is said.
+    fn write(&self, to: Side, target: Value) -> Merged {
+        // The first time that both are seen, neither a blank nor consent that was never refused is anybody's word.
+        let first = self.base.is_none() && (self.blank(to) || self.rule.kind == Kind::OptOut);
+        let conflict = (self.changed.on(to) && !first).then(|| self.conflict(to.other()));
         match to {
-            Side::Left => Merged::Write {
-                after: Base { left: target.clone(), right: self.right.clone() },
-                to_left: Some(target),
-                to_right: None,
-                conflict,
-            },
-            Side::Right => Merged::Write {
-                after: Base { left: self.left.clone(), right: target.clone() },
-                to_left: None,
-                to_right: Some(target),
-                conflict,
-            },
+            Side::Left => self.tell(Some(target), None, conflict),
+            Side::Right => self.tell(None, Some(target), conflict),
         }
     }
 
-    fn misfit(&self, to: Side, misfit: Misfit) -> Merged {
+    /// Tells one side or both, unless that leads nowhere: what we told last is answered by another value, again.
+    pub(super) fn tell(&self, to_left: Option<Value>, to_right: Option<Value>, conflict: Option<Conflict>) -> Merged {
+        let answers = |told: &Told| (!self.changed.left || told.left) && (!self.changed.right || told.right);
+        let before = self.base.and_then(|base| base.told).filter(answers);
+        let turns = before.map_or(0, |told| told.turns.saturating_add(1));
+        if turns > TURNS_MAX && self.decided().is_none() {
+            let winner = if self.changed.left { Side::Right } else { Side::Left };
+            return Merged::Leave { base: self.as_base(), conflict: self.conflict(winner) };
+        }
+        let told = Told { left: to_left.is_some(), right: to_right.is_some(), turns: turns.min(TURNS_MAX) };
+        let after = Base {
+            left: to_left.clone().unwrap_or_else(|| self.left.clone()),
+            right: to_right.clone().unwrap_or_else(|| self.right.clone()),
+            told: Some(told),
+        };
+        Merged::Write { to_left, to_right, after, conflict }
+    }
+
+    fn conflict(&self, winner: Side) -> Conflict {
+        Conflict { winner, left: self.left.clone(), right: self.right.clone() }
+    }
+
+    pub(super) fn misfit(&self, to: Side, misfit: Misfit) -> Merged {
         Merged::Hold(Hold { kind: HoldKind::Misfit, to: Some(to), reason: misfit.reason, fix: misfit.fix })
     }
 
     fn field(&self, side: Side) -> &str {
         &self.rule.end(side).field
+    }
+
+    pub(super) fn hold_blank(&self, to: Side) -> Merged {
+        Merged::Hold(Hold {
+            kind: HoldKind::Blank,
+            to: Some(to),
+            reason: format!("{} was emptied, and blanks of it are not carried over", self.field(to.other())),
+            fix: "fill it in again, or decide for one side".to_owned(),
+        })
     }
 
     fn hold_conflict(&self) -> Merged {
@@ -313,66 +362,17 @@ impl Now<'_> {
         })
     }
 
-    /// Each side gets what was added on the other, and loses what was taken away there.
-    fn merge_set(&self) -> Merged {
-        let set = |value: &Value| match value {
-            Value::Text(text) => entries(text),
-            _ => BTreeSet::new(),
-        };
-        let told = |to: Side| -> Result<Option<Value>, Misfit> {
-            let from = to.other();
-            if !self.rule.goes_to(to) {
-                return Ok(None);
-            }
-            let (now, before) = (set(self.of(from)), self.base.map_or_else(BTreeSet::new, |base| set(base.of(from))));
-            let taken = |entries: BTreeSet<String>| {
-                let value = if entries.is_empty() { Value::Null } else { Value::Text(join(&entries)) };
-                // Whether an empty set may stand there is asked of the whole.
-                if entries.is_empty() { Ok(value) } else { self.rule.end(to).take(&value, self.rule.truncate) }
-            };
-            let added = set(&taken(now.difference(&before).cloned().collect())?);
-            let gone = set(&taken(before.difference(&now).cloned().collect())?);
-            let own = set(self.of(to));
-            let merged: BTreeSet<String> = own.union(&added).filter(|entry| !gone.contains(*entry)).cloned().collect();
-            let target = if merged.is_empty() { Value::Null } else { Value::Text(join(&merged)) };
-            Ok((target != *self.of(to)).then_some(target))
-        };
-        let (to_left, to_right) = match (told(Side::Left), told(Side::Right)) {
-            (Err(misfit), _) => return self.misfit(Side::Left, misfit),
-            (_, Err(misfit)) => return self.misfit(Side::Right, misfit),
-            (Ok(left), Ok(right)) => (left, right),
-        };
-        if to_left.is_none() && to_right.is_none() {
-            return Merged::Adopt(self.as_base());
-        }
-        let after = Base {
-            left: to_left.clone().unwrap_or_else(|| self.left.clone()),
-            right: to_right.clone().unwrap_or_else(|| self.right.clone()),
-        };
-        Merged::Write { to_left, to_right, after, conflict: None }
-    }
-
     /// Out beats in, whichever side says it; in is only believed with evidence.
-    fn merge_opt_out(&self, changed: (bool, bool)) -> Merged {
+    fn merge_opt_out(&self) -> Merged {
         let out = |side: Side| self.of(side) == &Value::Bool(true);
         if out(Side::Left) == out(Side::Right) {
             return Merged::Adopt(self.as_base());
         }
         let (says_out, says_in) = if out(Side::Left) { (Side::Left, Side::Right) } else { (Side::Right, Side::Left) };
-        let side_changed = |side: Side| if side == Side::Left { changed.0 } else { changed.1 };
-        let proven = self.evidence.opted_in == Some(says_in) && side_changed(says_in);
-        let believed = proven || self.evidence.decided == Some(says_in);
-        if side_changed(says_in) && !side_changed(says_out) && !believed {
-            return Merged::Hold(Hold {
-                kind: HoldKind::OptIn,
-                to: Some(says_out),
-                reason: format!(
-                    "{} was taken back while {} still stands, and nothing shows that the person asked for it",
-                    self.field(says_in),
-                    self.field(says_out)
-                ),
-                fix: "decide for one side, if you have the person's consent".to_owned(),
-            });
+        let proven = self.evidence.opted_in == Some(says_in) && self.changed.on(says_in);
+        let believed = proven || self.decided() == Some(says_in);
+        if self.changed.on(says_in) && !self.changed.on(says_out) && !believed && self.decided() != Some(says_out) {
+            return self.hold_opt_in(says_in);
         }
         let from = if believed { says_in } else { says_out };
         if !self.rule.goes_to(from.other()) {
@@ -380,8 +380,22 @@ impl Now<'_> {
         }
         match self.rule.end(from.other()).take(self.of(from), false) {
             Ok(target) if target == *self.of(from.other()) => Merged::Adopt(self.as_base()),
-            Ok(target) => self.write(from.other(), target, None),
+            Ok(target) => self.write(from.other(), target),
             Err(misfit) => self.misfit(from.other(), misfit),
         }
+    }
+
+    fn hold_opt_in(&self, says_in: Side) -> Merged {
+        let says_out = says_in.other();
+        Merged::Hold(Hold {
+            kind: HoldKind::OptIn,
+            to: Some(says_out),
+            reason: format!(
+                "{} was taken back while {} still stands, and nothing shows that the person asked for it",
+                self.field(says_in),
+                self.field(says_out)
+            ),
+            fix: "decide for one side, if you have the person's consent".to_owned(),
+        })
     }
 }

@@ -34,6 +34,9 @@ pub struct PairSettings {
     pub rules: Vec<Rule>,
     /// Which records of the left side take part.
     pub select: Select,
+    /// Conflicts are decided record by record: while this side has changed anything that is yet to be carried over, what
+    /// the other side changed anywhere in the record is taken back (and logged). Consent and sets stay as they are.
+    pub primary: Option<Side>,
 }
 
 /// One side of a pair.

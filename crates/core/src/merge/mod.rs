@@ -4,21 +4,27 @@
 //! The base of a merge is a pair of images per field: each side's own form of the value at the last agreement. Because
 //! both are kept, a side that shortens or rewrites what it is given never looks as if somebody had edited it.
 
+mod base;
+mod check;
 mod decide;
 mod draft;
 mod end;
 mod field;
 mod flow;
+mod gone;
 mod row;
 mod rule;
+mod set;
 #[cfg(test)]
 mod tests;
 
 pub use self::{
+    base::{Base, Told},
+    check::{Finding, Weight, check_pair},
     decide::{Case, Decision, Fate, Known, Successor, Tie, decide, payload_digest},
     draft::{Dropped, EndDraft, KindFacts, PairDraft, RULES_MAX, RuleDraft},
     end::{End, PHONE_DIGITS_MAX, PHONE_DIGITS_MIN},
-    field::{Base, Conflict, Evidence, Hold, HoldKind, Merged, merge_field},
+    field::{Conflict, Evidence, Hold, HoldKind, Merged, merge_field},
     flow::{Flow, KindSettings, PairSettings, Select, WhenDeleted, read_key},
     row::{Change, First, Images, Pair, Row, RowMerge, first_values, merge_rows},
     rule::{Blanks, Direction, Kind, Policy, Rule, RuleKey},

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{
     Side,
-    field::{Base, Conflict, Evidence, Hold, HoldKind, Merged, merge_field},
-    rule::{Rule, RuleKey},
+    base::{Base, Told},
+    field::{Changed, Conflict, Evidence, Hold, HoldKind, Merged, merge_field},
+    rule::{Direction, Kind, Policy, Rule, RuleKey},
+    set::{named_entries, set_value},
 };
 use crate::record::Value;
 
@@ -42,6 +44,9 @@ pub struct RowMerge {
     pub adopted: Vec<(RuleKey, Base)>,
     pub conflicts: Vec<(RuleKey, Conflict)>,
     pub holds: Vec<(RuleKey, Hold)>,
+    /// Fields for which a person's decision has done its work and is to be forgotten, so that it never decides about
+    /// what is changed later. A decision that leads to a write is to be forgotten when that write is done.
+    pub settled: Vec<RuleKey>,
 }
 
 impl RowMerge {
@@ -49,40 +54,149 @@ impl RowMerge {
     pub fn writes_nothing(&self) -> bool {
         self.to_left.is_empty() && self.to_right.is_empty()
     }
-}
 
-/// Merges two linked records. `evidence` is asked only about fields that are not as they were.
-pub fn merge_rows(
-    rules: &[Rule],
-    base: &Images,
-    now: Pair<'_>,
-    mut evidence: impl FnMut(&Rule) -> Evidence,
-) -> RowMerge {
-    let mut out = RowMerge::default();
-    for rule in rules {
-        let (left, right) = (now.left.get(&rule.key), now.right.get(&rule.key));
-        let agreed = base.get(&rule.key);
-        let proof = evidence(rule);
-        match merge_field(rule, agreed, left, right, proof) {
+    /// Takes back writes of fields that may not go alone, and what was said of them.
+    pub(super) fn hold_back(&mut self, mut why: impl FnMut(Side, &Change) -> Option<Hold>) {
+        let Self { to_left, to_right, holds, conflicts, .. } = self;
+        let mut held = Vec::new();
+        for (side, changes) in [(Side::Left, &mut *to_left), (Side::Right, &mut *to_right)] {
+            changes.retain(|change| match why(side, change) {
+                Some(hold) => {
+                    held.push((change.key, hold));
+                    false
+                }
+                None => true,
+            });
+        }
+        let written = |key: RuleKey| to_left.iter().chain(to_right.iter()).any(|change| change.key == key);
+        conflicts.retain(|(key, _)| written(*key) || !held.iter().any(|(held, _)| held == key));
+        holds.append(&mut held);
+    }
+
+    /// A group of fields goes as a whole or not at all.
+    pub(super) fn keep_groups(&mut self, rules: &[Rule]) {
+        if self.holds.is_empty() {
+            return;
+        }
+        let rule_of = |key: RuleKey| rules.iter().find(|rule| rule.key == key);
+        let stuck: Vec<(u16, &Rule)> = self
+            .holds
+            .iter()
+            .filter_map(|(key, _)| rule_of(*key))
+            .filter_map(|rule| Some((rule.group?, rule)))
+            .collect();
+        self.hold_back(|side, change| {
+            let group = rule_of(change.key)?.group?;
+            let (_, first) = stuck.iter().find(|(held, _)| *held == group)?;
+            Some(Hold {
+                kind: HoldKind::Misfit,
+                to: Some(side),
+                reason: format!("it goes together with {}, which is held back", first.end(side).field),
+                fix: format!("see {}", first.end(side).field),
+            })
+        });
+    }
+
+    fn add(&mut self, key: RuleKey, merged: Merged, before: Option<&Base>, now: [Option<&Value>; 2]) {
+        match merged {
             Merged::Keep => {}
             Merged::Adopt(base) => {
-                if agreed != Some(&base) {
-                    out.adopted.push((rule.key, base));
+                if before != Some(&base) {
+                    self.adopted.push((key, base));
                 }
             }
-            Merged::Hold(hold) => out.holds.push((rule.key, hold)),
+            Merged::Leave { base, conflict } => {
+                self.adopted.push((key, base));
+                self.conflicts.push((key, conflict));
+            }
+            Merged::Hold(hold) => self.holds.push((key, hold)),
             Merged::Write { to_left, to_right, after, conflict } => {
-                out.conflicts.extend(conflict.map(|conflict| (rule.key, conflict)));
-                for (target, seen, list) in [(to_left, left, &mut out.to_left), (to_right, right, &mut out.to_right)] {
+                self.conflicts.extend(conflict.map(|conflict| (key, conflict)));
+                let lists = [&mut self.to_left, &mut self.to_right];
+                for ((target, seen), list) in [to_left, to_right].into_iter().zip(now).zip(lists) {
                     if let Some(target) = target {
-                        let (seen, after) = (seen.cloned(), after.clone());
-                        list.push(Change { key: rule.key, target, seen, after });
+                        list.push(Change { key, target, seen: seen.cloned(), after: after.clone() });
                     }
                 }
             }
         }
     }
+}
+
+/// Merges two linked records. `primary` wins the whole record while it has anything to say ([`PairSettings::primary`]);
+/// `evidence` is asked about every field.
+///
+/// [`PairSettings::primary`]: super::PairSettings::primary
+pub fn merge_rows(
+    rules: &[Rule],
+    primary: Option<Side>,
+    base: &Images,
+    now: Pair<'_>,
+    mut evidence: impl FnMut(&Rule) -> Evidence,
+) -> RowMerge {
+    let fields = Fields { rules, base, now };
+    let primary = primary.filter(|side| fields.changed(|_| true, *side));
+    let mut out = RowMerge::default();
+    for rule in rules {
+        let (left, right) = (now.left.get(&rule.key), now.right.get(&rule.key));
+        let agreed = base.get(&rule.key);
+        let mut proof = evidence(rule);
+        if rule.kind == Kind::Plain {
+            match primary.map(GroupWinner::Side).or_else(|| fields.group_winner(rule, proof)) {
+                Some(GroupWinner::Side(side)) => proof.forced = Some(side),
+                Some(GroupWinner::Nobody) => proof.torn = true,
+                None => {}
+            }
+        }
+        let merged = merge_field(rule, agreed, left, right, proof);
+        let done = matches!(merged, Merged::Keep | Merged::Adopt(_) | Merged::Leave { .. });
+        if proof.decided.is_some() && done && left.is_some() && right.is_some() {
+            out.settled.push(rule.key);
+        }
+        out.add(rule.key, merged, agreed, [left, right]);
+    }
+    out.keep_groups(rules);
     out
+}
+
+/// All fields of a link.
+struct Fields<'a> {
+    rules: &'a [Rule],
+    base: &'a Images,
+    now: Pair<'a>,
+}
+
+impl Fields<'_> {
+    /// Whether a side changed any of these fields as a whole, in a way that may be carried over.
+    fn changed(&self, among: impl Fn(&Rule) -> bool, side: Side) -> bool {
+        let plain = self.rules.iter().filter(|rule| rule.kind == Kind::Plain && among(rule));
+        plain.filter(|rule| rule.goes_to(side.other())).any(|rule| {
+            let (left, right) = (self.now.left.get(&rule.key), self.now.right.get(&rule.key));
+            Changed::shown(rule, self.base.get(&rule.key), left, right).is_some_and(|changed| changed.on(side))
+        })
+    }
+
+    /// Who wins a group of fields in which both sides changed something: whom the policy of its first field names.
+    fn group_winner(&self, rule: &Rule, evidence: Evidence) -> Option<GroupWinner> {
+        let group = rule.group?;
+        let in_group = |rule: &Rule| rule.group == Some(group);
+        if !self.changed(in_group, Side::Left) || !self.changed(in_group, Side::Right) {
+            return None;
+        }
+        let first = self.rules.iter().find(|rule| rule.kind == Kind::Plain && in_group(rule))?;
+        Some(match first.policy {
+            Policy::Prefer(side) | Policy::PreferUnlessBlank(side) | Policy::NonBlank(side) => GroupWinner::Side(side),
+            Policy::Newest(tie) => GroupWinner::Side(evidence.later().unwrap_or(tie)),
+            Policy::Manual => GroupWinner::Nobody,
+        })
+    }
+}
+
+/// Of fields that belong together.
+enum GroupWinner {
+    Side(Side),
+    /// A person has to decide.
+    Nobody,
 }
 
 /// What a new record begins with, and what of it is held back.
@@ -95,6 +209,17 @@ pub struct First {
 /// The values with which a record is made on `to`, and what of it cannot be taken over. A record without a value for a
 /// field that must have one cannot be made at all: then the reason says which.
 pub fn first_values(rules: &[Rule], to: Side, from: &Row) -> Result<First, Hold> {
+    if let Some(rule) = rules.iter().find(|rule| loses_opt_out(rule, to, from)) {
+        return Err(Hold {
+            kind: HoldKind::OptIn,
+            to: Some(to),
+            reason: format!(
+                "the person opted out, and {} cannot be told so when the record is made",
+                rule.end(to).field
+            ),
+            fix: "map consent into a field that can be written".to_owned(),
+        });
+    }
     let First { mut values, mut holds } = First::default();
     for rule in rules {
         let end = rule.end(to);
@@ -103,12 +228,17 @@ pub fn first_values(rules: &[Rule], to: Side, from: &Row) -> Result<First, Hold>
         }
         let Some(value) = from.get(&rule.key) else { continue };
         let own = rule.end(to.other()).normal(value).into_owned();
-        let refused = match end.take(&own, rule.truncate) {
+        let taken = match rule.kind {
+            Kind::Set => named_entries(end, &own).and_then(|entries| set_value(end, &entries)),
+            Kind::Plain | Kind::OptOut => end.take(&own, rule.truncate),
+        };
+        let refused = match taken {
             Ok(Value::Null) => continue,
             Ok(target) => {
+                let told = Some(Told::side(to, 0));
                 let after = match to {
-                    Side::Left => Base { left: target.clone(), right: own },
-                    Side::Right => Base { left: own, right: target.clone() },
+                    Side::Left => Base { left: target.clone(), right: own, told },
+                    Side::Right => Base { left: own, right: target.clone(), told },
                 };
                 values.push(Change { key: rule.key, target, seen: None, after });
                 continue;
@@ -116,7 +246,8 @@ pub fn first_values(rules: &[Rule], to: Side, from: &Row) -> Result<First, Hold>
             Err(_) if own == Value::Null && !end.shape.required => continue,
             Err(misfit) => Hold { kind: HoldKind::Misfit, to: Some(to), reason: misfit.reason, fix: misfit.fix },
         };
-        if end.shape.required {
+        // Without its opting out, a record would be made for somebody who wants no mail.
+        if end.shape.required || (rule.kind == Kind::OptOut && own == Value::Bool(true)) {
             return Err(refused);
         }
         holds.push((rule.key, refused));
@@ -134,4 +265,14 @@ pub fn first_values(rules: &[Rule], to: Side, from: &Row) -> Result<First, Hold>
         }),
         None => Ok(First { values, holds }),
     }
+}
+
+/// Whether somebody's opting out would get lost where a record is made: whatever the direction of the field, for consent
+/// travels both ways unless an admin switched it off.
+fn loses_opt_out(rule: &Rule, to: Side, from: &Row) -> bool {
+    let shape = &rule.end(to).shape;
+    rule.kind == Kind::OptOut
+        && rule.direction != Direction::Off
+        && from.get(&rule.key) == Some(&Value::Bool(true))
+        && (!rule.direction.goes_to(to) || !shape.createable || shape.calculated)
 }

@@ -35,6 +35,9 @@ pub struct Rule {
     pub blanks: Blanks,
     /// Cut a text that is too long instead of refusing it.
     pub truncate: bool,
+    /// Fields that only make sense together, as street and city: where both sides changed any of them, one side wins
+    /// all of them, and what holds one back holds back the others.
+    pub group: Option<u16>,
 }
 
 impl Rule {

@@ -49,6 +49,8 @@ pub(crate) struct Tied {
     pub(crate) link: i64,
     pub(crate) images: Images,
     pub(crate) refused: Vec<(RuleKey, u64)>,
+    /// What a person decided; forgotten once it is written.
+    pub(crate) decided: Vec<(RuleKey, Side)>,
     pub(crate) revision: i64,
     /// The record that it came from, and the one that is written, where it is there already.
     pub(crate) source: StoredEntry,
@@ -94,35 +96,6 @@ pub(crate) struct Decided<'a> {
 }
 
 impl Batch<'_> {
-    /// The place of an entry's kind among the pairs, then its id: who is first where several bear one address.
-    fn rank(&self, entry: &StoredEntry) -> (usize, i64) {
-        let pair = self.compiled.flow.pairs.iter().position(|pair| pair.side(entry.side).kind == entry.kind);
-        (pair.unwrap_or(usize::MAX), entry.id)
-    }
-
-    /// Another record of the same side that takes part under the same address.
-    fn rival(&self, entry: &StoredEntry) -> Option<RecordId> {
-        let key = entry.match_key.as_ref()?;
-        let rank = self.rank(entry);
-        let selected = |other: &StoredEntry| {
-            let Some(row) = &other.seen else { return false };
-            entry.side == Side::Right
-                || self
-                    .compiled
-                    .flow
-                    .pairs
-                    .iter()
-                    .any(|pair| pair.left.kind == other.kind && pair.selects(row, self.since).unwrap_or(false))
-        };
-        let takes_part = |other: &&StoredEntry| {
-            other.id != entry.id
-                && other.fate == Fate::Live
-                && (other.link.is_some() || (self.rank(other) < rank && selected(other)))
-        };
-        let known = self.around.by_key[place(entry.side)].get(key)?;
-        known.iter().find(takes_part).map(|other| other.record.clone())
-    }
-
     /// Decides about one record; nothing where this batch has dealt with it already.
     pub(crate) fn decide<'w>(&mut self, work: &'w Work) -> Option<Decided<'w>> {
         let entry = &work.entry;
@@ -132,20 +105,12 @@ impl Batch<'_> {
         }
         let mut other = None;
         let successor = self.successor(work);
-        let decision = if work.link.is_some() {
-            self.ask(work, &[], successor.as_ref())
-        } else if let Some(rival) = self.rival(entry) {
-            Decision::Rest { note: Some(format!("another record with the same address takes part: {rival}")) }
-        } else if entry.match_key.as_ref().is_some_and(|key| self.tied_keys.contains(&(entry.side, key.clone()))) {
-            Decision::Rest { note: Some("another record with the same address takes part".to_owned()) }
-        } else {
-            let candidates = self.candidates(entry);
-            let decision = self.ask(work, &candidates, None);
-            if let Decision::Adopt { candidate, .. } = &decision {
-                other = candidates.into_iter().nth(*candidate);
-            }
-            decision
-        };
+        let unmade = work.link.as_ref().is_none_or(|_| work.partner.is_none());
+        let same_key = if unmade { self.same_key(entry) } else { SameKey::default() };
+        let decision = self.ask(work, &same_key, successor.as_ref());
+        if let Decision::Adopt { candidate, .. } = &decision {
+            other = same_key.candidates.into_iter().nth(*candidate);
+        }
         if let Decision::Adopt { .. } | Decision::Create { .. } = decision {
             self.tied_keys.extend(entry.match_key.clone().map(|key| (entry.side, key)));
             if let Some(other) = &other {
@@ -156,16 +121,21 @@ impl Batch<'_> {
         Some(Decided { work, decision, other, successor })
     }
 
-    fn candidates(&self, entry: &StoredEntry) -> Vec<StoredEntry> {
-        let Some(key) = &entry.match_key else { return Vec::new() };
-        let known = self.around.by_key[place(entry.side.other())].get(key);
-        let free = |other: &&StoredEntry| other.link.is_none() && !self.taken_by_link(other);
-        known.into_iter().flatten().filter(free).cloned().collect()
-    }
-
-    /// An entry that was tied by this batch is no candidate any more; one that was only looked at is.
-    fn taken_by_link(&self, other: &StoredEntry) -> bool {
-        other.match_key.as_ref().is_some_and(|key| self.tied_keys.contains(&(other.side, key.clone())))
+    /// Who bears the same key, on either side.
+    fn same_key(&self, entry: &StoredEntry) -> SameKey {
+        let Some(key) = &entry.match_key else { return SameKey::default() };
+        let across = entry.side.other();
+        let known = |side: Side| self.around.by_key[place(side)].get(key).into_iter().flatten();
+        let tied_now = self.tied_keys.contains(&(across, key.clone()));
+        let is_live = |other: &&StoredEntry| other.fate == Fate::Live;
+        SameKey {
+            occupied: tied_now || known(across).filter(is_live).any(|other| other.link.is_some()),
+            candidates: match tied_now {
+                true => Vec::new(),
+                false => known(across).filter(|other| other.link.is_none()).cloned().collect(),
+            },
+            rivals: known(entry.side).filter(|other| other.id != entry.id).filter(is_live).cloned().collect(),
+        }
     }
 
     fn successor(&self, work: &Work) -> Option<StoredEntry> {
@@ -178,18 +148,30 @@ impl Batch<'_> {
         })
     }
 
-    fn ask(&self, work: &Work, candidates: &[StoredEntry], successor: Option<&StoredEntry>) -> Decision {
-        let candidates: Vec<Known<'_>> = candidates.iter().map(known).collect();
+    fn ask(&self, work: &Work, same_key: &SameKey, successor: Option<&StoredEntry>) -> Decision {
+        let candidates: Vec<Known<'_>> = same_key.candidates.iter().map(known).collect();
+        let rivals: Vec<Known<'_>> = same_key.rivals.iter().map(known).collect();
         let case = Case {
             record: known(&work.entry),
             tie: work.link.as_ref().map(tie),
             partner: work.partner.as_ref().map(known),
             candidates: &candidates,
+            occupied: same_key.occupied,
+            rivals: &rivals,
+            detached: work.entry.let_go,
             successor: successor.map(|entry| Successor { record: known(entry), linked: entry.link.is_some() }),
             since: self.since,
         };
         decide(&self.compiled.flow, &case)
     }
+}
+
+/// Records that bear the key of one that has no counterpart.
+#[derive(Default)]
+struct SameKey {
+    candidates: Vec<StoredEntry>,
+    occupied: bool,
+    rivals: Vec<StoredEntry>,
 }
 
 fn tie(link: &StoredLink) -> Tie<'_> {
@@ -209,7 +191,7 @@ impl Engine {
         let mut keys: BTreeSet<&str> = BTreeSet::new();
         let mut successors: BTreeMap<Side, BTreeSet<RecordId>> = BTreeMap::new();
         for work in works {
-            if work.link.is_none() {
+            if work.partner.is_none() {
                 keys.extend(work.entry.match_key.as_deref());
             }
             for entry in [Some(&work.entry), work.partner.as_ref()].into_iter().flatten() {
@@ -301,13 +283,15 @@ impl Engine {
     async fn quota_room(&self, flow: &RecordFlow, now: Timestamp) -> Result<u64, Halt> {
         let Some(limit) = flow.tasks_per_month else { return Ok(u64::MAX) };
         let usage = self.world.store.quota_use(&flow.workspace, &flow.id, &month(now)).await?;
+        // What is on its way will count.
+        let open = self.world.store.flow_counts(&flow.workspace, &flow.id).await?.open_steps;
         let share = usage.used.saturating_mul(100).checked_div(limit).unwrap_or(100);
         for percent in [80u32, 100] {
             if share >= u64::from(percent) && usage.told_percent < percent {
                 self.tell_quota(flow, percent, usage.used, limit, now).await?;
             }
         }
-        Ok(limit.saturating_sub(usage.used))
+        Ok(limit.saturating_sub(usage.used).saturating_sub(open))
     }
 
     async fn tell_quota(
@@ -463,6 +447,7 @@ pub(crate) fn at_rest(entry: &StoredEntry) -> EntryChange {
         note: None,
         tries: 0,
         fate: entry.fate.clone(),
+        let_go: entry.let_go,
     }
 }
 
@@ -541,7 +526,16 @@ impl Writing<'_, '_> {
         self.round.adopted += 1;
         let text = format!("{} and {} are one", named(left), named(right));
         self.line(JournalKind::Written, text, json!({ "action": "tied", "by": "address", "pair": pair.name }));
-        let tied = Joined { link, pair: &pair.name, images, refused: Vec::new(), revision: 0, left, right };
+        let tied = Joined {
+            link,
+            pair: &pair.name,
+            images,
+            refused: Vec::new(),
+            decided: Vec::new(),
+            revision: 0,
+            left,
+            right,
+        };
         self.settle_merge(tied, merge);
     }
 
@@ -550,11 +544,20 @@ impl Writing<'_, '_> {
         let mut images = link.images.clone();
         images.extend(merge.adopted.iter().cloned());
         if images != link.images || !link.decided.is_empty() {
-            let carried_out = link.decided.clone();
+            let settled = |(key, _): &&(RuleKey, Side)| merge.settled.contains(key);
+            let carried_out = link.decided.iter().filter(settled).copied().collect();
             self.save.links.push(LinkChange { images: images.clone(), carried_out, ..same_link(link) });
         }
-        let (refused, revision) = (link.refused.clone(), link.revision);
-        let tied = Joined { link: LinkRef::Known(link.id), pair: &link.pair, images, refused, revision, left, right };
+        let tied = Joined {
+            link: LinkRef::Known(link.id),
+            pair: &link.pair,
+            images,
+            refused: link.refused.clone(),
+            decided: link.decided.clone(),
+            revision: link.revision,
+            left,
+            right,
+        };
         self.settle_merge(tied, merge);
     }
 
@@ -606,6 +609,7 @@ impl Writing<'_, '_> {
                 target: Some(target),
                 images: &tied.images,
                 refused: &tied.refused,
+                decided: &tied.decided,
                 revision: tied.revision,
                 joint: &joint,
             });
@@ -638,6 +642,7 @@ impl Writing<'_, '_> {
             target: None,
             images: &Images::new(),
             refused: work.link.as_ref().map_or(&[], |link| link.refused.as_slice()),
+            decided: &[],
             revision: work.link.as_ref().map_or(0, |link| link.revision),
             joint: &BTreeSet::new(),
         });
@@ -682,6 +687,7 @@ impl Writing<'_, '_> {
             target: Some(target),
             images: &link.images,
             refused: &link.refused,
+            decided: &[],
             revision: link.revision,
             joint: &BTreeSet::new(),
         });
@@ -691,7 +697,7 @@ impl Writing<'_, '_> {
         self.save.drop_links.extend(work.link.as_ref().map(|link| link.id));
         for entry in [Some(&work.entry), work.partner.as_ref()].into_iter().flatten() {
             let note = Some(note.to_owned());
-            self.save.entries.push(EntryChange { link: None, note, ..at_rest(entry) });
+            self.save.entries.push(EntryChange { link: None, note, let_go: true, ..at_rest(entry) });
             self.save.holds.push((entry.id, Vec::new()));
         }
         let text = format!("{} is no longer kept in step: {note}", named(&work.entry));
@@ -717,6 +723,7 @@ impl Writing<'_, '_> {
             link: 0,
             images: planned.images.clone(),
             refused: planned.refused.to_vec(),
+            decided: planned.decided.to_vec(),
             revision: planned.revision,
             source: planned.source.clone(),
             target: planned.target.cloned(),
@@ -741,6 +748,7 @@ struct Joined<'a> {
     pair: &'a str,
     images: Images,
     refused: Vec<(RuleKey, u64)>,
+    decided: Vec<(RuleKey, Side)>,
     revision: i64,
     left: &'a StoredEntry,
     right: &'a StoredEntry,
@@ -758,6 +766,7 @@ struct Planned<'a> {
     target: Option<&'a StoredEntry>,
     images: &'a Images,
     refused: &'a [(RuleKey, u64)],
+    decided: &'a [(RuleKey, Side)],
     revision: i64,
     joint: &'a BTreeSet<RuleKey>,
 }

@@ -247,7 +247,7 @@ impl Keep<'_, '_> {
                 self.save.drop_links.push(tied.link);
                 for entry in [Some(&tied.source), tied.target.as_ref()].into_iter().flatten() {
                     let note = Some("deleted on both sides".to_owned());
-                    self.save.entries.push(EntryChange { link: None, note, ..at_rest(entry) });
+                    self.save.entries.push(EntryChange { link: None, note, let_go: true, ..at_rest(entry) });
                 }
                 let text = format!("{} {id} deleted, because {} was", out.kind, named(&tied.source));
                 self.line(JournalKind::Written, text, json!({ "action": "deleted" }));
@@ -286,8 +286,10 @@ impl Keep<'_, '_> {
             images.insert(field.rule, field.after.clone());
         }
         let joint = !tied.joint.is_empty();
-        if images != tied.images {
-            let change = LinkChange { images, ..self.link(out) };
+        let written = |(key, _): &&(RuleKey, Side)| out.fields.iter().any(|field| field.rule == *key);
+        let carried_out: Vec<(RuleKey, Side)> = tied.decided.iter().filter(written).copied().collect();
+        if images != tied.images || !carried_out.is_empty() {
+            let change = LinkChange { images, carried_out, ..self.link(out) };
             self.save.links.push(change);
         }
         for entry in [Some(&tied.source), tied.target.as_ref()].into_iter().flatten() {
@@ -396,7 +398,7 @@ impl Keep<'_, '_> {
                 key: field.rule,
                 target: field.target.clone(),
                 seen: field.seen.clone(),
-                after: Base { left: Value::Null, right: Value::Null },
+                after: Base::new(Value::Null, Value::Null),
             };
             let digest = payload_digest(out.side, &change);
             refused.retain(|(key, _)| *key != field.rule);

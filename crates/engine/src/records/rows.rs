@@ -32,6 +32,10 @@ pub(crate) fn row(view: &KindView, fields: &std::collections::BTreeMap<String, V
     let mut row = Row::new();
     for (field, keys) in &view.keys {
         if let Some(value) = fields.get(field) {
+            let value = match view.field_kinds.get(field) {
+                Some(kind) => mirror::in_kind(*kind, value.clone()),
+                None => value.clone(),
+            };
             row.extend(keys.iter().map(|key| (*key, value.clone())));
         }
     }

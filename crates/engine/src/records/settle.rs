@@ -98,6 +98,7 @@ impl Engine {
                     link: step.link,
                     images: pair.link.images.clone(),
                     refused: pair.link.refused.clone(),
+                    decided: pair.link.decided.clone(),
                     revision: pair.link.revision,
                     source: source?,
                     target,

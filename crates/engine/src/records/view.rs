@@ -8,7 +8,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use syncline_connect::{Error, ErrorKind, Retry, mirror::KindSpec};
 use syncline_core::{
-    description::ObjectDescription,
+    description::{FieldKind, ObjectDescription},
     ids::{IntegrationId, WorkspaceId},
     merge::{Dropped, Flow, KindFacts, RuleKey, Side, read_key},
 };
@@ -37,6 +37,8 @@ pub(crate) struct KindView {
     pub(crate) spec: &'static KindSpec,
     /// The vendor's names of all fields that are read.
     pub(crate) fields: Vec<String>,
+    /// In which kind each of them is compared.
+    pub(crate) field_kinds: BTreeMap<String, FieldKind>,
     /// Under which keys a row holds a field.
     pub(crate) keys: BTreeMap<String, Vec<RuleKey>>,
 }
@@ -159,7 +161,7 @@ fn compile(flow: &RecordFlow, descriptions: &[Described; 2]) -> Compiled {
 
 fn kind_views(flow: &Flow, side: Side, descriptions: &Described) -> BTreeMap<String, KindView> {
     let mut views = BTreeMap::new();
-    for (name, (spec, _)) in descriptions {
+    for (name, (spec, description)) in descriptions {
         let mut keys: BTreeMap<String, Vec<RuleKey>> = BTreeMap::new();
         for pair in flow.pairs.iter().filter(|pair| pair.side(side).kind == *name) {
             for rule in &pair.rules {
@@ -174,9 +176,11 @@ fn kind_views(flow: &Flow, side: Side, descriptions: &Described) -> BTreeMap<Str
             key.sort();
             key.dedup();
         }
+        let kind_of = |field: &String| Some((field.clone(), description.fields.get(field)?.kind));
+        let field_kinds = keys.keys().filter_map(kind_of).collect();
         let mut fields: BTreeSet<String> = keys.keys().cloned().collect();
         fields.extend(spec.email.map(str::to_owned));
-        views.insert(name.clone(), KindView { spec, fields: fields.into_iter().collect(), keys });
+        views.insert(name.clone(), KindView { spec, fields: fields.into_iter().collect(), field_kinds, keys });
     }
     views
 }

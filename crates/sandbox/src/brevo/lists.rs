@@ -46,9 +46,9 @@ impl BrevoAccount {
             }
             (&Method::GET, ["folders", id, "lists"]) => {
                 let id = number(id).filter(|id| state.book.folders.contains_key(id)).ok_or_else(no_folder)?;
-                lists(&state.book, asked, |list| list.folder == id)
+                lists(&state.book, asked, Some(id))
             }
-            (&Method::GET, ["lists"]) => lists(&state.book, asked, |_| true),
+            (&Method::GET, ["lists"]) => lists(&state.book, asked, None),
             (&Method::POST, ["lists"]) => {
                 let name = text("name").ok_or_else(|| Refused::missing("name is missing"))?.to_owned();
                 let folder = folder(state)?;
@@ -163,13 +163,20 @@ fn no_folder() -> Refused {
     Refused::not_found("Folder ID does not exist")
 }
 
-fn lists(book: &Book, asked: &Asked, wanted: impl Fn(&List) -> bool) -> Answer {
+/// All lists, or those of a folder, which do not tell their folder again.
+fn lists(book: &Book, asked: &Asked, folder: Option<u64>) -> Answer {
     let (limit, offset) = asked.window(PAGE_DEFAULT, PAGE_MAX)?;
-    let mut ids: Vec<u64> = book.lists.iter().filter(|(_, list)| wanted(list)).map(|(id, _)| *id).collect();
+    let wanted = book.lists.iter().filter(|(_, list)| folder.is_none_or(|folder| list.folder == folder));
+    let mut ids: Vec<u64> = wanted.map(|(id, _)| *id).collect();
     if asked.newest_first()? {
         ids.reverse();
     }
-    let page: Vec<Value> = ids.iter().skip(offset).take(limit).map(|id| shown_list(book, *id)).collect();
+    let mut page: Vec<Value> = ids.iter().skip(offset).take(limit).map(|id| shown_list(book, *id)).collect();
+    if folder.is_some() {
+        page.iter_mut().filter_map(Value::as_object_mut).for_each(|list| {
+            list.remove("folderId");
+        });
+    }
     Ok(answer(200, &json!({"lists": page, "count": ids.len()})))
 }
 

@@ -90,6 +90,8 @@ impl Limits {
         if now >= self.day_ends {
             self.day_ends = day_end(now, config);
             self.day_calls = 0;
+            // Tokens come and go.
+            self.searches.retain(|_, calls| calls.back().is_some_and(|at| *at > now - SECOND));
         }
         let rates = self.rates;
         let (calls, limit, span) = if is_search {

@@ -13,6 +13,8 @@ use crate::web::{empty, json as answer, set};
 
 /// Seconds that an access token lives.
 const ACCESS_SECONDS: i64 = 1800;
+/// Milliseconds after which an ended access token is forgotten.
+const FORGOTTEN_MS: i64 = 24 * 60 * 60 * 1000;
 /// Milliseconds that a code may be exchanged.
 const CODE_MS: i64 = 60_000;
 /// Access tokens have grown; clients must not assume that they are short.
@@ -94,6 +96,8 @@ impl Tokens {
     fn grant(&mut self, config: &HubSpotConfig, scopes: Vec<String>, refresh: Option<String>, now: i64) -> Value {
         let access = self.fresh("access", config, ACCESS_CHARS);
         let expires = now + ACCESS_SECONDS * 1000;
+        // One that ended long ago is as good as unknown.
+        self.access.retain(|_, known| now - known.expires < FORGOTTEN_MS);
         self.access.insert(access.clone(), Access { scopes: scopes.clone(), expires });
         let refresh = refresh.unwrap_or_else(|| self.fresh("refresh", config, 48));
         self.refresh.insert(refresh.clone(), scopes.clone());

@@ -104,9 +104,7 @@ impl HubSpotAccount {
         self.by_hand(|state, by| {
             let (from, to) = (end(&state.world, from)?, end(&state.world, to)?);
             let types: Vec<u32> = type_id.into_iter().collect();
-            for id in &types {
-                state.world.links.named(from.0, to.0, *id)?;
-            }
+            state.world.may_join(from, to, &types)?;
             state.world.join(from, to, &types, by);
             Ok(())
         })

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 /// How long a connection waits for another process' lock.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 /// Prepared statements kept per connection: more than there are.
-const STATEMENTS_KEPT: usize = 160;
+const STATEMENTS_KEPT: usize = 256;
 /// Page cache per connection in KiB: small, because the operating system caches the file as well.
 const CACHE_KIB: u32 = 4096;
 /// Pages in the write-ahead log at which SQLite copies them into the database: 8 MiB, so that a burst of group commits

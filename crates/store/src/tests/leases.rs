@@ -4,7 +4,7 @@ use futures::future::join_all;
 use syncline_core::ids::IntegrationId;
 
 use super::world::*;
-use crate::{Outcome, PlanOutcome, Store};
+use crate::{ActivityFilter, Held, JournalKind, Outcome, PlanOutcome, Store};
 
 fn retry(at_seconds: i64, unsettled: bool, failed: bool) -> Outcome {
     Outcome::Retry { at: at(at_seconds), unsettled, failed, links: links("1") }
@@ -60,6 +60,29 @@ on_all! {
         let after = store.claim(&ws(), &worker("w1"), at(401), at(900), 10, &[]).await.unwrap().remove(0);
         assert_eq!(store.settle(vec![settlement(&before, done("old"))], at(402)).await.unwrap(), [false]);
         assert_eq!(store.settle(vec![settlement(&after, done("new"))], at(402)).await.unwrap(), [true]);
+    }
+
+    /// proves: V3
+    async fn only_the_holder_moves_a_cursor_and_tells_of_it(world: &World) {
+        let store = world.store().await;
+        let hold = async |who: &str, from: i64, until: i64| {
+            let fence = store.acquire_lease(&ws(), "check", &worker(who), at(from), at(until)).await.unwrap().unwrap();
+            Held { name: "check".to_owned(), holder: worker(who), fence }
+        };
+        let first = hold("w1", 0, 10).await;
+        let move_to = async |held: &Held, seconds: i64, value: &str| {
+            let line = (None, entry(seconds, JournalKind::Connection, value));
+            store.move_cursor(&ws(), held, at(seconds), "check", value, Some(line)).await.unwrap()
+        };
+        assert!(move_to(&first, 1, "one").await);
+        assert!(!move_to(&first, 10, "late").await, "the lease is over");
+        let second = hold("w2", 10, 20).await;
+        assert!(!move_to(&first, 11, "somebody else's").await);
+        assert!(move_to(&second, 11, "two").await);
+        assert_eq!(store.cursor(&ws(), "check").await.unwrap().as_deref(), Some("two"));
+        let lines = store.activity(&ws(), ActivityFilter { limit: 9, ..Default::default() }).await.unwrap();
+        let told: Vec<&str> = lines.iter().map(|line| line.entry.text.as_str()).collect();
+        assert_eq!(told, ["two", "one"], "what was not moved is not told");
     }
 
     /// proves: V1
@@ -125,6 +148,9 @@ on_all! {
         store.take_in(other).await.unwrap();
         let claimed = store.claim(&ws(), &worker("w"), at(6), at(400), 3, &[IntegrationId::new("flow")]).await.unwrap();
         assert_eq!(claimed.iter().map(|one| one.integration.as_str()).collect::<Vec<_>>(), ["other"]);
+        // Nobody is kept awake by what is due there, either.
+        assert_eq!(store.next_due(&[(ws(), IntegrationId::new("flow"))]).await.unwrap(), Some(at(400)));
+        assert!(store.next_due(&[]).await.unwrap().unwrap() <= at(6));
         let rest = store.claim(&ws(), &worker("w"), at(6), at(400), 3, &[]).await.unwrap();
         assert_eq!(rest.len(), 3);
     }

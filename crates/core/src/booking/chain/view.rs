@@ -95,7 +95,7 @@ impl ChainState {
     }
 
     fn ever_booked(&self) -> bool {
-        self.nodes.values().any(|node| node.booked.is_some() || (node.was_there() && node.requested.is_none()))
+        self.nodes.values().any(|node| node.booked.is_some() || (node.updated && node.requested.is_none()))
     }
 
     fn ever_requested(&self) -> bool {
@@ -193,11 +193,6 @@ impl Node {
     /// Whether all that is known is that confirmation was asked for.
     fn waits(&self) -> bool {
         self.standing.is_none() && self.requested.is_some()
-    }
-
-    /// Whether something was said of it that is only said of what was booked, though not how it stood.
-    fn was_there(&self) -> bool {
-        self.updated || !self.no_show.is_empty()
     }
 
     /// Whether this is a booking that takes place as far as is known. One of which only details came does: it is

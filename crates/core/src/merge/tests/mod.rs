@@ -1,3 +1,8 @@
-//! The merge as promises over every combination of base, left and right.
+//! The merge as promises over every combination of base, left and right, and over small worlds in which everything
+//! goes wrong.
 
+mod ends;
+mod invariants;
+mod stories;
 mod table;
+mod world;

@@ -38,6 +38,7 @@ pub fn rule(kind: Kind, field: FieldKind, policy: Policy) -> Rule {
         policy,
         blanks: Blanks::Propagate,
         truncate: false,
+        group: None,
     }
 }
 
@@ -67,11 +68,12 @@ fn check(rule: &Rule, cases: &[(&str, &str, &str)]) -> String {
 
 fn check_with(rule: &Rule, cases: &[(&str, &str, &str)], evidence: Evidence) -> String {
     let line = |(base, left, right): &(&str, &str, &str)| {
-        let agreed = base.split_once('/').map(|(left, right)| Base { left: value(left), right: value(right) });
+        let agreed = base.split_once('/').map(|(left, right)| Base::new(value(left), value(right)));
         let merged = merge_field(rule, agreed.as_ref(), Some(&value(left)), Some(&value(right)), evidence);
         let outcome = match merged {
             Merged::Keep => "keep".to_owned(),
             Merged::Adopt(base) => format!("adopt {}/{}", shown(&base.left), shown(&base.right)),
+            Merged::Leave { base, .. } => format!("leave {}/{}", shown(&base.left), shown(&base.right)),
             Merged::Hold(hold) => format!("hold: {}", hold.reason),
             Merged::Write { to_left, to_right, conflict, .. } => [
                 to_left.map(|value| format!("left := {}", shown(&value))),

@@ -1,6 +1,7 @@
 //! The account answers as Brevo documents it.
 
 mod contacts;
+mod documented;
 mod hooks;
 mod imports;
 mod surroundings;

@@ -60,10 +60,10 @@ fn both(world: &World, from: End, to: End) -> Result<Vec<Value>, Failure> {
 }
 
 fn joined_with(world: &World, from: End, to: TypeNo, limit: usize, after: u64) -> (Vec<Value>, Option<u64>) {
-    let mut rows = world.links.of(from, to).filter(|((_, id), _)| *id > after);
+    let mut rows = world.joined(from, to).filter(|(id, _)| *id > after);
     let page: Vec<_> = rows.by_ref().take(limit).collect();
-    let more = rows.next().and(page.last()).map(|((_, id), _)| *id);
-    let shown = page.into_iter().map(|((_, id), types)| {
+    let more = rows.next().and(page.last()).map(|(id, _)| *id);
+    let shown = page.into_iter().map(|(id, types)| {
         let types: Vec<Value> =
             world.links.types(from.0, to).filter(|known| types.contains(&known.id)).map(spec).collect();
         json!({"toObjectId": id.to_string(), "associationTypes": types})
@@ -88,6 +88,7 @@ pub(super) fn of_record(state: &mut State, ask: &Ask<'_>, object: TypeNo, id: &s
         }
         (&Method::PUT, ["default", to, to_id]) => {
             let to = end(world, world.schema.named(to)?, to_id)?;
+            world.may_join(from, to, &[])?;
             let results = both(world, from, to)?;
             world.join(from, to, &[], ask.by);
             Ok(finished(ask, 200, results, &[]))
@@ -95,9 +96,7 @@ pub(super) fn of_record(state: &mut State, ask: &Ask<'_>, object: TypeNo, id: &s
         (&Method::PUT, [to, to_id]) => {
             let to = end(world, world.schema.named(to)?, to_id)?;
             let types = type_ids(&Value::from(ask.body_list()?))?;
-            for id in &types {
-                world.links.named(from.0, to.0, *id)?;
-            }
+            world.may_join(from, to, &types)?;
             world.join(from, to, &types, ask.by);
             Ok(Done::Json(201, pair(world, from, to)))
         }
@@ -176,10 +175,7 @@ fn many(state: &mut State, ask: &Ask<'_>, (from, to): (TypeNo, TypeNo), default:
         let row = row_end(world, from, &input["from"]).and_then(|one| {
             let other = row_end(world, to, &input["to"])?;
             let types = if default { Vec::new() } else { type_ids(&input["types"])? };
-            for id in &types {
-                world.links.named(from, to, *id)?;
-            }
-            world.links.default_type(from, to)?;
+            world.may_join(one, other, &types)?;
             Ok((one, other, types))
         });
         match row {

@@ -131,7 +131,7 @@ fn links(world: &World, no: TypeNo, record: &Record, wanted: &[TypeNo]) -> Map<S
     for to in wanted {
         let other = &world.schema.types[*to];
         let mut rows: Vec<Value> = Vec::new();
-        for ((_, id), types) in world.links.of((no, record.id), *to).take(MAX_LINKS) {
+        for (id, types) in world.joined((no, record.id), *to).take(MAX_LINKS) {
             for known in world.links.types(no, *to).filter(|known| types.contains(&known.id)) {
                 let pair = format!("{}_to_{}", kind.singular, other.singular);
                 let has_primary = world.links.types(no, *to).any(|other| other.label.as_deref() == Some("Primary"));

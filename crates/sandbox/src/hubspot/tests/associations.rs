@@ -1,9 +1,10 @@
 //! What records are associated with.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Kit, kit};
-use crate::hubspot::HubSpotLink;
+use super::{Kit, kit, kit_with};
+use crate::hubspot::{HubSpotConfig, HubSpotLink};
 
 fn pair(kit: &Kit) -> (String, String) {
     (kit.make("contacts", json!({"email": "a@example.org"})), kit.make("companies", json!({"name": "Bossa"})))
@@ -49,6 +50,10 @@ fn associations_are_read_from_both_ends_and_taken_away() {
         kit.good("GET", &format!("/crm/v4/objects/companies/{company}/associations/contacts?limit=500"), Value::Null);
     assert_eq!(page["results"][0]["toObjectId"], person);
     assert_eq!(page["results"][0]["associationTypes"][0]["category"], "HUBSPOT_DEFINED");
+    kit.account.archive("contacts", &person).unwrap();
+    let page = kit.good("GET", &format!("/crm/v4/objects/companies/{company}/associations/contacts"), Value::Null);
+    assert_eq!(page["results"], json!([]), "nobody sees what is archived");
+    kit.account.restore("contacts", &person).unwrap();
     kit.good("DELETE", &format!("/crm/v4/objects/contacts/{person}/associations/companies/{company}"), Value::Null);
     assert!(kit.account.record("companies", &company).unwrap().links.is_empty());
     assert_eq!(kit.account.record("contacts", &person).unwrap().properties.get("associatedcompanyid"), None);
@@ -109,4 +114,48 @@ fn a_create_with_an_association_that_cannot_be_makes_nothing() {
                       "associations": [{"to": {"id": "77"}, "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 202}]}]});
     assert_eq!(kit.call("POST", "/crm/v3/objects/notes", body).0, 400);
     assert!(kit.account.snapshot().is_empty());
+}
+
+fn ends(kit: &Kit) -> Vec<(String, String, String, String)> {
+    let mut all = Vec::new();
+    for (object, records) in kit.account.snapshot() {
+        for record in records {
+            all.extend(record.links.into_iter().map(|link| (object.clone(), record.id.clone(), link.object, link.id)));
+        }
+    }
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    /// However records are joined, parted, merged and erased: each association is known at both ends, both of them live,
+    /// and a contact with companies has one primary company.
+    #[test]
+    fn both_ends_agree(steps in prop::collection::vec((0_usize..4, 0_usize..4, 0_u8..7), 1..40), new_id in any::<bool>()) {
+        let kit = kit_with(HubSpotConfig { merge_gives_new_id: new_id, ..HubSpotConfig::default() });
+        let make = |object: &str, name: &str| (0..4).map(|n| kit.account.create(object, &[(name, &format!("p{n}@example.org"))]).unwrap()).collect::<Vec<_>>();
+        let (people, companies) = (make("contacts", "email"), make("companies", "name"));
+        for (one, other, what) in steps {
+            // Records that are gone by now refuse, which is no fault.
+            let (person, company) = (("contacts", people[one].as_str()), ("companies", companies[other].as_str()));
+            let _ = match what {
+                0..=2 => kit.account.associate(person, company, (what == 0).then_some(1)),
+                3 => kit.account.disassociate(person, company),
+                4 => kit.account.merge("contacts", &people[one], &people[other]).map(|_| ()),
+                5 => kit.account.merge("companies", &companies[one], &companies[other]).map(|_| ()),
+                _ => kit.account.associate(person, ("contacts", &people[other]), None),
+            };
+        }
+        let all = ends(&kit);
+        for (object, id, to, to_id) in &all {
+            prop_assert!(all.contains(&(to.clone(), to_id.clone(), object.clone(), id.clone())), "{object}/{id} to {to}/{to_id}");
+        }
+        for record in kit.account.snapshot().remove("contacts").unwrap_or_default() {
+            let mine: Vec<_> = record.links.iter().filter(|link| link.object == "companies").collect();
+            let primary = mine.iter().filter(|link| link.type_ids.contains(&1)).count();
+            prop_assert!(primary <= 1, "{record:?}");
+            let told = record.properties.get("associatedcompanyid");
+            prop_assert_eq!(told, mine.iter().find(|link| link.type_ids.contains(&1)).map(|link| &link.id), "{:?}", primary);
+        }
+    }
 }

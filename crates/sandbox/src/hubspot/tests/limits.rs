@@ -112,13 +112,14 @@ fn calls_are_counted_by_what_they_ask_for() {
     let id = kit.make("contacts", json!({"email": "a@example.org"}));
     kit.good("GET", &format!("/crm/objects/2026-03/0-1/{id}"), Value::Null);
     kit.good("POST", "/crm/v3/objects/contacts/search", json!({}));
-    kit.good("PUT", &format!("/crm/v4/objects/contacts/{id}/associations/default/contacts/{id}"), Value::Null);
+    let other = kit.account.create("companies", &[("name", "Bossa")]).unwrap();
+    kit.good("PUT", &format!("/crm/v4/objects/contacts/{id}/associations/default/companies/{other}"), Value::Null);
     let calls: Vec<(String, u64)> = kit.account.calls().into_iter().collect();
     let expected = [
         "GET contacts/{id}",
         "POST contacts",
         "POST contacts/search",
-        "PUT contacts/{id}/associations/default/contacts/{id}",
+        "PUT contacts/{id}/associations/default/companies/{id}",
     ];
     assert_eq!(calls, expected.map(|kind| (kind.to_owned(), 1)));
 }

@@ -39,6 +39,7 @@ fn both_ids_lead_to_the_survivor_which_may_have_a_third() {
         assert_eq!(by_second["id"], id);
         assert_eq!(ids(&kit.good("GET", "/crm/v3/objects/contacts", Value::Null)), [id.as_str()]);
         assert_eq!(kit.account.record("contacts", &id).unwrap().links[0].id, company);
+        assert_eq!(kit.account.record("contacts", &id).unwrap().properties["associatedcompanyid"], company);
         assert_eq!(kit.account.list_members(1), [id.as_str()]);
         // A second merge, of the survivor with a third: the oldest ids still lead there.
         let third = kit.make("contacts", json!({"email": "c@example.org"}));
@@ -47,6 +48,27 @@ fn both_ids_lead_to_the_survivor_which_may_have_a_third() {
             assert_eq!(kit.account.record("contacts", old).unwrap().id, last);
         }
         assert!(kit.account.merge("contacts", &one, &third).is_err(), "they are one already");
+    }
+}
+
+/// The survivor keeps its own primary company, whatever the other one had and in which order they were made.
+#[test]
+fn a_merge_keeps_the_primary_company() {
+    for new_id in [true, false] {
+        let kit = kit_with(HubSpotConfig { merge_gives_new_id: new_id, ..HubSpotConfig::default() });
+        let (one, two) = two(&kit);
+        let companies: Vec<String> =
+            ["A", "B", "C"].iter().map(|name| kit.make("companies", json!({"name": name}))).collect();
+        let join = |person: &str, company: usize| {
+            kit.account.associate(("contacts", person), ("companies", &companies[company]), None).unwrap();
+        };
+        [(&one, 1), (&one, 0), (&two, 2)].iter().for_each(|(person, company)| join(person, *company));
+        let id = kit.account.merge("contacts", &one, &two).unwrap();
+        let person = kit.account.record("contacts", &id).unwrap();
+        assert_eq!((person.properties["associatedcompanyid"].as_str(), person.links.len()), (companies[1].as_str(), 3));
+        // And when companies merge, people follow to the survivor.
+        let company = kit.account.merge("companies", &companies[0], &companies[1]).unwrap();
+        assert_eq!(kit.account.record("contacts", &id).unwrap().properties["associatedcompanyid"], company);
     }
 }
 

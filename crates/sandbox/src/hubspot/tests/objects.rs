@@ -259,3 +259,18 @@ fn what_is_not_there_is_told_in_html() {
     let stages = kit.good("GET", "/crm/v3/pipelines/deals", Value::Null);
     assert_eq!(stages["results"][0]["stages"].as_array().unwrap().len(), 7);
 }
+
+#[test]
+fn the_same_calls_give_the_same_answers() {
+    let story = || {
+        let kit = kit();
+        let inputs: Vec<Value> =
+            (0..30).map(|n| json!({"properties": {"email": format!("p{n}@example.org")}})).collect();
+        let made = kit.good("POST", "/crm/v3/objects/contacts/batch/create", json!({"inputs": inputs}));
+        let (one, two) = (ids(&made)[3].clone(), ids(&made)[4].clone());
+        let merged =
+            kit.good("POST", "/crm/v3/objects/contacts/merge", json!({"primaryObjectId": one, "objectIdToMerge": two}));
+        (made.to_string(), merged.to_string(), kit.account.install().to_string(), kit.account.snapshot())
+    };
+    assert_eq!(story(), story());
+}

@@ -223,6 +223,15 @@ impl Links {
         taken
     }
 
+    /// Whether this is the type of the one company that counts, seen from the record that has it.
+    pub(super) fn is_primary(&self, from: TypeNo, to: TypeNo, id: u32) -> bool {
+        to == COMPANY && self.kind(from, to, id).is_some_and(|known| known.primary)
+    }
+
+    pub(super) fn has_primary(&self, end: End) -> bool {
+        self.of(end, COMPANY).any(|(_, types)| types.iter().any(|id| self.is_primary(end.0, COMPANY, *id)))
+    }
+
     pub(in super::super) fn between(&self, from: End, to: End) -> &[u32] {
         self.ends.get(&from).and_then(|others| others.get(&to)).map_or(&[], Vec::as_slice)
     }

@@ -48,6 +48,9 @@ impl World {
         }
         let moved = self.unite(object, survivor, &kept, &lost, by);
         self.recount((object, id), by);
+        for (other, _) in self.links.all((object, id)) {
+            self.recount(other, by);
+        }
         let what = Happening::Merge { primary: kept.id, merged: vec![lost.id], survivor: id, moved };
         self.notice(what, object, id, by);
         let other = Some(format!("{}/{}", self.schema.types[object].plural, lost.id));
@@ -61,9 +64,18 @@ impl World {
     }
 
     fn move_links(&mut self, old: End, new: End) {
-        for (other, types) in self.links.all(old) {
+        let mut links = self.links.all(old);
+        // The primary company first: the first of a record without any would become it.
+        links.sort_by_key(|(other, types)| !types.iter().any(|id| self.links.is_primary(old.0, other.0, *id)));
+        for (other, types) in links {
             self.links.part(old, other, None);
             if other != new {
+                // Of two primary companies the survivor's own stays.
+                let types: Vec<u32> = if self.links.has_primary(new) {
+                    types.into_iter().filter(|id| !self.links.is_primary(new.0, other.0, *id)).collect()
+                } else {
+                    types
+                };
                 self.links.join(new, other, &types);
             }
         }

@@ -126,6 +126,12 @@ impl World {
         self.tables[object].row(slot)
     }
 
+    /// What a record is joined with, of one object; what is archived keeps its associations, but nobody sees them.
+    pub(super) fn joined(&self, from: (TypeNo, u64), to: TypeNo) -> impl Iterator<Item = (u64, &[u32])> {
+        let live = move |id: u64| self.tables[to].find(id).is_some_and(|slot| self.row(to, slot).live());
+        self.links.of(from, to).filter(move |((_, id), _)| live(*id)).map(|((_, id), types)| (id, types))
+    }
+
     /// The record that is asked for by its id, or by the value of a property that is unique.
     pub(super) fn look_up(&self, object: TypeNo, id: &str, property: Option<&str>) -> Result<Option<Slot>, Failure> {
         let table = &self.tables[object];

@@ -102,7 +102,7 @@ impl Table {
         out
     }
 
-    /// Takes up a property that has become unique, or was made so; no record has it yet.
+    /// What finds this record alone: its unique values, of a contact also its other addresses.
     fn keys(object: &ObjectType, row: &Record) -> Vec<(PropNo, Box<str>)> {
         let mut keys: Vec<(PropNo, Box<str>)> =
             object.unique().filter_map(|no| Some((no, Box::from(row.get(no)?)))).collect();

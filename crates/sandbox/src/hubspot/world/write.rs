@@ -269,8 +269,10 @@ impl World {
     /// Erases a person for good: no list shows them, and no value is left.
     pub(in super::super) fn erase(&mut self, object: TypeNo, slot: Slot, by: Writer) {
         let end = (object, self.row(object, slot).id);
-        for (other, _) in self.links.all(end) {
-            self.links.part(end, other, None);
+        let others = self.links.all(end);
+        for (other, _) in &others {
+            self.links.part(end, *other, None);
+            self.recount(*other, by);
         }
         for list in self.lists.iter_mut().filter(|list| list.object == object) {
             list.members.remove(&end.1);
@@ -285,21 +287,30 @@ impl World {
         self.log(HubSpotEffectKind::Erased, object, end.1, by, Logged::default());
     }
 
+    /// Whether two records may be joined by these types.
+    pub(in super::super) fn may_join(&self, from: End, to: End, types: &[u32]) -> Result<(), Failure> {
+        if from == to {
+            return Err(Failure::invalid("A record cannot be associated with itself"));
+        }
+        self.links.default_type(from.0, to.0)?;
+        types.iter().try_for_each(|id| self.links.named(from.0, to.0, *id).map(|_| ()))
+    }
+
     /// Joins two records.
     pub(in super::super) fn join(&mut self, from: End, to: End, types: &[u32], by: Writer) {
         if self.links.join(from, to, types) {
-            self.joined(from, to, false, by);
+            self.note_join(from, to, false, by);
         }
     }
 
     /// Parts two records: of these labels, or wholly.
     pub(in super::super) fn part(&mut self, from: End, to: End, only: Option<&[u32]>, by: Writer) {
         if self.links.part(from, to, only) {
-            self.joined(from, to, true, by);
+            self.note_join(from, to, true, by);
         }
     }
 
-    fn joined(&mut self, from: End, to: End, removed: bool, by: Writer) {
+    fn note_join(&mut self, from: End, to: End, removed: bool, by: Writer) {
         for (one, other) in [(from, to), (to, from)] {
             self.recount(one, by);
             let type_id = self.links.default_type(one.0, other.0).unwrap_or_default();

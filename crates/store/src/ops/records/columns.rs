@@ -63,7 +63,7 @@ pub(super) fn list_json<T: Serialize>(list: &[T]) -> Result<Option<Vec<u8>>> {
 }
 
 /// The columns `id, side, kind, record, match_key, link, seen, changed_at, fate, into_record, due_at, note, tries,
-/// revision`.
+/// revision, let_go`.
 pub(super) fn entry_of(mut row: Row) -> Result<StoredEntry> {
     Ok(StoredEntry {
         id: row.int(0)?,
@@ -79,6 +79,7 @@ pub(super) fn entry_of(mut row: Row) -> Result<StoredEntry> {
         note: row.opt_text(11)?,
         tries: count_of(row.int(12)?),
         revision: row.int(13)?,
+        let_go: row.int(14)? != 0,
     })
 }
 

@@ -22,17 +22,17 @@ const ANSWER_MAX: usize = 10_000;
 pub(crate) const TWINS_MAX: usize = 50;
 
 statements! {
-    DUE = "select id, side, kind, record, match_key, link, seen, changed_at, fate, into_record, due_at, note, tries, revision \
+    DUE = "select id, side, kind, record, match_key, link, seen, changed_at, fate, into_record, due_at, note, tries, revision, let_go \
         from record_entry e where workspace = ?1 and integration = ?2 and due_at <= ?3 \
         and not exists (select 1 from record_step s where s.workspace = e.workspace and s.link = e.link) \
         order by due_at, id limit ?4";
     ENTRY_BY_ID = "select id, side, kind, record, match_key, link, seen, changed_at, fate, into_record, due_at, note, tries, \
-        revision from record_entry where workspace = ?1 and integration = ?2 and id = ?3";
+        revision, let_go from record_entry where workspace = ?1 and integration = ?2 and id = ?3";
     ENTRY_BY_RECORD = "select id, side, kind, record, match_key, link, seen, changed_at, fate, into_record, due_at, note, \
-        tries, revision from record_entry \
+        tries, revision, let_go from record_entry \
         where workspace = ?1 and integration = ?2 and side = ?3 and kind = ?4 and record = ?5";
     ENTRY_BY_KEY = "select id, side, kind, record, match_key, link, seen, changed_at, fate, into_record, due_at, note, tries, \
-        revision from record_entry where workspace = ?1 and integration = ?2 and side = ?3 and match_key = ?4 and id > ?5 \
+        revision, let_go from record_entry where workspace = ?1 and integration = ?2 and side = ?3 and match_key = ?4 and id > ?5 \
         order by id limit 1";
     LINK_BY_ID = "select id, pair, left_entry, right_entry, images, refused, decided, revision from record_link \
         where workspace = ?1 and integration = ?2 and id = ?3";

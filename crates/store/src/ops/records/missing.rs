@@ -58,18 +58,42 @@ fn too_many(missing: u64, total: u64) -> bool {
     missing > 0 && (missing == total || missing > MISSING_FREE.max(total * MISSING_PERCENT / 100))
 }
 
-/// Marks a batch of those that were not seen.
-struct MarkMissing {
+/// A batch of those that were not seen. Looking for them may mean reading all, so it holds up no writer.
+struct Unseen {
     end: FinishSweep,
     after: RecordId,
 }
 
-/// How many were marked, and where to go on.
-type Marked = (u64, Option<RecordId>);
+impl Op for Unseen {
+    /// The entries, and where to go on.
+    type Out = (Vec<i64>, Option<RecordId>);
+    const READS: bool = true;
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
+        let end = &self.end;
+        let flow = Flow::new(&end.workspace, &end.integration);
+        let [ws, integration] = flow.key();
+        let (side, kind, after) = (side_column(end.side), P::Text(&end.kind), P::Text(self.after.as_str()));
+        let params = [ws, integration, side, kind, after, P::Int(end.sweep), P::Int(BATCH)];
+        let (mut unseen, mut last) = (Vec::new(), None);
+        for mut row in db.rows(&UNSEEN, &params).await? {
+            unseen.push(row.int(0)?);
+            last = Some(RecordId::new(row.text(1)?));
+        }
+        let full = unseen.len() as i64 == BATCH;
+        Ok((unseen, last.filter(|_| full)))
+    }
+}
+
+/// Marks those of a batch that are still unseen.
+struct MarkMissing {
+    end: FinishSweep,
+    unseen: Vec<i64>,
+}
 
 impl Op for MarkMissing {
-    /// Nothing where the lease is lost.
-    type Out = Option<Marked>;
+    /// How many were marked; nothing where the lease is lost.
+    type Out = Option<u64>;
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let end = &self.end;
@@ -78,19 +102,10 @@ impl Op for MarkMissing {
         }
         let flow = Flow::new(&end.workspace, &end.integration);
         take_turn(db, &flow).await?;
-        let [ws, integration] = flow.key();
-        let (side, kind, sweep) = (side_column(end.side), P::Text(&end.kind), P::Int(end.sweep));
-        let params = [ws, integration, side, kind, P::Text(self.after.as_str()), sweep, P::Int(BATCH)];
-        let mut unseen = Vec::new();
-        let mut last = None;
-        for mut row in db.rows(&UNSEEN, &params).await? {
-            unseen.push(row.int(0)?);
-            last = Some(RecordId::new(row.text(1)?));
-        }
         let [missing, _] = fate_columns(&StoredFate::Missing);
-        let sets: Vec<_> = unseen.iter().map(|id| [ws, P::Int(*id), missing, P::time(end.now), sweep]).collect();
-        let marked = db.each(&MISSING, &sets).await?.into_iter().flatten().count() as u64;
-        Ok(Some((marked, last.filter(|_| unseen.len() as i64 == BATCH))))
+        let (ws, now, sweep) = (flow.ws(), P::time(end.now), P::Int(end.sweep));
+        let sets: Vec<_> = self.unseen.iter().map(|id| [ws, P::Int(*id), missing, now, sweep]).collect();
+        Ok(Some(db.each(&MISSING, &sets).await?.into_iter().flatten().count() as u64))
     }
 }
 
@@ -104,12 +119,10 @@ impl Store {
         if !end.confirmed && too_many(missing, total) {
             return Ok(Some(SweepEnd::TooMany { missing, total }));
         }
-        let mut done = 0;
-        let mut after = RecordId::new("");
+        let (mut done, mut after) = (0, RecordId::new(""));
         loop {
-            let Some((marked, next)) = self.run(MarkMissing { end: end.clone(), after }).await? else {
-                return Ok(None);
-            };
+            let (unseen, next) = self.run(Unseen { end: end.clone(), after }).await?;
+            let Some(marked) = self.run(MarkMissing { end: end.clone(), unseen }).await? else { return Ok(None) };
             done += marked;
             match next {
                 Some(next) => after = next,

@@ -41,7 +41,7 @@ statements! {
     DECIDED = "select decided from record_link where workspace = ?1 and integration = ?2 and id = ?3";
     DECIDED_SET = "update record_link set decided = ?4 where workspace = ?1 and integration = ?2 and id = ?3";
     ENTRY_SET = "update record_entry set link = ?5, seen = ?6, due_at = ?7, note = ?8, tries = ?9, fate = ?10, \
-        into_record = ?11, gone_at = ?12 \
+        into_record = ?11, gone_at = ?12, let_go = ?13 \
         where workspace = ?1 and integration = ?2 and id = ?3 and revision = ?4 {written}";
     ENTRY_LINK = "update record_entry set link = ?4 where workspace = ?1 and integration = ?2 and id = ?3";
     STEP_ADD = "insert into record_step (workspace, integration, link, side, kind, op, fields, look_at) \
@@ -237,7 +237,8 @@ impl Save {
                 let (note, tries) = (P::opt_text(change.note.as_deref()), P::Int(change.tries.into()));
                 let [fate, into] = fate_columns(&change.fate);
                 let gone = P::opt_time(is_gone(&change.fate).then_some(self.now));
-                [ws, integration, id, revision, link, seen, due, note, tries, fate, into, gone]
+                let let_go = P::Int(change.let_go.into());
+                [ws, integration, id, revision, link, seen, due, note, tries, fate, into, gone, let_go]
             })
             .collect();
         let written = db.each(&ENTRY_SET, &sets).await?;

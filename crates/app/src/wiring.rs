@@ -1,6 +1,7 @@
 //! From the configuration to running parts.
 
 mod polled;
+mod records;
 
 use std::{
     collections::BTreeMap,
@@ -188,6 +189,7 @@ impl Installation {
         }
         setup.templating = Some(Arc::new(Flows(flows)));
         setup.polled = self.polled()?;
+        setup.records = self.records()?;
         Ok(setup)
     }
 
@@ -203,6 +205,10 @@ impl Installation {
         let grant = match config.grant {
             Grant::Browser => GrantKind::Browser,
             Grant::ClientCredentials => GrantKind::ClientCredentials,
+            Grant::Key => GrantKind::Key {
+                key: config.api_key.as_ref().context("`api_key` is missing")?.read_any(&self.base)?,
+                base_url: self.key_url(config, connector)?,
+            },
             Grant::Jwt => GrantKind::JwtBearer {
                 username: config.username.clone().unwrap_or_default(),
                 key: config.private_key.as_ref().context("`private_key` is missing")?.read_any(&self.base)?,

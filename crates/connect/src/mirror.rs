@@ -2,21 +2,29 @@
 //! many rows in few calls. Nothing here sleeps, retries, stores or logs; what differs between vendors is data
 //! ([`KindSpec`]) or stays inside their folder.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use syncline_core::{
-    description::ObjectDescription,
+    description::{FieldKind, ObjectDescription},
     ids::{ExternalKey, RecordId},
     record::{Role, Value},
 };
 
-use crate::{Answered, BoxFuture, Cx, Error};
+use crate::{Answered, BoxFuture, Cx, Error, Settings};
 
 /// Reads and writes rows of one kind. Every method makes as few calls as the vendor allows and says how many it made.
 pub trait Mirror: Send + Sync {
     /// The kinds of records that can be kept in step.
     fn kinds(&self) -> &'static [KindSpec];
+
+    /// Where the vendor's API answers, where all accounts share one address.
+    fn home(&self) -> Option<&'static str> {
+        None
+    }
 
     /// The kind with this name.
     fn kind(&self, name: &str) -> Option<&'static KindSpec> {
@@ -60,8 +68,8 @@ pub trait Mirror: Send + Sync {
     ) -> BoxFuture<'a, Result<Answered<Vec<Seen>>, Error>>;
 
     /// How many of the waiting writes one [`Mirror::write`] should carry: at least one. With many waiting, a vendor may
-    /// have a cheaper way.
-    fn carries(&self, kind: &str, waiting: usize) -> usize;
+    /// have a cheaper way, which may hang on the connection's settings.
+    fn carries(&self, settings: &Settings, kind: &str, waiting: usize) -> usize;
 
     /// Writes rows, each by itself: one that is refused stops no other. `Err` only where nothing was sent or the whole
     /// call was refused; an answer that never came makes every outcome [`RowOutcome::Unknown`].
@@ -72,8 +80,15 @@ pub trait Mirror: Send + Sync {
         rows: &'a [RowWrite],
     ) -> BoxFuture<'a, Result<Answered<Written>, Error>>;
 
-    /// Asks for the outcome of what was taken for later.
-    fn collect<'a>(&'a self, cx: &'a Cx<'a>, ticket: &'a str) -> BoxFuture<'a, Result<Answered<Written>, Error>>;
+    /// Asks for the outcome of what was taken for later. `rows` are those of the write, in its order: outcomes are told
+    /// by their positions.
+    fn collect<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        kind: &'a str,
+        ticket: &'a str,
+        rows: &'a [RowWrite],
+    ) -> BoxFuture<'a, Result<Answered<Written>, Error>>;
 }
 
 /// A kind of record, as data.
@@ -136,7 +151,8 @@ pub struct Seen {
     pub id: RecordId,
     /// Our own key, where the record bears one.
     pub key: Option<ExternalKey>,
-    /// By the vendor's names; what is not there is not shown, which is not blank.
+    /// By the vendor's names; what is not there is not shown, which is not blank. Where an answer does not tell of what
+    /// kind a value is, it is text: see [`Seen::in_kinds`].
     pub fields: BTreeMap<String, Value>,
     /// When the record changed last, by the vendor's clock.
     pub changed_at: Option<Timestamp>,
@@ -153,6 +169,84 @@ impl Seen {
         let field_times = BTreeMap::new();
         Self { id, key: None, fields, changed_at: None, field_times, fate: Fate::Live, ours: None }
     }
+
+    /// Brings values that came as text into the kinds that the description tells. To be done with every row before it
+    /// is compared with anything: some vendors write every value as text.
+    pub fn in_kinds(&mut self, description: &ObjectDescription) {
+        for (name, value) in &mut self.fields {
+            if let Some(field) = description.fields.get(name) {
+                let taken = std::mem::replace(value, Value::Null);
+                *value = in_kind(field.kind, taken);
+            }
+        }
+    }
+}
+
+/// A value that came as text, in the kind of its field. What cannot be read as that kind stays as it is.
+pub fn in_kind(kind: FieldKind, value: Value) -> Value {
+    let Value::Text(text) = value else { return value };
+    let trimmed = text.trim();
+    if trimmed.is_empty() {
+        return Value::Null;
+    }
+    let read = match kind {
+        FieldKind::Number => decimal(trimmed).map(Value::Decimal),
+        FieldKind::Boolean => match trimmed {
+            "true" | "1" => Some(Value::Bool(true)),
+            "false" | "0" => Some(Value::Bool(false)),
+            _ => None,
+        },
+        FieldKind::Date => date(trimmed).map(Value::Date),
+        FieldKind::DateTime => time(trimmed).map(Value::Time),
+        FieldKind::Reference => Some(Value::Id(RecordId::new(trimmed))),
+        FieldKind::MultiPicklist => Some(set(trimmed)),
+        FieldKind::Text
+        | FieldKind::TextArea
+        | FieldKind::Picklist
+        | FieldKind::Email
+        | FieldKind::Phone
+        | FieldKind::Url
+        | FieldKind::Other => None,
+    };
+    read.unwrap_or(Value::Text(text))
+}
+
+/// The entries of a set, sorted, each once.
+fn set(text: &str) -> Value {
+    let entries: BTreeSet<&str> = text.split(';').map(str::trim).filter(|entry| !entry.is_empty()).collect();
+    if entries.is_empty() {
+        return Value::Null;
+    }
+    Value::Text(entries.into_iter().collect::<Vec<_>>().join(";"))
+}
+
+/// `007.50` as `7.5`: one number has one text.
+fn decimal(text: &str) -> Option<String> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", text),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !all_digits(whole) || !all_digits(fraction) {
+        return None;
+    }
+    let (whole, fraction) = (whole.trim_start_matches('0'), fraction.trim_end_matches('0'));
+    Some(match (whole, fraction) {
+        ("", "") => "0".to_owned(),
+        (whole, "") => format!("{sign}{whole}"),
+        (whole, fraction) => format!("{sign}{}.{fraction}", if whole.is_empty() { "0" } else { whole }),
+    })
+}
+
+/// A day, as such or as the moment at which it begins by UTC.
+fn date(text: &str) -> Option<Date> {
+    text.parse().ok().or_else(|| time(text).map(|time| time.to_zoned(TimeZone::UTC).date()))
+}
+
+/// A moment in RFC 3339, or in milliseconds since 1970.
+fn time(text: &str) -> Option<Timestamp> {
+    text.parse().ok().or_else(|| Timestamp::from_millisecond(text.parse().ok()?).ok())
 }
 
 /// What became of a record.
@@ -181,6 +275,9 @@ pub struct RowWrite {
     pub op: Op,
     /// By the vendor's names. A set's value is the whole set.
     pub fields: Vec<(String, Value)>,
+    /// The record as it was read just before, where it was: some vendors write many rows by what the records are known
+    /// by (e-mail address, our key) and not by id, and change a set by what comes and goes.
+    pub seen: Option<Seen>,
 }
 
 /// What is to be done.
@@ -222,3 +319,6 @@ pub enum RowOutcome {
     /// Nobody knows: look before repeating.
     Unknown(Error),
 }
+
+#[cfg(test)]
+mod tests;

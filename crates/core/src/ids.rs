@@ -106,7 +106,7 @@ fn digest_hex(parts: &[&str]) -> String {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part.as_bytes());
     }
-    let mut text = hex::encode(hasher.finalize());
-    text.truncate(KEY_HEX_DIGITS);
-    text
+    let mut digits = [0; KEY_HEX_DIGITS];
+    hex::encode_to_slice(&hasher.finalize()[..KEY_HEX_DIGITS / 2], &mut digits).expect("two digits are one byte");
+    digits.into_iter().map(char::from).collect()
 }

@@ -82,6 +82,9 @@ pub fn normal_email(typed: &str) -> Option<String> {
     {
         return None;
     }
+    if plain && local.len() + '@'.len_utf8() + domain.len() == text.len() {
+        return (text.len() <= MAX_EMAIL_CHARS).then_some(text);
+    }
     let local = if plain { Cow::Borrowed(local) } else { Cow::Owned(local.to_lowercase().nfc().collect::<String>()) };
     let email = format!("{local}@{domain}");
     (email.chars().count() <= MAX_EMAIL_CHARS).then_some(email)

@@ -1,5 +1,8 @@
 //! What the CRM says of its objects: remembered for a while, because a decision may need it and it rarely changes.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex},
@@ -61,17 +64,17 @@ impl syncline_core::booking::check::Descriptions for Objects {
 }
 
 impl Descriptions {
-    fn get(&self, setup: &ConnectionSetup, objects: &BTreeSet<Object>, now: Timestamp) -> Described {
+    fn get(&self, key: &Key, objects: &BTreeSet<Object>, now: Timestamp) -> Described {
         let all = self.known.lock().expect("no code panics while it holds this lock");
-        let Some(known) = all.get(&(setup.workspace.clone(), setup.id.clone())) else { return Described::new() };
+        let Some(known) = all.get(key) else { return Described::new() };
         let fresh =
             |object: &&Object| known.get(object).is_some_and(|(_, learned)| now.duration_since(*learned) < BELIEVED);
         objects.iter().filter(fresh).map(|object| (object.clone(), known[object].0.clone())).collect()
     }
 
-    fn learn(&self, setup: &ConnectionSetup, described: &Described, now: Timestamp) {
+    fn learn(&self, key: Key, described: &Described, now: Timestamp) {
         let mut all = self.known.lock().expect("no code panics while it holds this lock");
-        let known = all.entry((setup.workspace.clone(), setup.id.clone())).or_default();
+        let known = all.entry(key).or_default();
         known.extend(described.iter().map(|(object, description)| (object.clone(), (description.clone(), now))));
     }
 
@@ -85,7 +88,7 @@ impl Descriptions {
 impl Descriptions {
     /// Whether the refusal may come of objects that are no longer as they were described. What is believed of them is
     /// forgotten then, and the booking is worth another plan.
-    fn explain(&self, setup: &ConnectionSetup, error: &Error, now: Timestamp) -> bool {
+    fn explain(&self, key: &Key, error: &Error, now: Timestamp) -> bool {
         let telling = match error.kind {
             ErrorKind::Field => true,
             ErrorKind::Invalid => !error.fields.is_empty(),
@@ -94,10 +97,9 @@ impl Descriptions {
         if !telling || error.retry != Retry::Never {
             return false;
         }
-        let key = (setup.workspace.clone(), setup.id.clone());
         let is_known = {
             let all = self.known.lock().expect("no code panics while it holds this lock");
-            all.contains_key(&key)
+            all.contains_key(key)
         };
         let refusal = (error.code.clone(), error.slot, error.fields.clone());
         let mut doubts = self.doubts.lock().expect("no code panics while it holds this lock");
@@ -105,23 +107,27 @@ impl Descriptions {
         let is_news = match doubts.get(&(key.clone(), refusal.clone())) {
             Some(since) => now.duration_since(*since) <= DOUBTED_TOGETHER,
             None if is_known && doubts.len() < DOUBTS_MAX => {
-                doubts.insert((key, refusal), now);
+                doubts.insert((key.clone(), refusal), now);
                 true
             }
             None => false,
         };
         drop(doubts);
         if is_news {
-            self.forget(&setup.workspace, &setup.id);
+            self.forget(&key.0, &key.1);
         }
         is_news
     }
 }
 
+fn key(setup: &ConnectionSetup) -> Key {
+    (setup.workspace.clone(), setup.id.clone())
+}
+
 impl Engine {
     /// A refusal that a newer description may avoid is no last word: the booking is planned anew.
     pub(crate) fn doubt_descriptions(&self, setup: &ConnectionSetup, error: &mut Error) {
-        if self.descriptions.explain(setup, error, self.world.clock.now()) {
+        if self.descriptions.explain(&key(setup), error, self.world.clock.now()) {
             error.retry = Retry::Replan;
         }
     }
@@ -134,7 +140,7 @@ impl Engine {
         objects: &BTreeSet<Object>,
         now: Timestamp,
     ) -> Called<(Described, u32)> {
-        let mut described = self.descriptions.get(setup, objects, now);
+        let mut described = self.descriptions.get(&key(setup), objects, now);
         let missing: Vec<Object> = objects.iter().filter(|object| !described.contains_key(*object)).cloned().collect();
         if missing.is_empty() {
             return Ok((described, 0));
@@ -154,7 +160,7 @@ impl Engine {
     ) -> Called<(Described, u32)> {
         let answer = self.describe(setup, crm, &objects).await?;
         let learned = objects.into_iter().zip(answer.value.into_iter().map(|found| found.map(Arc::new))).collect();
-        self.descriptions.learn(setup, &learned, now);
+        self.descriptions.learn(key(setup), &learned, now);
         Ok((learned, answer.calls))
     }
 }

@@ -14,10 +14,10 @@ use syncline_store::{Claimed, Links};
 
 use crate::{
     engine::Engine,
+    job::{InVain, Job, context},
     journal,
     push::crm,
     templates::TemplateSource,
-    turn::{Job, context},
 };
 
 /// What a message would do.
@@ -123,11 +123,15 @@ impl Engine {
         let mut jobs = vec![Job::new(booking, view, effective)];
         let mut facts = Facts::default();
         self.recall(setup, &jobs, &mut facts, now).await?;
-        self.look_at(setup, crm, &mut jobs, &mut facts, now).await.map_err(|(_, error)| error)?;
+        if let Some(InVain { error, .. }) =
+            self.look_at(setup, crm, &mut jobs, &mut facts, now).await.into_iter().next()
+        {
+            return Err(error.into());
+        }
         let job = jobs.first().expect("what was looked at without a failure is still there");
         let identify = |text: &str| crm.identify(text);
         let normalise = |role: Role, field: &Field, value: Value| crm.normalise(role, field, value);
-        let decision = decide(&context(setup, job, &facts, now, &identify), job.view(), None, &normalise);
+        let decision = decide(&context(setup, job, &facts, now, &identify), &job.view, None, &normalise);
         let records = decision.plan.steps.iter().map(|step| {
             let (action, id, fields) = match &step.write {
                 Write::Upsert { fields, .. } => ("create", None, Some(fields)),

@@ -11,10 +11,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use syncline_connect::{Error, Http};
-use syncline_core::{
-    Clock, Entropy,
-    ids::{IntegrationId, WorkspaceId},
-};
+use syncline_core::{Clock, Entropy, ids::WorkspaceId};
 use syncline_store::{Store, WorkerId};
 use tokio::{
     sync::{Notify, Semaphore},
@@ -23,7 +20,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::{describe::Descriptions, directory::Directory, setup::Setup, templates::Templates, token::Tokens};
+use crate::{
+    describe::Descriptions, directory::Directory, push::Blocked, setup::Setup, templates::Templates, token::Tokens,
+};
 
 /// All that the engine needs from outside.
 #[derive(Clone)]
@@ -82,8 +81,9 @@ pub struct Engine {
     pub(crate) tokens: Tokens,
     pub(crate) calls: Semaphore,
     pub(crate) usage: Mutex<HashMap<(WorkspaceId, syncline_core::ids::ConnectionId), Timestamp>>,
-    pub(crate) blocked: Mutex<HashMap<WorkspaceId, (Timestamp, Vec<IntegrationId>)>>,
+    pub(crate) blocked: Mutex<HashMap<WorkspaceId, Blocked>>,
     pub(crate) checked: crate::mapping_check::CheckedHere,
+    pub(crate) compiled: crate::records::CompiledFlows,
     workspaces: BTreeSet<WorkspaceId>,
     working: AtomicUsize,
     pace: tokio::sync::Mutex<Pace>,
@@ -140,6 +140,7 @@ impl Engine {
             usage: Mutex::default(),
             blocked: Mutex::default(),
             checked: Mutex::default(),
+            compiled: Mutex::default(),
             workspaces,
             working: AtomicUsize::new(0),
             pace: tokio::sync::Mutex::new(Pace { busy: false, last: Instant::now() }),
@@ -246,13 +247,17 @@ impl Engine {
         Ok(handled)
     }
 
+    /// How long there is nothing to do. What is due for a connection that rests waits until the connection is back.
     async fn pause_until_due(&self) -> Duration {
-        match self.world.store.next_due().await {
-            Ok(Some(due)) => {
-                let wait = due.duration_since(self.world.clock.now());
-                Duration::try_from(wait).unwrap_or(Duration::ZERO).clamp(BLOCKED_PAUSE, self.options.poll)
-            }
-            Ok(None) => self.options.poll,
+        let (blocked, back) = self.all_blocked();
+        match self.world.store.next_due(&blocked).await {
+            Ok(due) => match due.into_iter().chain(back).min() {
+                Some(next) => {
+                    let wait = next.duration_since(self.world.clock.now());
+                    Duration::try_from(wait).unwrap_or(Duration::ZERO).clamp(BLOCKED_PAUSE, self.options.poll)
+                }
+                None => self.options.poll,
+            },
             Err(_) => DATABASE_PAUSE,
         }
     }

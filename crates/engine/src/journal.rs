@@ -23,6 +23,7 @@ pub(crate) fn written(
     links: &Links,
     calls: f64,
 ) -> JournalEntry {
+    let mut text = String::new();
     let records: Vec<Json> = decision
         .plan
         .steps
@@ -34,17 +35,21 @@ pub(crate) fn written(
                 Write::Patch { id, fields } => ("updated", Some(id.as_str()), Some(fields)),
                 Write::Delete { id } => ("deleted", Some(id.as_str()), None),
             };
-            json!({"slot": step.slot.to_string(), "role": step.role.as_str(), "id": id, "action": action,
-                   "fields": fields.map(|fields| shown(fields, links))})
+            if !text.is_empty() {
+                text.push_str(", ");
+            }
+            text.push_str(step.role.as_str());
+            text.push(' ');
+            text.push_str(action);
+            object([
+                ("slot", step.slot.to_string().into()),
+                ("role", step.role.as_str().into()),
+                ("id", id.into()),
+                ("action", action.into()),
+                ("fields", fields.map_or(Json::Null, |fields| shown(fields, links))),
+            ])
         })
         .collect();
-    let text = records
-        .iter()
-        .map(|record| {
-            format!("{} {}", record["role"].as_str().unwrap_or_default(), record["action"].as_str().unwrap_or_default())
-        })
-        .collect::<Vec<_>>()
-        .join(", ");
     JournalEntry { at, kind: JournalKind::Written, text, details: details(decision, records, calls) }
 }
 
@@ -58,8 +63,17 @@ pub(crate) fn unchanged(at: Timestamp, decision: &Decision, calls: f64) -> Journ
 }
 
 fn details(decision: &Decision, records: Vec<Json>, calls: f64) -> Json {
-    let notes: Vec<Json> = decision.notes.iter().map(|note| json!({"code": note.code, "text": note.text})).collect();
-    json!({"records": records, "notes": notes, "calls": calls})
+    let notes: Vec<Json> = decision
+        .notes
+        .iter()
+        .map(|note| object([("code", note.code.into()), ("text", note.text.as_str().into())]))
+        .collect();
+    object([("records", records.into()), ("notes", notes.into()), ("calls", calls.into())])
+}
+
+/// A JSON object of these parts as they are; `json!` would copy each of them.
+fn object<const N: usize>(parts: [(&str, Json); N]) -> Json {
+    Json::Object(parts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 /// The line for a try that failed.
@@ -82,14 +96,14 @@ fn shown(fields: &Fields, links: &Links) -> Json {
 pub(crate) fn value(value: &Value, links: &Links) -> Json {
     match value {
         Value::Null => Json::Null,
-        Value::Bool(value) => json!(value),
-        Value::Text(text) | Value::Decimal(text) => json!(text),
-        Value::Date(date) => json!(date.to_string()),
-        Value::Time(time) => json!(time.to_string()),
-        Value::Id(id) => json!(id.as_str()),
+        Value::Bool(value) => Json::Bool(*value),
+        Value::Text(text) | Value::Decimal(text) => Json::from(text.as_str()),
+        Value::Date(date) => Json::from(date.to_string()),
+        Value::Time(time) => Json::from(time.to_string()),
+        Value::Id(id) => Json::from(id.as_str()),
         Value::Slot(slot) => match links.get(slot) {
-            Some(link) => json!(link.id.as_str()),
-            None => json!(format!("({slot})")),
+            Some(link) => Json::from(link.id.as_str()),
+            None => Json::from(format!("({slot})")),
         },
     }
 }

@@ -82,7 +82,7 @@ pub enum Checked {
 /// The settings of one meeting type of an integration.
 struct Part<'a> {
     integration: &'a IntegrationId,
-    meeting_type: &'a str,
+    meeting_type: String,
     settings: Arc<BookingSettings>,
 }
 
@@ -116,6 +116,10 @@ impl MappingProblem {
 impl Engine {
     /// Every problem of the mappings into this connection, by what its objects are like now.
     pub async fn check_mappings(&self, setup: &ConnectionSetup) -> Result<Vec<MappingProblem>, Error> {
+        let now = self.world.clock.now();
+        if let Err(error) = self.refresh_templates(&setup.workspace, now).await {
+            tracing::warn!(%error, "Could not see which templates are in force; those known before are checked");
+        }
         self.problems_of(setup, &self.parts(setup)).await
     }
 
@@ -136,16 +140,21 @@ impl Engine {
         all.into_iter().collect()
     }
 
+    /// The settings of every meeting type that has its own, with the templates that are in force. A template that cannot
+    /// be used is told of by the bookings that it stops.
     fn parts<'a>(&'a self, setup: &ConnectionSetup) -> Vec<Part<'a>> {
+        let templated = self.templated(&setup.workspace);
         let integrations = self.setup.integrations.iter();
         let ours = integrations.filter(|one| one.workspace == setup.workspace && one.crm == setup.id);
         ours.flat_map(|one| {
-            let own = one.meeting_types.iter().map(|(name, settings)| (name.as_str(), settings));
-            std::iter::once(("", &one.default)).chain(own).map(|(meeting_type, settings)| Part {
-                integration: &one.id,
-                meeting_type,
-                settings: Arc::clone(settings),
-            })
+            let own = one.meeting_types.keys().chain(&templated).map(String::as_str);
+            let all: BTreeSet<&str> = std::iter::once("").chain(own).collect();
+            all.into_iter()
+                .filter_map(|meeting_type| {
+                    let settings = self.effective_for(one, meeting_type, "").ok()?.settings;
+                    Some(Part { integration: &one.id, meeting_type: meeting_type.to_owned(), settings })
+                })
+                .collect::<Vec<_>>()
         })
         .collect()
     }
@@ -153,6 +162,7 @@ impl Engine {
     /// One step: if it is time and nobody else does, checks, and tells what changed since the last time.
     pub async fn check_mappings_once(&self, setup: &ConnectionSetup) -> StoreResult<Checked> {
         let now = self.world.clock.now();
+        self.refresh_templates(&setup.workspace, now).await?;
         let parts = self.parts(setup);
         let settings = fingerprint(&parts);
         if let Some(next) = self.not_before(setup, &parts, settings, now).await? {
@@ -303,7 +313,7 @@ fn problems(parts: &[Part<'_>], objects: &Objects) -> Vec<MappingProblem> {
             let is_default =
                 |told: &MappingProblem| told.integration == *part.integration && told.meeting_type.is_empty();
             if !all.iter().any(|told| is_default(told) && told.problem == problem) {
-                let (integration, meeting_type) = (part.integration.clone(), part.meeting_type.to_owned());
+                let (integration, meeting_type) = (part.integration.clone(), part.meeting_type.clone());
                 all.push(MappingProblem { integration, meeting_type, problem });
             }
         }
@@ -316,7 +326,7 @@ fn problems(parts: &[Part<'_>], objects: &Objects) -> Vec<MappingProblem> {
 fn fingerprint(parts: &[Part<'_>]) -> u64 {
     let mut hasher = DefaultHasher::new();
     for part in parts {
-        (part.integration, part.meeting_type).hash(&mut hasher);
+        (part.integration, &part.meeting_type).hash(&mut hasher);
         format!("{:?}{:?}", part.settings.mappings, part.settings.records).hash(&mut hasher);
     }
     hasher.finish()

@@ -67,16 +67,17 @@ pub(crate) fn after_failure(failed: &Failed<'_>) -> (Outcome, Vec<SharedKey>) {
         }
         Retry::Backoff | Retry::Reauthorise => {
             let pause = backoff::next_delay(*attempts, failed.random);
-            // What may still arrive must have arrived when it is looked for, else it would come after what is written
-            // then and undo it.
-            let pause = if error.kind == ErrorKind::UnknownOutcome && !mutant::on(Mutant::LateIgnored) {
-                pause.max(failed.late)
-            } else {
-                pause
-            };
-            (Outcome::Retry { at: later(pause), unsettled, failed: true, links: (*links).clone() }, Vec::new())
+            let at = rest_until(failed).map_or(later(pause), |rest| rest.max(later(pause)));
+            (Outcome::Retry { at, unsettled, failed: true, links: (*links).clone() }, Vec::new())
         }
     }
+}
+
+/// Until when a call that was given up may still be applied. What is looked for or written before would be undone by it,
+/// so that not even news about the booking may cut this short.
+pub(crate) fn rest_until(failed: &Failed<'_>) -> Option<Timestamp> {
+    let unknown = failed.error.kind == ErrorKind::UnknownOutcome && !mutant::on(Mutant::LateIgnored);
+    unknown.then(|| failed.now.saturating_add(failed.late).unwrap_or(Timestamp::MAX))
 }
 
 /// Whether the connection, not the booking, is what must change.

@@ -27,15 +27,24 @@ const BUDGET_PAUSE: SignedDuration = SignedDuration::from_mins(15);
 /// How long it is believed which connections rest, before the database is asked again.
 const BLOCKED_BELIEVED: SignedDuration = SignedDuration::from_millis(250);
 
+/// The integrations of one workspace whose CRM must not be called now.
+pub(crate) struct Blocked {
+    learned: Timestamp,
+    integrations: Vec<IntegrationId>,
+    /// When the first of their connections is back by itself.
+    back: Option<Timestamp>,
+}
+
 /// How often the account's use is written down for the activity page.
 const USAGE_NOTE_EVERY: SignedDuration = SignedDuration::from_secs(10);
 
 /// How a call is named in metrics.
 #[derive(Clone, Copy)]
-enum Op {
+pub(crate) enum Op {
     Find,
     Write,
     Describe,
+    Mirror,
 }
 
 impl Op {
@@ -44,6 +53,7 @@ impl Op {
             Op::Find => "find",
             Op::Write => "write",
             Op::Describe => "describe",
+            Op::Mirror => "mirror",
         }
     }
 }
@@ -57,10 +67,10 @@ impl Engine {
     ) -> syncline_store::Result<Vec<IntegrationId>> {
         {
             let known = self.blocked.lock().expect("no code panics while it holds this lock");
-            if let Some((learned, blocked)) = known.get(workspace)
-                && now.duration_since(*learned).abs() < BLOCKED_BELIEVED
+            if let Some(known) = known.get(workspace)
+                && now.duration_since(known.learned).abs() < BLOCKED_BELIEVED
             {
-                return Ok(blocked.clone());
+                return Ok(known.integrations.clone());
             }
         }
         let rows = self.world.store.connections(workspace).await?;
@@ -72,11 +82,21 @@ impl Engine {
             })
         };
         let of_workspace = self.setup.integrations.iter().filter(|integration| integration.workspace == *workspace);
-        let blocked: Vec<_> =
+        let integrations: Vec<_> =
             of_workspace.filter(|integration| rests(integration)).map(|integration| integration.id.clone()).collect();
+        let back = rows.iter().filter_map(|row| row.paused_until).filter(|until| now < *until).min();
         let mut known = self.blocked.lock().expect("no code panics while it holds this lock");
-        known.insert(workspace.clone(), (now, blocked.clone()));
-        Ok(blocked)
+        known.insert(workspace.clone(), Blocked { learned: now, integrations: integrations.clone(), back });
+        Ok(integrations)
+    }
+
+    /// What was last learned of all workspaces: the integrations that rest, and when the first of them is back by itself.
+    pub(crate) fn all_blocked(&self) -> (Vec<(WorkspaceId, IntegrationId)>, Option<Timestamp>) {
+        let known = self.blocked.lock().expect("no code panics while it holds this lock");
+        let of = |(workspace, blocked): (&WorkspaceId, &Blocked)| -> Vec<_> {
+            blocked.integrations.iter().map(|integration| (workspace.clone(), integration.clone())).collect()
+        };
+        (known.iter().flat_map(of).collect(), known.values().filter_map(|blocked| blocked.back).min())
     }
 
     /// Forgets which integrations are blocked, because that has just changed.
@@ -186,7 +206,7 @@ impl Engine {
         Ok(crm.examine(&self.cx(setup, &token), &further).await?.value)
     }
 
-    fn cx<'a>(&'a self, setup: &'a ConnectionSetup, token: &'a Token) -> Cx<'a> {
+    pub(crate) fn cx<'a>(&'a self, setup: &'a ConnectionSetup, token: &'a Token) -> Cx<'a> {
         Cx {
             http: &*self.world.http,
             now: self.world.clock.now(),
@@ -210,7 +230,7 @@ impl Engine {
         call.await
     }
 
-    async fn timed<T>(
+    pub(crate) async fn timed<T>(
         &self,
         setup: &ConnectionSetup,
         op: Op,
@@ -228,7 +248,7 @@ impl Engine {
     }
 
     /// Keeps to the account's budget, and notes its use now and then.
-    async fn note_usage<T: Sync>(&self, setup: &ConnectionSetup, answer: &Called<Answered<T>>) {
+    pub(crate) async fn note_usage<T: Sync>(&self, setup: &ConnectionSetup, answer: &Called<Answered<T>>) {
         let now = self.world.clock.now();
         match answer {
             Ok(Answered { usage: Some(usage), .. }) => {

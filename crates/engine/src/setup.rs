@@ -8,7 +8,10 @@ use syncline_core::{
     ids::{ConnectionId, IntegrationId, WorkspaceId},
 };
 
+use url::Url;
+
 use crate::poll::PolledSource;
+use crate::records::RecordFlow;
 use crate::templates::Templating;
 
 /// One connection to a vendor's account.
@@ -34,6 +37,11 @@ pub enum GrantKind {
         key: Secret,
     },
     ClientCredentials,
+    /// A key that an admin made at the vendor, good until it is withdrawn there; and where the account's API answers.
+    Key {
+        key: Secret,
+        base_url: Url,
+    },
 }
 
 /// A booking flow into one CRM.
@@ -63,6 +71,8 @@ pub struct Setup {
     pub templating: Option<Arc<dyn Templating>>,
     /// Sources that are asked by themselves, beside listening to their webhooks.
     pub polled: Vec<PolledSource>,
+    /// Integrations that keep records in step.
+    pub records: Vec<RecordFlow>,
 }
 
 impl Setup {

@@ -97,14 +97,18 @@ impl Engine {
 
     /// The settings of a booking with what is in force. The error is a sentence about a template that cannot be used.
     pub(crate) fn effective(&self, integration: &Integration, view: &View<'_>) -> Result<Effective, String> {
-        let (key, name) = (&view.content.meeting_type, &view.content.meeting_type_name);
+        self.effective_for(integration, &view.content.meeting_type, &view.content.meeting_type_name)
+    }
+
+    /// The same for a meeting type, by key and name.
+    pub(crate) fn effective_for(&self, integration: &Integration, key: &str, name: &str) -> Result<Effective, String> {
         let plain = || Effective { settings: Arc::clone(integration.settings(key, name)), templates: None };
         let Some(templating) = &self.setup.templating else { return Ok(plain()) };
         let mut all = self.templates.0.lock().expect("no code panics while it holds this lock");
         let Some(known) = all.get_mut(&integration.workspace).filter(|known| !known.active.is_empty()) else {
             return Ok(plain());
         };
-        let place = (integration.id.clone(), key.clone(), name.clone());
+        let place = (integration.id.clone(), key.to_owned(), name.to_owned());
         if let Some(made) = known.settings.get(&place) {
             return made.clone();
         }
@@ -126,6 +130,14 @@ impl Engine {
         }
         known.settings.insert(place, made.clone());
         made
+    }
+
+    /// The meeting types that have a template of their own.
+    pub(crate) fn templated(&self, workspace: &WorkspaceId) -> Vec<String> {
+        let all = self.templates.0.lock().expect("no code panics while it holds this lock");
+        let active = all.get(workspace).map_or(&[][..], |known| &known.active);
+        let own = active.iter().filter(|active| active.source.is_some() && !active.meeting_type.is_empty());
+        own.map(|active| active.meeting_type.clone()).collect()
     }
 
     /// The settings of a booking with one template in the place of what is in force of its kind.

@@ -61,6 +61,21 @@ impl Tokens {
 impl Engine {
     /// A token to call with. `stale` is the version that the vendor has just refused.
     pub(crate) async fn token(&self, setup: &ConnectionSetup, stale: Option<i64>) -> Called<Arc<Token>> {
+        if let GrantKind::Key { key, base_url } = &setup.grant {
+            return match stale {
+                None => Ok(Arc::new(Token {
+                    bearer: key.clone(),
+                    base_url: base_url.clone(),
+                    version: 0,
+                    expires_at: None,
+                })),
+                Some(_) => {
+                    let error = reconnect("the vendor refuses the API key; make a new one there and enter it");
+                    self.lose(setup, &error).await;
+                    Err(error)
+                }
+            };
+        }
         let slot = self.tokens.slot(setup);
         let mut held = slot.lock().await;
         let now = self.world.clock.now();
@@ -83,6 +98,10 @@ impl Engine {
             GrantKind::Browser => return Err(reconnect("this account is connected in the browser")),
             GrantKind::JwtBearer { username, key } => Grant::JwtBearer { username: username.clone(), key: key.clone() },
             GrantKind::ClientCredentials => Grant::ClientCredentials,
+            // There is nothing to exchange.
+            GrantKind::Key { .. } => {
+                return self.world.store.resume(&setup.workspace, &setup.id).await.map(drop).map_err(database);
+            }
         };
         let set = self.exchange(setup, &grant).await?;
         self.keep(setup, set, None, row.map_or(0, |row| row.version)).await?;
@@ -165,6 +184,7 @@ impl Engine {
                 Grant::JwtBearer { username: username.clone(), key: key.clone() }
             }
             (GrantKind::ClientCredentials, _) => Grant::ClientCredentials,
+            (GrantKind::Key { .. }, _) => return Err(reconnect("an API key is not renewed")),
         };
         let set = match self.exchange(setup, &grant).await {
             Ok(set) => set,

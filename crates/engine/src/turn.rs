@@ -1,24 +1,20 @@
-//! One batch of claimed bookings, from looking to settling.
+//! One batch of claimed bookings, from deciding to settling. What they need to know is gathered elsewhere
+//! ([`crate::job`]).
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, HashSet};
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use jiff::Timestamp;
-use syncline_connect::{Answered, Error, ErrorKind, GraphOutcome, Object, Records, Retry};
+use syncline_connect::{Answered, Error, ErrorKind, GraphOutcome, Records, Retry};
 use syncline_core::{
     booking::{
-        ask::{MAX_LOOKS, Recall, questions, recall},
         chain::View,
         diff::{Decision, decide},
         duplicates::use_match,
-        facts::{Facts, Questions},
-        mapped::{Outside, described_by},
+        facts::Facts,
         owner::candidates,
-        project::{Context, Links, Note},
-        settings::{BookingSettings, Duplicates},
+        project::{Links, Note},
+        settings::Duplicates,
     },
     ids::{ConnectionId, RecordId, SharedKey},
     mutant::{self, Mutant},
@@ -30,83 +26,14 @@ use syncline_store::{
 };
 
 use crate::{
-    describe::Objects,
     engine::Engine,
-    journal, look,
-    outcome::{Failed, after_failure, waits_for_connection},
+    job::{InVain, Job, Sorted, context, share},
+    journal,
+    outcome::{Failed, after_failure, rest_until, waits_for_connection},
     push::crm,
     setup::ConnectionSetup,
     templates::Effective,
 };
-
-/// A booking in hand.
-pub(crate) struct Job<'a> {
-    claimed: &'a Claimed,
-    view: View<'a>,
-    settings: Arc<BookingSettings>,
-    /// The templates that the settings come from, as people read it.
-    templates: Option<String>,
-    /// The shared records that the decision may rely on.
-    shared: Vec<SharedKey>,
-    /// The users that it may ask for, by address or id.
-    users: Vec<String>,
-    /// Whether the CRM lets a meeting be related to several people.
-    relates_many: bool,
-    /// What is known of the CRM's objects, as far as its mappings want it.
-    objects: Objects,
-    /// Whether something had to be looked up, and its share of the calls for that.
-    asked: bool,
-    pub(crate) looks: f64,
-}
-
-/// Claimed bookings, by what can be done for them.
-pub(crate) struct Sorted<'a> {
-    pub(crate) jobs: Vec<Job<'a>>,
-    /// Those that carry no content yet.
-    pub(crate) blank: Vec<&'a Claimed>,
-    /// Those whose template cannot be used, and why.
-    pub(crate) broken: Vec<(&'a Claimed, String)>,
-}
-
-impl<'a> Job<'a> {
-    pub(crate) fn new(claimed: &'a Claimed, view: View<'a>, effective: Effective) -> Self {
-        let Effective { settings, templates } = effective;
-        let Recall { shared, users } = recall(&settings, &view);
-        Self {
-            claimed,
-            view,
-            settings,
-            templates,
-            shared,
-            users,
-            relates_many: false,
-            objects: Objects::default(),
-            asked: false,
-            looks: 0.0,
-        }
-    }
-
-    pub(crate) fn view(&self) -> &View<'a> {
-        &self.view
-    }
-
-    fn has_company(&self) -> bool {
-        !self.view.content.guests.is_empty() || !self.view.other_seats.is_empty()
-    }
-
-    /// The objects that its decision depends on.
-    fn objects_wanted(&self) -> BTreeSet<Object> {
-        let (roles, named) = described_by(&self.settings);
-        let meeting = self.has_company().then_some(Role::Meeting);
-        let roles = roles.into_iter().chain(meeting).map(Object::Of);
-        roles.chain(named.into_iter().map(Object::Named)).collect()
-    }
-
-    /// Whether the answers to a look may raise questions of their own.
-    fn needs_more_looks(&self) -> bool {
-        self.claimed.unsettled.is_some() || self.claimed.links.values().any(|link| link.doubt)
-    }
-}
 
 /// A booking whose plan is to be pushed.
 struct Push<'a> {
@@ -140,6 +67,7 @@ impl Engine {
             let setup = self.setup.connection(&booking.workspace, &integration.crm);
             by_connection.entry(integration.crm.clone()).or_insert((setup, Vec::new())).1.push(booking);
         }
+        let mut untold = !homeless.is_empty();
         for booking in homeless {
             let error = Error::new(
                 ErrorKind::Configuration,
@@ -150,6 +78,8 @@ impl Engine {
             self.fail(&ConnectionId::new("-"), [(booking, None)], &error, &[]).await?;
         }
         for (connection, (setup, bookings)) in by_connection {
+            self.wake_others(&mut untold);
+            untold = true;
             match setup.map(|setup| (setup, crm(setup))) {
                 Some((setup, Ok(crm))) => self.see_connection_through(setup, crm, bookings, lease_until).await?,
                 Some((_, Err(error))) => {
@@ -166,6 +96,9 @@ impl Engine {
                 }
             }
         }
+        // With several workspaces, this worker goes on to the next one before it comes back to this.
+        let workspaces = self.setup.integrations.windows(2);
+        self.wake_others(&mut workspaces.into_iter().any(|pair| pair[0].workspace != pair[1].workspace));
         Ok(())
     }
 
@@ -179,138 +112,31 @@ impl Engine {
         let now = self.world.clock.now();
         let mut facts = Facts::default();
         let Sorted { mut jobs, blank, broken } = self.jobs(&bookings);
+        let mut untold = !broken.is_empty() || !blank.is_empty();
         self.fail_broken(setup, broken).await?;
         self.settle_blank(setup, blank, now).await?;
         self.recall(setup, &jobs, &mut facts, now).await?;
-        if let Err((failed, error)) = self.look_at(setup, crm, &mut jobs, &mut facts, now).await {
-            // What could not be looked up is not absent: those who asked wait, the others go on.
-            self.fail(&setup.id, failed.iter().map(|job| (job.claimed, Some(&job.view))), &error, &[]).await?;
+        self.wake_others(&mut untold);
+        for InVain { jobs, error } in self.look_at(setup, crm, &mut jobs, &mut facts, now).await {
+            untold = true;
+            self.fail(&setup.id, jobs.iter().map(|job| (job.claimed, Some(&job.view))), &error, &[]).await?;
         }
         for wave in 1.. {
             let (pushes, later) = self.decide_wave(setup, crm, jobs, &facts, now, wave);
             let (idle, pushes): (Vec<_>, Vec<_>) =
                 pushes.into_iter().partition(|push| push.decision.plan.steps.is_empty());
+            untold |= !idle.is_empty();
             self.settle_idle(setup, idle, now).await?;
             let ready = self.write_down(setup, pushes, now).await?;
-            facts.add_shared(self.push_all(setup, crm, ready, lease_until).await?);
+            if !ready.is_empty() {
+                self.wake_others(&mut untold);
+                facts.add_shared(self.push_all(setup, crm, ready, lease_until).await?);
+                untold = true;
+            }
             if later.is_empty() {
                 return Ok(());
             }
             jobs = later;
-        }
-        Ok(())
-    }
-
-    /// Looks up what the jobs need to know. If that fails, the jobs that asked are taken out.
-    pub(crate) async fn look_at<'a>(
-        &self,
-        setup: &ConnectionSetup,
-        crm: &dyn Records,
-        jobs: &mut Vec<Job<'a>>,
-        facts: &mut Facts,
-        now: Timestamp,
-    ) -> Result<(), (Vec<Job<'a>>, Error)> {
-        let described = self.describe_for(setup, crm, jobs, now).await;
-        let looked = self.look(setup, crm, jobs, facts, now).await;
-        match (described, looked) {
-            (Ok(()), looked) => looked,
-            (Err(described), Ok(())) => Err(described),
-            (Err((mut failed, error)), Err((others, _))) => {
-                failed.extend(others);
-                Err((failed, error))
-            }
-        }
-    }
-
-    /// Learns what the CRM's objects are like, as far as a job's decision depends on it.
-    async fn describe_for<'a>(
-        &self,
-        setup: &ConnectionSetup,
-        crm: &dyn Records,
-        jobs: &mut Vec<Job<'a>>,
-        now: Timestamp,
-    ) -> Result<(), (Vec<Job<'a>>, Error)> {
-        let meeting = Object::Of(Role::Meeting);
-        let wants = |job: &Job<'_>| !job.objects_wanted().is_empty();
-        let wanted: BTreeSet<Object> = jobs.iter().flat_map(Job::objects_wanted).collect();
-        if wanted.is_empty() {
-            return Ok(());
-        }
-        match self.described(setup, crm, &wanted, now).await {
-            Ok((described, calls)) => {
-                let askers = jobs.iter().filter(|job| wants(job)).count();
-                let relates_many =
-                    described.get(&meeting).and_then(Option::as_ref).is_some_and(|meeting| meeting.relates_many);
-                for job in jobs.iter_mut().filter(|job| wants(job)) {
-                    job.relates_many = relates_many && job.has_company();
-                    job.objects = Objects(described.clone());
-                    job.looks += share(calls, askers);
-                }
-                Ok(())
-            }
-            Err(error) => {
-                let (failed, rest) = std::mem::take(jobs).into_iter().partition(wants);
-                *jobs = rest;
-                Err((failed, error))
-            }
-        }
-    }
-
-    /// One set of queries answers all; only where that raises further questions another follows.
-    async fn look<'a>(
-        &self,
-        setup: &ConnectionSetup,
-        crm: &dyn Records,
-        jobs: &mut Vec<Job<'a>>,
-        facts: &mut Facts,
-        now: Timestamp,
-    ) -> Result<(), (Vec<Job<'a>>, Error)> {
-        let identify = |text: &str| crm.identify(text);
-        let normalise = |role: Role, field: &Field, value: Value| crm.normalise(role, field, value);
-        let mut asked = Questions::default();
-        for _ in 0..MAX_LOOKS {
-            let mut ask = Questions::default();
-            let mut askers = Vec::new();
-            // Only answers about records in doubt, or about a plan whose outcome is unknown, raise questions of their own.
-            let first = asked.is_empty();
-            for (at, job) in jobs.iter_mut().enumerate().filter(|(_, job)| first || job.needs_more_looks()) {
-                let cx = context(setup, job, facts, now, &identify);
-                let questions = questions(&cx, &job.view, job.claimed.unsettled.as_ref(), &normalise).without(&asked);
-                if !questions.is_empty() {
-                    job.asked = true;
-                    askers.push(at);
-                    ask.extend(questions);
-                }
-            }
-            if askers.is_empty() {
-                return Ok(());
-            }
-            let settings: Vec<&BookingSettings> = jobs.iter().map(|job| &*job.settings).collect();
-            // What one booking had described is true for all of the connection.
-            let mut objects = Objects::default();
-            for job in jobs.iter() {
-                objects.0.extend(job.objects.0.iter().map(|(object, described)| (object.clone(), described.clone())));
-            }
-            let finds = look::finds(&ask, &settings, &objects);
-            match self.find(setup, &finds).await {
-                Ok(answer) => {
-                    for at in &askers {
-                        jobs[*at].looks += share(answer.calls, askers.len());
-                    }
-                    look::learn(&ask, &finds, answer.value, facts);
-                    for user in &ask.users {
-                        let id = facts.user(user).flatten().cloned();
-                        self.directory.learn(&setup.workspace, &setup.id, user, id, now);
-                    }
-                }
-                Err(_) if mutant::on(Mutant::FailedLookIsAbsence) => look::learn(&ask, &finds, Vec::new(), facts),
-                Err(error) => {
-                    let (failed, rest) = std::mem::take(jobs).into_iter().partition(|job| job.asked);
-                    *jobs = rest;
-                    return Err((failed, error));
-                }
-            }
-            asked.extend(ask);
         }
         Ok(())
     }
@@ -346,51 +172,12 @@ impl Engine {
         (pushes, later)
     }
 
-    /// The bookings as they are to be worked on.
-    pub(crate) fn jobs<'a>(&'a self, bookings: &[&'a Claimed]) -> Sorted<'a> {
-        let mut sorted = Sorted { jobs: Vec::with_capacity(bookings.len()), blank: Vec::new(), broken: Vec::new() };
-        for &claimed in bookings {
-            let integration = self.setup.integration(&claimed.workspace, &claimed.integration);
-            let (Some(view), Some(integration)) = (claimed.state.view(), integration) else {
-                sorted.blank.push(claimed);
-                continue;
-            };
-            match self.effective(integration, &view) {
-                Ok(effective) => sorted.jobs.push(Job::new(claimed, view, effective)),
-                Err(why) => sorted.broken.push((claimed, why)),
-            }
-        }
-        sorted
-    }
-
     /// Lays bookings aside whose template cannot be used.
     async fn fail_broken(&self, setup: &ConnectionSetup, broken: Vec<(&Claimed, String)>) -> StoreResult<()> {
         for (claimed, why) in broken {
             let text = format!("the template that is in force for this meeting type cannot be used: {why}");
             let error = Error::new(ErrorKind::Configuration, Retry::Never, "read settings", text);
             self.fail(&setup.id, [(claimed, None)], &error, &[]).await?;
-        }
-        Ok(())
-    }
-
-    /// What we know without asking the CRM: links of other bookings, hosts.
-    pub(crate) async fn recall(
-        &self,
-        setup: &ConnectionSetup,
-        jobs: &[Job<'_>],
-        facts: &mut Facts,
-        now: Timestamp,
-    ) -> StoreResult<()> {
-        let mut keys: Vec<SharedKey> = jobs.iter().flat_map(|job| job.shared.iter().cloned()).collect();
-        keys.sort();
-        keys.dedup();
-        if !keys.is_empty() {
-            facts.add_shared(self.world.store.shared_links(&setup.workspace, &setup.id, &keys).await?);
-        }
-        for key in jobs.iter().flat_map(|job| &job.users) {
-            if let Some(user) = self.directory.get(&setup.workspace, &setup.id, key, now) {
-                facts.add_user(key, user);
-            }
         }
         Ok(())
     }
@@ -471,6 +258,7 @@ impl Engine {
         let mut shared = Vec::new();
         while let Some(done) = calls.next().await {
             shared.extend(done?);
+            self.wake_others(&mut !calls.is_empty());
         }
         Ok(shared)
     }
@@ -485,46 +273,39 @@ impl Engine {
         let answer = self.write(setup, &plans, lease_until).await;
         let now = self.world.clock.now();
         let mut settlements = Vec::with_capacity(chunk.len());
+        let mut done = Vec::with_capacity(chunk.len());
         match answer {
             Ok(Answered { value, calls, .. }) => {
                 let writes = share(calls, chunk.len());
                 for (push, outcome) in chunk.iter().zip(value) {
-                    settlements.push(match outcome {
-                        GraphOutcome::Done(ids) => self.done(setup, push, &ids, writes, now),
-                        GraphOutcome::Unknown(_) if mutant::on(Mutant::UnknownIsDone) => {
-                            self.done(setup, push, &[], writes, now)
-                        }
+                    let ids = match outcome {
+                        GraphOutcome::Done(ids) => ids,
+                        GraphOutcome::Unknown(_) if mutant::on(Mutant::UnknownIsDone) => Vec::new(),
                         GraphOutcome::Refused(error) | GraphOutcome::Unknown(error) => {
-                            self.refused_push(setup, push, &error, now)
+                            settlements.push(self.refused_push(setup, push, &error, now));
+                            continue;
                         }
-                    });
+                    };
+                    settlements.push(done_with(setup, push, &ids, writes, now));
+                    done.push(push.job.claimed.waiting_since);
                 }
             }
             Err(error) => settlements.extend(chunk.iter().map(|push| self.refused_push(setup, push, &error, now))),
         }
         let shared = settlements.iter().flat_map(|settlement| settlement.shared.iter().cloned()).collect();
         self.settle(settlements).await?;
+        self.count_done(&done);
         Ok(shared)
     }
 
-    fn done(
-        &self,
-        setup: &ConnectionSetup,
-        push: &Push<'_>,
-        ids: &[(Slot, RecordId)],
-        writes: f64,
-        now: Timestamp,
-    ) -> Settlement {
-        let links = push.decision.links(ids);
-        let entry = journal::written(now, &push.decision, ids, &links, push.job.looks + writes);
-        let waited = now.duration_since(push.job.claimed.waiting_since);
-        metrics::histogram!("syncline_booking_seconds").record(waited.as_secs_f64().max(0.0));
-        metrics::counter!("syncline_bookings_written_total").increment(1);
-        let outcome = Outcome::Done { links, look_again: push.decision.look_again };
-        let mut settlement = settlement(&setup.id, push.job.claimed, outcome, vec![entry]);
-        settlement.shared = push.decision.shared(ids);
-        settlement.summary = Some(journal::summary(&push.job.view));
-        settlement
+    /// Counts bookings that are written and settled, given since when each was waited for.
+    fn count_done(&self, waiting_since: &[Timestamp]) {
+        let now = self.world.clock.now();
+        let seconds = metrics::histogram!("syncline_booking_seconds");
+        for since in waiting_since {
+            seconds.record(now.duration_since(*since).as_secs_f64().max(0.0));
+        }
+        metrics::counter!("syncline_bookings_written_total").increment(waiting_since.len() as u64);
     }
 
     /// Settles bookings that failed before anything was sent.
@@ -614,6 +395,7 @@ impl Engine {
             Outcome::Retry { .. } | Outcome::Done { .. } => None,
         };
         let mut settlement = settlement(connection, claimed, outcome, entry.into_iter().collect());
+        settlement.rest_until = rest_until(&failed);
         settlement.forget = forget;
         settlement.summary = view.map(journal::summary);
         settlement
@@ -639,35 +421,34 @@ impl Engine {
         if lost > 0 {
             tracing::warn!(lost, "Another worker took {lost} bookings over; what this one knew of them was dropped");
         }
-        // A booking that waited for a person or account of these may be due now.
-        self.wake();
         Ok(())
+    }
+
+    /// A booking that waited for a person or an account of one that was settled may be due now, and so may one of which
+    /// there was news meanwhile. This worker looks by itself once it is through; while it still waits for a vendor,
+    /// another one is to look.
+    fn wake_others(&self, untold: &mut bool) {
+        if std::mem::take(untold) {
+            self.wake();
+        }
     }
 }
 
-pub(crate) fn context<'a>(
-    setup: &'a ConnectionSetup,
-    job: &'a Job<'_>,
-    facts: &'a Facts,
+/// A booking whose records are written.
+fn done_with(
+    setup: &ConnectionSetup,
+    push: &Push<'_>,
+    ids: &[(Slot, RecordId)],
+    writes: f64,
     now: Timestamp,
-    identify: &'a dyn Fn(&str) -> Option<(Role, RecordId)>,
-) -> Context<'a> {
-    Context {
-        workspace: &setup.workspace,
-        connection: &setup.id,
-        chain: &job.claimed.chain,
-        settings: &job.settings,
-        links: &job.claimed.links,
-        facts,
-        now,
-        relates_many: job.relates_many,
-        outside: Outside {
-            objects: &job.objects,
-            source: job.claimed.source.as_str(),
-            raw: &|booking| serde_json::to_string(booking).ok(),
-        },
-        identify,
-    }
+) -> Settlement {
+    let links = push.decision.links(ids);
+    let entry = journal::written(now, &push.decision, ids, &links, push.job.looks + writes);
+    let outcome = Outcome::Done { links, look_again: push.decision.look_again };
+    let mut settlement = settlement(&setup.id, push.job.claimed, outcome, vec![entry]);
+    settlement.shared = push.decision.shared(ids);
+    settlement.summary = Some(journal::summary(&push.job.view));
+    settlement
 }
 
 fn settlement(
@@ -683,17 +464,12 @@ fn settlement(
         fence: claimed.fence,
         revision: claimed.revision,
         outcome,
+        rest_until: None,
         shared: Vec::new(),
         forget: Vec::new(),
         journal,
         summary: None,
     }
-}
-
-/// Each booking's share of the calls that several made together.
-#[expect(clippy::cast_precision_loss, reason = "a batch has far fewer bookings than a double has digits")]
-fn share(calls: u32, bookings: usize) -> f64 {
-    f64::from(calls) / bookings.max(1) as f64
 }
 
 /// Cuts a batch into calls as the vendor allows.

@@ -1,4 +1,4 @@
-//! Programs that others wrote for Salesforce run against the sandbox on a socket.
+//! Programs that others wrote for the vendors run against the sandbox on a socket.
 
 use std::{
     path::PathBuf,
@@ -9,7 +9,10 @@ use std::{
 use syncline_core::{Clock, Entropy};
 use tokio_util::sync::CancellationToken;
 
-use crate::{SalesforceConfig, SalesforceOrg, serve};
+use crate::{
+    ActiveCampaignAccount, ActiveCampaignConfig, BrevoAccount, BrevoConfig, HubSpotAccount, HubSpotConfig,
+    SalesforceConfig, SalesforceOrg, Site, brevo::BrevoRates, serve,
+};
 
 struct WallClock;
 
@@ -48,12 +51,17 @@ fn installed() -> PathBuf {
 
 /// Runs a program against a new org, and answers how many things it checked.
 fn run(config: SalesforceConfig, make: impl FnOnce(&str) -> Command) -> u64 {
+    let chance = Counting(std::sync::atomic::AtomicU64::new(7));
+    run_against(SalesforceOrg::new(config, Arc::new(WallClock), Arc::new(chance)), make)
+}
+
+/// Runs a program against a site, and answers how many things it checked.
+fn run_against<S: Site>(site: Arc<S>, make: impl FnOnce(&str) -> Command) -> u64 {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
-    let org = SalesforceOrg::new(config, Arc::new(WallClock), Arc::new(Counting(std::sync::atomic::AtomicU64::new(7))));
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a free port");
     let base = format!("http://{}", listener.local_addr().expect("a bound port has an address"));
     let stop = CancellationToken::new();
-    let server = runtime.spawn(serve(listener, org, stop.clone()));
+    let server = runtime.spawn(serve(listener, site, stop.clone()));
     let output: Output = make(&base).output().expect("the client starts");
     stop.cancel();
     runtime.block_on(server).expect("the server ends by itself").expect("and without an error");
@@ -103,6 +111,58 @@ fn simple_salesforce_works_against_the_sandbox() {
     });
     std::fs::remove_file(&key).expect("the key of this run can be removed");
     assert!(checks >= 36, "only {checks} checks were made");
+}
+
+#[test]
+fn hubspots_own_client_works_against_the_sandbox() {
+    let clients = installed();
+    let account = HubSpotAccount::new(HubSpotConfig::default(), Arc::new(WallClock)).expect("the account is sound");
+    // A delivery for the client to verify; the person of it is gone again before the client counts.
+    account.subscribe(18_221_010, "https://hooks.example/in", "contact.creation", None).expect("a known event");
+    let id = account.create("contacts", &[("email", "early@example.org")]).expect("a contact");
+    let sent = account.take_deliveries().remove(0).webhook;
+    account.erase("contacts", &id).expect("it was there");
+    let headers: std::collections::BTreeMap<_, _> = sent.headers.into_iter().collect();
+    let delivery =
+        serde_json::json!({"url": sent.url, "headers": headers, "body": String::from_utf8_lossy(&sent.body)});
+    let installed = account.install();
+    let checks = run_against(account.clone(), |base| {
+        let mut credentials = account.credentials(base);
+        credentials["refresh_token"] = installed["refresh_token"].clone();
+        let mut command = Command::new(clients.join("python/bin/python"));
+        command
+            .arg(here().join("clients/hubspot_client.py"))
+            .arg(base)
+            .env("SANDBOX_CREDENTIALS", credentials.to_string())
+            .env("SANDBOX_DELIVERY", delivery.to_string());
+        command
+    });
+    assert!(checks >= 44, "only {checks} checks were made");
+}
+
+#[test]
+fn the_client_of_brevo_works_against_the_sandbox() {
+    let clients = installed();
+    let config =
+        BrevoConfig { rates: BrevoRates::NONE, import_takes: jiff::SignedDuration::ZERO, ..BrevoConfig::default() };
+    let checks = run_against(BrevoAccount::new(config, Arc::new(WallClock)), |base| {
+        let mut command = Command::new("node");
+        command.arg(here().join("clients/brevo.mjs")).arg(base).env("SANDBOX_CLIENTS", &clients);
+        command
+    });
+    assert!(checks >= 26, "only {checks} checks were made");
+}
+
+#[test]
+fn activecampaign_python_works_against_the_sandbox() {
+    let python = installed().join("python/bin/python");
+    let config = ActiveCampaignConfig { calls_per_second: u32::MAX, ..ActiveCampaignConfig::default() };
+    let checks = run_against(ActiveCampaignAccount::new(config, Arc::new(WallClock)), |base| {
+        let mut command = Command::new(&python);
+        command.arg(here().join("clients/activecampaign_client.py")).arg(base);
+        command
+    });
+    assert!(checks >= 25, "only {checks} checks were made");
 }
 
 /// One request by hand, and everything that comes back.

@@ -58,8 +58,9 @@ pub fn after_write(sim: &Sim, customer: usize, org: &SalesforceOrg) {
     }
 }
 
-/// Whether every message about the booking was delivered: of others the small model does not know the end.
-fn is_complete(story: &Story, booking: usize) -> bool {
+/// Whether every message about the booking was delivered: of others the small model does not know the end, and what tied
+/// its parts together may be missing, so that they are bookings of their own.
+pub fn is_complete(story: &Story, booking: usize) -> bool {
     story.messages.iter().filter(|message| message.booking == Some(booking)).all(|message| !message.lost)
         && story.messages.iter().any(|message| message.booking == Some(booking))
 }

@@ -5,10 +5,19 @@ use std::{fmt, time::Duration};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-use crate::{faults::Fault, network::CALL_DEADLINE, sim::Sim, watch::Kind};
+use crate::{
+    faults::Fault,
+    network::{CALL_DEADLINE, WAY_MAX},
+    sim::Sim,
+    watch::Kind,
+};
 
-/// How late a request that its sender gave up may still be applied, beyond the deadline.
-pub const LATE_MAX: Duration = CALL_DEADLINE;
+/// How far the clock of a process is wrong at most, as long as it does not jump.
+pub const SKEW_MAX: Duration = Duration::from_secs(5);
+
+/// How late a request that its sender gave up may still be applied, beyond the deadline. Syncline allows for a deadline's
+/// length, in which clocks may differ and requests are on their way.
+pub const LATE_MAX: Duration = CALL_DEADLINE.saturating_sub(SKEW_MAX.saturating_mul(2)).saturating_sub(WAY_MAX);
 
 /// What becomes of a request.
 #[derive(Debug, Clone)]
@@ -65,7 +74,9 @@ impl Fate {
 
     /// Draws one.
     pub fn draw(sim: &Sim, kind: Kind) -> Self {
-        for (fault, per_mille) in CALLS {
+        // Nothing tells how late a request may come where clocks jump: neither rests nor leases hold then.
+        let jumps = sim.story.faults.has(Fault::K1);
+        for (fault, per_mille) in CALLS.iter().filter(|(fault, _)| !(jumps && *fault == Fault::N4)) {
             if sim.strikes("fates", *fault, *per_mille) {
                 sim.fired(*fault);
                 if kind == Kind::Token && matches!(fault, Fault::N3 | Fault::N5 | Fault::N6) && sim.may(Fault::T3) {

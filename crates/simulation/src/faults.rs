@@ -74,6 +74,10 @@ faults! {
     L3 = "workers come back under the names that they had before",
     M1 = "values that the CRM stores in another form",
     E1 = "a person edits a record in the CRM",
+    S1 = "a field is renamed for a while",
+    S2 = "a field changes its type for a while",
+    S3 = "a value is no longer offered for a while",
+    M2 = "a person is merged into another record in the CRM",
 }
 
 impl fmt::Display for Fault {
@@ -111,6 +115,12 @@ impl FaultSet {
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
+    }
+
+    /// Those in one or the other.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     pub fn iter(self) -> impl Iterator<Item = Fault> {

@@ -16,6 +16,7 @@ mod life;
 mod log;
 mod network;
 mod orgs;
+mod people;
 mod post;
 mod process;
 mod run;

@@ -8,6 +8,8 @@ use std::{
 };
 
 use clap::Parser;
+#[cfg(feature = "mutants")]
+use syncline_core::mutant::Mutant;
 use syncline_simulation::{Campaign, Fault, FaultSet, Options, Reached, Totals, check, shrink};
 
 /// Runs the whole of Syncline against imitation orgs under virtual time, with faults drawn from seeds.
@@ -34,6 +36,24 @@ struct Arguments {
     /// Of the one seed's bookings, only these.
     #[arg(long, value_delimiter = ',')]
     bookings: Option<Vec<usize>>,
+    /// Faults that every run has, and that strike more often than usual.
+    #[arg(long)]
+    often: Option<String>,
+    /// What happens to a booking follows within seconds.
+    #[arg(long)]
+    hurry: bool,
+    /// The number of processes, and of workers in each; as the seed says where absent.
+    #[arg(long)]
+    processes: Option<usize>,
+    #[arg(long)]
+    workers: Option<usize>,
+    /// Seconds after which workers look for work that nobody told them of.
+    #[arg(long)]
+    poll: Option<u64>,
+    /// A fault put into the product's own safety code, by its name.
+    #[cfg(feature = "mutants")]
+    #[arg(long)]
+    mutant: Option<String>,
     /// Threads; one per core where absent.
     #[arg(long)]
     threads: Option<usize>,
@@ -46,11 +66,29 @@ fn main() -> anyhow::Result<ExitCode> {
         None => FaultSet::all(),
     };
     let bookings = arguments.bookings.as_ref().map(|bookings| bookings.iter().copied().collect::<BTreeSet<_>>());
-    let options = Options { faults, bookings, trace: arguments.trace, ..Options::default() };
+    let options = Options {
+        faults,
+        bookings,
+        trace: arguments.trace,
+        often: FaultSet::parse(arguments.often.as_deref().unwrap_or_default()).map_err(anyhow::Error::msg)?,
+        hurry: arguments.hurry,
+        processes: arguments.processes,
+        workers: arguments.workers,
+        poll: arguments.poll.map(Duration::from_secs),
+        #[cfg(feature = "mutants")]
+        mutant: arguments.mutant.as_deref().map(mutant).transpose()?,
+        ..Options::default()
+    };
     match arguments.seed {
         Some(seed) => one(seed, &arguments, options),
         None => many(&arguments, options),
     }
+}
+
+#[cfg(feature = "mutants")]
+fn mutant(name: &str) -> anyhow::Result<Mutant> {
+    let found = Mutant::ALL.into_iter().find(|mutant| format!("{mutant:?}") == name);
+    found.ok_or_else(|| anyhow::anyhow!("there is no mutant `{name}`; there are {:?}", Mutant::ALL))
 }
 
 fn one(seed: u64, arguments: &Arguments, mut options: Options) -> anyhow::Result<ExitCode> {

@@ -12,7 +12,7 @@ use http::{Request, Response};
 use syncline_connect::{BoxFuture, Http, HttpError};
 use syncline_sandbox::{
     Delivery, SalesforceOrg,
-    salesforce::{FaultKind, FaultRule},
+    salesforce::{FaultKind, FaultRule, SchemaChange},
 };
 use tokio::{sync::oneshot, time::Instant};
 
@@ -30,6 +30,8 @@ use crate::{
 pub const CALL_DEADLINE: Duration = Duration::from_secs(30);
 /// The most that a request or an answer takes on its way, in milliseconds.
 const WAY_MILLIS: u64 = 150;
+/// The same as a time.
+pub const WAY_MAX: Duration = Duration::from_millis(WAY_MILLIS);
 
 /// One org, and what is known of the traffic to it.
 pub struct Line {
@@ -39,6 +41,8 @@ pub struct Line {
     pub watch: Mutex<Watch>,
     /// Until when it answers 503, and until when it cannot be reached from each process.
     weather: Mutex<Weather>,
+    /// What undoes the change that administrators made last.
+    pub way_back: Mutex<Option<SchemaChange>>,
 }
 
 #[derive(Default)]
@@ -72,6 +76,7 @@ impl Network {
                 (0..fired.fired).for_each(|_| self.sim.fired(fault));
             }
             line.org.faults().clear();
+            line.restore_schema();
         }
     }
 }
@@ -96,6 +101,15 @@ impl Line {
             org,
             watch: Mutex::new(Watch::new(&sim.story, customer.number)),
             weather: Mutex::default(),
+            way_back: Mutex::default(),
+        }
+    }
+
+    /// Administrators take back what they changed.
+    pub fn restore_schema(&self) {
+        if let Some(back) = lock(&self.way_back).take() {
+            let restored = self.org.change_schema(&back);
+            debug_assert!(restored.is_ok(), "{restored:?}");
         }
     }
 

@@ -7,6 +7,8 @@ use std::{
 };
 
 use jiff::SignedDuration;
+#[cfg(feature = "mutants")]
+use syncline_core::mutant::{self, Mutant};
 use syncline_store::{MasterKey, Store, StoreOptions};
 use tokio_util::sync::CancellationToken;
 
@@ -14,10 +16,11 @@ use crate::{
     calm, checks,
     clock::TrueClock,
     dice::{Dice, Seeded},
+    fate::SKEW_MAX,
     faults::{Fault, FaultSet, Fired},
     log::Listener,
     network::Network,
-    orgs,
+    orgs, people,
     post::PostOffice,
     process::Process,
     sim::{Reached, Sim, Violation, lock},
@@ -38,13 +41,34 @@ pub struct Options {
     pub trace: bool,
     pub processes: Option<usize>,
     pub workers: Option<usize>,
+    /// How often workers look for what other processes took in.
+    pub poll: Option<Duration>,
+    /// Faults that every run has, and that strike more often than usual.
+    pub often: FaultSet,
+    /// Whether what happens to a booking follows within seconds.
+    pub hurry: bool,
     /// The one commit or call at which the process dies.
     pub dies_at: Option<u64>,
+    /// A fault in the product's own safety code.
+    #[cfg(feature = "mutants")]
+    pub mutant: Option<Mutant>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { faults: FaultSet::all(), bookings: None, trace: false, processes: None, workers: None, dies_at: None }
+        Self {
+            faults: FaultSet::all(),
+            bookings: None,
+            trace: false,
+            processes: None,
+            workers: None,
+            poll: None,
+            often: FaultSet::NONE,
+            hurry: false,
+            dies_at: None,
+            #[cfg(feature = "mutants")]
+            mutant: None,
+        }
     }
 }
 
@@ -94,14 +118,20 @@ pub fn check(seed: u64, options: &Options) -> Report {
 
 /// Runs a seed.
 pub fn run(seed: u64, options: &Options) -> Report {
-    play(story(seed, options), options.dies_at, options.trace)
+    #[cfg(feature = "mutants")]
+    mutant::choose(options.mutant);
+    let report = play(story(seed, options), options.dies_at, options.trace);
+    #[cfg(feature = "mutants")]
+    mutant::choose(None);
+    report
 }
 
 /// The story that a run plays.
 pub fn story(seed: u64, options: &Options) -> Story {
-    let mut story = Story::of(seed, options.faults);
+    let mut story = Story::of(seed, options.faults, options.often, options.hurry);
     story.processes = options.processes.unwrap_or(story.processes);
     story.workers = options.workers.unwrap_or(story.workers);
+    story.poll = options.poll.unwrap_or(story.poll);
     match &options.bookings {
         Some(kept) => story.only(kept),
         None => story,
@@ -144,7 +174,9 @@ async fn perform(story: Story, dies_at: Option<u64>, trace: bool) -> Report {
     let post = PostOffice::new(&sim, processes.clone());
     let last = post.open();
     tokio::spawn(wrong_clocks(Arc::clone(&sim), processes.clone(), last));
-    tokio::spawn(people_at_the_crm(Arc::clone(&sim), Arc::clone(&network)));
+    tokio::spawn(people::edits(Arc::clone(&sim), Arc::clone(&network)));
+    tokio::spawn(people::merges(Arc::clone(&sim), Arc::clone(&network)));
+    tokio::spawn(people::administers(Arc::clone(&sim), Arc::clone(&network)));
     tokio::time::sleep(last + CHAOS_AFTER).await;
     sim.calm();
     network.calm();
@@ -191,7 +223,7 @@ async fn wrong_clocks(sim: Arc<Sim>, processes: Vec<Arc<Process>>, until: Durati
     let mut skews = Vec::new();
     for process in &processes {
         let skew = if sim.may(Fault::K2) {
-            SignedDuration::from_millis(signed(draw(100, 15_000)))
+            SignedDuration::from_millis(signed(draw(100, u64::try_from(SKEW_MAX.as_millis()).unwrap_or(u64::MAX))))
         } else {
             SignedDuration::ZERO
         };
@@ -214,28 +246,4 @@ async fn wrong_clocks(sim: Arc<Sim>, processes: Vec<Arc<Process>>, until: Durati
     processes[at].clock.set(jump);
     tokio::time::sleep(Duration::from_secs(draw(30, 900))).await;
     processes[at].clock.set(skews[at]);
-}
-
-/// People who change meetings at the CRM.
-async fn people_at_the_crm(sim: Arc<Sim>, network: Arc<Network>) {
-    for number in 0.. {
-        let wait = sim.with_dice("people", |dice| dice.between(20, 400));
-        tokio::time::sleep(Duration::from_secs(wait)).await;
-        if !sim.may(Fault::E1) {
-            return;
-        }
-        let line = sim.with_dice("people", |dice| Arc::clone(dice.pick(&network.lines)));
-        let events = checks::records(&line.org, "Event");
-        if events.is_empty() {
-            continue;
-        }
-        let id = sim.with_dice("people", |dice| checks::text(dice.pick(&events), "Id").to_owned());
-        let words = format!("room {number}, as a person wrote");
-        let path = format!("/services/data/v66.0/sobjects/Event/{id}");
-        if line.edit(&path, &serde_json::json!({"Location": words})) {
-            sim.fired(Fault::E1);
-            sim.note(|| format!("ws{} a person edits {id}", line.customer));
-            lock(&line.watch).edits.insert(id, words);
-        }
-    }
 }

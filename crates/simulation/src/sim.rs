@@ -15,7 +15,7 @@ use crate::{
     clock::TrueClock,
     dice::Dice,
     faults::{Fault, Fired},
-    story::Story,
+    story::{OFTEN, Story},
 };
 
 /// Lines of a trace that are kept as text; a run that goes on for longer is told apart by the digest alone.
@@ -160,7 +160,8 @@ impl Sim {
 
     /// Rolls the dice of a part of the run for a fault.
     pub fn strikes(&self, part: &'static str, fault: Fault, per_mille: u64) -> bool {
-        self.may(fault) && self.with_dice(part, |dice| dice.chance(per_mille))
+        let times = if self.story.often.has(fault) { OFTEN } else { 1 };
+        self.may(fault) && self.with_dice(part, |dice| dice.chance(per_mille * times))
     }
 
     /// The dice of a part of the run.

@@ -1,5 +1,5 @@
-//! All SQL of Syncline: inbox, chains, shared links, outbox, leases with their fences, cursors, journal and vault, in
-//! SQLite or PostgreSQL. What a row means to the outside, and when to claim or settle, is not decided here.
+//! All SQL of Syncline: inbox, chains, shared links, outbox, records in step, leases with their fences, cursors, journal
+//! and vault, in SQLite or PostgreSQL. What a row means to the outside, and when to claim or settle, is not decided here.
 
 mod db;
 mod error;

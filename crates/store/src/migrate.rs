@@ -29,6 +29,16 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0003_templates.sqlite.sql"),
         postgres: include_str!("../migrations/0003_templates.postgres.sql"),
     },
+    Migration {
+        version: 4,
+        sqlite: include_str!("../migrations/0004_records.sqlite.sql"),
+        postgres: include_str!("../migrations/0004_records.postgres.sql"),
+    },
+    Migration {
+        version: 5,
+        sqlite: include_str!("../migrations/0005_rest.sqlite.sql"),
+        postgres: include_str!("../migrations/0005_rest.postgres.sql"),
+    },
 ];
 
 /// The advisory lock under which processes that start together take turns: "syncline" in ASCII.

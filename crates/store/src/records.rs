@@ -9,6 +9,9 @@ use syncline_core::{
     record::Value,
 };
 
+/// What became of a record at its vendor.
+pub use syncline_core::merge::Fate as StoredFate;
+
 use crate::{Held, JournalEntry};
 
 /// How an integration stands.
@@ -80,18 +83,6 @@ pub struct SeenRow {
     pub fate: StoredFate,
 }
 
-/// What became of a record at its vendor.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StoredFate {
-    Live,
-    Deleted,
-    MergedInto(RecordId),
-    ConvertedTo(RecordId),
-    /// Not found by a sweep; nobody has confirmed it yet.
-    Missing,
-}
-
 /// Rows of one or more kinds with the cursors behind them: stored together or not at all.
 #[derive(Debug, Clone)]
 pub struct TakeRows {
@@ -133,6 +124,10 @@ pub struct StoredEntry {
     /// Why it rests, where that is no matter of course.
     pub note: Option<String>,
     pub tries: u32,
+    /// Counts the news about it; given back in [`EntryChange::revision`].
+    pub revision: i64,
+    /// It was tied once and was let go: none is made for it again.
+    pub let_go: bool,
 }
 
 /// Two records that are one thing; one of them may be yet to be made.
@@ -146,6 +141,10 @@ pub struct StoredLink {
     pub images: Images,
     /// Values that a vendor refused for good: they are not sent again until they change. By field, a digest each.
     pub refused: Vec<(RuleKey, u64)>,
+    /// What a person decided about fields that were held back, until it is carried out.
+    pub decided: Vec<(RuleKey, Side)>,
+    /// Counts what people said about it; given back in [`LinkChange::revision`].
+    pub revision: i64,
 }
 
 /// An entry that is due, with all that is known around it.
@@ -155,6 +154,38 @@ pub struct Work {
     pub link: Option<StoredLink>,
     /// The link's other record.
     pub partner: Option<StoredEntry>,
+}
+
+/// A link with both its records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkedPair {
+    pub link: StoredLink,
+    pub left: Option<StoredEntry>,
+    pub right: Option<StoredEntry>,
+}
+
+/// The end of a whole reading of one kind of one side.
+#[derive(Debug, Clone)]
+pub struct FinishSweep {
+    pub workspace: WorkspaceId,
+    pub integration: IntegrationId,
+    pub held: Held,
+    pub now: Timestamp,
+    pub side: Side,
+    pub kind: String,
+    /// The number of the reading that has come to its end.
+    pub sweep: i64,
+    /// A person has looked at it: however many are missing, they are missing.
+    pub confirmed: bool,
+}
+
+/// What a whole reading did not show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SweepEnd {
+    /// So many live records were not seen; they are missing and due now.
+    Done { missing: u64 },
+    /// More than can be believed without a person. Nothing was changed.
+    TooMany { missing: u64, total: u64 },
 }
 
 /// A write that is planned, and may have been sent.
@@ -200,7 +231,7 @@ pub struct SaveRows {
     pub entries: Vec<EntryChange>,
     pub new_links: Vec<NewLink>,
     pub links: Vec<LinkChange>,
-    /// Links that are no more; their entries are given in `entries`.
+    /// Links that are no more, and their steps with them; their entries are given in `entries`.
     pub drop_links: Vec<i64>,
     pub new_steps: Vec<NewStep>,
     /// Steps that have an outcome.
@@ -223,16 +254,21 @@ pub enum LinkRef {
     New(usize),
 }
 
-/// An entry as it is from now on.
+/// An entry as it is from now on. Where there was news since the revision that the decision saw, only the link is set:
+/// what was seen and when it is due stay as the news left them.
 #[derive(Debug, Clone)]
 pub struct EntryChange {
     pub id: i64,
+    /// [`StoredEntry::revision`] as it was read.
+    pub revision: i64,
     pub link: Option<LinkRef>,
     pub seen: Option<Row>,
     pub due_at: Option<Timestamp>,
     pub note: Option<String>,
     pub tries: u32,
     pub fate: StoredFate,
+    /// [`StoredEntry::let_go`].
+    pub let_go: bool,
 }
 
 /// A link to be made.
@@ -251,10 +287,15 @@ pub struct LinkChange {
     pub pair: String,
     pub left: Option<i64>,
     pub right: Option<i64>,
-    /// The record that was made on the side that had none.
+    /// The record that was made on the side that had none; it takes the place of `left` or `right`.
     pub made: Option<MadeEntry>,
     pub images: Images,
+    /// As they are from now on, unless a person said meanwhile that all shall be tried again.
     pub refused: Vec<(RuleKey, u64)>,
+    /// [`StoredLink::revision`] as it was read.
+    pub revision: i64,
+    /// What a person had decided and what is carried out by this; forgotten, unless they changed their mind meanwhile.
+    pub carried_out: Vec<(RuleKey, Side)>,
 }
 
 /// A record that we made.
@@ -313,7 +354,9 @@ pub struct FlowCounts {
     pub left: u64,
     pub right: u64,
     pub links: u64,
+    /// Entries to be decided about, now or later.
     pub due: u64,
+    /// Entries of which something is held back.
     pub held: u64,
     pub open_steps: u64,
 }

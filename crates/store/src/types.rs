@@ -158,6 +158,9 @@ pub struct Settlement {
     pub fence: i64,
     pub revision: i64,
     pub outcome: Outcome,
+    /// Until when something that was sent may still arrive: the chain is not handed out before, whatever news come. A
+    /// retry's own time is cut short by news; this is not.
+    pub rest_until: Option<Timestamp>,
     /// Shared records that are known from now on.
     pub shared: Vec<SharedLink>,
     /// Shared keys whose records turned out to be gone: forgotten.

@@ -3,18 +3,28 @@
 //! Vendors do not know one another. What must not live here: storage, loops, retries, or a second vendor's name inside
 //! a vendor's folder.
 
+#[cfg(feature = "activecampaign")]
+pub mod activecampaign;
+#[cfg(feature = "brevo")]
+pub mod brevo;
 #[cfg(feature = "calcom")]
 pub mod calcom;
 #[cfg(feature = "calendly")]
 pub mod calendly;
 #[cfg(feature = "generic")]
 pub mod generic;
+#[cfg(feature = "hubspot")]
+pub mod hubspot;
 #[cfg(feature = "meetergo")]
 pub mod meetergo;
 #[cfg(feature = "salesforce")]
 pub mod salesforce;
 
+#[cfg(any(feature = "activecampaign", feature = "brevo"))]
+mod call;
 pub mod intake;
+#[cfg(any(feature = "activecampaign", feature = "brevo"))]
+mod spans;
 #[cfg(test)]
 mod testing;
 
@@ -23,12 +33,18 @@ use syncline_connect::Connector;
 /// Every connector that is compiled in; each names itself in its manifest.
 pub fn all() -> &'static [&'static dyn Connector] {
     &[
+        #[cfg(feature = "activecampaign")]
+        &activecampaign::ActiveCampaign,
+        #[cfg(feature = "brevo")]
+        &brevo::Brevo,
         #[cfg(feature = "calcom")]
         &calcom::Calcom,
         #[cfg(feature = "calendly")]
         &calendly::Calendly,
         #[cfg(feature = "generic")]
         &generic::Generic,
+        #[cfg(feature = "hubspot")]
+        &hubspot::HubSpot,
         #[cfg(feature = "meetergo")]
         &meetergo::Meetergo,
         #[cfg(feature = "salesforce")]

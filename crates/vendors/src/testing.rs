@@ -1,5 +1,6 @@
 //! What the tests of every booking source share: reading fixtures, folding in every order, and spoiling bodies.
 
+pub mod mirror;
 pub mod site;
 
 use bytes::Bytes;

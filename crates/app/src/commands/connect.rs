@@ -44,7 +44,7 @@ pub async fn run(args: ConnectArgs) -> anyhow::Result<()> {
     };
     match setup.grant {
         GrantKind::Browser => in_browser(&installation, &engine, setup, &callback, args.listen).await?,
-        GrantKind::JwtBearer { .. } | GrantKind::ClientCredentials => {
+        GrantKind::JwtBearer { .. } | GrantKind::ClientCredentials | GrantKind::Key { .. } => {
             engine.reconnect(setup).await.with_context(|| format!("connecting `{}`", args.connection))?;
         }
     }

@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod dry_run;
 mod init;
+mod records;
 mod replay;
 mod rotate_key;
 mod sandbox;
@@ -47,6 +48,8 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Copies, edits, tries, activates and takes back what a booking becomes.
     Templates(templates::TemplatesArgs),
+    /// Keeps the records of two accounts in step: check, preview, activate, run, look, decide.
+    Records(records::RecordsArgs),
     /// Starts the imitation vendors alone, to test other code against.
     Sandbox(sandbox::SandboxArgs),
     /// Seals everything secret under a new master key while the server may go on running.
@@ -74,6 +77,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Replay(args) => replay::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,
         Command::Templates(args) => templates::run(args).await,
+        Command::Records(args) => records::run(args).await,
         Command::Sandbox(args) => sandbox::run(args).await,
         Command::RotateKey(args) => rotate_key::run(args).await,
     }

@@ -5,7 +5,8 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use anyhow::Context;
 use clap::Args;
 use syncline_sandbox::{
-    CalcomAccount, CalcomConfig, CalendlyConfig, CalendlyOrg, SalesforceConfig, SalesforceOrg, Site, serve,
+    ActiveCampaignAccount, ActiveCampaignConfig, BrevoAccount, BrevoConfig, CalcomAccount, CalcomConfig,
+    CalendlyConfig, CalendlyOrg, HubSpotAccount, HubSpotConfig, SalesforceConfig, SalesforceOrg, Site, serve,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -46,11 +47,22 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
     let calcom_url = beside(args.listen, &calcom, &stop).await?;
     let calendly = CalendlyOrg::new(CalendlyConfig::default(), Arc::new(SystemClock));
     let calendly_url = beside(args.listen, &calendly, &stop).await?;
+    let hubspot = HubSpotAccount::new(HubSpotConfig::default(), Arc::new(SystemClock)).map_err(anyhow::Error::msg)?;
+    let hubspot_url = beside(args.listen, &hubspot, &stop).await?;
+    let brevo = BrevoAccount::new(BrevoConfig::default(), Arc::new(SystemClock));
+    let brevo_url = beside(args.listen, &brevo, &stop).await?;
+    // A receiver on this machine has no certificate.
+    let config = ActiveCampaignConfig { plain_hooks: true, ..ActiveCampaignConfig::default() };
+    let activecampaign = ActiveCampaignAccount::new(config, Arc::new(SystemClock));
+    let activecampaign_url = beside(args.listen, &activecampaign, &stop).await?;
     if args.json {
         let all = serde_json::json!({
             "salesforce": credentials,
             "calcom": calcom.credentials(&calcom_url),
             "calendly": calendly.credentials(&calendly_url),
+            "hubspot": hubspot.credentials(&hubspot_url),
+            "brevo": brevo.credentials(&brevo_url),
+            "activecampaign": activecampaign.credentials(&activecampaign_url),
         });
         println!("{all}");
     } else {
@@ -58,6 +70,9 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string_pretty(&credentials)?);
         println!("Cal.com sandbox at {calcom_url}\n{}", calcom.credentials(&calcom_url));
         println!("Calendly sandbox at {calendly_url}\n{}", calendly.credentials(&calendly_url));
+        println!("HubSpot sandbox at {hubspot_url}\n{}", hubspot.credentials(&hubspot_url));
+        println!("Brevo sandbox at {brevo_url}\n{}", brevo.credentials(&brevo_url));
+        println!("ActiveCampaign sandbox at {activecampaign_url}\n{}", activecampaign.credentials(&activecampaign_url));
         println!("Ctrl-C stops it; its records are gone then.");
     }
     let serving = tokio::spawn(serve(listener, org, stop.clone()));

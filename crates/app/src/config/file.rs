@@ -7,7 +7,7 @@ use anyhow::bail;
 use serde::Deserialize;
 use url::Url;
 
-use super::{booking::IntegrationConfig, limits, secrets::SecretRef, source::SourceApiConfig};
+use super::{booking::IntegrationConfig, limits, records::RecordsConfig, secrets::SecretRef, source::SourceApiConfig};
 
 /// The whole file.
 #[derive(Debug, Clone, Deserialize)]
@@ -39,6 +39,8 @@ pub struct Config {
     pub sources: Vec<SourceConfig>,
     #[serde(default)]
     pub integrations: Vec<IntegrationConfig>,
+    #[serde(default)]
+    pub records: Vec<RecordsConfig>,
 }
 
 fn default_database() -> String {
@@ -167,13 +169,19 @@ pub struct ConnectionConfig {
     /// 1 to 40 lower-case letters, digits and dashes; no connection or source has the same. Part of the callback address
     /// and of record keys, so it is never changed later.
     pub name: String,
-    /// The CRM: `salesforce`.
+    /// Whose account it is: `salesforce`, `hubspot`, `brevo` or `activecampaign`.
     pub vendor: String,
     /// How the account is authorised.
     #[serde(default)]
     pub grant: Grant,
-    /// The app's client id (Salesforce: consumer key).
+    /// The app's client id (Salesforce: consumer key). Every grant but `key` needs it.
+    #[serde(default)]
     pub client_id: String,
+    /// For `grant = "key"`: the API key that an admin made at the vendor.
+    pub api_key: Option<SecretRef>,
+    /// For `grant = "key"`: where the account's API answers. Absent: the vendor's own address, where all accounts share
+    /// one.
+    pub url: Option<Url>,
     /// The app's client secret. Needed for `grant = "client_credentials"`; apps that use PKCE alone have none.
     pub client_secret: Option<SecretRef>,
     /// For `grant = "jwt"`: the user to act as.
@@ -205,11 +213,21 @@ pub enum Grant {
     Jwt,
     /// The app's own user: no browser.
     ClientCredentials,
+    /// An API key.
+    Key,
 }
 
 impl ConnectionConfig {
     pub(super) fn check(&self) -> anyhow::Result<()> {
         let name = &self.name;
+        match self.grant {
+            Grant::Key if self.api_key.is_none() => {
+                bail!("connection `{name}` signs in with a key: give `api_key`");
+            }
+            Grant::Key => {}
+            _ if self.client_id.is_empty() => bail!("connection `{name}`: give `client_id`, the id of the app"),
+            _ => {}
+        }
         if self.grant == Grant::Jwt && (self.username.is_none() || self.private_key.is_none()) {
             bail!("connection `{name}` signs in with a JWT: give `username` and `private_key`");
         }

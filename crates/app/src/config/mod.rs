@@ -4,6 +4,7 @@ mod booking;
 mod file;
 mod limits;
 mod mapping;
+mod records;
 mod secrets;
 mod source;
 mod template;
@@ -16,6 +17,7 @@ use anyhow::{Context, bail};
 
 pub use booking::IntegrationConfig;
 pub use file::{Config, ConnectionConfig, Grant, SourceConfig, TelemetryConfig};
+pub use records::RecordsConfig;
 pub use secrets::{MASTER_KEY_BYTES, read_master_key};
 pub use source::SourceApiConfig;
 pub use template::{TEMPLATE_MAX, TemplateKind, check as check_template};
@@ -77,6 +79,25 @@ impl Config {
                 );
             }
             integration.check().with_context(|| format!("in integration `{}`", integration.name))?;
+        }
+        for records in &self.records {
+            let name = &records.name;
+            if !is_name(name) {
+                bail!(
+                    "`{name}` cannot be the name of an integration: use 1 to 40 lower-case letters, digits and dashes"
+                );
+            }
+            if !integrations.insert(name) {
+                bail!("two integrations are called `{name}`; every name is used once");
+            }
+            for (side, connection) in [("left", &records.left), ("right", &records.right)] {
+                if !self.connections.iter().any(|known| known.name == *connection) {
+                    bail!(
+                        "integration `{name}` has `{connection}` on the {side}, but there is no such [[connections]] entry; add it or correct `{side}`"
+                    );
+                }
+            }
+            records.check().with_context(|| format!("in integration `{name}`"))?;
         }
         for source in &self.sources {
             if !self.integrations.iter().any(|integration| integration.name == source.integration) {

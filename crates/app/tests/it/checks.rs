@@ -21,7 +21,9 @@ use syncline_core::{
     ids::{ConnectionId, IntegrationId, WorkspaceId},
     record::Field,
 };
-use syncline_engine::{Checked, ConnectionSetup, Engine, GrantKind, Integration, Options, Setup, World};
+use syncline_engine::{
+    Checked, ConnectionSetup, Engine, GrantKind, Integration, Options, Setup, TemplateSource, Templating, World,
+};
 use syncline_sandbox::{SalesforceConfig, SalesforceOrg, salesforce::SchemaChange};
 use syncline_store::{ActivityFilter, MasterKey, Store, StoreOptions};
 use syncline_vendors::salesforce::Salesforce;
@@ -107,6 +109,22 @@ async fn step(engine: &Engine) -> Checked {
     engine.check_mappings_once(&engine.setup().connections[0]).await.expect("the database answers")
 }
 
+/// Templates whose text is the one field that they map into.
+struct OneField;
+
+impl Templating for OneField {
+    fn settings(
+        &self,
+        _: &IntegrationId,
+        _: &str,
+        _: &str,
+        templates: &[TemplateSource<'_>],
+    ) -> Result<BookingSettings, String> {
+        let mappings = templates.iter().map(|template| mapped(template.source)).collect();
+        Ok(BookingSettings { mappings, ..BookingSettings::default() })
+    }
+}
+
 /// Another process on the same database, with mappings into these fields.
 fn engine(hands: &Arc<Hands>, net: &Arc<Net>, store: &Store, fields: &[&str]) -> Arc<Engine> {
     let credentials = net.org.credentials(ORG);
@@ -134,7 +152,9 @@ fn engine(hands: &Arc<Hands>, net: &Arc<Net>, store: &Store, fields: &[&str]) ->
         // What is wrong everywhere is told once.
         meeting_types: BTreeMap::from([("intro".to_owned(), settings(fields))]),
     };
-    let setup = Setup { connections: vec![connection], integrations: vec![integration], ..Setup::default() };
+    let templating: Option<Arc<dyn Templating>> = Some(Arc::new(OneField));
+    let setup =
+        Setup { connections: vec![connection], integrations: vec![integration], templating, ..Setup::default() };
     let world =
         World { store: store.clone(), http: net.clone(), clock: hands.clone(), entropy: Arc::new(Chance::new(11)) };
     Engine::new(world, setup, Options::default())
@@ -209,6 +229,28 @@ async fn one_of_many_checks_and_changed_mappings_at_once() {
     assert_eq!(compared(&step(&unmapped).await), (0, 1), "what is no longer mapped is in order");
     office.hands.pass(SignedDuration::from_hours(48));
     assert!(matches!(step(&unmapped).await, Checked::NotDue { .. }), "without mappings there is nothing to ask");
+}
+
+/// A template that is put in force is checked as the settings are, under the meeting type that it is for.
+///
+/// proves: B13, B20
+#[tokio::test]
+async fn templates_in_force_are_checked_as_well() {
+    let office = Office::new().await;
+    assert_eq!(compared(&office.check().await), (0, 0));
+    let (acme, now) = (WorkspaceId::new("acme"), *office.hands.0.lock().expect("a test panicked"));
+    let saved = office.store.save_template(&acme, "attendee", "demos", "Gone__c", 0, "rosa", now).await;
+    saved.expect("the database answers");
+    let active = office.store.activate_template(&acme, "attendee", "demo", "demos", 1, "rosa", now).await;
+    assert!(active.expect("the database answers"));
+    office.hands.pass(SignedDuration::from_secs(2));
+    assert_eq!(compared(&office.check().await), (1, 0), "at once, as changed settings are");
+    let told = office.told().await;
+    assert!(told[0].contains("contact.Gone__c (bookings, demo): Contact has no such field"), "{told:?}");
+    let back = office.store.roll_back_template(&acme, "attendee", "demo", "rosa", now).await;
+    assert!(back.expect("the database answers").is_some());
+    office.hands.pass(SignedDuration::from_hours(26));
+    assert_eq!(compared(&office.check().await), (0, 1));
 }
 
 /// A CRM out of reach is asked again in an hour; what was known of its mappings stays known, and nothing is told.

@@ -139,6 +139,17 @@ fn the_sandbox_prints_one_json_line() {
     let answer = Connection::open(address).request("POST", "/services/oauth2/token", &kind, form.as_bytes());
     let (status, body) = answer.expect("an answer");
     assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
+    for (vendor, header, secret, path) in [
+        ("brevo", "api-key", "api_key", "/v3/account"),
+        ("activecampaign", "api-token", "api_token", "/api/3/users/me"),
+    ] {
+        let account = &line[vendor];
+        let url = url::Url::parse(account["url"].as_str().expect("an address")).expect("an address");
+        let address = format!("127.0.0.1:{}", url.port().expect("a port")).parse().expect("an address");
+        let headers = [(header, account[secret].as_str().expect("a secret"))];
+        let (status, body) = Connection::open(address).request("GET", path, &headers, b"").expect("an answer");
+        assert_eq!(status, 200, "{vendor}: {}", String::from_utf8_lossy(&body));
+    }
     assert_eq!(sandbox.interrupt(), "", "nothing but that line");
 }
 

@@ -8,5 +8,6 @@ mod lab;
 mod mapping;
 mod people;
 mod polls;
+mod records;
 mod story;
 mod templates;

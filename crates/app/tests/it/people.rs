@@ -270,5 +270,11 @@ fn the_doctor_speaks_of_rules_and_switches() {
         String::from_utf8_lossy(&out.stdout).into_owned()
     };
     let text = ask();
-    assert!(text.contains("No namesakes"), "{text}");
+    let rule = text.lines().find(|line| line.contains("No namesakes")).unwrap_or_else(|| panic!("{text}"));
+    assert!(rule.contains("active duplicate rules: Contact (No namesakes)"), "{rule}");
+    assert!(rule.contains("each of them stops the record"), "what follows for bookings: {rule}");
+    assert!(text.contains("no assignment rule is active"), "{text}");
+    sandbox.org.set_rules(RuleSet::default()).expect("no rules");
+    let text = ask();
+    assert!(text.contains("no duplicate rule is active"), "{text}");
 }

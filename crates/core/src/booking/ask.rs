@@ -1,17 +1,17 @@
 //! What a decision has to know: the questions about one booking, and the fields that answer them. Nothing is decided here.
 
 use super::{
-    attendees::company,
+    attendees::{Company, company},
     chain::View,
     check::Descriptions,
     diff::{Normalise, decide},
     facts::Questions,
     follow::untraced,
-    mapped::{self, maps_something},
+    mapped,
     matching::{account_key, address, company_domain, known, known_goes_first, person_key},
     owner::candidates,
     people::{Comer, Kind, person_link},
-    project::{Context, Gate, gate, hint, project, shared_record_key, wants_account},
+    project::{Context, Gate, gate, hint, shared_record_key, unmapped, wants_account},
     settings::{BookingSettings, GuestPolicy, MatchRule},
 };
 use crate::{
@@ -37,15 +37,15 @@ pub fn questions(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, no
                     cx.links.get(&Slot::Meeting).map(|link| &link.id).or_else(|| made(cx, plan, Slot::Meeting));
                 ask.attendees.extend(meeting.filter(|id| cx.facts.attendees(id).is_none()).cloned());
             }
-            Write::Upsert { key, .. } if step.role == Role::Custom => {
-                if let Some(object) = &step.object {
-                    ask.further.entry(object.clone()).or_default().insert(key.clone());
-                }
-            }
-            _ if step.role == Role::Custom => {
-                let key = cx.links.get(&step.slot).and_then(|link| link.key.clone());
+            write if step.role == Role::Custom => {
+                let key = match write {
+                    Write::Upsert { key, .. } => Some(key),
+                    Write::Patch { .. } | Write::Delete { .. } => {
+                        cx.links.get(&step.slot).and_then(|link| link.key.as_ref())
+                    }
+                };
                 if let (Some(object), Some(key)) = (&step.object, key) {
-                    ask.further.entry(object.clone()).or_default().insert(key);
+                    ask.further.entry(object.clone()).or_default().insert(key.clone());
                 }
             }
             Write::Upsert { key, .. } => ask.keys.entry(step.role).or_default().extend([key.clone()]),
@@ -57,11 +57,12 @@ pub fn questions(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, no
     if let Gate::Leave(..) = gate(cx, view) {
         return ask;
     }
-    ask_about_doubts(cx, view, &mut ask);
+    let company = company(cx, view);
+    ask_about_doubts(cx, &company, &mut ask);
     if let Some(comer) = Comer::invitee(view) {
         ask_about_person(cx, view, &comer, &mut ask);
     }
-    ask_about_company(cx, view, &mut ask);
+    ask_about_company(cx, view, company, &mut ask);
     ask_about_owner(cx, view, &mut ask);
     ask_about_mapped(cx, view, &mut ask);
     if cx.links.is_empty() {
@@ -93,12 +94,11 @@ fn made<'a>(cx: &Context<'a>, plan: &Plan, slot: Slot) -> Option<&'a RecordId> {
 }
 
 /// What became of linked records that the CRM refused, as far as they still matter.
-fn ask_about_doubts(cx: &Context<'_>, view: &View<'_>, ask: &mut Questions) {
+fn ask_about_doubts(cx: &Context<'_>, company: &Company<'_>, ask: &mut Questions) {
     if cx.links.values().all(|link| !link.doubt) {
         return;
     }
-    let coming: Vec<Slot> =
-        company(cx, view).comers.iter().flat_map(|comer| [comer.slot, comer.account_slot()]).collect();
+    let coming: Vec<Slot> = company.comers.iter().flat_map(|comer| [comer.slot, comer.account_slot()]).collect();
     for (slot, link) in cx.links.iter().filter(|(_, link)| link.doubt) {
         let matters = match slot {
             Slot::Guest(_) | Slot::GuestAccount(_) => coming.contains(slot),
@@ -174,12 +174,14 @@ fn ask_about_person(cx: &Context<'_>, view: &View<'_>, comer: &Comer<'_>, ask: &
 
 /// Records that a mapping fills where they are empty, or whose fields it reads.
 fn ask_about_mapped(cx: &Context<'_>, view: &View<'_>, ask: &mut Questions) {
-    if !maps_something(cx.settings) {
+    for (object, key) in mapped::further_to_read(cx) {
+        ask.further.entry(object.clone()).or_default().insert(key.clone());
+    }
+    if !mapped::reads_something(cx.settings) {
         return;
     }
-    for desired in project(cx, view).desired {
+    for desired in unmapped(cx, view).out.desired {
         if let Some(id) = desired.existing
-            && desired.role != Role::Custom
             && cx.facts.record(&id).is_none()
             && mapped::reads(cx.settings, desired.slot, desired.role)
         {
@@ -189,8 +191,7 @@ fn ask_about_mapped(cx: &Context<'_>, view: &View<'_>, ask: &mut Questions) {
 }
 
 /// Other seats, guests and further hosts.
-fn ask_about_company(cx: &Context<'_>, view: &View<'_>, ask: &mut Questions) {
-    let company = company(cx, view);
+fn ask_about_company(cx: &Context<'_>, view: &View<'_>, company: Company<'_>, ask: &mut Questions) {
     let before = (ask.emails.len(), ask.users.len());
     for comer in &company.comers {
         if comer.is_own(cx) && cx.facts.user(&comer.email).is_none() {

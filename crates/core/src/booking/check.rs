@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 
-use super::mapping::{MAPPINGS_MAX, Mapping, RECORDS_MAX, RecordTemplate, When, missing};
+use super::{
+    mapped::roles_named,
+    mapping::{MAPPINGS_MAX, Mapping, RECORDS_MAX, RecordTemplate, When, missing},
+};
 use crate::{
     description::{FieldDescription, FieldKind, ObjectDescription},
     expr::{Expression, Scope},
@@ -50,6 +53,7 @@ pub fn check(mappings: &[Mapping], records: &[RecordTemplate], descriptions: &dy
         if !seen.insert(field.to_lowercase()) {
             problems.push(problem(&field, "it is mapped twice", "leave one of the two", EXAMPLE));
         }
+        check_reads(&field, &mapping.value, descriptions, &mut problems);
         for role in mapping.on.roles() {
             match descriptions.of_role(*role) {
                 None => {}
@@ -74,6 +78,13 @@ pub fn check(mappings: &[Mapping], records: &[RecordTemplate], descriptions: &dy
                 "choose another name",
                 "name = \"booking_log\"",
             ));
+        }
+        for field in &record.fields {
+            let path = format!("{}.{}", record.name, field.name);
+            check_reads(&path, &field.value, descriptions, &mut problems);
+        }
+        if let Some(when) = &record.when {
+            check_reads(&format!("{}.when", record.name), when, descriptions, &mut problems);
         }
         if let Some(described) = descriptions.named(&record.object) {
             check_record(record, described, &mut problems);
@@ -130,6 +141,25 @@ fn check_record(record: &RecordTemplate, object: Option<&ObjectDescription>, pro
                 example_for(described),
             ));
         }
+    }
+}
+
+/// Fields of other records that a value reads. A person is a contact or a lead, so that either may have the field.
+fn check_reads(path: &str, value: &Expression, descriptions: &dyn Descriptions, problems: &mut Vec<Problem>) {
+    let mut told = BTreeSet::new();
+    for read in value.reads() {
+        let objects: Vec<_> = roles_named(&read.root).iter().map(|role| descriptions.of_role(*role)).collect();
+        let known: Vec<&ObjectDescription> = objects.iter().copied().flatten().flatten().collect();
+        // What was not asked for may have it.
+        let may_be_there = objects.iter().any(Option::is_none)
+            || known.is_empty()
+            || known.iter().any(|object| object.fields.contains_key(&read.field));
+        if may_be_there || !told.insert((&read.root, &read.field)) {
+            continue;
+        }
+        let misfit = missing(known[0], &read.field);
+        let reason = format!("it reads {}.fields.{}, but {}", read.root, read.field, misfit.reason);
+        problems.push(problem(path, reason, misfit.fix, EXAMPLE));
     }
 }
 

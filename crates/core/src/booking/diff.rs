@@ -258,14 +258,11 @@ fn adopted_image(settings: &BookingSettings, role: Role, planned: &Fields, recor
 
 fn step_for(cx: &Context<'_>, desired: Desired, normalise: Normalise<'_>, out: &mut Decision) {
     let Desired { slot, role, existing, key, shared, on_create, keep, remember } = desired;
-    let normal = |fields: Fields| -> Fields {
+    let normal = |mut fields: Fields| -> Fields {
+        for (field, value) in &mut fields {
+            *value = normalise(role, field, std::mem::replace(value, Value::Null));
+        }
         fields
-            .into_iter()
-            .map(|(field, value)| {
-                let value = normalise(role, &field, value);
-                (field, value)
-            })
-            .collect()
     };
     let link = cx.links.get(&slot);
     let object = object_of(cx.settings, slot);

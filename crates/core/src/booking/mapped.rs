@@ -4,7 +4,7 @@
 use super::{
     chain::{Standing, View},
     check::Descriptions,
-    mapping::{Mapped, Mapping, Present, RecordTemplate, Target, When, Wish, apply},
+    mapping::{Mapped, Mapping, Present, RecordField, RecordTemplate, Target, When, Wish, apply},
     matching::address,
     message::Booking,
     people::Person,
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     description::ObjectDescription,
     expr::{Expression, Scope},
-    ids::{ObjectName, RecordId},
+    ids::{ExternalKey, ObjectName, RecordId},
     record::{Field, Fields, Record, Role, Slot, Std, Value},
 };
 
@@ -50,7 +50,7 @@ impl Outside<'static> {
 }
 
 /// Whether the settings map anything.
-pub fn maps_something(settings: &BookingSettings) -> bool {
+fn maps_something(settings: &BookingSettings) -> bool {
     !settings.mappings.is_empty() || !settings.records.is_empty()
 }
 
@@ -74,7 +74,7 @@ fn expressions(settings: &BookingSettings) -> impl Iterator<Item = &Expression> 
 }
 
 /// The roles that a name of an expression may stand for.
-fn roles_named(root: &str) -> &'static [Role] {
+pub(super) fn roles_named(root: &str) -> &'static [Role] {
     match root {
         "person" => &[Role::Contact, Role::Lead],
         "account" => &[Role::Account],
@@ -121,6 +121,26 @@ pub(super) fn reads(settings: &BookingSettings, slot: Slot, role: Role) -> bool 
             && expressions(settings)
                 .flat_map(|value| value.reads())
                 .any(|read| roles_named(&read.root).contains(&role)))
+}
+
+/// Whether a mapping needs to know what stands in a record.
+pub(super) fn reads_something(settings: &BookingSettings) -> bool {
+    settings.mappings.iter().any(|mapping| mapping.when == When::IfEmpty)
+        || expressions(settings).flat_map(|value| value.reads()).any(|read| !roles_named(&read.root).is_empty())
+}
+
+/// The booking's further records whose present values tell whether a field is still empty. What we filled ourselves is
+/// not.
+pub(super) fn further_to_read<'a>(cx: &Context<'a>) -> impl Iterator<Item = (&'a ObjectName, &'a ExternalKey)> {
+    let (links, facts) = (cx.links, cx.facts);
+    cx.settings.records.iter().filter_map(move |record| {
+        let link = links.get(&record.slot()).filter(|link| !link.doubt && facts.record(&link.id).is_none())?;
+        let is_filled = |field: &RecordField| {
+            link.image.get(&Field::Native(field.name.clone())).is_some_and(|value| *value != Value::Null)
+        };
+        let asks = record.fields.iter().any(|field| field.when == When::IfEmpty && !is_filled(field));
+        link.key.as_ref().filter(|_| asks).map(|key| (&record.object, key))
+    })
 }
 
 /// Whether a mapping alone says what stands in the field.
@@ -261,10 +281,10 @@ fn further(cx: &Context<'_>, template: &RecordTemplate, scope: &Scope, notes: &m
         remember: Fields::new(),
     };
     let image = image(cx, &desired);
-    let present = match desired.existing {
+    let present = match &desired.existing {
         None => Present::New,
-        // Further records are the booking's own; what stands in them is not looked up.
-        Some(_) => Present::There { now: None, image: &image },
+        // Further records are the booking's own; they are looked up only where a field is filled if it is empty.
+        Some(id) => Present::There { now: cx.facts.record(id).map(|record| &record.fields), image: &image },
     };
     let mapped = apply(template.fields.iter().map(Wish::from), scope, object, &template.name, present);
     lay_over(cx, &mut desired, mapped, &template.name, notes);

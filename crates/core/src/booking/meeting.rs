@@ -138,20 +138,21 @@ fn what(cx: &Context<'_>, view: &View<'_>, around: &Around<'_>) -> Option<(Optio
     Some((Some(chosen.slot), chosen.existing.clone().map_or(Value::Slot(chosen.slot), Value::Id)))
 }
 
+/// The admin's word for how the booking stands. Where there is none for that, the meeting keeps the word that it had
+/// before, worked out from the booking: whether that was ever written depends on when somebody looked.
 fn status_value<'a>(settings: &'a BookingSettings, view: &View<'_>) -> Option<&'a str> {
     let values = &settings.status_values;
-    let value = match &view.standing {
-        Standing::Cancelled { .. } | Standing::Rejected { .. } => &values.cancelled,
-        Standing::RescheduleRequested { .. } | Standing::ReschedulePending { .. } => &values.reschedule_requested,
+    let own = match &view.standing {
+        Standing::Cancelled { .. } | Standing::Rejected { .. } => values.cancelled.as_deref(),
+        Standing::RescheduleRequested { .. } | Standing::ReschedulePending { .. } => {
+            values.reschedule_requested.as_deref()
+        }
         Standing::Active | Standing::Unconfirmed | Standing::FormOnly => {
             let missing =
                 address(&view.content.invitee.email).is_some_and(|email| view.no_shows.contains(email.as_str()));
-            match (missing, view.moves.is_empty()) {
-                (true, _) if values.no_show.is_some() => &values.no_show,
-                (_, false) if values.rescheduled.is_some() => &values.rescheduled,
-                _ => &values.booked,
-            }
+            values.no_show.as_deref().filter(|_| missing)
         }
     };
-    value.as_deref()
+    let rescheduled = values.rescheduled.as_deref().filter(|_| !view.moves.is_empty());
+    own.or(rescheduled).or(values.booked.as_deref())
 }

@@ -76,19 +76,19 @@ impl<'a> Comer<'a> {
 
     fn match_note(&self, found: &PersonMatch) -> Note {
         let role = found.role.as_str();
+        let whose = if self.kind == Kind::Guest { "guest's" } else { "invitee's" };
         let text = match found.rule {
             None => return self.note("created", format!("nobody matched: a {role} is created")),
             Some(MatchRule::RecordId) => format!("the booking link names the {role}"),
             Some(MatchRule::KnownLink) => format!("the {role} is known from an earlier booking"),
-            Some(MatchRule::ContactEmail) => "a contact has the {whose} e-mail address".to_owned(),
-            Some(MatchRule::OpenLeadEmail) => "an open lead has the {whose} e-mail address".to_owned(),
+            Some(MatchRule::ContactEmail) => format!("a contact has the {whose} e-mail address"),
+            Some(MatchRule::OpenLeadEmail) => format!("an open lead has the {whose} e-mail address"),
             Some(MatchRule::ConvertedLead) => {
-                "a lead with the {whose} e-mail address was converted into this contact".to_owned()
+                format!("a lead with the {whose} e-mail address was converted into this contact")
             }
-            Some(MatchRule::Phone) => "a contact has the {whose} phone number".to_owned(),
-            Some(MatchRule::AccountDomain) => "an account has the domain of the {whose} e-mail address".to_owned(),
+            Some(MatchRule::Phone) => format!("a contact has the {whose} phone number"),
+            Some(MatchRule::AccountDomain) => format!("an account has the domain of the {whose} e-mail address"),
         };
-        let text = text.replace("{whose}", if self.kind == Kind::Guest { "guest's" } else { "invitee's" });
         if found.others == 0 {
             return self.note("matched", text);
         }

@@ -125,6 +125,10 @@ pub(super) fn gate(cx: &Context<'_>, view: &View<'_>) -> Gate {
             _ if !ever => leave("never_booked", "the booking never stood; nothing is written"),
             _ => Gate::Write,
         },
+        // It may be the second half of a move: written now, it would be a meeting beside the one that moved.
+        Standing::Active if !ever => {
+            leave("marked_only", "all that came is a mark for not coming; it is kept until the booking itself comes")
+        }
         Standing::Cancelled { .. } | Standing::Rejected { .. } if !ever => leave(
             "never_booked",
             "called off before it was ever seen to stand; should the booking itself still come, it is written as cancelled",
@@ -135,20 +139,30 @@ pub(super) fn gate(cx: &Context<'_>, view: &View<'_>) -> Gate {
 
 /// Works out what should exist.
 pub fn project(cx: &Context<'_>, view: &View<'_>) -> Projection {
-    let mut out = Projection::default();
     match gate(cx, view) {
-        Gate::Leave(note, look_again) => {
-            out.notes.push(note);
-            out.look_again = look_again;
-            return out;
+        Gate::Leave(note, look_again) => Projection { notes: vec![note], look_again, ..Projection::default() },
+        Gate::Write => {
+            let Unmapped { mut out, owner, person } = unmapped(cx, view);
+            mapped::write(cx, view, owner.as_ref(), person.as_ref(), &mut out);
+            out
         }
-        Gate::Write => {}
     }
+}
+
+/// What a booking becomes before the mappings are laid over it.
+pub(super) struct Unmapped {
+    pub out: Projection,
+    owner: Option<RecordId>,
+    person: Option<Person>,
+}
+
+/// What a booking that is written becomes by itself.
+pub(super) fn unmapped(cx: &Context<'_>, view: &View<'_>) -> Unmapped {
+    let mut out = Projection::default();
     let owner = owner(cx, view, &mut out.notes);
     let person = invitee(cx, view, owner.as_ref(), &mut out);
     records(cx, view, owner.as_ref(), person.as_ref(), &mut out);
-    mapped::write(cx, view, owner.as_ref(), person.as_ref(), &mut out);
-    out
+    Unmapped { out, owner, person }
 }
 
 /// The booking's own records, and who attends.

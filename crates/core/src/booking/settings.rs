@@ -166,7 +166,8 @@ pub struct CancelSettings {
     pub delete: bool,
 }
 
-/// What the status field says for each standing; an absent value leaves the field alone.
+/// What the status field says for each standing. Where a value is absent, the field says what it said before: whether the
+/// meeting was moved, or that it is booked.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct StatusValues {
     pub booked: Option<String>,

@@ -7,6 +7,7 @@
 mod base;
 mod check;
 mod decide;
+mod draft;
 mod end;
 mod field;
 mod flow;
@@ -22,6 +23,7 @@ pub use self::{
     base::{Base, Told},
     check::{Finding, Weight, check_pair},
     decide::{Case, Decision, Fate, Known, Successor, Tie, decide, payload_digest},
+    draft::{Dropped, EndDraft, KindFacts, PairDraft, RULES_MAX, RuleDraft},
     end::{End, PHONE_DIGITS_MAX, PHONE_DIGITS_MIN},
     field::{Conflict, Evidence, Hold, HoldKind, Merged, merge_field},
     flow::{Flow, KindSettings, PairSettings, Select, WhenDeleted, read_key},

@@ -264,6 +264,7 @@ impl World {
             fence: chain.fence,
             revision: chain.revision,
             outcome,
+            rest_until: None,
             shared: Vec::new(),
             forget: Vec::new(),
             journal,

@@ -157,6 +157,7 @@ fn settlement(chain: Claimed, crm: &ConnectionId, now: Timestamp) -> Settlement 
     Settlement {
         connection: crm.clone(),
         outcome: Outcome::Done { links, look_again: None },
+        rest_until: None,
         shared,
         forget: Vec::new(),
         journal: vec![JournalEntry {

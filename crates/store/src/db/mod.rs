@@ -131,10 +131,15 @@ pub(crate) fn time_of(micros: i64) -> Result<Timestamp> {
     Timestamp::from_microsecond(micros).map_err(|_| Error::corrupt("a time is out of range"))
 }
 
+/// What most of what is stored as JSON takes up, so that it need not be moved while it grows.
+const JSON_BYTES: usize = 1000;
+
 /// JSON as it is stored.
 pub(crate) fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
+    let mut json = Vec::with_capacity(JSON_BYTES);
     // The error's text may quote the value, so it stays here.
-    serde_json::to_vec(value).map_err(|_| Error::Other("a value has no JSON form".to_owned()))
+    serde_json::to_writer(&mut json, value).map_err(|_| Error::Other("a value has no JSON form".to_owned()))?;
+    Ok(json)
 }
 
 /// What was stored as JSON.
@@ -173,6 +178,10 @@ pub(crate) trait Op: Send + Sync + 'static {
 
     /// Whether it only reads; such operations see committed rows and hold up no writer.
     const READS: bool = false;
+
+    /// Whether a power cut may take it back after it was answered. Only for what is as good as not done then, and whose
+    /// later writes are all lasting: these carry it with them, because the log is kept in order.
+    const FLEETING: bool = false;
 
     /// Does it.
     fn run<D: Db>(&self, db: &mut D) -> impl Future<Output = Result<Self::Out>> + Send;

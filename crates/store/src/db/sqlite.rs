@@ -4,7 +4,7 @@
 use std::{future::ready, path::Path, time::Duration};
 
 use futures::FutureExt;
-use rusqlite::{Connection, OpenFlags, Statement, types::ValueRef};
+use rusqlite::{Connection, OpenFlags, Statement, config::DbConfig, types::ValueRef};
 
 use super::{Db, Op, P, Row, Sql, Value, without_nul};
 use crate::error::{Error, Result};
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 /// How long a connection waits for another process' lock.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 /// Prepared statements kept per connection: more than there are.
-const STATEMENTS_KEPT: usize = 160;
+const STATEMENTS_KEPT: usize = 256;
 /// Page cache per connection in KiB: small, because the operating system caches the file as well.
 const CACHE_KIB: u32 = 4096;
 /// Pages in the write-ahead log at which SQLite copies them into the database: 8 MiB, so that a burst of group commits
@@ -21,9 +21,14 @@ const WAL_PAGES: u32 = 2000;
 /// The log file is cut to this size after it was copied.
 const WAL_KEPT_BYTES: u32 = 16 * 1024 * 1024;
 
+/// Pages that are kept in memory while the log is stretched, so that all others are written to it.
+const STRETCH_KEPT: u32 = 16;
+
 /// A connection.
 pub(crate) struct SqliteDb {
     connection: Connection,
+    /// Whether a commit waits until the disk has it.
+    lasting: bool,
 }
 
 impl SqliteDb {
@@ -40,14 +45,22 @@ impl SqliteDb {
             None => Connection::open_in_memory()?,
         };
         connection.busy_timeout(BUSY_WAIT)?;
-        // FULL: a commit that was acknowledged outlives a power cut, not only a crash of this process.
+        // FULL: a commit that was acknowledged outlives a power cut, not only a crash of this process. What may be lost
+        // says so (see [`Op::FLEETING`]).
         connection.execute_batch(&format!(
             "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma temp_store = memory; \
              pragma secure_delete = fast; pragma trusted_schema = off; pragma cache_size = -{CACHE_KIB}; \
              pragma wal_autocheckpoint = {WAL_PAGES}; pragma journal_size_limit = {WAL_KEPT_BYTES};"
         ))?;
+        Self::ready(connection)
+    }
+
+    /// What both kinds of connections have in common.
+    fn ready(connection: Connection) -> Result<Self> {
+        // Else the planner looks at the values of limits, and every statement with one is made anew each time.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-        Ok(Self { connection })
+        Ok(Self { connection, lasting: true })
     }
 
     /// Opens the database for reading only.
@@ -58,13 +71,38 @@ impl SqliteDb {
         connection.execute_batch(&format!(
             "pragma query_only = on; pragma temp_store = memory; pragma trusted_schema = off; pragma cache_size = -{CACHE_KIB};"
         ))?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-        Ok(Self { connection })
+        Self::ready(connection)
     }
 
     /// Runs statements that have neither parameters nor rows.
     pub(crate) fn batch(&self, sql: &str) -> Result<()> {
         Ok(self.connection.execute_batch(sql)?)
+    }
+
+    /// Has the log's file take up its usual room, so that commits overwrite it: while it grows, each sync has the file
+    /// system write a journal of its own, which takes many times as long. What is written is undone again; all that
+    /// stays is the file's length.
+    pub(crate) fn stretch_log(&self) -> Result<()> {
+        let bytes: i64 = self.connection.query_row("pragma page_size", [], |row| row.get(0))?;
+        let bytes = bytes * i64::from(WAL_PAGES);
+        let stretched = self.batch(&format!(
+            "pragma cache_size = {STRETCH_KEPT}; begin immediate; create table stretched (filler blob); \
+             insert into stretched values (zeroblob({bytes}));"
+        ));
+        let undone = if self.in_transaction() { self.batch("rollback") } else { Ok(()) };
+        self.batch(&format!("pragma cache_size = -{CACHE_KIB}"))?;
+        stretched.and(undone)
+    }
+
+    /// Says whether the next commits wait until the disk has them. Where they do not, they still outlive a crash of this
+    /// process, and the next one that waits brings them to the disk as well.
+    pub(crate) fn set_lasting(&mut self, lasting: bool) -> Result<()> {
+        if self.lasting != lasting {
+            // Takes effect while it is prepared, so it must not be kept prepared.
+            self.batch(if lasting { "pragma synchronous = full" } else { "pragma synchronous = normal" })?;
+            self.lasting = lasting;
+        }
+        Ok(())
     }
 
     /// Runs one short statement of the transaction machinery.

@@ -1,6 +1,6 @@
 //! SQLite's two threads. One writes: it takes every waiting operation, runs all in one transaction, commits once and
 //! then answers all (group commit); where one fails, they are run again, each in a savepoint. The other thread reads
-//! what is committed.
+//! what is committed. A commit of nothing but fleeting operations does not wait for the disk.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -34,6 +34,8 @@ enum Message {
 
 /// An operation on its way through a thread.
 trait Job: Send {
+    /// Whether a power cut may take it back.
+    fn is_fleeting(&self) -> bool;
     /// Runs it and keeps what came of it; says whether it went well.
     fn run(&mut self, db: &mut SqliteDb) -> bool;
     /// Tells the caller what came of it, once it is known whether the transaction stands.
@@ -47,6 +49,10 @@ struct Waiting<O: Op> {
 }
 
 impl<O: Op> Job for Waiting<O> {
+    fn is_fleeting(&self) -> bool {
+        O::FLEETING
+    }
+
     fn run(&mut self, db: &mut SqliteDb) -> bool {
         // A fault in one operation must not take the thread, and with it the whole store, down.
         let out = catch_unwind(AssertUnwindSafe(|| db.operate(&self.op)))
@@ -134,6 +140,9 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
 }
 
 fn write_loop(mut db: SqliteDb, callers: &Receiver<Message>) {
+    if let Err(error) = db.stretch_log() {
+        tracing::warn!(%error, "Could not stretch the database's log; the first commits take longer");
+    }
     let mut jobs: Vec<Box<dyn Job>> = Vec::new();
     let mut stop = None;
     while stop.is_none() {
@@ -199,7 +208,8 @@ enum Undo {
 
 /// One transaction; `false` where a job failed and everything was undone.
 fn together(db: &mut SqliteDb, jobs: &mut [Box<dyn Job>], undo: Undo) -> Result<bool> {
-    let committed = db.control("begin immediate").and_then(|()| {
+    let lasting = !jobs.iter().all(|job| job.is_fleeting());
+    let committed = db.set_lasting(lasting).and_then(|()| db.control("begin immediate")).and_then(|()| {
         let stands = match undo {
             Undo::All => jobs.iter_mut().all(|job| job.run(db)),
             Undo::One => in_savepoints(db, jobs).map(|()| true)?,

@@ -2,7 +2,7 @@
 //! pending, and each question skips from one workspace or integration to the next, however long their queues are.
 
 use jiff::Timestamp;
-use syncline_core::ids::WorkspaceId;
+use syncline_core::ids::{IntegrationId, WorkspaceId};
 
 use crate::{
     Store, WorkerId,
@@ -16,10 +16,10 @@ const PAIRS_MAX: usize = 4096;
 statements! {
     NEXT_PAIR = "select workspace, integration, due_at from chain where due_at is not null \
         and (workspace, integration) > (?1, ?2) order by workspace, integration, due_at limit 1";
-    NEXT_WITH_NEW = "select workspace from inbox_new where workspace > ?1 and after <= ?2 order by workspace limit 1";
     FIRST_NEW = "select 0 from inbox_new where after = 0 limit 1";
     NEXT_NEW = "select min(after) from inbox_new";
-    RECLAIM_CHAINS = "update chain set due_at = 0 where owner is not null and due_at is not null";
+    RECLAIM_CHAINS = "update chain set due_at = 0 where owner is not null and due_at is not null and not exists \
+        (select 1 from outbox where outbox.workspace = chain.workspace and outbox.id = chain.id and outbox.fence = chain.fence)";
     RECLAIM_LEASES = "update lease set until = 0";
     RELEASE = "update chain set owner = null, due_at = 0, unsettled = case when exists \
         (select 1 from outbox where outbox.workspace = chain.workspace and outbox.id = chain.id) then 1 else 0 end \
@@ -28,44 +28,20 @@ statements! {
 }
 
 /// Per workspace and integration with pending work: the earliest time.
-async fn pairs<D: Db>(db: &mut D) -> Result<Vec<(String, i64)>> {
+async fn pairs<D: Db>(db: &mut D) -> Result<Vec<(String, String, i64)>> {
     let (mut workspace, mut integration) = (String::new(), String::new());
     let mut found = Vec::new();
     while found.len() < PAIRS_MAX {
         let Some(mut row) = db.row(&NEXT_PAIR, &[P::Text(&workspace), P::Text(&integration)]).await? else { break };
         (workspace, integration) = (row.text(0)?, row.text(1)?);
-        found.push((workspace.clone(), row.int(2)?));
+        found.push((workspace.clone(), integration.clone(), row.int(2)?));
     }
     Ok(found)
 }
 
-struct WorkspacesDue {
-    now: Timestamp,
+struct NextDue {
+    blocked: Vec<(WorkspaceId, IntegrationId)>,
 }
-
-impl Op for WorkspacesDue {
-    type Out = Vec<WorkspaceId>;
-    const READS: bool = true;
-
-    async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
-        // The longest due first, so that no workspace waits behind the same others for ever.
-        let now = self.now.as_microsecond();
-        let mut due: Vec<(i64, String)> =
-            pairs(db).await?.into_iter().filter(|(_, at)| *at <= now).map(|(workspace, at)| (at, workspace)).collect();
-        due.sort();
-        let mut last = String::new();
-        for _ in 0..PAIRS_MAX {
-            let Some(mut row) = db.row(&NEXT_WITH_NEW, &[P::Text(&last), P::Int(now)]).await? else { break };
-            last = row.text(0)?;
-            due.push((now, last.clone()));
-        }
-        let mut seen = std::collections::BTreeSet::new();
-        due.retain(|(_, workspace)| seen.insert(workspace.clone()));
-        Ok(due.into_iter().map(|(_, workspace)| WorkspaceId::new(workspace)).collect())
-    }
-}
-
-struct NextDue;
 
 impl Op for NextDue {
     type Out = Option<Timestamp>;
@@ -76,7 +52,12 @@ impl Op for NextDue {
             return Ok(Some(Timestamp::UNIX_EPOCH));
         }
         let held_back = db.row(&NEXT_NEW, &[]).await?.map(|row| row.opt_int(0)).transpose()?.flatten();
-        let chains = pairs(db).await?.into_iter().map(|(_, at)| at).min();
+        let rests = |workspace: &str, integration: &str| {
+            self.blocked.iter().any(|(ws, blocked)| ws.as_str() == workspace && blocked.as_str() == integration)
+        };
+        let pairs = pairs(db).await?.into_iter();
+        let chains =
+            pairs.filter(|(workspace, integration, _)| !rests(workspace, integration)).map(|(.., at)| at).min();
         held_back.into_iter().chain(chains).min().map(time_of).transpose()
     }
 }
@@ -106,19 +87,14 @@ impl Op for ReleaseWorker {
 }
 
 impl Store {
-    /// The workspaces in which there is something to claim now, the longest due first.
-    pub async fn workspaces_due(&self, now: Timestamp) -> Result<Vec<WorkspaceId>> {
-        self.run(WorkspacesDue { now }).await
+    /// The earliest time at which there is something to claim, leaving out the blocked integrations: in the past where
+    /// there is something now, the end of the first lease where all else is held. Nothing where everything rests.
+    pub async fn next_due(&self, blocked: &[(WorkspaceId, IntegrationId)]) -> Result<Option<Timestamp>> {
+        self.run(NextDue { blocked: blocked.to_vec() }).await
     }
 
-    /// The earliest time at which there is something to claim: in the past where there is something now, the end of the
-    /// first lease where all else is held. Nothing where everything rests.
-    pub async fn next_due(&self) -> Result<Option<Timestamp>> {
-        self.run(NextDue).await
-    }
-
-    /// Ends all leases, for the start of a process that knows it is the only one. Says how many chains were held. What
-    /// was sent by then comes back as unsettled.
+    /// Ends all leases, for the start of a process that knows it is the only one. Says how many chains were given back.
+    /// What has been sent may still arrive: it waits for the end of its lease, and comes back as unsettled.
     pub async fn reclaim_all(&self) -> Result<u64> {
         self.run(ReclaimAll).await
     }

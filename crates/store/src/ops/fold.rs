@@ -36,15 +36,15 @@ statements! {
     NODE_GET = "select chain_id from chain_node where workspace = ?1 and source = ?2 and node = ?3";
     NODE_ADD = "insert into chain_node (workspace, source, node, chain_id) values (?1, ?2, ?3, ?4)";
     CHAIN_LOAD = "select c.chain, c.integration, c.source, c.revision, c.fence, c.owner, c.due_at, c.parked, c.attempts, \
-        c.unsettled, c.waiting_since, c.next_since, s.state, s.inbox, s.nodes \
+        c.unsettled, c.waiting_since, c.next_since, s.state, s.inbox, s.nodes, c.rest_until \
         from chain c join chain_state s on s.workspace = c.workspace and s.id = c.id \
         where c.workspace = ?1 and c.id = ?2 {lock}";
     CHAIN_ADD = "insert into chain (workspace, chain, integration, source, revision, fence, due_at, attempts, parked, \
         unsettled, deferred, waiting_since, updated_at) values (?1, ?2, ?3, ?4, ?5, 0, ?6, 0, 0, 0, 0, ?7, ?6) {written}";
     STATE_ADD = "insert into chain_state (workspace, id, state, inbox, nodes) values (?1, ?2, ?3, ?4, ?5)";
     CHAIN_SET = "update chain set revision = ?3, fence = ?4, owner = ?5, due_at = ?6, attempts = ?7, unsettled = ?8, \
-        waiting_since = ?9, next_since = ?10, updated_at = ?11, parked = 0, parked_reason = null, parked_fix = null, \
-        deferred = 0 where workspace = ?1 and id = ?2";
+        waiting_since = ?9, next_since = ?10, updated_at = ?11, rest_until = ?12, parked = 0, parked_reason = null, \
+        parked_fix = null, deferred = 0 where workspace = ?1 and id = ?2";
     STATE_SET = "update chain_state set state = ?3, inbox = ?4, nodes = ?5 where workspace = ?1 and id = ?2";
 }
 
@@ -69,6 +69,8 @@ pub(super) struct Folding {
     pub(super) unsettled: bool,
     pub(super) waiting_since: Option<i64>,
     next_since: Option<i64>,
+    /// Until when something that was sent may still arrive. News wait for that, too: they would be overwritten.
+    pub(super) rest_until: Option<i64>,
     /// Nodes that are not in the database yet.
     new_nodes: BTreeSet<String>,
     touched: bool,
@@ -99,6 +101,7 @@ impl Folding {
             unsettled: false,
             waiting_since: None,
             next_since: None,
+            rest_until: None,
             new_nodes: BTreeSet::new(),
             touched: false,
             kept: false,
@@ -126,6 +129,7 @@ impl Folding {
             state: row.json(12)?,
             inbox: row.json(13)?,
             nodes: row.json(14)?,
+            rest_until: row.opt_int(15)?,
             new_nodes: BTreeSet::new(),
             touched: false,
             kept: false,
@@ -163,7 +167,8 @@ impl Folding {
         }
     }
 
-    /// Makes the chain due, unless somebody holds it: then its holder finds the greater revision when it settles.
+    /// Makes the chain due as soon as nothing that was sent can arrive any more, however long a retry would have waited;
+    /// unless somebody holds it: then its holder finds the greater revision when it settles.
     fn touch(&mut self, inbox: i64, received: i64, now: i64) {
         self.remember(inbox);
         self.revision += 1;
@@ -172,7 +177,7 @@ impl Folding {
             self.next_since = Some(self.next_since.map_or(received, |since| since.min(received)));
             return;
         }
-        self.due_at = Some(now);
+        self.due_at = Some(self.rest_until.map_or(now, |until| until.max(now)));
         self.waiting_since = Some(self.waiting_since.map_or(received, |since| since.min(received)));
         if std::mem::take(&mut self.parked) {
             // A message is news: the reason for laying the chain aside may be gone.
@@ -320,7 +325,7 @@ async fn unite<D: Db>(db: &mut D, workspace: &WorkspaceId, found: BTreeSet<usize
         let (id, name, new_nodes, waiting) =
             (chain.id, chain.chain.clone(), std::mem::take(&mut chain.new_nodes), chain.waiting_since);
         let inherited = std::mem::take(&mut chain.absorbed);
-        let revision = chain.revision;
+        let (revision, rest_until) = (chain.revision, chain.rest_until);
         let survivor_chain = &mut fold.chains[survivor];
         for message in &messages {
             survivor_chain.state.absorb(message);
@@ -335,6 +340,7 @@ async fn unite<D: Db>(db: &mut D, workspace: &WorkspaceId, found: BTreeSet<usize
         survivor_chain.fence += 1;
         survivor_chain.unsettled |= survivor_chain.owner.take().is_some();
         survivor_chain.waiting_since = survivor_chain.waiting_since.into_iter().chain(waiting).min();
+        survivor_chain.rest_until = survivor_chain.rest_until.max(rest_until);
         survivor_chain.absorbed.extend(inherited);
         if let Some(id) = id {
             survivor_chain.absorbed.push((id, name));
@@ -425,6 +431,7 @@ async fn set_chains<D: Db>(db: &mut D, workspace: &WorkspaceId, now: Timestamp, 
                 P::opt_int(chain.waiting_since),
                 P::opt_int(chain.next_since),
                 P::time(now),
+                P::opt_int(chain.rest_until),
             ]
         })
         .collect();

@@ -15,6 +15,7 @@ statements! {
         on conflict (workspace, name) do update set holder = excluded.holder, fence = lease.fence + 1, until = excluded.until \
         where lease.until <= ?4 returning fence";
     LEASE_END = "update lease set until = 0 where workspace = ?1 and name = ?2 and holder = ?3 and fence = ?4 and until > 0";
+    LEASE_EXTEND = "update lease set until = ?6 where workspace = ?1 and name = ?2 and holder = ?3 and fence = ?4 and until > ?5";
     HELD = "select fence from lease where workspace = ?1 and name = ?2 and holder = ?3 and fence = ?4 and until > ?5 {lock}";
     CURSOR_GET = "select value from cursor_at where workspace = ?1 and name = ?2";
     CURSOR_SET = "insert into cursor_at (workspace, name, value) values (?1, ?2, ?3) \
@@ -48,6 +49,29 @@ impl Op for Acquire {
             P::time(self.until),
         ];
         db.row(&LEASE_TAKE, &params).await?.map(|row| row.int(0)).transpose()
+    }
+}
+
+struct Extend {
+    workspace: WorkspaceId,
+    held: Held,
+    now: Timestamp,
+    until: Timestamp,
+}
+
+impl Op for Extend {
+    type Out = bool;
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<bool> {
+        let params = [
+            P::Text(self.workspace.as_str()),
+            P::Text(&self.held.name),
+            P::Text(&self.held.holder.0),
+            P::Int(self.held.fence),
+            P::time(self.now),
+            P::time(self.until),
+        ];
+        Ok(db.run(&LEASE_EXTEND, &params).await? > 0)
     }
 }
 
@@ -135,6 +159,17 @@ impl Store {
     ) -> Result<Option<i64>> {
         self.run(Acquire { workspace: workspace.clone(), name: name.to_owned(), holder: holder.clone(), now, until })
             .await
+    }
+
+    /// Holds a lease for longer. `false`, and nothing is done, where it is somebody else's by now.
+    pub async fn extend_lease(
+        &self,
+        workspace: &WorkspaceId,
+        held: &Held,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool> {
+        self.run(Extend { workspace: workspace.clone(), held: held.clone(), now, until }).await
     }
 
     /// Gives a lease back. `false` where it is somebody else's by now.

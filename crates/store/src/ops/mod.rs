@@ -14,6 +14,7 @@ mod oauth;
 mod plan;
 mod polls;
 mod reading;
+mod records;
 mod settle;
 mod shared;
 mod sweep;
@@ -43,4 +44,5 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static (&'static str, &'sta
     ]
     .into_iter()
     .flatten()
+    .chain(records::statements())
 }

@@ -16,7 +16,8 @@ const PUT_OFF_MIN: SignedDuration = SignedDuration::from_secs(1);
 const PUT_OFF_MAX: SignedDuration = SignedDuration::from_secs(60);
 
 statements! {
-    HELD = "select id from chain where workspace = ?1 and chain = ?2 and fence = ?3 and owner is not null {lock}";
+    HELD = "select id, (select creates from outbox where outbox.workspace = chain.workspace and outbox.id = chain.id) \
+        from chain where workspace = ?1 and chain = ?2 and fence = ?3 and owner is not null {lock}";
     PENDING_TAKE = "insert into shared_link (workspace, connection, key, pending) values (?1, ?2, ?3, ?4) \
         on conflict (workspace, connection, key) do update set pending = excluded.pending \
         where shared_link.role is null and (shared_link.pending is null or shared_link.pending = excluded.pending \
@@ -29,7 +30,6 @@ statements! {
     PUT_OFF = "update chain set owner = null, due_at = ?3, deferred = 1, unsettled = case when exists \
         (select 1 from outbox where outbox.workspace = chain.workspace and outbox.id = chain.id) then 1 else 0 end \
         where workspace = ?1 and id = ?2";
-    CREATES_OF = "select creates from outbox where workspace = ?1 and id = ?2";
     LINKS_SET = "insert into chain_links (workspace, id, links) values (?1, ?2, ?3) on conflict {pk} do update set links = excluded.links";
     OUTBOX_PUT = "insert into outbox (workspace, id, connection, fence, attempt, sent_at, creates, plan) \
         values (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7) on conflict {pk} do update set connection = excluded.connection, \
@@ -46,6 +46,8 @@ struct Held<'a> {
     planned: &'a Planned,
     id: i64,
     blocked: bool,
+    /// What a former, unsettled plan said it would create.
+    before: Vec<SharedKey>,
 }
 
 impl Op for Plan {
@@ -66,8 +68,9 @@ impl Op for Plan {
         let mut held = Vec::with_capacity(rows.len());
         let mut places = Vec::with_capacity(rows.len());
         for (at, row) in order.into_iter().zip(rows) {
-            let Some(row) = row else { continue };
-            held.push(Held { planned: &self.planned[at], id: row.int(0)?, blocked: false });
+            let Some(mut row) = row else { continue };
+            let before = row.opt_json(1)?.unwrap_or_default();
+            held.push(Held { planned: &self.planned[at], id: row.int(0)?, blocked: false, before });
             places.push(at);
         }
         self.take_pending(db, &mut held).await?;
@@ -141,17 +144,11 @@ impl Plan {
 
     async fn write_down<D: Db>(&self, db: &mut D, held: &[Held<'_>]) -> Result<()> {
         let ready: Vec<&Held<'_>> = held.iter().filter(|held| !held.blocked).collect();
-        let sets: Vec<_> =
-            ready.iter().map(|held| [P::Text(held.planned.workspace.as_str()), P::Int(held.id)]).collect();
-        let before = db.each(&CREATES_OF, &sets).await?;
         let mut blobs = Vec::with_capacity(ready.len());
-        for (held, before) in ready.iter().zip(before) {
-            let mut creates = held.planned.creates.clone();
-            if let Some(mut row) = before {
-                // What a former, unsettled plan said it would create is this one's to settle.
-                let known: Vec<SharedKey> = row.json(0)?;
-                creates.extend(known.into_iter().filter(|key| !held.planned.creates.contains(key)));
-            }
+        for held in &ready {
+            let mut creates: Vec<&SharedKey> = held.planned.creates.iter().collect();
+            // What a former, unsettled plan said it would create is this one's to settle.
+            creates.extend(held.before.iter().filter(|key| !held.planned.creates.contains(key)));
             blobs.push((to_json(&creates)?, to_json(&held.planned.plan)?));
         }
         let sets: Vec<_> = ready

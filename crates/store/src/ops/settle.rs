@@ -21,7 +21,8 @@ use crate::{
 
 statements! {
     SETTLE = "update chain set owner = null, deferred = 0, updated_at = ?5, \
-        due_at = case when ?6 = 1 and revision > ?4 then cast(?5 as bigint) else cast(?7 as bigint) end, \
+        due_at = case when ?6 = 1 and revision > ?4 then cast(?18 as bigint) else cast(?7 as bigint) end, \
+        rest_until = ?17, \
         attempts = attempts * ?8 + ?9, \
         parked = case when revision > ?4 then 0 else ?10 end, \
         parked_reason = case when revision > ?4 then null else ?11 end, \
@@ -30,11 +31,14 @@ statements! {
         waiting_since = case when ?14 = 1 then next_since else coalesce(waiting_since, next_since) end, next_since = null, \
         summary = coalesce(?15, summary), search = coalesce(?16, search) \
         where workspace = ?1 and id = ?2 and fence = ?3";
-    HELD = "select id, integration from chain where workspace = ?1 and chain = ?2 and fence = ?3 and owner is not null {lock}";
+    HELD = "select id, integration, \
+        (select connection from outbox where outbox.workspace = chain.workspace and outbox.id = chain.id), \
+        (select creates from outbox where outbox.workspace = chain.workspace and outbox.id = chain.id) \
+        from chain where workspace = ?1 and chain = ?2 and fence = ?3 and owner is not null {lock}";
     LINKS_SET = "insert into chain_links (workspace, id, links) values (?1, ?2, ?3) on conflict {pk} do update set links = excluded.links";
-    OUTBOX_GET = "select connection, creates from outbox where workspace = ?1 and id = ?2";
     OUTBOX_DONE = "delete from outbox where workspace = ?1 and id = ?2";
-    REPLAY = "update chain set parked = 0, parked_reason = null, parked_fix = null, attempts = 0, deferred = 0, due_at = ?3, \
+    REPLAY = "update chain set parked = 0, parked_reason = null, parked_fix = null, attempts = 0, deferred = 0, \
+        due_at = case when rest_until > ?3 then rest_until else ?3 end, \
         revision = revision + 1, waiting_since = coalesce(waiting_since, ?3), updated_at = ?3 \
         where workspace = ?1 and chain = ?2 and owner is null returning integration";
 }
@@ -49,6 +53,8 @@ struct Settled<'a> {
     settlement: &'a Settlement,
     id: i64,
     integration: String,
+    /// What its plan, where it has one, said it would create, and where.
+    plan: Option<(ConnectionId, Vec<SharedKey>)>,
 }
 
 /// A settlement as columns.
@@ -104,7 +110,12 @@ impl Op for Settle {
         let mut settled: Vec<Settled<'_>> = Vec::with_capacity(rows.len());
         for (at, row) in order.into_iter().zip(rows) {
             let Some(mut row) = row else { continue };
-            let one = Settled { settlement: &self.settlements[at], id: row.int(0)?, integration: row.text(1)? };
+            let plan = match row.opt_text(2)? {
+                Some(connection) => Some((ConnectionId::new(connection), row.json(3)?)),
+                None => None,
+            };
+            let (id, integration) = (row.int(0)?, row.text(1)?);
+            let one = Settled { settlement: &self.settlements[at], id, integration, plan };
             // The same settlement twice in one call: the second finds its lease over.
             if settled.last().is_some_and(|last| last.id == one.id) {
                 continue;
@@ -164,6 +175,8 @@ impl Settle {
                     P::Int(columns.done.into()),
                     P::opt_blob(summary.as_ref().map(|(json, _)| json.as_slice())),
                     P::opt_text(summary.as_ref().map(|(_, search)| search.as_str())),
+                    P::opt_time(settlement.rest_until),
+                    P::time(settlement.rest_until.map_or(self.now, |until| until.max(self.now))),
                 ]
             })
             .collect();
@@ -175,18 +188,15 @@ impl Settle {
     async fn resolve_shared<D: Db>(&self, db: &mut D, settled: &[Settled<'_>]) -> Result<()> {
         let resolved: Vec<&Settled<'_>> =
             settled.iter().filter(|one| !columns(&one.settlement.outcome).unsettled).collect();
+        let planned = || resolved.iter().filter_map(|one| one.plan.as_ref().map(|plan| (*one, plan)));
         let sets: Vec<_> =
-            resolved.iter().map(|one| [P::Text(one.settlement.workspace.as_str()), P::Int(one.id)]).collect();
-        let outbox = db.each(&OUTBOX_GET, &sets).await?;
+            planned().map(|(one, _)| [P::Text(one.settlement.workspace.as_str()), P::Int(one.id)]).collect();
         db.each(&OUTBOX_DONE, &sets).await?;
-        let mut pending: Vec<(&WorkspaceId, ConnectionId, SharedKey, i64)> = Vec::new();
-        for (one, row) in resolved.iter().zip(outbox) {
-            let Some(mut row) = row else { continue };
-            let connection = ConnectionId::new(row.text(0)?);
-            for key in row.json::<Vec<SharedKey>>(1)? {
-                pending.push((&one.settlement.workspace, connection.clone(), key, one.id));
-            }
-        }
+        let mut released: Vec<(Key<'_>, i64)> = planned()
+            .flat_map(|(one, (connection, creates))| {
+                creates.iter().map(move |key| ((&one.settlement.workspace, connection, key), one.id))
+            })
+            .collect();
         let mut known: Vec<_> = settled
             .iter()
             .map(|one| one.settlement)
@@ -207,8 +217,6 @@ impl Settle {
         shared::put(db, &known).await?;
         let known: BTreeSet<Key<'_>> =
             known.into_iter().map(|(workspace, connection, link)| (workspace, connection, &link.key)).collect();
-        let mut released: Vec<(Key<'_>, i64)> =
-            pending.iter().map(|(ws, connection, key, id)| ((*ws, connection, key), *id)).collect();
         released.sort();
         released.retain(|(key, _)| !known.contains(key));
         shared::release(db, &released).await?;
@@ -271,7 +279,7 @@ impl Store {
         self.run(Settle { settlements, now }).await
     }
 
-    /// Makes a chain due now with no attempts counted, parked or not. `false` where there is none or a worker holds it.
+    /// Makes a chain due, now or when its rest is over, with no attempts counted, parked or not. `false` where there is none or a worker holds it.
     pub async fn replay(&self, workspace: &WorkspaceId, chain: &ChainId, now: Timestamp) -> Result<bool> {
         self.run(Replay { workspace: workspace.clone(), chain: chain.clone(), now }).await
     }

@@ -1,6 +1,8 @@
 //! Shared records: persons and accounts that several bookings share. Whoever creates one says so first (pending);
 //! others wait until it is known.
 
+use std::collections::BTreeSet;
+
 use syncline_core::{
     ids::{ConnectionId, RecordId, SharedKey, WorkspaceId},
     record::Role,
@@ -24,6 +26,7 @@ statements! {
         set role = excluded.role, record = excluded.record, account = excluded.account, pending = null";
     SHARED_FORGET = "delete from shared_link where workspace = ?1 and connection = ?2 and key = ?3 and role is not null";
     PENDING_DROP = "delete from shared_link where workspace = ?1 and connection = ?2 and key = ?3 and pending = ?4";
+    ANYONE_WAITING = "select 0 from shared_wait where workspace = ?1 limit 1";
     WAITING = "select chain_id from shared_wait where workspace = ?1 and connection = ?2 and key = ?3";
     WAITED = "delete from shared_wait where workspace = ?1 and connection = ?2 and key = ?3";
     PULL = "update chain set due_at = ?3, deferred = 0 where workspace = ?1 and id = ?2 and deferred = 1 and owner is null and due_at > ?3";
@@ -70,8 +73,16 @@ pub(super) async fn release<D: Db>(db: &mut D, keys: &[(Key<'_>, i64)]) -> Resul
     Ok(())
 }
 
-/// Makes the chains due that were put off because of these keys.
+/// Makes the chains due that were put off because of these keys. Mostly nobody waits, which one look tells.
 pub(super) async fn wake<D: Db>(db: &mut D, keys: &[Key<'_>], now: i64) -> Result<()> {
+    let workspaces: BTreeSet<&WorkspaceId> = keys.iter().map(|(workspace, ..)| *workspace).collect();
+    let mut waited_in = BTreeSet::new();
+    for workspace in workspaces {
+        if db.row(&ANYONE_WAITING, &[P::Text(workspace.as_str())]).await?.is_some() {
+            waited_in.insert(workspace);
+        }
+    }
+    let keys: Vec<Key<'_>> = keys.iter().filter(|(workspace, ..)| waited_in.contains(workspace)).copied().collect();
     let sets: Vec<_> = keys.iter().map(|key| params(*key)).collect();
     let first = db.each(&WAITING, &sets).await?;
     for (key, _) in keys.iter().zip(first).filter(|(_, first)| first.is_some()) {

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use syncline_core::ids::WorkspaceId;
 
-use super::claim::lock_workspace;
+use super::{claim::lock_workspace, records::retention};
 use crate::{
     Retention, Store,
     db::{Db, Op, P, statements},
@@ -16,6 +16,11 @@ const SWEEP_BATCH: i64 = 500;
 const BATCHES_MAX: usize = 400;
 /// How long the mark of a waiting chain is of use: far longer than any chain is put off.
 const WAIT_KEPT: SignedDuration = SignedDuration::from_hours(24);
+/// How long a record in step is remembered after it was found gone: the vendors' bins keep records for 30 days or
+/// less, and what comes back out of one must not count as new.
+const GONE_KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
+/// How long the use of a month's quota is kept.
+const QUOTA_KEPT: SignedDuration = SignedDuration::from_hours(24 * 400);
 
 statements! {
     RAW_NEXT = "select id, received from inbox where workspace = ?1 and id > ?2 order by id limit ?3";
@@ -50,6 +55,7 @@ enum Kind {
     Inbox,
     Journal,
     Chains,
+    Gone,
 }
 
 struct Batch {
@@ -68,6 +74,10 @@ impl Op for Batch {
             Kind::Inbox => self.inbox(db).await,
             Kind::Journal => self.journal(db).await,
             Kind::Chains => self.chains(db).await,
+            Kind::Gone => {
+                let swept = retention::drop_gone(db, &self.workspace, self.older_than, self.after, SWEEP_BATCH).await?;
+                Ok(Swept { removed: swept.0, next: swept.1 })
+            }
         }
     }
 }
@@ -175,22 +185,25 @@ impl Op for Leftovers {
         let ws = P::Text(self.workspace.as_str());
         let flows = db.run(&FLOWS_DROP, &[ws, P::time(self.now)]).await?;
         let old = self.now.checked_sub(WAIT_KEPT).unwrap_or(self.now);
-        Ok(flows + db.run(&WAITS_DROP, &[ws, P::time(old)]).await?)
+        let waits = db.run(&WAITS_DROP, &[ws, P::time(old)]).await?;
+        let month = self.now.checked_sub(QUOTA_KEPT).unwrap_or(self.now).strftime("%Y-%m").to_string();
+        Ok(flows + waits + retention::drop_months(db, &self.workspace, &month).await?)
     }
 }
 
 impl Store {
     /// Removes what is older than it may be kept; says how many rows lost something. One call does a bounded amount.
-    pub async fn sweep(&self, workspace: &WorkspaceId, now: Timestamp, retention: Retention) -> Result<u64> {
+    pub async fn sweep(&self, workspace: &WorkspaceId, now: Timestamp, kept: Retention) -> Result<u64> {
         let mut removed = self.run(Leftovers { workspace: workspace.clone(), now }).await?;
         let kinds = [
-            (Kind::Raw, "sweep.raw", retention.raw),
-            (Kind::Inbox, "sweep.inbox", retention.inbox),
-            (Kind::Journal, "", retention.journal),
-            (Kind::Chains, "sweep.chains", retention.chains),
+            (Kind::Raw, "sweep.raw", kept.raw),
+            (Kind::Inbox, "sweep.inbox", kept.inbox),
+            (Kind::Journal, "", kept.journal),
+            (Kind::Chains, "sweep.chains", kept.chains),
+            (Kind::Gone, "sweep.gone", GONE_KEPT),
         ];
-        for (kind, cursor, kept) in kinds {
-            let Ok(older_than) = now.checked_sub(kept) else { continue };
+        for (kind, cursor, kept_for) in kinds {
+            let Ok(older_than) = now.checked_sub(kept_for) else { continue };
             let mut after = self.swept_until(workspace, cursor).await?;
             for _ in 0..BATCHES_MAX {
                 let swept = self.run(Batch { kind, workspace: workspace.clone(), older_than, after }).await?;

@@ -40,6 +40,61 @@ async fn a_killed_process_has_kept_what_it_acknowledged() {
     }
 }
 
+static SYNCHRONOUS: Sql = Sql::new("pragma synchronous");
+
+/// Says how its commit is synced.
+struct Synced<const FLEETING: bool>;
+
+impl<const FLEETING: bool> Op for Synced<FLEETING> {
+    type Out = i64;
+    const FLEETING: bool = FLEETING;
+
+    async fn run<D: Db>(&self, db: &mut D) -> crate::Result<i64> {
+        db.row(&SYNCHRONOUS, &[]).await?.map_or(Ok(-1), |row| row.int(0))
+    }
+}
+
+/// SQLite's numbers: 1 leaves a commit in the log to the next sync, 2 waits for the disk.
+///
+/// proves: V1
+#[tokio::test]
+async fn only_what_is_as_good_as_not_done_is_not_waited_for() {
+    let world = World::new(On::Sqlite).await;
+    let store = world.store().await;
+    for _ in 0..2 {
+        assert_eq!(store.run(Synced::<false>).await.unwrap(), 2);
+        assert_eq!(store.run(Synced::<true>).await.unwrap(), 1);
+    }
+    // In one commit: the writer waits for the lock while both queue behind the one that it has in hand.
+    let other = rusqlite::Connection::open(world.path()).unwrap();
+    other.execute_batch("begin immediate").unwrap();
+    let unlock = async {
+        tokio::task::yield_now().await;
+        other.execute_batch("rollback").unwrap();
+    };
+    let (_, fleeting, lasting, ()) =
+        futures::join!(store.run(Synced::<true>), store.run(Synced::<true>), store.run(Synced::<false>), unlock);
+    assert_eq!(lasting.unwrap(), 2);
+    assert!([1, 2].contains(&fleeting.unwrap()));
+}
+
+/// The log has its usual length from the first commit on, and holds nothing that was not committed.
+#[tokio::test]
+async fn commits_overwrite_the_log() {
+    let world = World::new(On::Sqlite).await;
+    let store = world.store().await;
+    store.set_cursor(&ws(), "c", "1").await.unwrap();
+    let log = std::fs::metadata(format!("{}-wal", world.path().display())).unwrap().len();
+    assert!(log > 8_000_000, "{log}");
+    store.close().await;
+    let tables: i64 = rusqlite::Connection::open(world.path())
+        .unwrap()
+        .query_row("select count(*) from sqlite_schema where name = 'stretched'", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(tables, 0);
+    assert!(std::fs::metadata(world.path()).unwrap().len() < 1_000_000);
+}
+
 /// A claim that never comes back, in the middle of everything: the next process finds the plan.
 ///
 /// proves: fault:C1
@@ -54,7 +109,7 @@ async fn a_process_that_dies_with_a_plan_sent_leaves_it_behind() {
     }
     let store = world.store().await;
     store.reclaim_all().await.unwrap();
-    assert!(claim(&store, "w2", 2).await.remove(0).unsettled.is_some());
+    assert!(claim(&store, "w2", 400).await.remove(0).unsettled.is_some());
 }
 
 on_all! {

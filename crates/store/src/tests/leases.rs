@@ -4,7 +4,7 @@ use futures::future::join_all;
 use syncline_core::ids::IntegrationId;
 
 use super::world::*;
-use crate::{Outcome, PlanOutcome, Store};
+use crate::{ActivityFilter, Held, JournalKind, Outcome, PlanOutcome, Store};
 
 fn retry(at_seconds: i64, unsettled: bool, failed: bool) -> Outcome {
     Outcome::Retry { at: at(at_seconds), unsettled, failed, links: links("1") }
@@ -62,6 +62,29 @@ on_all! {
         assert_eq!(store.settle(vec![settlement(&after, done("new"))], at(402)).await.unwrap(), [true]);
     }
 
+    /// proves: V3
+    async fn only_the_holder_moves_a_cursor_and_tells_of_it(world: &World) {
+        let store = world.store().await;
+        let hold = async |who: &str, from: i64, until: i64| {
+            let fence = store.acquire_lease(&ws(), "check", &worker(who), at(from), at(until)).await.unwrap().unwrap();
+            Held { name: "check".to_owned(), holder: worker(who), fence }
+        };
+        let first = hold("w1", 0, 10).await;
+        let move_to = async |held: &Held, seconds: i64, value: &str| {
+            let line = (None, entry(seconds, JournalKind::Connection, value));
+            store.move_cursor(&ws(), held, at(seconds), "check", value, Some(line)).await.unwrap()
+        };
+        assert!(move_to(&first, 1, "one").await);
+        assert!(!move_to(&first, 10, "late").await, "the lease is over");
+        let second = hold("w2", 10, 20).await;
+        assert!(!move_to(&first, 11, "somebody else's").await);
+        assert!(move_to(&second, 11, "two").await);
+        assert_eq!(store.cursor(&ws(), "check").await.unwrap().as_deref(), Some("two"));
+        let lines = store.activity(&ws(), ActivityFilter { limit: 9, ..Default::default() }).await.unwrap();
+        let told: Vec<&str> = lines.iter().map(|line| line.entry.text.as_str()).collect();
+        assert_eq!(told, ["two", "one"], "what was not moved is not told");
+    }
+
     /// proves: V1
     async fn a_sent_plan_comes_back_until_its_outcome_is_known(world: &World) {
         let store = world.store().await;
@@ -87,13 +110,34 @@ on_all! {
             let due = chain.waiting_since.as_second() - at(0).as_second() + 100 * i64::from(attempts) + i64::from(!failed) * 50;
             store.settle(vec![settlement(&chain, retry(due, false, failed))], at(due - 50)).await.unwrap();
             assert!(claim(&store, "w1", due - 1).await.is_empty());
-            assert_eq!(store.next_due().await.unwrap(), Some(at(due)));
+            assert_eq!(store.next_due(&[]).await.unwrap(), Some(at(due)));
             chain = claim(&store, "w1", due).await.remove(0);
             assert_eq!(chain.attempts, attempts);
         }
         store.settle(vec![settlement(&chain, Outcome::Done { links: links("1"), look_again: Some(at(900)) })], at(800)).await.unwrap();
         chain = claim(&store, "w1", 900).await.remove(0);
         assert_eq!(chain.attempts, 0);
+    }
+
+    /// What was sent may still arrive: news wait for that, and for nothing else.
+    /// proves: fault:N4
+    async fn news_cut_a_retry_short_but_not_the_rest_before_it(world: &World) {
+        let store = world.store().await;
+        let chain = take_and_claim(&store, "a", 0).await;
+        let rests = crate::Settlement { rest_until: Some(at(30)), ..settlement(&chain, retry(300, true, true)) };
+        store.settle(vec![rests], at(1)).await.unwrap();
+        store.take_in(delivery("news", 2, vec![cancelled("a", 2)])).await.unwrap();
+        assert!(claim(&store, "w1", 29).await.is_empty());
+        assert_eq!(store.next_due(&[]).await.unwrap(), Some(at(30)), "nobody need ask before");
+        let chain = claim(&store, "w1", 30).await.remove(0);
+
+        // Laid aside or asked for by a person: the same.
+        let parked = Outcome::Parked { reason: "r".to_owned(), fix: "f".to_owned(), unsettled: true, links: links("1") };
+        let rests = crate::Settlement { rest_until: Some(at(60)), ..settlement(&chain, parked) };
+        store.settle(vec![rests], at(31)).await.unwrap();
+        store.replay(&ws(), &chain.chain, at(32)).await.unwrap();
+        assert!(claim(&store, "w1", 59).await.is_empty());
+        assert_eq!(claim(&store, "w1", 60).await.len(), 1);
     }
 
     /// proves: V4
@@ -104,6 +148,9 @@ on_all! {
         store.take_in(other).await.unwrap();
         let claimed = store.claim(&ws(), &worker("w"), at(6), at(400), 3, &[IntegrationId::new("flow")]).await.unwrap();
         assert_eq!(claimed.iter().map(|one| one.integration.as_str()).collect::<Vec<_>>(), ["other"]);
+        // Nobody is kept awake by what is due there, either.
+        assert_eq!(store.next_due(&[(ws(), IntegrationId::new("flow"))]).await.unwrap(), Some(at(400)));
+        assert!(store.next_due(&[]).await.unwrap().unwrap() <= at(6));
         let rest = store.claim(&ws(), &worker("w"), at(6), at(400), 3, &[]).await.unwrap();
         assert_eq!(rest.len(), 3);
     }
@@ -126,10 +173,12 @@ on_all! {
         let held = claim(&store, "w1", 1).await;
         store.plan(vec![planned(&held[2], &[])], at(2)).await.unwrap();
         assert!(store.acquire_lease(&ws(), "refresh:crm", &worker("w1"), at(2), at(60)).await.unwrap().is_some());
-        assert_eq!(store.reclaim_all().await.unwrap(), 3);
-        let again = claim(&store, "w2", 3).await;
-        assert_eq!(again.len(), 3);
-        assert_eq!(again.iter().filter(|one| one.unsettled.is_some()).count(), 1);
+        assert_eq!(store.reclaim_all().await.unwrap(), 2);
+        assert_eq!(claim(&store, "w2", 3).await.len(), 2);
+        // What the dead process sent may still arrive for as long as its lease would have lasted.
+        assert!(claim(&store, "w2", 400).await.is_empty());
+        let sent = claim(&store, "w2", 401).await;
+        assert!(sent[0].chain == held[2].chain && sent[0].unsettled.is_some());
         assert!(store.acquire_lease(&ws(), "refresh:crm", &worker("w2"), at(3), at(60)).await.unwrap().is_some());
     }
 

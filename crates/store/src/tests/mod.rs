@@ -6,6 +6,7 @@ mod leases;
 mod model;
 mod polls;
 mod reading;
+mod records;
 mod shared;
 mod statements;
 mod templates;
@@ -14,6 +15,22 @@ pub(crate) mod world;
 
 #[path = "../../benches/booking/rounds.rs"]
 mod rounds;
+
+#[path = "../../benches/booking/records.rs"]
+mod records_rounds;
+
+/// The benchmark's way of records in step, run small.
+#[tokio::test]
+async fn the_benchmark_of_records_runs() {
+    for on in [world::On::Sqlite, world::On::Postgres] {
+        let world = world::World::new(on).await;
+        let took = records_rounds::run(&world.store().await, 2_500).await;
+        assert_eq!((took.rows, took.links), (5_000, 2_500));
+        // Nothing is asked of the speed here: other tests run beside it.
+        let times = [took.read, took.adopt, took.idle, took.change, took.again, took.finish];
+        assert!(times.iter().all(|time| !time.is_zero()));
+    }
+}
 
 /// The benchmark's way of a booking, run small.
 #[tokio::test]

@@ -47,7 +47,7 @@ fn act() -> impl Strategy<Value = Act> {
         4 => (0..BOOKINGS, 0..24u8, any::<bool>()).prop_map(|(booking, key, cancel)| Act::Take { booking, key, cancel }),
         4 => (1..4usize).prop_map(|limit| Act::Claim { limit }),
         3 => (any::<u8>(), proptest::option::of(0..2u8)).prop_map(|(claim, creates)| Act::Plan { claim, creates }),
-        4 => (any::<u8>(), 0..6u8).prop_map(|(claim, how)| Act::Settle { claim, how }),
+        4 => (any::<u8>(), 0..8u8).prop_map(|(claim, how)| Act::Settle { claim, how }),
         1 => (0..BOOKINGS).prop_map(|booking| Act::Replay { booking }),
         3 => (1..30i64).prop_map(|seconds| Act::Wait { seconds }),
     ]
@@ -66,6 +66,8 @@ struct Chain {
     sent: bool,
     news_at_claim: u32,
     deferred: bool,
+    /// Until when something that was sent may still arrive.
+    rest: i64,
 }
 
 #[derive(Default)]
@@ -87,7 +89,7 @@ impl Model {
             chain.state.absorb(&message);
             chain.news += 1;
             if !chain.held {
-                (chain.due, chain.deferred) = (Some(self.now), false);
+                (chain.due, chain.deferred) = (Some(self.now.max(chain.rest)), false);
                 if std::mem::take(&mut chain.parked) {
                     chain.attempts = 0;
                 }
@@ -229,9 +231,12 @@ impl Run {
             2 => Outcome::Retry { at: at(now + 5), unsettled: false, failed: true, links },
             3 => Outcome::Retry { at: at(now + 5), unsettled: true, failed: true, links },
             4 => Outcome::Retry { at: at(now + 5), unsettled: false, failed: false, links },
-            _ => Outcome::Parked { reason: "r".to_owned(), fix: "f".to_owned(), unsettled: false, links },
+            6 => Outcome::Retry { at: at(now + 25), unsettled: true, failed: true, links },
+            _ => Outcome::Parked { reason: "r".to_owned(), fix: "f".to_owned(), unsettled: how == 7, links },
         };
-        let held = self.store.settle(vec![settlement(&claimed, outcome)], at(now)).await.unwrap().remove(0);
+        let rest = (how >= 6).then_some(now + 20);
+        let settlement = crate::Settlement { rest_until: rest.map(at), ..settlement(&claimed, outcome) };
+        let held = self.store.settle(vec![settlement], at(now)).await.unwrap().remove(0);
         let model = &mut self.model;
         let chain = model.chains.get_mut(&booking).unwrap();
         assert_eq!(held, chain.held && chain.fence == claimed.fence, "the fence decides");
@@ -240,20 +245,21 @@ impl Run {
         }
         let news = chain.news > chain.news_at_claim;
         chain.held = false;
-        chain.parked = how == 5 && !news;
+        chain.parked = matches!(how, 5 | 7) && !news;
+        chain.rest = rest.unwrap_or_default();
         chain.due = match how {
-            0 | 5 if news => Some(now),
-            1 if news => Some(now),
-            0 | 5 => None,
+            0 | 1 | 5 | 7 if news => Some(now.max(chain.rest)),
+            0 | 5 | 7 => None,
             1 => Some(now + 10),
+            6 => Some(now + 25),
             _ => Some(now + 5),
         };
         chain.attempts = match how {
             0 | 1 => 0,
-            2 | 3 => chain.attempts + 1,
+            2 | 3 | 6 => chain.attempts + 1,
             _ => chain.attempts,
         };
-        if how == 3 {
+        if matches!(how, 3 | 6 | 7) {
             return;
         }
         chain.sent = false;
@@ -277,7 +283,7 @@ impl Run {
         let chain = self.model.chains.get_mut(&booking).filter(|chain| !chain.held);
         assert_eq!(done, chain.is_some());
         if let Some(chain) = chain {
-            (chain.due, chain.parked, chain.attempts, chain.deferred) = (Some(now), false, 0, false);
+            (chain.due, chain.parked, chain.attempts, chain.deferred) = (Some(now.max(chain.rest)), false, 0, false);
         }
     }
 }

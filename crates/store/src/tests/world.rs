@@ -264,6 +264,7 @@ pub(crate) fn settlement(claimed: &Claimed, outcome: Outcome) -> Settlement {
         fence: claimed.fence,
         revision: claimed.revision,
         outcome,
+        rest_until: None,
         shared: Vec::new(),
         forget: Vec::new(),
         journal: vec![entry(5, JournalKind::Written, "Wrote the meeting")],
@@ -281,6 +282,11 @@ pub(crate) fn done(id: &str) -> Outcome {
 }
 
 /// Claims everything that is due, for a lease of 400 seconds.
+/// Whether there is something to claim.
+pub(crate) async fn is_due(store: &Store, now: Timestamp) -> bool {
+    store.next_due(&[]).await.unwrap().is_some_and(|at| at <= now)
+}
+
 pub(crate) async fn claim(store: &Store, who: &str, seconds: i64) -> Vec<Claimed> {
     store.claim(&ws(), &worker(who), at(seconds), at(seconds + 400), 100, &[]).await.unwrap()
 }

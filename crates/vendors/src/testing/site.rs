@@ -13,7 +13,7 @@ use syncline_core::{
         message::{Booking, BookingMessage},
     },
 };
-use syncline_sandbox::{Site, Webhook};
+use syncline_sandbox::{Delivery, Site, Webhook};
 use url::Url;
 
 /// The time, moved by hand.
@@ -41,7 +41,13 @@ pub struct Calls<S>(pub Arc<S>);
 impl<S: Site> Http for Calls<S> {
     fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'_, Result<http::Response<Bytes>, HttpError>> {
         let reply = self.0.handle("http://sandbox", request);
-        Box::pin(std::future::ready(Ok(reply.response)))
+        let answer = match reply.deliver {
+            Delivery::Answer => Ok(reply.response),
+            Delivery::Truncate | Delivery::DropConnection => {
+                Err(HttpError::Unanswered { host: "sandbox".to_owned(), reason: "the connection broke".to_owned() })
+            }
+        };
+        Box::pin(std::future::ready(answer))
     }
 }
 

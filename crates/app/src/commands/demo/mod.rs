@@ -129,7 +129,7 @@ async fn settled(store: &Store, running: &Running) -> anyhow::Result<()> {
     loop {
         let counts = store.counts(&running.installation.workspace()).await?;
         let soon = SystemClock.now() + jiff::SignedDuration::from_mins(1);
-        let later = store.next_due().await?.is_none_or(|due| due > soon);
+        let later = store.next_due(&[]).await?.is_none_or(|due| due > soon);
         if counts.inbox_new + counts.leased == 0 && later {
             return Ok(());
         }

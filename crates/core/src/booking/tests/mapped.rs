@@ -115,6 +115,34 @@ fn the_condition_decides_whether_a_record_is_made() {
     assert_eq!(desk.count(Role::Custom), 0);
 }
 
+/// What is to be filled where it is empty is looked up once the record is there, until something was written.
+///
+/// proves: B12, B13
+#[test]
+fn a_further_record_is_filled_where_it_is_empty() {
+    let field = |name: &str, value: &str| RecordField {
+        name: name.to_owned(),
+        value: Expression::compile(value).unwrap(),
+        when: When::IfEmpty,
+    };
+    let reason = field("Reason__c", "{{ booking.cancel_reason }}");
+    let log = RecordTemplate { when: None, fields: vec![reason], ..log() };
+    let settings = BookingSettings { records: vec![log.clone()], ..BookingSettings::default() };
+    let called_off = [booked("a", 0, 60), cancelled("a", 10)];
+    for (edit, wanted) in [(None, "ill"), (Some("a person's words"), "a person's words")] {
+        let mut desk = Desk::new(World::default(), settings.clone());
+        desk.work(&called_off[..1]);
+        assert_eq!(value(&desk, log.slot(), "Reason__c"), None, "there is nothing to write yet");
+        if let Some(text) = edit {
+            let id = desk.links[&log.slot()].id.clone();
+            desk.world.records.get_mut(&id).unwrap().fields.insert(native("Reason__c"), Value::text(text));
+        }
+        desk.work(&called_off);
+        assert_eq!(value(&desk, log.slot(), "Reason__c"), Some(&Value::text(wanted)));
+        assert_eq!(desk.work(&called_off).plan.steps, [], "what was written is left alone");
+    }
+}
+
 /// proves: B13
 #[test]
 fn somebody_who_is_there_is_written_to_as_configured() {

@@ -234,6 +234,40 @@ fn what_no_booking_could_make_right_is_found_on_save() {
     assert_eq!(check(&sound, &records[1..2], &org), []);
 }
 
+/// A field that a value reads must be there as well; a person has it as contact or as lead.
+///
+/// proves: B13
+#[test]
+fn a_field_that_is_only_read_is_looked_for() {
+    struct Both(ObjectDescription, ObjectDescription);
+    impl Descriptions for Both {
+        fn of_role(&self, role: Role) -> Option<Option<&ObjectDescription>> {
+            match role {
+                Role::Contact => Some(Some(&self.0)),
+                Role::Lead => Some(Some(&self.1)),
+                _ => None,
+            }
+        }
+        fn named(&self, _: &ObjectName) -> Option<Option<&ObjectDescription>> {
+            None
+        }
+    }
+    let text = || field(FieldKind::Text);
+    let mut lead = described(&[("Interest__c", text())]);
+    lead.name = "Lead".to_owned();
+    let org = Both(described(&[("Text", text()), ("Level__c", text())]), lead);
+    let found = |value: &str| check(&[mapping("Text", value, When::Always)], &[], &org);
+    assert_eq!(
+        found(
+            "{{ person.fields.Level__c }} {{ person.fields.Interest__c }} {{ account.fields.Any__c }} {{ person.id }}"
+        ),
+        []
+    );
+    let problems: Vec<String> =
+        found("{{ person.fields.Gone__c }}{{ person.fields.Gone__c }}").iter().map(ToString::to_string).collect();
+    assert_snapshot!(problems.join("\n"), @r#"contact.Text, line 1: it reads person.fields.Gone__c, but Contact has no such field; create it in the CRM, let Syncline's user see it, or take it out of the mapping; for example: {{ answer("Company") }}"#);
+}
+
 /// A further record keeps its place whichever others come and go. proves: B12
 #[test]
 fn a_record_template_has_its_place_by_its_name() {

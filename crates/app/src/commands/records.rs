@@ -1,0 +1,368 @@
+//! `syncline records`: integrations that keep the records of two accounts in step, from the first look to a person's
+//! decision about what was held back.
+
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::json;
+use syncline_core::{
+    ids::IntegrationId,
+    merge::{RuleKey, Side},
+};
+use syncline_engine::{
+    Engine,
+    records::{Preview, RecordFlow, Round, RoundEnd},
+};
+use syncline_store::{FlowStanding, HoldView};
+
+use super::ConfigArg;
+use crate::{telemetry, wiring::Installation};
+
+/// Holds of one page.
+const HOLDS_PAGE: usize = 200;
+
+/// Rounds of `run`: what is not done by then is for the server.
+const ROUNDS_MAX: usize = 1_000;
+
+#[derive(Debug, Args)]
+pub struct RecordsArgs {
+    #[command(subcommand)]
+    act: Act,
+    #[command(flatten)]
+    config: ConfigArg,
+}
+
+#[derive(Debug, Subcommand)]
+enum Act {
+    /// Asks both accounts for their fields and says which rows of the mapping cannot work, and why.
+    Check { name: String },
+    /// Reads both sides and shows what activating would do: counts and samples. Writes to neither.
+    Preview {
+        name: String,
+        /// One JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Starts to keep the records in step.
+    Activate {
+        name: String,
+        /// Who agrees that people's data may travel between the two accounts. Needed once; it is kept with the time.
+        #[arg(long)]
+        agreed_by: Option<String>,
+    },
+    /// Stops writing until it is activated again. Nothing is lost meanwhile.
+    Pause { name: String },
+    /// Runs rounds until there is nothing left to do, as a server would.
+    Run {
+        name: String,
+        /// Whatever is missing on a side was deleted on purpose.
+        #[arg(long)]
+        confirm_deletes: bool,
+        /// One JSON object a round.
+        #[arg(long)]
+        json: bool,
+    },
+    /// How the integrations stand: last look, next look, counts, quota.
+    Status {
+        name: Option<String>,
+        /// One JSON object an integration.
+        #[arg(long)]
+        json: bool,
+    },
+    /// What is held back, with the reason and what to do.
+    Holds {
+        name: String,
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tries what was held back again: the named records, or all.
+    Retry {
+        name: String,
+        /// Numbers of records, as `holds` prints them.
+        entries: Vec<i64>,
+    },
+    /// Decides a conflict that waits for a person.
+    Resolve {
+        name: String,
+        /// The record's number, as `holds` prints it.
+        entry: i64,
+        /// The field, by its name on either side.
+        field: String,
+        /// The side whose value is the right one.
+        winner: Winner,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Winner {
+    Left,
+    Right,
+}
+
+/// Runs it.
+pub async fn run(args: RecordsArgs) -> anyhow::Result<()> {
+    let installation = Installation::read(&args.config.config)?;
+    let _telemetry = telemetry::start_quiet(&installation.config.telemetry)?;
+    let store = installation.open_store().await?;
+    let engine = installation.engine(store, &installation.public_url()?, installation.engine_options()?).await?;
+    let done = act(&engine, args.act).await;
+    engine.world().store.clone().close().await;
+    done
+}
+
+async fn act(engine: &Arc<Engine>, act: Act) -> anyhow::Result<()> {
+    match act {
+        Act::Check { name } => check(engine, flow(engine, &name)?).await,
+        Act::Preview { name, json } => {
+            let flow = flow(engine, &name)?;
+            let preview = engine.records_preview(flow).await?.map_err(|end| anyhow::anyhow!(ended(&end)))?;
+            if json {
+                println!("{}", serde_json::to_string(&preview)?);
+            } else {
+                show_preview(&preview);
+            }
+            Ok(())
+        }
+        Act::Activate { name, agreed_by } => {
+            let flow = flow(engine, &name)?;
+            let state = engine.world().store.flow_state(&flow.workspace, &flow.id).await?;
+            if agreed_by.is_none() && state.is_none_or(|state| state.agreed.is_none()) {
+                bail!(
+                    "people's data will travel between two accounts: say who agrees to that with --agreed-by \"NAME\""
+                );
+            }
+            engine.set_standing(flow, FlowStanding::Active, None, agreed_by.as_deref()).await?;
+            println!(
+                "{name} is active. `syncline serve` keeps it in step; `syncline records run {name}` does so once."
+            );
+            Ok(())
+        }
+        Act::Pause { name } => {
+            engine.set_standing(flow(engine, &name)?, FlowStanding::Paused, None, None).await?;
+            println!("{name} is paused.");
+            Ok(())
+        }
+        Act::Run { name, confirm_deletes, json } => rounds(engine, flow(engine, &name)?, confirm_deletes, json).await,
+        Act::Status { name, json } => status(engine, name.as_deref(), json).await,
+        Act::Holds { name, json } => holds(engine, flow(engine, &name)?, json).await,
+        Act::Retry { name, entries } => {
+            let flow = flow(engine, &name)?;
+            let chosen = (!entries.is_empty()).then_some(entries.as_slice());
+            let now = engine.world().clock.now();
+            let released = engine.world().store.release_holds(&flow.workspace, &flow.id, chosen, now).await?;
+            println!("{released} to be tried again.");
+            Ok(())
+        }
+        Act::Resolve { name, entry, field, winner } => {
+            resolve(engine, flow(engine, &name)?, entry, &field, winner).await
+        }
+    }
+}
+
+fn flow<'a>(engine: &'a Engine, name: &str) -> anyhow::Result<&'a RecordFlow> {
+    let all = &engine.setup().records;
+    all.iter().find(|flow| flow.id == IntegrationId::from(name)).with_context(|| {
+        let names: Vec<&str> = all.iter().map(|flow| flow.id.as_str()).collect();
+        match names.as_slice() {
+            [] => "no [[records]] are configured".to_owned(),
+            names => format!("there is no integration `{name}` among [[records]]; there are: {}", names.join(", ")),
+        }
+    })
+}
+
+fn ended(end: &RoundEnd) -> String {
+    match end {
+        RoundEnd::Done(_) => "done".to_owned(),
+        RoundEnd::NotActive(FlowStanding::Stopped) => "it has stopped; `syncline records status` says why".to_owned(),
+        RoundEnd::NotActive(_) => "it is not active; `syncline records activate` starts it".to_owned(),
+        RoundEnd::Held => "another process is at it; try again".to_owned(),
+        RoundEnd::Failed { side, error } => format!("the {side} side could not be asked: {}", error.message),
+    }
+}
+
+async fn check(engine: &Engine, flow: &RecordFlow) -> anyhow::Result<()> {
+    let checked = engine.records_check(flow).await?.map_err(|end| anyhow::anyhow!(ended(&end)))?;
+    for line in &checked {
+        println!("{line}");
+    }
+    if checked.is_empty() {
+        println!("Every row of the mapping of {} works with the accounts as they are.", flow.id);
+        return Ok(());
+    }
+    bail!("{} rows of the mapping cannot work; mend them or take them out", checked.len());
+}
+
+fn show_preview(preview: &Preview) {
+    println!("Looked at {} of {} records that wait.", preview.looked_at, preview.waiting);
+    println!(
+        "Would be tied: {}, made on the left: {}, made on the right: {}, changed: {}, deleted: {}, held back: {}, left alone: {}",
+        preview.tied,
+        preview.created_left,
+        preview.created_right,
+        preview.changed,
+        preview.deleted,
+        preview.held,
+        preview.left_alone
+    );
+    for row in &preview.dropped {
+        println!("This row of the mapping cannot work: {row}");
+    }
+    for sample in &preview.samples {
+        let other = sample.other.as_ref().map(|other| format!(" with {other}")).unwrap_or_default();
+        let why = sample.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        println!("  {} {}{other}{why}", sample.what, sample.record);
+        for (side, field, value) in &sample.fields {
+            println!("      {side} {field} = {value}");
+        }
+    }
+}
+
+async fn rounds(engine: &Engine, flow: &RecordFlow, confirm_deletes: bool, as_json: bool) -> anyhow::Result<()> {
+    if confirm_deletes {
+        engine.set_standing(flow, FlowStanding::Active, None, None).await?;
+    }
+    let mut all = Round::default();
+    for place in 0..ROUNDS_MAX {
+        match engine.records_round(flow, confirm_deletes && place == 0).await? {
+            RoundEnd::Done(round) => {
+                if as_json {
+                    println!("{}", round_json(&round));
+                }
+                all.read += round.read;
+                all.decided += round.decided;
+                all.adopted += round.adopted;
+                all.created += round.created;
+                all.updated += round.updated;
+                all.deleted += round.deleted;
+                all.held += round.held;
+                all.calls += round.calls;
+                if round.idle() && !round.more {
+                    break;
+                }
+            }
+            end => bail!("{}: {}", flow.id, ended(&end)),
+        }
+    }
+    if !as_json {
+        println!(
+            "Read {}, decided about {}: tied {}, made {}, changed {}, deleted {}, held back {}; {} calls.",
+            all.read, all.decided, all.adopted, all.created, all.updated, all.deleted, all.held, all.calls
+        );
+    }
+    Ok(())
+}
+
+fn round_json(round: &Round) -> serde_json::Value {
+    json!({ "read": round.read, "changed": round.changed, "decided": round.decided, "tied": round.adopted,
+        "created": round.created, "updated": round.updated, "deleted": round.deleted, "held": round.held,
+        "calls": round.calls, "more": round.more })
+}
+
+async fn status(engine: &Engine, name: Option<&str>, as_json: bool) -> anyhow::Result<()> {
+    let chosen = name.map(|name| flow(engine, name)).transpose()?;
+    for flow in engine.setup().records.iter().filter(|flow| chosen.is_none_or(|chosen| chosen.id == flow.id)) {
+        let status = engine.records_status(flow).await?;
+        let standing = status.state.as_ref().map_or(FlowStanding::Draft, |state| state.standing);
+        if as_json {
+            let pulls: Vec<serde_json::Value> = status
+                .pulls
+                .iter()
+                .map(|pull| {
+                    json!({ "side": pull.side.as_str(), "kind": pull.kind, "phase": pull.phase,
+                        "read_at": pull.read_at, "next_at": pull.next_at, "problem": pull.problem })
+                })
+                .collect();
+            let counts = status.counts;
+            let line = json!({ "name": flow.id, "standing": standing,
+                "reason": status.state.as_ref().and_then(|state| state.reason.clone()),
+                "left": counts.left, "right": counts.right, "links": counts.links, "waiting": counts.due,
+                "held": counts.held, "open": counts.open_steps, "transferred_this_month": status.quota.used,
+                "limit": flow.tasks_per_month, "pulls": pulls });
+            println!("{line}");
+            continue;
+        }
+        println!("{} is {}", flow.id, word(standing));
+        if let Some(reason) = status.state.as_ref().and_then(|state| state.reason.as_ref()) {
+            println!("  {reason}");
+        }
+        let counts = status.counts;
+        println!(
+            "  {} records on the left, {} on the right, {} pairs in step; {} waiting, {} under way, {} held back",
+            counts.left, counts.right, counts.links, counts.due, counts.open_steps, counts.held
+        );
+        let limit = flow.tasks_per_month.map(|limit| format!(" of {limit}")).unwrap_or_default();
+        println!("  {}{limit} records transferred this month", status.quota.used);
+        for pull in &status.pulls {
+            let read = pull.read_at.map_or("not read yet".to_owned(), |at| format!("read at {at:.0}"));
+            let problem =
+                pull.problem.as_ref().map(|problem| format!("; cannot be read: {problem}")).unwrap_or_default();
+            println!("  {} {}: {read}, next at {:.0}{problem}", pull.side.as_str(), pull.kind, pull.next_at);
+        }
+    }
+    Ok(())
+}
+
+fn word(standing: FlowStanding) -> &'static str {
+    match standing {
+        FlowStanding::Draft => "a draft",
+        FlowStanding::Active => "active",
+        FlowStanding::Paused => "paused",
+        FlowStanding::Stopped => "stopped",
+    }
+}
+
+async fn holds(engine: &Engine, flow: &RecordFlow, as_json: bool) -> anyhow::Result<()> {
+    let names = engine.records_rule_names(flow).await?.map_err(|end| anyhow::anyhow!(ended(&end)))?;
+    let mut after = None;
+    let mut shown = 0;
+    loop {
+        let page = engine.world().store.holds(&flow.workspace, &flow.id, after, HOLDS_PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.entry);
+        for view in &page {
+            shown += 1;
+            let field = view.hold.rule.and_then(|key| names.get(&key)).map(String::as_str);
+            if as_json {
+                println!(
+                    "{}",
+                    json!({ "entry": view.entry, "side": view.side.as_str(), "kind": view.kind,
+                        "record": view.record, "field": field, "reason": view.hold.reason, "fix": view.hold.fix,
+                        "since": view.since })
+                );
+            } else {
+                show_hold(view, field);
+            }
+        }
+    }
+    if shown == 0 && !as_json {
+        println!("Nothing of {} is held back.", flow.id);
+    }
+    Ok(())
+}
+
+fn show_hold(view: &HoldView, field: Option<&str>) {
+    let field = field.map(|field| format!(", {field}")).unwrap_or_default();
+    println!("{} {} {}{field}", view.entry, view.kind, view.record);
+    println!("    {} (since {:.0})", view.hold.reason, view.since);
+    println!("    {}", view.hold.fix);
+}
+
+async fn resolve(engine: &Engine, flow: &RecordFlow, entry: i64, field: &str, winner: Winner) -> anyhow::Result<()> {
+    let names = engine.records_rule_names(flow).await?.map_err(|end| anyhow::anyhow!(ended(&end)))?;
+    let side = match winner {
+        Winner::Left => Side::Left,
+        Winner::Right => Side::Right,
+    };
+    let meant: Vec<RuleKey> =
+        names.iter().filter(|(_, name)| name.split(" ↔ ").any(|one| one == field)).map(|(key, _)| *key).collect();
+    let now = engine.world().clock.now();
+    for rule in meant {
+        if engine.world().store.decide_hold(&flow.workspace, &flow.id, entry, rule, side, now).await? {
+            println!("Decided; it is carried out in the next round.");
+            return Ok(());
+        }
+    }
+    bail!("nothing of field {field} is held back of record {entry}; `syncline records holds {}` lists what is", flow.id)
+}

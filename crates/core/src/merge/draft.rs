@@ -1,0 +1,168 @@
+//! An integration as it is written down, and what it becomes once both accounts have described their fields.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Side,
+    end::End,
+    flow::{KindSettings, PairSettings, Select},
+    rule::{Blanks, Direction, Kind, Policy, Rule, RuleKey},
+};
+use crate::{
+    description::{FieldDescription, FieldKind, ObjectDescription},
+    expr::Expression,
+};
+
+/// Most rows of one pair's mapping.
+pub const RULES_MAX: usize = 200;
+
+/// A pair as it is written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PairDraft {
+    pub name: String,
+    pub left: KindSettings,
+    pub right: KindSettings,
+    pub rows: Vec<RuleDraft>,
+    pub select: Select,
+    /// Who wins the whole record where both sides changed something ([`PairSettings::primary`]).
+    pub primary: Option<Side>,
+}
+
+/// A row of the mapping as it is written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleDraft {
+    pub left: EndDraft,
+    pub right: EndDraft,
+    pub direction: Direction,
+    pub policy: Policy,
+    pub blanks: Blanks,
+    pub truncate: bool,
+    /// Rows with the same number go together or not at all.
+    pub group: Option<u16>,
+}
+
+/// One side of a row as it is written down.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EndDraft {
+    pub field: String,
+    /// What this side calls the other's options.
+    pub options: BTreeMap<String, String>,
+    /// Works this side's value out of the other's.
+    pub convert: Option<Expression>,
+}
+
+/// What is known of a kind of records.
+#[derive(Clone, Copy, Debug)]
+pub struct KindFacts<'a> {
+    pub description: &'a ObjectDescription,
+    pub opt_out: Option<&'a str>,
+    pub sets: &'a [&'a str],
+    pub created: Option<&'a str>,
+}
+
+/// A row that cannot work with the accounts as they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    pub side: Side,
+    pub field: String,
+    pub reason: String,
+}
+
+impl PairDraft {
+    /// The pair with everything that the accounts say of its fields. A row whose field is not there is dropped and
+    /// named; the others work.
+    pub fn compile(&self, left: KindFacts<'_>, right: KindFacts<'_>) -> (PairSettings, Vec<Dropped>) {
+        let mut dropped = Vec::new();
+        let mut rules: Vec<Rule> = Vec::with_capacity(self.rows.len());
+        for row in self.rows.iter().take(RULES_MAX) {
+            let ends = (shape(Side::Left, &row.left, left), shape(Side::Right, &row.right, right));
+            let (left_shape, right_shape) = match ends {
+                (Err(one), Err(two)) => {
+                    dropped.extend([one, two]);
+                    continue;
+                }
+                (Err(one), Ok(_)) | (Ok(_), Err(one)) => {
+                    dropped.push(one);
+                    continue;
+                }
+                (Ok(left), Ok(right)) => (left, right),
+            };
+            let key = RuleKey::of(&row.left.field, &row.right.field);
+            if rules.iter().any(|rule| rule.key == key) {
+                dropped.push(Dropped {
+                    side: Side::Left,
+                    field: row.left.field.clone(),
+                    reason: "this pair of fields is mapped already".to_owned(),
+                });
+                continue;
+            }
+            rules.push(Rule {
+                key,
+                kind: kind(row, left, right, left_shape, right_shape),
+                left: end(&row.left, left_shape),
+                right: end(&row.right, right_shape),
+                direction: row.direction,
+                policy: row.policy,
+                blanks: row.blanks,
+                truncate: row.truncate,
+                group: row.group,
+            });
+        }
+        rules.sort_by_key(|rule| rule.key);
+        let side = |settings: &KindSettings, facts: KindFacts<'_>| KindSettings {
+            created: facts.created.map(str::to_owned),
+            ..settings.clone()
+        };
+        let settings = PairSettings {
+            name: self.name.clone(),
+            left: side(&self.left, left),
+            right: side(&self.right, right),
+            rules,
+            select: self.select.clone(),
+            primary: self.primary,
+        };
+        (settings, dropped)
+    }
+}
+
+fn shape<'a>(side: Side, end: &EndDraft, facts: KindFacts<'a>) -> Result<&'a FieldDescription, Dropped> {
+    facts.description.fields.get(&end.field).ok_or_else(|| {
+        let alike = facts.description.fields.keys().find(|known| known.eq_ignore_ascii_case(&end.field));
+        let name = &facts.description.name;
+        Dropped {
+            side,
+            field: end.field.clone(),
+            reason: match alike {
+                Some(known) => format!("{name} has no such field; it is spelled {known}"),
+                None => format!("{name} has no such field, or does not show it"),
+            },
+        }
+    })
+}
+
+fn end(draft: &EndDraft, shape: &FieldDescription) -> End {
+    let mut end = End::new(draft.field.clone(), shape.clone());
+    end.options.clone_from(&draft.options);
+    end.convert.clone_from(&draft.convert);
+    end
+}
+
+fn kind(
+    row: &RuleDraft,
+    left: KindFacts<'_>,
+    right: KindFacts<'_>,
+    left_shape: &FieldDescription,
+    right_shape: &FieldDescription,
+) -> Kind {
+    let is_opt_out = left.opt_out == Some(row.left.field.as_str()) || right.opt_out == Some(row.right.field.as_str());
+    let is_set = |facts: KindFacts<'_>, field: &str, shape: &FieldDescription| {
+        shape.kind == FieldKind::MultiPicklist || facts.sets.contains(&field)
+    };
+    if is_opt_out && left_shape.kind == FieldKind::Boolean && right_shape.kind == FieldKind::Boolean {
+        Kind::OptOut
+    } else if is_set(left, &row.left.field, left_shape) && is_set(right, &row.right.field, right_shape) {
+        Kind::Set
+    } else {
+        Kind::Plain
+    }
+}

@@ -1,0 +1,256 @@
+//! Records in step: one integration at a time is read, decided about, written and settled, by whoever holds its lease.
+//!
+//! [`Engine::records_round`] is one round without timers; [`Engine::keep_records`] turns them. What is to be done about
+//! a record is decided in `syncline_core::merge`; here is only who asks, stores and sends.
+
+mod call;
+mod plan;
+mod preview;
+mod pull;
+mod push;
+mod rows;
+mod settle;
+mod setup;
+mod view;
+mod write_down;
+
+pub(crate) use self::view::CompiledFlows;
+pub use self::{
+    preview::{Preview, Sample},
+    setup::{RecordFlow, RecordFlowState, SideSetup},
+    view::Compiled,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use syncline_store::{FlowStanding, FlowState, Held, JournalEntry, JournalKind, Result as StoreResult};
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::Engine;
+
+/// Records that one transaction decides about.
+pub(crate) const DECIDE_BATCH: usize = 500;
+
+/// Writes that a round gathers before it sends them: with many waiting, vendors have cheaper ways. It bounds the memory
+/// of a round, whatever the size of the accounts.
+pub(crate) const ROUND_WRITES_MAX: usize = 10_000;
+
+/// Pages of one side that a round reads before it decides.
+pub(crate) const ROUND_PAGES_MAX: usize = 20;
+
+/// Calls that fit into one lease of a round; it is renewed before each.
+const LEASE_CALLS: i32 = 4;
+
+/// How often to see whether it is time.
+const LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// What a round did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Round {
+    /// Rows that were read, and those among them that said something new.
+    pub read: usize,
+    pub changed: usize,
+    /// Records that were decided about.
+    pub decided: usize,
+    pub adopted: usize,
+    pub created: usize,
+    pub updated: usize,
+    pub deleted: usize,
+    /// Records that rest although something of them is held back.
+    pub held: usize,
+    /// Calls that vendors count.
+    pub calls: u32,
+    /// There is more to do at once.
+    pub more: bool,
+}
+
+impl Round {
+    /// Whether nothing was written or decided.
+    pub fn idle(&self) -> bool {
+        self.decided == 0 && self.created + self.updated + self.deleted == 0
+    }
+}
+
+/// How a round ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoundEnd {
+    Done(Round),
+    /// It is a draft, paused, or stopped.
+    NotActive(FlowStanding),
+    /// Another process has the integration.
+    Held,
+    /// A side could not be asked, and the round went no further.
+    Failed {
+        side: &'static str,
+        error: syncline_connect::Error,
+    },
+}
+
+/// One round: of what, by which right, on which conditions.
+pub(crate) struct Turn<'a> {
+    pub(crate) flow: &'a RecordFlow,
+    pub(crate) held: &'a Held,
+    /// When the integration was activated.
+    pub(crate) since: Option<Timestamp>,
+    pub(crate) confirm_deletes: bool,
+}
+
+/// A failure of the store, or of one side's vendor.
+pub(crate) enum Halt {
+    Store(syncline_store::Error),
+    /// The lease is somebody else's by now: whatever is done from here on is theirs.
+    Lost,
+    Side(syncline_core::merge::Side, syncline_connect::Error),
+}
+
+impl From<syncline_store::Error> for Halt {
+    fn from(error: syncline_store::Error) -> Self {
+        Halt::Store(error)
+    }
+}
+
+impl Engine {
+    /// One round of an integration: what has no outcome yet is looked at, both sides are read, everything due is decided
+    /// and written.
+    ///
+    /// With `confirm_deletes`, by which a person says that whatever is missing was deleted on purpose, both sides are read
+    /// as a whole first.
+    pub async fn records_round(&self, flow: &RecordFlow, confirm_deletes: bool) -> StoreResult<RoundEnd> {
+        let state = self.world.store.flow_state(&flow.workspace, &flow.id).await?;
+        match state {
+            Some(FlowState { standing: FlowStanding::Active, .. }) => {}
+            Some(state) => return Ok(RoundEnd::NotActive(state.standing)),
+            None => return Ok(RoundEnd::NotActive(FlowStanding::Draft)),
+        }
+        let lease = self.options.call.saturating_mul(LEASE_CALLS);
+        let Some(held) = self.hold(&flow.workspace, format!("records:{}", flow.id), lease).await? else {
+            return Ok(RoundEnd::Held);
+        };
+        let since = state.and_then(|state| state.since);
+        let turn = Turn { flow, held: &held, since, confirm_deletes };
+        let ended = self.round_while_held(&turn).await;
+        self.let_go(&flow.workspace, &held).await;
+        match ended {
+            Ok(round) => Ok(RoundEnd::Done(round)),
+            Err(Halt::Store(error)) => Err(error),
+            Err(Halt::Lost) => Ok(RoundEnd::Held),
+            Err(Halt::Side(side, error)) => Ok(RoundEnd::Failed { side: side.as_str(), error }),
+        }
+    }
+
+    async fn round_while_held(&self, turn: &Turn<'_>) -> Result<Round, Halt> {
+        let mut round = Round::default();
+        let compiled = self.compiled(turn.flow, &mut round.calls).await?;
+        self.settle_open(turn.flow, &compiled, turn.held, &mut round).await?;
+        self.pull_due(turn, &compiled, &mut round).await?;
+        self.decide_and_push(turn, &compiled, &mut round).await?;
+        metrics::counter!("syncline_record_rounds_total").increment(1);
+        Ok(round)
+    }
+
+    /// Keeps all integrations in step until `stop`.
+    pub async fn keep_records(&self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let mut more = false;
+            for flow in &self.setup.records {
+                if stop.is_cancelled() {
+                    return;
+                }
+                match self.records_round(flow, false).await {
+                    Ok(RoundEnd::Done(round)) => more |= round.more,
+                    Ok(RoundEnd::Failed { side, error }) => {
+                        tracing::warn!(integration.id = %flow.id, error.kind = ?error.kind,
+                            "The {side} side of {} could not be asked: {}", flow.id, error.message);
+                    }
+                    Ok(RoundEnd::NotActive(_) | RoundEnd::Held) => {}
+                    Err(error) => tracing::warn!(%error, "The database did not answer; trying again"),
+                }
+            }
+            let pause = if more { std::time::Duration::ZERO } else { LOOK_EVERY };
+            tokio::select! {
+                biased;
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// Rows of the mapping that cannot work with the accounts as they are, a sentence each.
+    pub async fn records_check(&self, flow: &RecordFlow) -> StoreResult<Result<Vec<String>, RoundEnd>> {
+        self.forget_compiled(flow);
+        let compiled = match self.compiled_or_end(flow).await? {
+            Ok(compiled) => compiled,
+            Err(end) => return Ok(Err(end)),
+        };
+        Ok(Ok(compiled.dropped_lines()))
+    }
+
+    /// The fields of every row of the mapping, by its key.
+    pub async fn records_rule_names(
+        &self,
+        flow: &RecordFlow,
+    ) -> StoreResult<Result<std::collections::BTreeMap<syncline_core::merge::RuleKey, String>, RoundEnd>> {
+        let compiled = match self.compiled_or_end(flow).await? {
+            Ok(compiled) => compiled,
+            Err(end) => return Ok(Err(end)),
+        };
+        let rules = compiled.flow.pairs.iter().flat_map(|pair| &pair.rules);
+        Ok(Ok(rules.map(|rule| (rule.key, format!("{} ↔ {}", rule.left.field, rule.right.field))).collect()))
+    }
+
+    async fn compiled_or_end(&self, flow: &RecordFlow) -> StoreResult<Result<std::sync::Arc<Compiled>, RoundEnd>> {
+        match self.compiled(flow, &mut 0).await {
+            Ok(compiled) => Ok(Ok(compiled)),
+            Err(Halt::Store(error)) => Err(error),
+            Err(Halt::Lost) => Ok(Err(RoundEnd::Held)),
+            Err(Halt::Side(side, error)) => Ok(Err(RoundEnd::Failed { side: side.as_str(), error })),
+        }
+    }
+
+    /// How an integration stands.
+    pub async fn records_status(&self, flow: &RecordFlow) -> StoreResult<RecordFlowState> {
+        let (store, now) = (&self.world.store, self.world.clock.now());
+        Ok(RecordFlowState {
+            state: store.flow_state(&flow.workspace, &flow.id).await?,
+            pulls: store.pulls(&flow.workspace, &flow.id).await?,
+            counts: store.flow_counts(&flow.workspace, &flow.id).await?,
+            quota: store.quota_use(&flow.workspace, &flow.id, &plan::month(now)).await?,
+        })
+    }
+
+    /// Sets how an integration stands, with a line in the activity log.
+    pub async fn set_standing(
+        &self,
+        flow: &RecordFlow,
+        standing: FlowStanding,
+        reason: Option<String>,
+        by: Option<&str>,
+    ) -> StoreResult<()> {
+        let now = self.world.clock.now();
+        let before = self.world.store.flow_state(&flow.workspace, &flow.id).await?;
+        let first = standing == FlowStanding::Active;
+        let agreed = before.as_ref().and_then(|state| state.agreed.clone());
+        let state = FlowState {
+            standing,
+            reason: reason.clone(),
+            changed_at: now,
+            agreed: if first { agreed.or_else(|| by.map(|by| (by.to_owned(), now))) } else { agreed },
+            since: before.as_ref().and_then(|state| state.since).or(first.then_some(now)),
+        };
+        let text = match (standing, &reason) {
+            (FlowStanding::Active, _) => format!("Integration {} is active", flow.id),
+            (FlowStanding::Paused, _) => format!("Integration {} is paused", flow.id),
+            (FlowStanding::Draft, _) => format!("Integration {} is a draft", flow.id),
+            (FlowStanding::Stopped, reason) => {
+                format!("Integration {} stopped: {}", flow.id, reason.as_deref().unwrap_or("a person has to look"))
+            }
+        };
+        let details = serde_json::json!({ "by": by });
+        let line = JournalEntry { at: now, kind: JournalKind::Operator, text, details };
+        self.world.store.set_flow(&flow.workspace, &flow.id, state, Some(line)).await
+    }
+}
+
+/// A time from now.
+pub(crate) fn later(now: Timestamp, pause: SignedDuration) -> Timestamp {
+    now.saturating_add(pause).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,425 @@
+//! Deciding about everything that is due, in batches: the facts of a batch are gathered at once, each record is decided
+//! about by `syncline_core::merge`, and what follows is written down before anything is sent.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use jiff::Timestamp;
+use serde_json::json;
+use syncline_core::{
+    ids::RecordId,
+    merge::{Case, Decision, Fate, Images, Known, RuleKey, Side, Successor, Tie, decide},
+};
+use syncline_store::{
+    Held, JournalEntry, JournalKind, LinkRef, SaveRows, StepField, StepOp, StoredEntry, StoredLink, Work,
+};
+
+use super::{
+    Compiled, DECIDE_BATCH, Halt, ROUND_WRITES_MAX, RecordFlow, Round, Turn, later,
+    rows::{known, row},
+    write_down::Writing,
+};
+use crate::engine::Engine;
+
+/// Counterparts that go because records were deleted: more in one round, and a person is asked first.
+const DELETES_MAX: usize = 50;
+
+/// The share of all links, in percent, that has to be reached as well.
+const DELETES_PERCENT: u64 = 5;
+
+/// A planned write on its way out.
+#[derive(Debug, Clone)]
+pub(crate) struct Outgoing {
+    pub(crate) step: i64,
+    pub(crate) side: Side,
+    pub(crate) kind: String,
+    pub(crate) pair: String,
+    pub(crate) op: StepOp,
+    pub(crate) fields: Vec<StepField>,
+    pub(crate) tied: Tied,
+}
+
+/// The link of a planned write, as it is in the store.
+#[derive(Debug, Clone)]
+pub(crate) struct Tied {
+    pub(crate) link: i64,
+    pub(crate) images: Images,
+    pub(crate) refused: Vec<(RuleKey, u64)>,
+    /// What a person decided; forgotten once it is written.
+    pub(crate) decided: Vec<(RuleKey, Side)>,
+    pub(crate) revision: i64,
+    /// The record that it came from, and the one that is written, where it is there already.
+    pub(crate) source: StoredEntry,
+    pub(crate) target: Option<StoredEntry>,
+    /// Fields of which both sides are told: the base moves only when both were.
+    pub(crate) joint: BTreeSet<RuleKey>,
+}
+
+/// What is known around a batch of records.
+#[derive(Default)]
+struct Around {
+    /// Records by their key, per side.
+    by_key: [HashMap<String, Vec<StoredEntry>>; 2],
+    by_record: HashMap<(Side, String, RecordId), StoredEntry>,
+}
+
+fn place(side: Side) -> usize {
+    match side {
+        Side::Left => 0,
+        Side::Right => 1,
+    }
+}
+
+/// One batch as it is decided about.
+pub(crate) struct Batch<'a> {
+    pub(crate) compiled: &'a Compiled,
+    around: Around,
+    since: Option<Timestamp>,
+    /// Records that this batch has decided about, or tied, and links likewise.
+    taken: HashSet<i64>,
+    taken_links: HashSet<i64>,
+    /// Keys that this batch has tied, per side.
+    tied_keys: HashSet<(Side, String)>,
+}
+
+/// A decision with what it is about.
+pub(crate) struct Decided<'a> {
+    pub(crate) work: &'a Work,
+    pub(crate) decision: Decision,
+    /// The candidate that was adopted.
+    pub(crate) other: Option<StoredEntry>,
+    pub(crate) successor: Option<StoredEntry>,
+}
+
+impl Batch<'_> {
+    /// Decides about one record; nothing where this batch has dealt with it already.
+    pub(crate) fn decide<'w>(&mut self, work: &'w Work) -> Option<Decided<'w>> {
+        let entry = &work.entry;
+        let link_is_new = work.link.as_ref().is_none_or(|link| self.taken_links.insert(link.id));
+        if !self.taken.insert(entry.id) || !link_is_new {
+            return None;
+        }
+        let mut other = None;
+        let successor = self.successor(work);
+        let unmade = work.link.as_ref().is_none_or(|_| work.partner.is_none());
+        let same_key = if unmade { self.same_key(entry) } else { SameKey::default() };
+        let decision = self.ask(work, &same_key, successor.as_ref());
+        if let Decision::Adopt { candidate, .. } = &decision {
+            other = same_key.candidates.into_iter().nth(*candidate);
+        }
+        if let Decision::Adopt { .. } | Decision::Create { .. } = decision {
+            self.tied_keys.extend(entry.match_key.clone().map(|key| (entry.side, key)));
+            if let Some(other) = &other {
+                self.taken.insert(other.id);
+                self.tied_keys.extend(other.match_key.clone().map(|key| (other.side, key)));
+            }
+        }
+        Some(Decided { work, decision, other, successor })
+    }
+
+    /// Who bears the same key, on either side.
+    fn same_key(&self, entry: &StoredEntry) -> SameKey {
+        let Some(key) = &entry.match_key else { return SameKey::default() };
+        let across = entry.side.other();
+        let known = |side: Side| self.around.by_key[place(side)].get(key).into_iter().flatten();
+        let tied_now = self.tied_keys.contains(&(across, key.clone()));
+        let is_live = |other: &&StoredEntry| other.fate == Fate::Live;
+        SameKey {
+            occupied: tied_now || known(across).filter(is_live).any(|other| other.link.is_some()),
+            candidates: match tied_now {
+                true => Vec::new(),
+                false => known(across).filter(|other| other.link.is_none()).cloned().collect(),
+            },
+            rivals: known(entry.side).filter(|other| other.id != entry.id).filter(is_live).cloned().collect(),
+        }
+    }
+
+    fn successor(&self, work: &Work) -> Option<StoredEntry> {
+        let gone = [Some(&work.entry), work.partner.as_ref()];
+        gone.into_iter().flatten().find_map(|entry| {
+            let (Fate::MergedInto(into) | Fate::ConvertedTo(into)) = &entry.fate else { return None };
+            let found =
+                self.around.by_record.iter().find(|((side, _, record), _)| *side == entry.side && record == into);
+            found.map(|(_, successor)| successor.clone())
+        })
+    }
+
+    fn ask(&self, work: &Work, same_key: &SameKey, successor: Option<&StoredEntry>) -> Decision {
+        let candidates: Vec<Known<'_>> = same_key.candidates.iter().map(known).collect();
+        let rivals: Vec<Known<'_>> = same_key.rivals.iter().map(known).collect();
+        let case = Case {
+            record: known(&work.entry),
+            tie: work.link.as_ref().map(tie),
+            partner: work.partner.as_ref().map(known),
+            candidates: &candidates,
+            occupied: same_key.occupied,
+            rivals: &rivals,
+            detached: work.entry.let_go,
+            successor: successor.map(|entry| Successor { record: known(entry), linked: entry.link.is_some() }),
+            since: self.since,
+        };
+        decide(&self.compiled.flow, &case)
+    }
+}
+
+/// Records that bear the key of one that has no counterpart.
+#[derive(Default)]
+struct SameKey {
+    candidates: Vec<StoredEntry>,
+    occupied: bool,
+    rivals: Vec<StoredEntry>,
+}
+
+fn tie(link: &StoredLink) -> Tie<'_> {
+    Tie { pair: &link.pair, images: &link.images, refused: &link.refused, decided: &link.decided }
+}
+
+impl Engine {
+    /// Gathers what a batch needs to know, in a few questions to the store.
+    pub(crate) async fn batch<'a>(
+        &self,
+        flow: &RecordFlow,
+        compiled: &'a Compiled,
+        works: &[Work],
+        since: Option<Timestamp>,
+    ) -> Result<Batch<'a>, Halt> {
+        let mut around = Around::default();
+        let mut keys: BTreeSet<&str> = BTreeSet::new();
+        let mut successors: BTreeMap<Side, BTreeSet<RecordId>> = BTreeMap::new();
+        for work in works {
+            if work.partner.is_none() {
+                keys.extend(work.entry.match_key.as_deref());
+            }
+            for entry in [Some(&work.entry), work.partner.as_ref()].into_iter().flatten() {
+                if let Fate::MergedInto(into) | Fate::ConvertedTo(into) = &entry.fate {
+                    successors.entry(entry.side).or_default().insert(into.clone());
+                }
+            }
+        }
+        let keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
+        if !keys.is_empty() {
+            for side in Side::BOTH {
+                let entries = self.world.store.rows_by_key(&flow.workspace, &flow.id, side, &keys).await?;
+                for entry in entries {
+                    if let Some(key) = entry.match_key.clone() {
+                        around.by_key[place(side)].entry(key).or_default().push(entry);
+                    }
+                }
+            }
+        }
+        for (side, records) in successors {
+            let records: Vec<RecordId> = records.into_iter().collect();
+            for kind in compiled.kinds(side).keys() {
+                let entries = self.world.store.rows_by_record(&flow.workspace, &flow.id, side, kind, &records).await?;
+                for entry in entries {
+                    around.by_record.insert((side, kind.clone(), entry.record.clone()), entry);
+                }
+            }
+        }
+        Ok(Batch {
+            compiled,
+            around,
+            since,
+            taken: HashSet::new(),
+            taken_links: HashSet::new(),
+            tied_keys: HashSet::new(),
+        })
+    }
+
+    /// Decides about all that is due, writes it down, and sends it.
+    pub(crate) async fn decide_and_push(
+        &self,
+        turn: &Turn<'_>,
+        compiled: &Compiled,
+        round: &mut Round,
+    ) -> Result<(), Halt> {
+        let Turn { flow, held, since, .. } = *turn;
+        let mut outgoing: Vec<Outgoing> = Vec::new();
+        loop {
+            let now = self.world.clock.now();
+            self.extend(flow, held, now).await?;
+            let room = self.quota_room(flow, now).await?;
+            if room == 0 {
+                break;
+            }
+            let limit = DECIDE_BATCH.min(usize::try_from(room).unwrap_or(usize::MAX));
+            let mut works = self.world.store.due_rows(&flow.workspace, &flow.id, now, limit).await?;
+            if works.is_empty() {
+                break;
+            }
+            let full = works.len() >= limit;
+            works.sort_by_key(|work| rank_of(compiled, work));
+            let works = self.verified(flow, compiled, works, since, round).await?;
+            let mut batch = self.batch(flow, compiled, &works, since).await?;
+            let decided: Vec<Decided<'_>> = works.iter().filter_map(|work| batch.decide(work)).collect();
+            round.decided += decided.len();
+            if !turn.confirm_deletes && self.too_many_deletes(flow, &decided).await? {
+                return Ok(());
+            }
+            let seeks = self.write_down_rows(flow, compiled, held, decided, now, round, &mut outgoing).await?;
+            self.seek(flow, compiled, held, seeks, round).await?;
+            if outgoing.len() >= ROUND_WRITES_MAX {
+                round.more = true;
+                break;
+            }
+            if !full {
+                break;
+            }
+        }
+        self.push_outgoing(flow, compiled, held, outgoing, round).await
+    }
+
+    /// Holds the integration for as long again as a few calls may take.
+    pub(crate) async fn extend(&self, flow: &RecordFlow, held: &Held, now: Timestamp) -> Result<(), Halt> {
+        let until = later(now, self.options.call.saturating_mul(super::LEASE_CALLS));
+        if self.world.store.extend_lease(&flow.workspace, held, now, until).await? { Ok(()) } else { Err(Halt::Lost) }
+    }
+
+    /// Records that may still be transferred this month.
+    async fn quota_room(&self, flow: &RecordFlow, now: Timestamp) -> Result<u64, Halt> {
+        let Some(limit) = flow.tasks_per_month else { return Ok(u64::MAX) };
+        let usage = self.world.store.quota_use(&flow.workspace, &flow.id, &month(now)).await?;
+        // What is on its way will count.
+        let open = self.world.store.flow_counts(&flow.workspace, &flow.id).await?.open_steps;
+        let share = usage.used.saturating_mul(100).checked_div(limit).unwrap_or(100);
+        for percent in [80u32, 100] {
+            if share >= u64::from(percent) && usage.told_percent < percent {
+                self.tell_quota(flow, percent, usage.used, limit, now).await?;
+            }
+        }
+        Ok(limit.saturating_sub(usage.used).saturating_sub(open))
+    }
+
+    async fn tell_quota(
+        &self,
+        flow: &RecordFlow,
+        percent: u32,
+        used: u64,
+        limit: u64,
+        now: Timestamp,
+    ) -> Result<(), Halt> {
+        if !self.world.store.quota_told(&flow.workspace, &flow.id, &month(now), percent).await? {
+            return Ok(());
+        }
+        let name = &flow.id;
+        tracing::warn!(integration.id = %name, "Integration {name} has used {used} of {limit} transfers of this month");
+        let state = self.world.store.flow_state(&flow.workspace, &flow.id).await?;
+        let Some(state) = state else { return Ok(()) };
+        let text = if percent >= 100 {
+            format!(
+                "{name} has used its {limit} transfers of this month; it goes on when the limit is raised or the month turns"
+            )
+        } else {
+            format!("{name} has used {percent} % of its {limit} transfers of this month")
+        };
+        let line = JournalEntry { at: now, kind: JournalKind::Operator, text, details: json!({ "used": used }) };
+        Ok(self.world.store.set_flow(&flow.workspace, &flow.id, state, Some(line)).await?)
+    }
+
+    /// Asks the side that is about to be written what it holds now, where it can be asked in batches: an edit that no
+    /// page has shown yet must not be overwritten. A record that is not there any more is gone.
+    async fn verified(
+        &self,
+        flow: &RecordFlow,
+        compiled: &Compiled,
+        mut works: Vec<Work>,
+        since: Option<Timestamp>,
+        round: &mut Round,
+    ) -> Result<Vec<Work>, Halt> {
+        let mut batch = self.batch(flow, compiled, &works, since).await?;
+        let mut wanted: BTreeMap<(Side, String), Vec<(usize, RecordId)>> = BTreeMap::new();
+        for (at, work) in works.iter().enumerate() {
+            let Some(Decided { decision: Decision::Merge { merge, .. }, .. }) = batch.decide(work) else { continue };
+            let Some(partner) = &work.partner else { continue };
+            let told = match partner.side {
+                Side::Left => &merge.to_left,
+                Side::Right => &merge.to_right,
+            };
+            if !told.is_empty() && partner.seen.is_none() {
+                let key = (partner.side, partner.kind.clone());
+                wanted.entry(key).or_default().push((at, partner.record.clone()));
+            }
+        }
+        for ((side, kind), records) in wanted {
+            let Some(view) = compiled.kinds(side).get(&kind).filter(|view| view.spec.reads_at_once > 0) else {
+                continue;
+            };
+            let ids: Vec<RecordId> = records.iter().map(|(_, id)| id.clone()).collect();
+            let found = self.fetch_rows(flow, side, &kind, view, &ids, &mut round.calls).await?;
+            for (at, id) in records {
+                let Some(partner) = &mut works[at].partner else { continue };
+                match found.get(&id) {
+                    Some(seen) => partner.seen = Some(row(view, &seen.fields)),
+                    None => partner.fate = Fate::Deleted,
+                }
+            }
+        }
+        Ok(works)
+    }
+
+    /// Stops the integration where more counterparts would be deleted than anybody can have meant.
+    async fn too_many_deletes(&self, flow: &RecordFlow, decided: &[Decided<'_>]) -> Result<bool, Halt> {
+        let deletes = decided.iter().filter(|one| matches!(one.decision, Decision::Delete { .. })).count();
+        if deletes <= DELETES_MAX {
+            return Ok(false);
+        }
+        let links = self.world.store.flow_counts(&flow.workspace, &flow.id).await?.links;
+        if u64::try_from(deletes).unwrap_or(u64::MAX) * 100 <= links * DELETES_PERCENT {
+            return Ok(false);
+        }
+        let reason = format!(
+            "{deletes} of {links} records would be deleted on the other side; if that is meant, let it go on with `syncline records run {} --confirm-deletes`",
+            flow.id
+        );
+        self.set_standing(flow, syncline_store::FlowStanding::Stopped, Some(reason), None).await?;
+        Ok(true)
+    }
+
+    /// Writes a batch's decisions down in one transaction; yields the records that have to be read first.
+    #[expect(clippy::too_many_arguments, reason = "each is a plain part of one round")]
+    async fn write_down_rows(
+        &self,
+        flow: &RecordFlow,
+        compiled: &Compiled,
+        held: &Held,
+        decided: Vec<Decided<'_>>,
+        now: Timestamp,
+        round: &mut Round,
+        outgoing: &mut Vec<Outgoing>,
+    ) -> Result<Vec<(Side, String, RecordId)>, Halt> {
+        let mut save = SaveRows { month: month(now), ..SaveRows::default() };
+        let mut planned: Vec<(LinkRef, Outgoing)> = Vec::new();
+        let mut seeks = Vec::new();
+        for one in decided {
+            let mut writing = Writing { flow, compiled, now, round, save: &mut save, planned: &mut planned };
+            writing.take(one, &mut seeks);
+        }
+        if save_is_empty(&save) {
+            return Ok(seeks);
+        }
+        let saved = self.world.store.save_rows(&flow.workspace, &flow.id, held, now, save).await?.ok_or(Halt::Lost)?;
+        for ((link, mut out), step) in planned.into_iter().zip(saved.steps) {
+            out.step = step;
+            out.tied.link = match link {
+                LinkRef::Known(id) => id,
+                LinkRef::New(at) => saved.links.get(at).copied().ok_or(Halt::Lost)?,
+            };
+            outgoing.push(out);
+        }
+        Ok(seeks)
+    }
+}
+
+fn save_is_empty(save: &SaveRows) -> bool {
+    save.entries.is_empty() && save.links.is_empty() && save.new_links.is_empty() && save.journal.is_empty()
+}
+
+fn rank_of(compiled: &Compiled, work: &Work) -> (usize, i64) {
+    let side = work.entry.side;
+    let pair = compiled.flow.pairs.iter().position(|pair| pair.side(side).kind == work.entry.kind);
+    (pair.unwrap_or(usize::MAX), work.entry.id)
+}
+
+/// The month that a transfer counts for.
+pub(crate) fn month(now: Timestamp) -> String {
+    now.to_zoned(jiff::tz::TimeZone::UTC).strftime("%Y-%m").to_string()
+}

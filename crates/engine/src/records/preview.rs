@@ -1,0 +1,162 @@
+//! What activating an integration would do, before anything is written: counts, and a sample of each.
+
+use serde::Serialize;
+use syncline_core::merge::{Decision, Side};
+use syncline_store::{FlowStanding, Held};
+
+use super::{
+    Compiled, DECIDE_BATCH, Halt, RecordFlow, RoundEnd, Turn,
+    plan::Decided,
+    write_down::{named, shown},
+};
+use crate::engine::Engine;
+
+/// Samples of each kind that are shown.
+const SAMPLES_MAX: usize = 5;
+
+/// Records that a preview looks at: enough to see whether the mapping is what was meant.
+const PREVIEW_MAX: usize = 2_000;
+
+/// What would be done.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Preview {
+    /// Records that were looked at, of as many as wait.
+    pub looked_at: usize,
+    pub waiting: u64,
+    pub tied: usize,
+    pub created_left: usize,
+    pub created_right: usize,
+    /// Tied records of which one side would be told something.
+    pub changed: usize,
+    pub deleted: usize,
+    pub held: usize,
+    pub left_alone: usize,
+    /// Rows of the mapping that cannot work with the accounts as they are.
+    pub dropped: Vec<String>,
+    pub samples: Vec<Sample>,
+}
+
+/// One record of a preview.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Sample {
+    /// `tied`, `created`, `changed`, `deleted`, `held` or `left alone`.
+    pub what: &'static str,
+    pub record: String,
+    pub other: Option<String>,
+    /// Per field: side, name, value that it would have.
+    pub fields: Vec<Told>,
+    pub why: Option<String>,
+}
+
+impl Engine {
+    /// Reads both sides and tells what would be done. Nothing is written to either.
+    pub async fn records_preview(&self, flow: &RecordFlow) -> syncline_store::Result<Result<Preview, RoundEnd>> {
+        let lease = self.options.call.saturating_mul(super::LEASE_CALLS);
+        let Some(held) = self.hold(&flow.workspace, format!("records:{}", flow.id), lease).await? else {
+            return Ok(Err(RoundEnd::Held));
+        };
+        let ended = self.preview_while_held(flow, &held).await;
+        self.let_go(&flow.workspace, &held).await;
+        match ended {
+            Ok(preview) => Ok(Ok(preview)),
+            Err(Halt::Store(error)) => Err(error),
+            Err(Halt::Lost) => Ok(Err(RoundEnd::Held)),
+            Err(Halt::Side(side, error)) => Ok(Err(RoundEnd::Failed { side: side.as_str(), error })),
+        }
+    }
+
+    async fn preview_while_held(&self, flow: &RecordFlow, held: &Held) -> Result<Preview, Halt> {
+        let mut round = super::Round::default();
+        let compiled = self.compiled(flow, &mut round.calls).await?;
+        let state = self.world.store.flow_state(&flow.workspace, &flow.id).await?;
+        loop {
+            round.more = false;
+            self.extend(flow, held, self.world.clock.now()).await?;
+            let turn = Turn { flow, held, since: None, confirm_deletes: false };
+            self.pull_due(&turn, &compiled, &mut round).await?;
+            if !round.more {
+                break;
+            }
+        }
+        let now = self.world.clock.now();
+        let since = state.filter(|state| state.standing != FlowStanding::Draft).and_then(|state| state.since);
+        let works = self.world.store.due_rows(&flow.workspace, &flow.id, now, PREVIEW_MAX).await?;
+        let mut preview = Preview {
+            waiting: self.world.store.flow_counts(&flow.workspace, &flow.id).await?.due,
+            dropped: compiled.dropped_lines(),
+            ..Preview::default()
+        };
+        for works in works.chunks(DECIDE_BATCH) {
+            let mut batch = self.batch(flow, &compiled, works, Some(since.unwrap_or(now))).await?;
+            for work in works {
+                if let Some(decided) = batch.decide(work) {
+                    preview.looked_at += 1;
+                    preview.count(&compiled, &decided);
+                }
+            }
+        }
+        Ok(preview)
+    }
+}
+
+impl Preview {
+    fn count(&mut self, compiled: &Compiled, decided: &Decided<'_>) {
+        let entry = &decided.work.entry;
+        let (what, fields, why): (&'static str, Vec<Told>, Option<String>) = match &decided.decision {
+            Decision::Adopt { pair, merge, .. } => {
+                self.tied += 1;
+                ("tied", changes(compiled, &compiled.flow.pairs[*pair].name, merge), None)
+            }
+            Decision::Create { pair, to, first } => {
+                match to {
+                    Side::Left => self.created_left += 1,
+                    Side::Right => self.created_right += 1,
+                }
+                let pair = &compiled.flow.pairs[*pair].name;
+                let fields = first.values.iter().map(|change| told(compiled, pair, *to, change)).collect();
+                ("created", fields, None)
+            }
+            Decision::Merge { pair, merge } if !merge.writes_nothing() => {
+                self.changed += 1;
+                ("changed", changes(compiled, &compiled.flow.pairs[*pair].name, merge), None)
+            }
+            Decision::Delete { .. } => {
+                self.deleted += 1;
+                ("deleted", Vec::new(), None)
+            }
+            Decision::Hold(hold) => {
+                self.held += 1;
+                ("held", Vec::new(), Some(hold.reason.clone()))
+            }
+            Decision::Rest { note: Some(note) } | Decision::Detach { note } => {
+                self.left_alone += 1;
+                ("left alone", Vec::new(), Some(note.clone()))
+            }
+            _ => {
+                self.left_alone += 1;
+                return;
+            }
+        };
+        if self.samples.iter().filter(|sample| sample.what == what).count() < SAMPLES_MAX {
+            let other = decided.other.as_ref().map(named);
+            self.samples.push(Sample { what, record: named(entry), other, fields, why });
+        }
+    }
+}
+
+/// Side, field and value.
+pub type Told = (String, String, serde_json::Value);
+
+fn changes(compiled: &Compiled, pair: &str, merge: &syncline_core::merge::RowMerge) -> Vec<Told> {
+    let to = |side: Side, changes: &[syncline_core::merge::Change]| -> Vec<Told> {
+        changes.iter().map(|change| told(compiled, pair, side, change)).collect()
+    };
+    let mut all = to(Side::Left, &merge.to_left);
+    all.extend(to(Side::Right, &merge.to_right));
+    all
+}
+
+fn told(compiled: &Compiled, pair: &str, side: Side, change: &syncline_core::merge::Change) -> Told {
+    let field = compiled.field(pair, change.key, side).unwrap_or_default().to_owned();
+    (side.as_str().to_owned(), field, shown(&change.target))
+}

@@ -1,0 +1,230 @@
+//! Reading both sides: pages of changes and their cursors go into the store together, or not at all.
+
+use jiff::{SignedDuration, Timestamp};
+use syncline_connect::{
+    Error, ErrorKind,
+    mirror::{Ask, Changes, From},
+};
+use syncline_core::{backoff, merge::Side};
+use syncline_store::{Held, PullPhase, PullState, SeenRow, TakeRows};
+
+use super::{
+    Compiled, Halt, ROUND_PAGES_MAX, RecordFlow, Round, Turn,
+    call::{mirrored, paid},
+    later,
+    rows::seen_row,
+};
+use crate::engine::Engine;
+
+/// How long until a side is asked again that refuses us for a reason which only a person can mend.
+const REFUSED_PAUSE: SignedDuration = SignedDuration::from_mins(15);
+
+impl Engine {
+    /// Reads what is due of both sides.
+    pub(crate) async fn pull_due(&self, turn: &Turn<'_>, compiled: &Compiled, round: &mut Round) -> Result<(), Halt> {
+        let flow = turn.flow;
+        let mut states = self.pull_states(flow, compiled).await?;
+        if turn.confirm_deletes {
+            let now = self.world.clock.now();
+            for state in states.iter_mut().filter(|state| state.phase == PullPhase::Changes) {
+                *state = sweep(state);
+                state.next_at = now;
+            }
+        }
+        for side in Side::BOTH {
+            for page in 0.. {
+                let now = self.world.clock.now();
+                let due: Vec<PullState> = states
+                    .iter()
+                    .filter(|state| state.side == side && state.next_at <= now)
+                    .map(|state| begin_sweep(flow, state, now))
+                    .collect();
+                if due.is_empty() {
+                    break;
+                }
+                if page == ROUND_PAGES_MAX {
+                    round.more = true;
+                    break;
+                }
+                self.extend(flow, turn.held, now).await?;
+                let read = self.read_changes(turn, compiled, side, due, round).await?;
+                for state in read {
+                    if let Some(old) = states.iter_mut().find(|old| old.side == side && old.kind == state.kind) {
+                        *old = state;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How far every kind of both sides has come; one that was never read is due at once.
+    async fn pull_states(&self, flow: &RecordFlow, compiled: &Compiled) -> Result<Vec<PullState>, Halt> {
+        let mut states = self.world.store.pulls(&flow.workspace, &flow.id).await?;
+        let now = self.world.clock.now();
+        states.retain(|state| compiled.kinds(state.side).contains_key(&state.kind));
+        for side in Side::BOTH {
+            for kind in compiled.kinds(side).keys() {
+                if !states.iter().any(|state| state.side == side && state.kind == *kind) {
+                    states.push(PullState {
+                        side,
+                        kind: kind.clone(),
+                        phase: PullPhase::First,
+                        cursor: None,
+                        next_at: now,
+                        failures: 0,
+                        problem: None,
+                        read_at: None,
+                        sweep: 1,
+                        changes_cursor: None,
+                        swept_at: None,
+                    });
+                }
+            }
+        }
+        states.sort_by(|a, b| (a.side, &a.kind).cmp(&(b.side, &b.kind)));
+        Ok(states)
+    }
+
+    /// Reads one page of each of these kinds, in as few calls as the vendor allows, and takes it in.
+    async fn read_changes(
+        &self,
+        turn: &Turn<'_>,
+        compiled: &Compiled,
+        side: Side,
+        due: Vec<PullState>,
+        round: &mut Round,
+    ) -> Result<Vec<PullState>, Halt> {
+        let (flow, held) = (turn.flow, turn.held);
+        let setup = self.side_setup(flow, side).map_err(|error| Halt::Side(side, error))?;
+        let kinds = compiled.kinds(side);
+        let asks: Vec<Ask<'_>> = due
+            .iter()
+            .filter_map(|state| {
+                let fields = &kinds.get(&state.kind)?.fields;
+                let start = state.cursor.as_deref().map_or(From::Beginning, From::Cursor);
+                Some(Ask { kind: &state.kind, fields, start })
+            })
+            .collect();
+        let answer = mirrored!(self, setup, |mirror, cx| mirror.changes(cx, &asks));
+        let now = self.world.clock.now();
+        let pages = match paid(answer, &mut round.calls) {
+            Ok(pages) if pages.len() == asks.len() => pages,
+            Ok(_) => {
+                let error = Error::new(
+                    ErrorKind::Protocol,
+                    syncline_connect::Retry::Backoff,
+                    "read changes",
+                    "the answer has not a page for every question",
+                );
+                return Err(self.pull_failed(flow, held, side, due, error, now).await);
+            }
+            Err(error) => return Err(self.pull_failed(flow, held, side, due, error, now).await),
+        };
+        let mut rows: Vec<SeenRow> = Vec::new();
+        let mut read = Vec::with_capacity(due.len());
+        let mut swept = Vec::new();
+        for (state, page) in due.into_iter().zip(pages) {
+            let Some(view) = kinds.get(&state.kind) else { continue };
+            let Changes { rows: seen, cursor, more } = page;
+            rows.extend(seen.into_iter().map(|seen| seen_row(side, &state.kind, view, seen)));
+            if !more && state.phase == PullPhase::Sweep {
+                swept.push((state.kind.clone(), state.sweep));
+            }
+            read.push(after_page(flow, state, cursor, more, now));
+        }
+        round.read += rows.len();
+        let take = TakeRows {
+            workspace: flow.workspace.clone(),
+            integration: flow.id.clone(),
+            held: held.clone(),
+            now,
+            rows,
+            pulls: read.clone(),
+        };
+        let taken = self.world.store.take_rows(take).await?.ok_or(Halt::Lost)?;
+        round.changed += taken.new + taken.changed;
+        for (kind, sweep) in swept {
+            self.end_sweep(turn, side, &kind, sweep).await?;
+        }
+        Ok(read)
+    }
+
+    /// Notes that a side could not be read: no cursor moves.
+    async fn pull_failed(
+        &self,
+        flow: &RecordFlow,
+        held: &Held,
+        side: Side,
+        due: Vec<PullState>,
+        error: Error,
+        now: Timestamp,
+    ) -> Halt {
+        let mut pulls = due;
+        for state in &mut pulls {
+            let pause = match error.retry {
+                syncline_connect::Retry::Never => REFUSED_PAUSE,
+                syncline_connect::Retry::After(pause) => {
+                    backoff::capped(SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX))
+                }
+                _ => backoff::next_delay(state.failures, self.random()),
+            };
+            state.failures = state.failures.saturating_add(1);
+            state.problem = Some(error.message.clone());
+            state.next_at = later(now, pause);
+        }
+        if error.kind == ErrorKind::Field {
+            self.forget_compiled(flow);
+        }
+        let take = TakeRows {
+            workspace: flow.workspace.clone(),
+            integration: flow.id.clone(),
+            held: held.clone(),
+            now,
+            rows: Vec::new(),
+            pulls,
+        };
+        match self.world.store.take_rows(take).await {
+            Ok(Some(_)) => Halt::Side(side, error),
+            Ok(None) => Halt::Lost,
+            Err(error) => Halt::Store(error),
+        }
+    }
+}
+
+/// A kind that was not read as a whole for long is read so now.
+fn begin_sweep(flow: &RecordFlow, state: &PullState, now: Timestamp) -> PullState {
+    let last = state.swept_at.or(state.read_at);
+    let due =
+        state.phase == PullPhase::Changes && last.is_some_and(|last| now.duration_since(last) >= flow.sweep_every);
+    if due { sweep(state) } else { state.clone() }
+}
+
+/// The same kind, to be read as a whole.
+fn sweep(state: &PullState) -> PullState {
+    PullState {
+        phase: PullPhase::Sweep,
+        changes_cursor: state.cursor.clone(),
+        cursor: None,
+        sweep: state.sweep + 1,
+        ..state.clone()
+    }
+}
+
+/// The pull after a page was read.
+fn after_page(flow: &RecordFlow, state: PullState, cursor: String, more: bool, now: Timestamp) -> PullState {
+    let whole = state.phase != PullPhase::Changes;
+    let next_at = if more { now } else { later(now, flow.side(state.side).every) };
+    PullState {
+        phase: if more { state.phase } else { PullPhase::Changes },
+        // The end of a whole reading knows from where on changes count.
+        cursor: Some(cursor),
+        changes_cursor: if more { state.changes_cursor } else { None },
+        swept_at: if whole && !more { Some(now) } else { state.swept_at },
+        next_at,
+        failures: 0,
+        problem: None,
+        read_at: Some(now),
+        ..state
+    }
+}

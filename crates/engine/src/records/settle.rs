@@ -1,0 +1,331 @@
+//! Looking what became of writes whose outcome nobody knows yet, and reading records that a decision waits for. A
+//! write is never repeated before its target was read: what is found is a fact like any other, and decided about anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use syncline_connect::mirror::{Lookup, Seen};
+use syncline_core::{
+    ids::{ExternalKey, RecordId},
+    merge::{Fate, Images, Side},
+};
+use syncline_store::{
+    EntryChange, FinishSweep, FlowStanding, Held, LinkChange, LinkRef, LinkedPair, MadeEntry, SaveRows, SeenRow,
+    StepOp, StoredEntry, StoredStep, SweepEnd, TakeRows,
+};
+
+use super::{
+    Compiled, DECIDE_BATCH, Halt, RecordFlow, Round, Turn,
+    call::{mirror, mirrored, paid},
+    plan::{Outgoing, Tied, month},
+    push::row_write,
+    rows::seen_row,
+    view::KindView,
+    write_down::{at_rest, same_link},
+};
+use crate::engine::{Called, Engine};
+
+impl Engine {
+    /// Looks at every step whose outcome is due to be seen.
+    pub(crate) async fn settle_open(
+        &self,
+        flow: &RecordFlow,
+        compiled: &Compiled,
+        held: &Held,
+        round: &mut Round,
+    ) -> Result<(), Halt> {
+        loop {
+            let now = self.world.clock.now();
+            let steps = self.world.store.open_steps(&flow.workspace, &flow.id, now, DECIDE_BATCH).await?;
+            if steps.is_empty() {
+                return Ok(());
+            }
+            let full = steps.len() >= DECIDE_BATCH;
+            let (tickets, looked): (Vec<_>, Vec<_>) = steps.into_iter().partition(|step| step.ticket.is_some());
+            self.collect(flow, compiled, held, tickets, round).await?;
+            self.look_after(flow, compiled, held, looked, round).await?;
+            if !full {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Asks for the outcome of what a vendor took for later, ticket by ticket.
+    async fn collect(
+        &self,
+        flow: &RecordFlow,
+        compiled: &Compiled,
+        held: &Held,
+        steps: Vec<StoredStep>,
+        round: &mut Round,
+    ) -> Result<(), Halt> {
+        let mut tickets: BTreeMap<(Side, String, String), Vec<StoredStep>> = BTreeMap::new();
+        for step in steps {
+            let ticket = step.ticket.clone().unwrap_or_default();
+            tickets.entry((step.side, step.kind.clone(), ticket)).or_default().push(step);
+        }
+        for ((side, kind, ticket), _) in tickets {
+            // All of a ticket, also those beyond this page of steps: outcomes are told by position.
+            let steps = self.world.store.steps_of_ticket(&flow.workspace, &flow.id, &ticket).await?;
+            let batch = self.outgoing_again(flow, steps).await?;
+            let rows: Vec<_> = batch.iter().map(|out| row_write(compiled, out)).collect();
+            let setup = self.side_setup(flow, side).map_err(|error| Halt::Side(side, error))?;
+            self.extend(flow, held, self.world.clock.now()).await?;
+            let answer = mirrored!(self, setup, |mirror, cx| mirror.collect(cx, &kind, &ticket, &rows));
+            let written = paid(answer, &mut round.calls).map_err(|error| Halt::Side(side, error))?;
+            self.keep_written(flow, compiled, held, &batch, written, round).await?;
+        }
+        Ok(())
+    }
+
+    /// Stored steps with the links and records around them.
+    async fn outgoing_again(&self, flow: &RecordFlow, steps: Vec<StoredStep>) -> Result<Vec<Outgoing>, Halt> {
+        let links: Vec<i64> = steps.iter().map(|step| step.link).collect::<BTreeSet<_>>().into_iter().collect();
+        let pairs = self.world.store.links_by_id(&flow.workspace, &flow.id, &links).await?;
+        let pairs: BTreeMap<i64, LinkedPair> = pairs.into_iter().map(|pair| (pair.link.id, pair)).collect();
+        let outgoing = steps.into_iter().filter_map(|step| {
+            let pair = pairs.get(&step.link)?;
+            let (target, source) = match step.side {
+                Side::Left => (pair.left.clone(), pair.right.clone()),
+                Side::Right => (pair.right.clone(), pair.left.clone()),
+            };
+            Some(Outgoing {
+                step: step.id,
+                side: step.side,
+                kind: step.kind,
+                pair: pair.link.pair.clone(),
+                op: step.op,
+                fields: step.fields,
+                tied: Tied {
+                    link: step.link,
+                    images: pair.link.images.clone(),
+                    refused: pair.link.refused.clone(),
+                    decided: pair.link.decided.clone(),
+                    revision: pair.link.revision,
+                    source: source?,
+                    target,
+                    joint: BTreeSet::new(),
+                },
+            })
+        });
+        Ok(outgoing.collect())
+    }
+
+    /// Reads the targets of steps that nobody knows the end of. What is there is taken as seen; the steps are dropped, and
+    /// their records decided about anew: what was written is then agreed, and what was not is planned again.
+    async fn look_after(
+        &self,
+        flow: &RecordFlow,
+        compiled: &Compiled,
+        held: &Held,
+        steps: Vec<StoredStep>,
+        round: &mut Round,
+    ) -> Result<(), Halt> {
+        let mut groups: BTreeMap<(Side, String), Vec<Outgoing>> = BTreeMap::new();
+        for out in self.outgoing_again(flow, steps).await? {
+            groups.entry((out.side, out.kind.clone())).or_default().push(out);
+        }
+        for ((side, kind), batch) in groups {
+            let Some(view) = compiled.kinds(side).get(&kind) else { continue };
+            let ids: Vec<RecordId> = batch.iter().filter_map(|out| record_of(&out.op)).collect();
+            let found = self.fetch_rows(flow, side, &kind, view, &ids, &mut round.calls).await?;
+            let keys: Vec<ExternalKey> = batch.iter().filter_map(|out| key_of(&out.op)).collect();
+            let made = self.find_made(flow, side, &kind, view, &keys, round).await?;
+            let now = self.world.clock.now();
+            let mut save = SaveRows { month: month(now), ..SaveRows::default() };
+            let mut rows: Vec<SeenRow> = Vec::new();
+            for out in batch {
+                save.drop_steps.push(out.step);
+                let due_at = Some(now);
+                let link = Some(LinkRef::Known(out.tied.link));
+                save.entries.push(EntryChange { link, due_at, ..at_rest(&out.tied.source) });
+                match &out.op {
+                    StepOp::Create { key } => {
+                        if let Some(seen) = made.get(key) {
+                            save.links.push(adopt_made(&out, seen, view));
+                            rows.push(seen_row(side, &kind, view, seen.clone()));
+                        }
+                    }
+                    StepOp::Update { record, .. } | StepOp::Delete { record, .. } => match found.get(record) {
+                        Some(seen) => rows.push(fresh(seen_row(side, &kind, view, seen.clone()))),
+                        None => save.entries.extend(out.tied.target.as_ref().map(gone)),
+                    },
+                }
+            }
+            self.save(flow, held, now, save).await?;
+            self.take(flow, held, rows).await?;
+        }
+        Ok(())
+    }
+
+    async fn find_made(
+        &self,
+        flow: &RecordFlow,
+        side: Side,
+        kind: &str,
+        view: &KindView,
+        keys: &[ExternalKey],
+        round: &mut Round,
+    ) -> Result<BTreeMap<ExternalKey, Seen>, Halt> {
+        if keys.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let setup = self.side_setup(flow, side).map_err(|error| Halt::Side(side, error))?;
+        let answer = mirrored!(self, setup, |mirror, cx| mirror.find(cx, kind, Lookup::Key(keys), &view.fields));
+        let found = paid(answer, &mut round.calls).map_err(|error| Halt::Side(side, error))?;
+        Ok(found.into_iter().filter_map(|seen| Some((seen.key.clone()?, seen))).collect())
+    }
+
+    /// Reads records by id.
+    pub(crate) async fn fetch_rows(
+        &self,
+        flow: &RecordFlow,
+        side: Side,
+        kind: &str,
+        view: &KindView,
+        ids: &[RecordId],
+        calls: &mut u32,
+    ) -> Result<BTreeMap<RecordId, Seen>, Halt> {
+        if ids.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let fetched: Called<Vec<Seen>> = async {
+            let setup = self.side_setup(flow, side)?;
+            mirror(setup)?;
+            let answer = mirrored!(self, setup, |mirror, cx| mirror.fetch(cx, kind, ids, &view.fields));
+            paid(answer, calls)
+        }
+        .await;
+        let seen = fetched.map_err(|error| Halt::Side(side, error))?;
+        Ok(seen.into_iter().map(|seen| (seen.id.clone(), seen)).collect())
+    }
+
+    /// Takes rows in that were read beside the pages of changes.
+    async fn take(&self, flow: &RecordFlow, held: &Held, rows: Vec<SeenRow>) -> Result<(), Halt> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let take = TakeRows {
+            workspace: flow.workspace.clone(),
+            integration: flow.id.clone(),
+            held: held.clone(),
+            now: self.world.clock.now(),
+            rows,
+            pulls: Vec::new(),
+        };
+        self.world.store.take_rows(take).await?.map(drop).ok_or(Halt::Lost)
+    }
+
+    /// Reads records that a decision waits for. One that is not there is gone.
+    pub(crate) async fn seek(
+        &self,
+        flow: &RecordFlow,
+        compiled: &Compiled,
+        held: &Held,
+        sought: Vec<(Side, String, RecordId)>,
+        round: &mut Round,
+    ) -> Result<(), Halt> {
+        let mut groups: BTreeMap<(Side, String), BTreeSet<RecordId>> = BTreeMap::new();
+        for (side, kind, record) in sought {
+            groups.entry((side, kind)).or_default().insert(record);
+        }
+        for ((side, kind), records) in groups {
+            let Some(view) = compiled.kinds(side).get(&kind) else { continue };
+            let ids: Vec<RecordId> = records.into_iter().collect();
+            let mut found = self.fetch_rows(flow, side, &kind, view, &ids, &mut round.calls).await?;
+            let rows = ids
+                .into_iter()
+                .map(|record| match found.remove(&record) {
+                    Some(seen) => fresh(seen_row(side, &kind, view, seen)),
+                    None => SeenRow {
+                        side,
+                        kind: kind.clone(),
+                        record,
+                        match_key: None,
+                        row: syncline_core::merge::Row::new(),
+                        changed_at: None,
+                        fate: Fate::Deleted,
+                    },
+                })
+                .collect();
+            self.take(flow, held, rows).await?;
+        }
+        Ok(())
+    }
+
+    /// A whole reading has come to its end: what it did not show is missing, unless that is more than can be believed.
+    pub(crate) async fn end_sweep(&self, turn: &Turn<'_>, side: Side, kind: &str, sweep: i64) -> Result<(), Halt> {
+        let (flow, held) = (turn.flow, turn.held);
+        let end = FinishSweep {
+            workspace: flow.workspace.clone(),
+            integration: flow.id.clone(),
+            held: held.clone(),
+            now: self.world.clock.now(),
+            side,
+            kind: kind.to_owned(),
+            sweep,
+            confirmed: turn.confirm_deletes,
+        };
+        match self.world.store.finish_sweep(end).await? {
+            None => Err(Halt::Lost),
+            Some(SweepEnd::Done { .. }) => Ok(()),
+            Some(SweepEnd::TooMany { missing, total }) => {
+                let reason = format!(
+                    "{missing} of {total} records of kind {kind} are missing on the {} side; if they were deleted on purpose, let it go on with `syncline records run {} --confirm-deletes`",
+                    side.as_str(),
+                    flow.id
+                );
+                self.set_standing(flow, FlowStanding::Stopped, Some(reason), None).await?;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A row that counts as news whatever time it bears.
+fn fresh(row: SeenRow) -> SeenRow {
+    SeenRow { changed_at: None, ..row }
+}
+
+fn gone(entry: &StoredEntry) -> EntryChange {
+    EntryChange { fate: Fate::Deleted, ..at_rest(entry) }
+}
+
+fn record_of(op: &StepOp) -> Option<RecordId> {
+    match op {
+        StepOp::Update { record, .. } | StepOp::Delete { record, .. } => Some(record.clone()),
+        StepOp::Create { .. } => None,
+    }
+}
+
+fn key_of(op: &StepOp) -> Option<ExternalKey> {
+    match op {
+        StepOp::Create { key } => Some(key.clone()),
+        StepOp::Update { .. } | StepOp::Delete { .. } => None,
+    }
+}
+
+/// The record that was made after all takes its place in the link; what both hold is compared as for the first time.
+fn adopt_made(out: &Outgoing, seen: &Seen, view: &KindView) -> LinkChange {
+    let row = seen_row(out.side, &out.kind, view, seen.clone());
+    let made = MadeEntry {
+        side: out.side,
+        kind: out.kind.clone(),
+        record: seen.id.clone(),
+        match_key: row.match_key.or_else(|| out.tied.source.match_key.clone()),
+    };
+    let (left, right) = match out.side {
+        Side::Left => (None, Some(out.tied.source.id)),
+        Side::Right => (Some(out.tied.source.id), None),
+    };
+    let link = syncline_store::StoredLink {
+        id: out.tied.link,
+        pair: out.pair.clone(),
+        left,
+        right,
+        images: Images::new(),
+        refused: out.tied.refused.clone(),
+        decided: Vec::new(),
+        revision: out.tied.revision,
+    };
+    LinkChange { made: Some(made), ..same_link(&link) }
+}

@@ -1,0 +1,309 @@
+//! Companies, deals and pipelines, as far as a contact's deals need them: create, read, list, change, link, delete.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use http::Method;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::{
+    Act, State,
+    answers::{Answer, Asked, Refused, created, no_content, unknown_path, wrong_method},
+    contacts::moment,
+};
+use crate::{journal::EffectKind, web};
+
+/// The pipeline that every account has, and its stages.
+const PIPELINE: &str = "6093d296ad1e9c5cf2140a58";
+const STAGES: &[(&str, &str)] = &[
+    ("9e577ff7-8e42-4ab3-be26-2b5e01b42518", "New"),
+    ("4f1a2e0c-8e42-4ab3-be26-2b5e01b42519", "Qualifying"),
+    ("8d7c6b5a-8e42-4ab3-be26-2b5e01b4251a", "Demo Completed"),
+    ("1c2b3a4d-8e42-4ab3-be26-2b5e01b4251b", "Won"),
+    ("5e6f7a8b-8e42-4ab3-be26-2b5e01b4251c", "Lost"),
+];
+/// Attributes of a deal and their types.
+const DEAL_ATTRIBUTES: &[(&str, &str, &str)] = &[
+    ("deal_name", "Deal Name", "text"),
+    ("deal_owner", "Deal Owner", "user"),
+    ("amount", "Amount", "number"),
+    ("pipeline", "Pipeline", "single-select"),
+    ("deal_stage", "Deal Stage", "single-select"),
+    ("close_date", "Close Date", "date"),
+];
+/// Rows a page, unless asked otherwise and at the most.
+const PAGE_DEFAULT: usize = 50;
+const PAGE_MAX: usize = 1000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Company,
+    Deal,
+}
+
+#[derive(Debug)]
+struct Row {
+    attributes: Map<String, Value>,
+    contacts: BTreeSet<u64>,
+    /// Deals of a company, companies of a deal.
+    others: BTreeSet<String>,
+    created: Timestamp,
+    modified: Timestamp,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Crm {
+    rows: BTreeMap<(Kind, String), Row>,
+    numbers: u64,
+}
+
+impl Crm {
+    pub(super) fn forget_contact(&mut self, id: u64) {
+        self.rows.values_mut().for_each(|row| {
+            row.contacts.remove(&id);
+        });
+    }
+
+    /// All deals, as they are shown.
+    pub(super) fn deals(&self) -> Vec<Value> {
+        self.of(Kind::Deal).map(|(id, row)| row.shown(Kind::Deal, id)).collect()
+    }
+
+    fn of(&self, kind: Kind) -> impl DoubleEndedIterator<Item = (&String, &Row)> {
+        self.rows.iter().filter(move |((known, _), _)| *known == kind).map(|((_, id), row)| (id, row))
+    }
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Company => "company",
+            Self::Deal => "deal",
+        }
+    }
+
+    fn other(self) -> Self {
+        match self {
+            Self::Company => Self::Deal,
+            Self::Deal => Self::Company,
+        }
+    }
+
+    /// What the linked records of the other kind are called.
+    fn others(self) -> &'static str {
+        match self {
+            Self::Company => "linkedDealsIds",
+            Self::Deal => "linkedCompaniesIds",
+        }
+    }
+
+    fn name_attribute(self) -> &'static str {
+        match self {
+            Self::Company => "name",
+            Self::Deal => "deal_name",
+        }
+    }
+}
+
+impl Row {
+    fn shown(&self, kind: Kind, id: &str) -> Value {
+        let mut out = json!({"id": id, "attributes": self.attributes, "linkedContactsIds": self.contacts});
+        out[kind.others()] = json!(self.others);
+        out
+    }
+}
+
+pub(super) fn answer(state: &mut State, act: &Act, method: &Method, parts: &[&str], asked: &Asked) -> Answer {
+    match parts {
+        ["companies", rest @ ..] => rows(state, act, Kind::Company, method, rest, asked),
+        ["crm", "deals", rest @ ..] => rows(state, act, Kind::Deal, method, rest, asked),
+        ["crm", "pipeline", "details", "all"] if method == Method::GET => Ok(answer_pipelines()),
+        ["crm", "pipeline", "details", PIPELINE] if method == Method::GET => Ok(answer_pipelines()),
+        ["crm", "pipeline", "details", _] => Err(Refused::invalid("Pipeline not found")),
+        ["crm", "attributes", "deals"] if method == Method::GET => {
+            let shown = |(name, label, kind): &(&str, &str, &str)| {
+                json!({"internalName": name, "label": label,
+                "attributeTypeName": kind, "attributeOptions": [], "isRequired": *name == "deal_name"})
+            };
+            Ok(web::json(200, &DEAL_ATTRIBUTES.iter().map(shown).collect()))
+        }
+        _ => Err(unknown_path()),
+    }
+}
+
+fn answer_pipelines() -> http::Response<bytes::Bytes> {
+    let stages: Vec<Value> = STAGES.iter().map(|(id, name)| json!({"id": id, "name": name})).collect();
+    web::json(200, &json!([{"pipeline": PIPELINE, "pipeline_name": "Sales Pipeline", "stages": stages}]))
+}
+
+fn rows(state: &mut State, act: &Act, kind: Kind, method: &Method, rest: &[&str], asked: &Asked) -> Answer {
+    let known = |state: &State, id: &str| {
+        let place = (kind, id.to_owned());
+        match state.crm.rows.contains_key(&place) {
+            true => Ok(place),
+            false => Err(Refused::not_found(format!("The {} does not exist", kind.name()))),
+        }
+    };
+    match (method, rest) {
+        (&Method::GET, []) => list(state, kind, asked),
+        (&Method::POST, []) => create(state, act, kind, asked),
+        (&Method::GET, [id]) => {
+            let place = known(state, id)?;
+            Ok(web::json(200, &state.crm.rows[&place].shown(kind, id)))
+        }
+        (&Method::PATCH, ["link-unlink", id]) => {
+            let place = known(state, id)?;
+            link(state, act, &place, asked)?;
+            Ok(no_content())
+        }
+        (&Method::PATCH, [id]) => {
+            let place = known(state, id)?;
+            change(state, act, &place, asked, EffectKind::Updated)?;
+            Ok(match kind {
+                Kind::Company => web::json(200, &state.crm.rows[&place].shown(kind, id)),
+                Kind::Deal => no_content(),
+            })
+        }
+        (&Method::DELETE, [id]) => {
+            let place = known(state, id)?;
+            state.crm.rows.remove(&place);
+            let others = state.crm.rows.iter_mut().filter(|((known, _), _)| *known == kind.other());
+            others.for_each(|(_, row)| {
+                row.others.remove(*id);
+            });
+            state.journal.note(act.now, &act.actor, EffectKind::Deleted, kind.name(), id, Map::new());
+            Ok(no_content())
+        }
+        _ => Err(wrong_method(method)),
+    }
+}
+
+fn create(state: &mut State, act: &Act, kind: Kind, asked: &Asked) -> Answer {
+    let name = asked.body.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
+    let name = name.ok_or_else(|| Refused::missing("name is missing"))?.to_owned();
+    state.crm.numbers += 1;
+    // Ids of this kind are twelve bytes in hexadecimal digits.
+    let id = format!("{:024x}", 0x0061_a5ce_0000_0000_u64 + state.crm.numbers);
+    let mut attributes = Map::new();
+    attributes.insert(kind.name_attribute().to_owned(), name.into());
+    if kind == Kind::Deal {
+        attributes.insert("pipeline".into(), PIPELINE.into());
+        attributes.insert("deal_stage".into(), STAGES[0].0.into());
+    }
+    let row =
+        Row { attributes, contacts: BTreeSet::new(), others: BTreeSet::new(), created: act.now, modified: act.now };
+    let place = (kind, id.clone());
+    state.crm.rows.insert(place.clone(), row);
+    if let Err(refused) = change(state, act, &place, asked, EffectKind::Created) {
+        state.crm.rows.remove(&place);
+        return Err(refused);
+    }
+    let body = json!({"id": id});
+    Ok(if kind == Kind::Company { web::json(200, &body) } else { created(&body) })
+}
+
+/// Sets attributes, and the linked records where they are named.
+fn change(
+    state: &mut State,
+    act: &Act,
+    place: &(Kind, String),
+    asked: &Asked,
+    effect: EffectKind,
+) -> Result<(), Refused> {
+    let (kind, id) = place;
+    let contacts = asked.body.get("linkedContactsIds").map(|ids| contact_ids(state, ids)).transpose()?;
+    let others = asked.body.get(kind.others()).map(|ids| other_ids(state, *kind, ids)).transpose()?;
+    let mut given = asked.body.get("attributes").and_then(Value::as_object).cloned().unwrap_or_default();
+    let stage = given.get("deal_stage").and_then(Value::as_str);
+    if stage.is_some_and(|stage| !STAGES.iter().any(|(known, _)| *known == stage)) {
+        return Err(Refused::invalid("Deal stage not found"));
+    }
+    if let Some(name) = asked.body.get("name") {
+        given.insert(kind.name_attribute().to_owned(), name.clone());
+    }
+    let Some(row) = state.crm.rows.get_mut(place) else { return Ok(()) };
+    row.modified = act.now;
+    row.attributes.extend(given.clone());
+    row.attributes.retain(|_, value| !value.is_null());
+    row.contacts = contacts.unwrap_or_else(|| std::mem::take(&mut row.contacts));
+    if let Some(others) = others {
+        let gone: Vec<String> = row.others.difference(&others).cloned().collect();
+        row.others.clone_from(&others);
+        mirror(state, place, &others, &gone);
+    }
+    state.journal.note(act.now, &act.actor, effect, kind.name(), id, given);
+    Ok(())
+}
+
+/// Writes a link between a company and a deal on the other side too.
+fn mirror(state: &mut State, place: &(Kind, String), linked: &BTreeSet<String>, gone: &[String]) {
+    let (kind, id) = place;
+    for other in linked {
+        if let Some(row) = state.crm.rows.get_mut(&(kind.other(), other.clone())) {
+            row.others.insert(id.clone());
+        }
+    }
+    for other in gone {
+        if let Some(row) = state.crm.rows.get_mut(&(kind.other(), other.clone())) {
+            row.others.remove(id);
+        }
+    }
+}
+
+fn link(state: &mut State, act: &Act, place: &(Kind, String), asked: &Asked) -> Result<(), Refused> {
+    let (kind, id) = place;
+    let (link, unlink) = match kind {
+        Kind::Company => ("linkDealsIds", "unlinkDealsIds"),
+        Kind::Deal => ("linkCompanyIds", "unlinkCompanyIds"),
+    };
+    let none = Value::Array(Vec::new());
+    let given = |name: &str| asked.body.get(name).unwrap_or(&none);
+    let joined = contact_ids(state, given("linkContactIds"))?;
+    let left = contact_ids(state, given("unlinkContactIds"))?;
+    let linked = other_ids(state, *kind, given(link))?;
+    let unlinked: Vec<String> = other_ids(state, *kind, given(unlink))?.into_iter().collect();
+    let Some(row) = state.crm.rows.get_mut(place) else { return Ok(()) };
+    row.modified = act.now;
+    row.contacts.extend(joined);
+    row.contacts.retain(|contact| !left.contains(contact));
+    row.others.extend(linked.iter().cloned());
+    row.others.retain(|other| !unlinked.contains(other));
+    mirror(state, place, &linked, &unlinked);
+    state.journal.note(act.now, &act.actor, EffectKind::Updated, kind.name(), id, asked.body.clone());
+    Ok(())
+}
+
+fn contact_ids(state: &State, given: &Value) -> Result<BTreeSet<u64>, Refused> {
+    let ids = given.as_array().into_iter().flatten();
+    let ids: Option<BTreeSet<u64>> = ids.map(|id| id.as_u64().filter(|id| state.book.get(*id).is_some())).collect();
+    ids.ok_or_else(|| Refused::invalid("Contact does not exist"))
+}
+
+fn other_ids(state: &State, kind: Kind, given: &Value) -> Result<BTreeSet<String>, Refused> {
+    let ids = given.as_array().into_iter().flatten();
+    let known = |id: &Value| {
+        let id = id.as_str()?.to_owned();
+        state.crm.rows.contains_key(&(kind.other(), id.clone())).then_some(id)
+    };
+    let ids: Option<BTreeSet<String>> = ids.map(known).collect();
+    ids.ok_or_else(|| Refused::invalid(format!("The linked {} does not exist", kind.other().name())))
+}
+
+fn list(state: &State, kind: Kind, asked: &Asked) -> Answer {
+    let (limit, mut offset) = asked.window(PAGE_DEFAULT, PAGE_MAX)?;
+    if let (Kind::Company, Some(page)) = (kind, asked.param("page").and_then(|page| page.parse::<usize>().ok())) {
+        offset = page.saturating_sub(1).saturating_mul(limit);
+    }
+    let (modified, made) = (moment(asked, "modifiedSince")?, moment(asked, "createdSince")?);
+    let name = asked.param("filters[attributes.deal_name]").or_else(|| asked.param("filters[attributes.name]"));
+    let contact = asked.param("filters[linkedContactsIds]").or_else(|| asked.param("linkedContactsIds"));
+    let fits = |row: &Row| {
+        modified.is_none_or(|after| row.modified > after)
+            && made.is_none_or(|after| row.created > after)
+            && name.is_none_or(|name| row.attributes.get(kind.name_attribute()).and_then(Value::as_str) == Some(name))
+            && contact.is_none_or(|id| id.parse().is_ok_and(|id| row.contacts.contains(&id)))
+    };
+    let found = state.crm.of(kind).filter(|(_, row)| fits(row));
+    let page: Vec<Value> = found.skip(offset).take(limit).map(|(id, row)| row.shown(kind, id)).collect();
+    Ok(web::json(200, &json!({"items": page})))
+}

@@ -1,0 +1,221 @@
+//! What is held back for a person, and what a person says about it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use syncline_core::{
+    ids::{IntegrationId, RecordId, WorkspaceId},
+    merge::{HoldKind, RuleKey, Side},
+};
+
+use super::{
+    Flow,
+    columns::{list_json, side_of},
+    take_turn,
+};
+use crate::{
+    HoldView, PAGE_MAX, Store, StoredHold,
+    db::{Db, Op, P, Row, statements, to_json},
+    error::Result,
+};
+
+statements! {
+    HOLDS_OF = "select holds from record_hold where workspace = ?1 and integration = ?2 and entry = ?3";
+    HOLDS_SET = "insert into record_hold (workspace, integration, entry, holds) values (?1, ?2, ?3, ?4) \
+        on conflict (workspace, integration, entry) do update set holds = excluded.holds";
+    HOLDS_DROP = "delete from record_hold where workspace = ?1 and integration = ?2 and entry = ?3";
+    HOLDS = "select h.entry, e.side, e.kind, e.record, h.holds from record_hold h \
+        join record_entry e on e.workspace = h.workspace and e.id = h.entry \
+        where h.workspace = ?1 and h.integration = ?2 and h.entry > ?3 order by h.entry limit ?4";
+    FORGIVE = "update record_link set refused = null, revision = revision + 1 where workspace = ?1 and integration = ?2 \
+        and id = (select e.link from record_entry e where e.workspace = ?1 and e.integration = ?2 and e.id = ?3)";
+    AGAIN = "update record_entry set due_at = ?4, note = null, tries = 0, revision = revision + 1 \
+        where workspace = ?1 and integration = ?2 and id = ?3 {written}";
+    FORGIVE_ALL = "update record_link set refused = null, revision = revision + 1 where workspace = ?1 and id in \
+        (select e.link from record_hold h join record_entry e on e.workspace = h.workspace and e.id = h.entry \
+        where h.workspace = ?1 and h.integration = ?2)";
+    AGAIN_ALL = "update record_entry set due_at = ?3, note = null, tries = 0, revision = revision + 1 \
+        where workspace = ?1 and id in (select h.entry from record_hold h where h.workspace = ?1 and h.integration = ?2)";
+    DECIDED_OF = "select l.id, l.decided from record_entry e join record_link l on l.workspace = e.workspace and l.id = e.link \
+        where e.workspace = ?1 and e.integration = ?2 and e.id = ?3";
+    DECIDE = "update record_link set decided = ?4, revision = revision + 1 \
+        where workspace = ?1 and integration = ?2 and id = ?3";
+}
+
+/// A hold as it is stored.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rule: Option<RuleKey>,
+    kind: HoldKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    to: Option<Side>,
+    reason: String,
+    fix: String,
+    /// In microseconds, like every time in the database.
+    since: i64,
+}
+
+impl Kept {
+    fn new(hold: &StoredHold, since: i64) -> Self {
+        let StoredHold { rule, kind, to, reason, fix } = hold.clone();
+        Self { rule, kind, to, reason, fix, since }
+    }
+
+    fn hold(self) -> (StoredHold, i64) {
+        let Kept { rule, kind, to, reason, fix, since } = self;
+        (StoredHold { rule, kind, to, reason, fix }, since)
+    }
+}
+
+/// What is held back of these entries is exactly this from now on; since when is kept where it was so before.
+pub(super) async fn replace<D: Db>(
+    db: &mut D,
+    flow: &Flow,
+    now: Timestamp,
+    holds: &[(i64, Vec<StoredHold>)],
+) -> Result<()> {
+    let [ws, integration] = flow.key();
+    let key = |entry: &i64| [ws, integration, P::Int(*entry)];
+    let free: Vec<_> = holds.iter().filter(|(_, holds)| holds.is_empty()).map(|(entry, _)| key(entry)).collect();
+    db.each(&HOLDS_DROP, &free).await?;
+    let held: Vec<_> = holds.iter().filter(|(_, holds)| !holds.is_empty()).collect();
+    let before = db.each(&HOLDS_OF, &held.iter().map(|(entry, _)| key(entry)).collect::<Vec<_>>()).await?;
+    let mut blobs = Vec::with_capacity(held.len());
+    for ((entry, holds), before) in held.into_iter().zip(before) {
+        let before: Vec<(StoredHold, i64)> = kept(before)?.into_iter().map(Kept::hold).collect();
+        let since = |hold: &StoredHold| {
+            before.iter().find(|(other, _)| other == hold).map_or(now.as_microsecond(), |(_, since)| *since)
+        };
+        let kept: Vec<Kept> = holds.iter().map(|hold| Kept::new(hold, since(hold))).collect();
+        blobs.push((entry, to_json(&kept)?));
+    }
+    let sets: Vec<_> = blobs.iter().map(|(entry, json)| [ws, integration, P::Int(**entry), P::Blob(json)]).collect();
+    db.each(&HOLDS_SET, &sets).await?;
+    Ok(())
+}
+
+fn kept(row: Option<Row>) -> Result<Vec<Kept>> {
+    row.map_or(Ok(Vec::new()), |mut row| row.json(0))
+}
+
+struct Holds {
+    flow: Flow,
+    after: Option<i64>,
+    limit: usize,
+}
+
+impl Op for Holds {
+    type Out = Vec<HoldView>;
+    const READS: bool = true;
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
+        let [ws, integration] = self.flow.key();
+        let (after, limit) = (P::Int(self.after.unwrap_or(0)), P::Int(self.limit.min(PAGE_MAX) as i64));
+        let mut found = Vec::new();
+        for mut row in db.rows(&HOLDS, &[ws, integration, after, limit]).await? {
+            let (entry, side) = (row.int(0)?, side_of(row.int(1)?)?);
+            let (kind, record) = (row.text(2)?, RecordId::new(row.text(3)?));
+            for kept in row.json::<Vec<Kept>>(4)? {
+                let (hold, since) = kept.hold();
+                let (kind, record, since) = (kind.clone(), record.clone(), crate::db::time_of(since)?);
+                found.push(HoldView { entry, side, kind, record, hold, since });
+            }
+        }
+        Ok(found)
+    }
+}
+
+struct Release {
+    flow: Flow,
+    entries: Option<Vec<i64>>,
+    now: Timestamp,
+}
+
+impl Op for Release {
+    type Out = u64;
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<u64> {
+        take_turn(db, &self.flow).await?;
+        let ([ws, integration], now) = (self.flow.key(), P::time(self.now));
+        let Some(entries) = &self.entries else {
+            db.run(&FORGIVE_ALL, &[ws, integration]).await?;
+            return db.run(&AGAIN_ALL, &[ws, integration, now]).await;
+        };
+        let sets: Vec<_> = entries.iter().map(|entry| [ws, integration, P::Int(*entry)]).collect();
+        db.each(&FORGIVE, &sets).await?;
+        let sets: Vec<_> = sets.into_iter().map(|[ws, integration, entry]| [ws, integration, entry, now]).collect();
+        Ok(db.each(&AGAIN, &sets).await?.into_iter().flatten().count() as u64)
+    }
+}
+
+struct Decide {
+    flow: Flow,
+    entry: i64,
+    rule: RuleKey,
+    side: Side,
+    now: Timestamp,
+}
+
+impl Op for Decide {
+    type Out = bool;
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<bool> {
+        take_turn(db, &self.flow).await?;
+        let [ws, integration] = self.flow.key();
+        let entry = [ws, integration, P::Int(self.entry)];
+        let held = kept(db.row(&HOLDS_OF, &entry).await?)?;
+        if !held.iter().any(|hold| hold.rule == Some(self.rule)) {
+            return Ok(false);
+        }
+        let Some(mut row) = db.row(&DECIDED_OF, &entry).await? else { return Ok(false) };
+        let link = row.int(0)?;
+        let mut decided: Vec<(RuleKey, Side)> = row.opt_json(1)?.unwrap_or_default();
+        decided.retain(|(rule, _)| *rule != self.rule);
+        decided.push((self.rule, self.side));
+        let json = list_json(&decided)?;
+        db.run(&DECIDE, &[ws, integration, P::Int(link), P::opt_blob(json.as_deref())]).await?;
+        db.run(&AGAIN, &[ws, integration, P::Int(self.entry), P::time(self.now)]).await?;
+        Ok(true)
+    }
+}
+
+impl Store {
+    /// What is held back, entry by entry in the order of their ids; all holds of an entry come together. `after` is the
+    /// last entry of the page before, `limit` counts entries.
+    pub async fn holds(
+        &self,
+        workspace: &WorkspaceId,
+        integration: &IntegrationId,
+        after: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<HoldView>> {
+        self.run(Holds { flow: Flow::new(workspace, integration), after, limit }).await
+    }
+
+    /// Has these entries, or all of which something is held back, decided about anew: what a vendor refused may be sent
+    /// again. Says how many that are. What is held back stays listed until the next decision.
+    pub async fn release_holds(
+        &self,
+        workspace: &WorkspaceId,
+        integration: &IntegrationId,
+        entries: Option<&[i64]>,
+        now: Timestamp,
+    ) -> Result<u64> {
+        let entries = entries.map(<[i64]>::to_vec);
+        self.run(Release { flow: Flow::new(workspace, integration), entries, now }).await
+    }
+
+    /// Stores a person's decision for this side about a field that is held back, and has it carried out. `false` where
+    /// that field of that entry is not held back any more, or the entry has no link.
+    pub async fn decide_hold(
+        &self,
+        workspace: &WorkspaceId,
+        integration: &IntegrationId,
+        entry: i64,
+        rule: RuleKey,
+        side: Side,
+        now: Timestamp,
+    ) -> Result<bool> {
+        self.run(Decide { flow: Flow::new(workspace, integration), entry, rule, side, now }).await
+    }
+}

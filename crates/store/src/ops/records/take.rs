@@ -1,0 +1,214 @@
+//! Taking in what the sides show: pages of rows with the cursors behind them, and hints that a record may have changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use syncline_core::{
+    ids::{IntegrationId, RecordId, WorkspaceId},
+    merge::Side,
+};
+
+use super::{
+    Flow, Tally,
+    columns::{fate_columns, fate_of, is_gone, side_column},
+    flow::{pulls, set_pulls},
+    take_turn,
+};
+use crate::{
+    PullState, RowsTaken, SeenRow, Store, StoredFate, TakeRows,
+    db::{Db, Op, P, Row, statements, to_json},
+    error::Result,
+    ops::leases::is_held,
+};
+
+statements! {
+    KNOWN = "select id, changed_at, sweep, fate, into_record from record_entry \
+        where workspace = ?1 and integration = ?2 and side = ?3 and kind = ?4 and record = ?5";
+    ADD = "insert into record_entry (workspace, integration, side, kind, record, match_key, changed_at, fate, into_record, \
+        due_at, tries, revision, sweep, gone_at, seen) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, 0, ?11, ?12, ?13) \
+        on conflict (workspace, integration, side, kind, record) do nothing {written}";
+    NEWS = "update record_entry set match_key = ?3, changed_at = ?4, fate = ?5, into_record = ?6, due_at = ?7, sweep = ?8, \
+        gone_at = ?9, seen = ?10, note = null, tries = 0, revision = revision + 1 where workspace = ?1 and id = ?2";
+    SEEN_AGAIN = "update record_entry set sweep = ?3 where workspace = ?1 and id = ?2";
+    HINT = "update record_entry set due_at = ?6, changed_at = null, note = null, tries = 0, revision = revision + 1 \
+        where workspace = ?1 and integration = ?2 and side = ?3 and kind = ?4 and record = ?5 {written}";
+}
+
+/// The number of the last whole reading of this kind, the running one included; none where it was never read.
+pub(super) fn sweep_of(pulls: &[PullState], side: Side, kind: &str) -> i64 {
+    pulls.iter().find(|pull| pull.side == side && pull.kind == kind).map_or(0, |pull| pull.sweep)
+}
+
+struct Take(TakeRows);
+
+/// What a row is, compared with what is stored.
+enum News {
+    New,
+    Changed { id: i64 },
+    Repeated { id: i64, marked: bool },
+}
+
+fn compare(row: &SeenRow, known: Option<Row>, sweep: i64) -> Result<News> {
+    let Some(mut known) = known else { return Ok(News::New) };
+    let id = known.int(0)?;
+    // Compared as they are stored, to the microsecond.
+    let changed_at = row.changed_at.map(Timestamp::as_microsecond);
+    let repeated = changed_at.is_some() && known.opt_int(1)? == changed_at && fate_of(&mut known, 3)? == row.fate;
+    Ok(if repeated { News::Repeated { id, marked: known.int(2)? >= sweep } } else { News::Changed { id } })
+}
+
+/// A row with what is stored of it besides.
+struct Sorted<'a> {
+    row: &'a SeenRow,
+    json: Vec<u8>,
+    sweep: i64,
+    /// Nothing while it is new.
+    id: i64,
+}
+
+impl Op for Take {
+    type Out = Option<RowsTaken>;
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
+        let take = &self.0;
+        if !is_held(db, &take.workspace, &take.held, take.now).await? {
+            return Ok(None);
+        }
+        let flow = Flow::new(&take.workspace, &take.integration);
+        take_turn(db, &flow).await?;
+        set_pulls(db, &flow, &take.pulls).await?;
+        if take.rows.is_empty() {
+            return Ok(Some(RowsTaken::default()));
+        }
+        let pulls = pulls(db, &flow).await?;
+        // Of a record that comes twice the last word counts. In the order of their index they are stored faster.
+        let rows: BTreeMap<_, _> = take.rows.iter().map(|row| ((row.side, &row.kind, &row.record), row)).collect();
+        let [ws, integration] = flow.key();
+        let keys: Vec<_> = rows
+            .values()
+            .map(|row| [ws, integration, side_column(row.side), P::Text(&row.kind), P::Text(row.record.as_str())])
+            .collect();
+        let known = db.each(&KNOWN, &keys).await?;
+        let mut taken = RowsTaken { repeated: take.rows.len() - rows.len(), ..RowsTaken::default() };
+        let (mut new, mut changed, mut again) = (Vec::new(), Vec::new(), Vec::new());
+        for (row, known) in rows.into_values().zip(known) {
+            let sweep = sweep_of(&pulls, row.side, &row.kind);
+            match compare(row, known, sweep)? {
+                News::New => new.push(Sorted { row, json: to_json(&row.row)?, sweep, id: 0 }),
+                News::Changed { id } => changed.push(Sorted { row, json: to_json(&row.row)?, sweep, id }),
+                News::Repeated { id, marked } => {
+                    taken.repeated += 1;
+                    if !marked {
+                        again.push([ws, P::Int(id), P::Int(sweep)]);
+                    }
+                }
+            }
+        }
+        db.each(&SEEN_AGAIN, &again).await?;
+        taken.changed = changed.len();
+        self.change(db, &flow, &changed).await?;
+        taken.new = self.add(db, &flow, &new).await?;
+        Ok(Some(taken))
+    }
+}
+
+impl Take {
+    fn gone_at(&self, fate: &StoredFate) -> P<'static> {
+        P::opt_time(is_gone(fate).then_some(self.0.now))
+    }
+
+    async fn change<D: Db>(&self, db: &mut D, flow: &Flow, rows: &[Sorted<'_>]) -> Result<()> {
+        let sets: Vec<_> = rows
+            .iter()
+            .map(|Sorted { row, json, sweep, id }| {
+                let [fate, into] = fate_columns(&row.fate);
+                let (key, changed_at) = (P::opt_text(row.match_key.as_deref()), P::opt_time(row.changed_at));
+                let (due, gone) = (P::time(self.0.now), self.gone_at(&row.fate));
+                [flow.ws(), P::Int(*id), key, changed_at, fate, into, due, P::Int(*sweep), gone, P::Blob(json)]
+            })
+            .collect();
+        db.each(&NEWS, &sets).await?;
+        Ok(())
+    }
+
+    async fn add<D: Db>(&self, db: &mut D, flow: &Flow, rows: &[Sorted<'_>]) -> Result<usize> {
+        let [ws, integration] = flow.key();
+        let sets: Vec<_> = rows
+            .iter()
+            .map(|Sorted { row, json, sweep, .. }| {
+                let [fate, into] = fate_columns(&row.fate);
+                let (side, kind) = (side_column(row.side), P::Text(&row.kind));
+                let (record, key) = (P::Text(row.record.as_str()), P::opt_text(row.match_key.as_deref()));
+                let (changed_at, due) = (P::opt_time(row.changed_at), P::time(self.0.now));
+                let (sweep, gone) = (P::Int(*sweep), self.gone_at(&row.fate));
+                [ws, integration, side, kind, record, key, changed_at, fate, into, due, sweep, gone, P::Blob(json)]
+            })
+            .collect();
+        let mut tally = Tally::default();
+        for (Sorted { row, .. }, added) in rows.iter().zip(db.each(&ADD, &sets).await?) {
+            tally.add_entries(row.side, i64::from(added.is_some()));
+        }
+        tally.keep(db, flow).await?;
+        Ok(rows.len())
+    }
+}
+
+struct Mark {
+    flow: Flow,
+    side: Side,
+    kind: String,
+    records: BTreeSet<RecordId>,
+    now: Timestamp,
+}
+
+impl Op for Mark {
+    type Out = ();
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<()> {
+        take_turn(db, &self.flow).await?;
+        let ([ws, integration], now) = (self.flow.key(), P::time(self.now));
+        let (side, kind) = (side_column(self.side), P::Text(&self.kind));
+        let sets: Vec<_> =
+            self.records.iter().map(|record| [ws, integration, side, kind, P::Text(record.as_str()), now]).collect();
+        let known = db.each(&HINT, &sets).await?;
+        let sweep = P::Int(sweep_of(&pulls(db, &self.flow).await?, self.side, &self.kind));
+        let unknown: Vec<_> = sets
+            .into_iter()
+            .zip(known)
+            .filter(|(_, known)| known.is_none())
+            .map(|([ws, integration, side, kind, record, now], _)| {
+                let [fate, into] = fate_columns(&StoredFate::Live);
+                let nothing = P::Null;
+                [ws, integration, side, kind, record, nothing, nothing, fate, into, now, sweep, nothing, nothing]
+            })
+            .collect();
+        let added = db.each(&ADD, &unknown).await?.into_iter().flatten().count();
+        let mut tally = Tally::default();
+        tally.add_entries(self.side, added as i64);
+        tally.keep(db, &self.flow).await
+    }
+}
+
+impl Store {
+    /// Stores rows and the cursors behind them: together, and only for whoever holds the lease. A row that comes again
+    /// with the vendor's time as it was changes nothing but that it was seen.
+    pub async fn take_rows(&self, rows: TakeRows) -> Result<Option<RowsTaken>> {
+        self.run(Take(rows)).await
+    }
+
+    /// Takes hints that records may have changed: they are due, and the next reading of each counts, whatever time it
+    /// bears. Records that nobody has heard of are noted with nothing to show.
+    pub async fn mark_rows(
+        &self,
+        workspace: &WorkspaceId,
+        integration: &IntegrationId,
+        side: Side,
+        kind: &str,
+        records: &[RecordId],
+        now: Timestamp,
+    ) -> Result<()> {
+        let flow = Flow::new(workspace, integration);
+        let records = records.iter().cloned().collect();
+        self.run(Mark { flow, side, kind: kind.to_owned(), records, now }).await
+    }
+}

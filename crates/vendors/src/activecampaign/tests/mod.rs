@@ -1,0 +1,8 @@
+//! The connector against its documents and against the imitation account.
+
+mod classifying;
+mod converting;
+mod importing;
+mod reading;
+mod world;
+mod writing;

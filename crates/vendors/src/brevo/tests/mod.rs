@@ -1,0 +1,9 @@
+//! The connector against its documents and against the imitation account.
+
+mod classifying;
+mod converting;
+mod importing;
+mod reading;
+mod walking;
+mod world;
+mod writing;

@@ -1,0 +1,138 @@
+//! One call to an API that takes JSON and knows us by a key in a header of its own: the address, the key, and what it
+//! means when no answer comes.
+//!
+//! What must not live here: any vendor's paths, names or error codes.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, header};
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use syncline_connect::{Cx, Error, ErrorKind, HttpError, Retry};
+use url::Url;
+
+/// The longest that a vendor may make us wait: their limits are counted by the hour at the most.
+const WAIT_MAX: Duration = Duration::from_secs(3_600);
+
+/// The calls of one step, counted.
+pub struct Calling<'a> {
+    pub cx: &'a Cx<'a>,
+    pub op: &'static str,
+    /// The header that carries the key.
+    key: &'static str,
+    made: u32,
+}
+
+/// An answer that came, whatever it says.
+pub struct Heard {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl<'a> Calling<'a> {
+    pub fn new(cx: &'a Cx<'a>, op: &'static str, key: &'static str) -> Self {
+        Self { cx, op, key, made: 0 }
+    }
+
+    /// How many calls were made.
+    pub fn made(&self) -> u32 {
+        self.made
+    }
+
+    /// An error of this step.
+    pub fn error(&self, kind: ErrorKind, retry: Retry, message: impl Into<String>) -> Error {
+        Error::new(kind, retry, self.op, message)
+    }
+
+    /// Asks for something.
+    pub async fn get(&mut self, path: &[&str], query: &[(&str, String)]) -> Result<Heard, Error> {
+        self.send(Method::GET, path, query, None).await
+    }
+
+    /// Sends one request and hears the answer, whatever its status may be.
+    pub async fn send(
+        &mut self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, String)],
+        body: Option<Bytes>,
+    ) -> Result<Heard, Error> {
+        let reads = method == Method::GET;
+        let request = self.request(method, path, query, body)?;
+        self.made += 1;
+        let answer = self.cx.http.send(request).await.map_err(|error| self.unheard(&error, reads))?;
+        let (parts, body) = answer.into_parts();
+        Ok(Heard { status: parts.status.as_u16(), headers: parts.headers, body })
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, String)],
+        body: Option<Bytes>,
+    ) -> Result<Request<Bytes>, Error> {
+        let wrong = |what: &str| self.error(ErrorKind::Configuration, Retry::Never, what);
+        let url = address(self.cx.base_url, path, query).ok_or_else(|| wrong("the API address cannot be called"))?;
+        let mut key = HeaderValue::from_str(self.cx.bearer.expose())
+            .map_err(|_| wrong("the API key has characters that no key has"))?;
+        key.set_sensitive(true);
+        let mut request = Request::builder()
+            .method(method)
+            .uri(url.as_str())
+            .header(self.key, key)
+            .header(header::ACCEPT, "application/json");
+        if body.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        request.body(body.unwrap_or_default()).map_err(|_| wrong("the API address cannot be called"))
+    }
+
+    /// A question that nobody heard can be asked again; of a write that nobody answered, nobody knows.
+    fn unheard(&self, error: &HttpError, reads: bool) -> Error {
+        let (kind, retry) = match error {
+            HttpError::NotSent { .. } => (ErrorKind::Unreachable, Retry::Backoff),
+            HttpError::Unanswered { .. } if reads => (ErrorKind::Unavailable, Retry::Backoff),
+            HttpError::Unanswered { .. } => (ErrorKind::UnknownOutcome, Retry::Backoff),
+            HttpError::Forbidden { .. } => (ErrorKind::Configuration, Retry::Never),
+        };
+        self.error(kind, retry, error.to_string())
+    }
+}
+
+impl Heard {
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The body, where it is what is expected.
+    pub fn read<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
+    /// When the answer was given, by the vendor's clock.
+    pub fn date(&self) -> Option<Timestamp> {
+        let text = self.headers.get(header::DATE)?.to_str().ok()?;
+        Some(jiff::fmt::rfc2822::parse(text).ok()?.timestamp())
+    }
+
+    /// How long a header of seconds asks us to wait.
+    pub fn wait(&self, header: &str) -> Retry {
+        let seconds = self.headers.get(header).and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok());
+        seconds.map_or(Retry::Backoff, |seconds| Retry::After(Duration::from_secs(seconds.max(1)).min(WAIT_MAX)))
+    }
+}
+
+/// The base address with the path behind its own.
+fn address(base: &Url, path: &[&str], query: &[(&str, String)]) -> Option<Url> {
+    let mut url = base.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    url.path_segments_mut().ok()?.pop_if_empty().extend(path);
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(query.iter().map(|(name, value)| (name, value)));
+    }
+    Some(url)
+}

@@ -82,7 +82,7 @@ impl Totals {
     /// The fault kinds that struck less than once in a thousand seeds.
     pub fn rare(&self) -> Vec<Fault> {
         let least = (self.seeds / 1000).max(1);
-        Fault::ALL.iter().copied().filter(|fault| self.fired.of(*fault) < least).collect()
+        Fault::ALL.iter().copied().filter(|fault| *fault != Fault::M2 && self.fired.of(*fault) < least).collect()
     }
 
     /// So many of a hundred runs had drained by then.

@@ -13,6 +13,8 @@ pub mod calcom;
 pub mod calendly;
 #[cfg(feature = "generic")]
 pub mod generic;
+#[cfg(feature = "hubspot")]
+pub mod hubspot;
 #[cfg(feature = "meetergo")]
 pub mod meetergo;
 #[cfg(feature = "salesforce")]
@@ -41,6 +43,8 @@ pub fn all() -> &'static [&'static dyn Connector] {
         &calendly::Calendly,
         #[cfg(feature = "generic")]
         &generic::Generic,
+        #[cfg(feature = "hubspot")]
+        &hubspot::HubSpot,
         #[cfg(feature = "meetergo")]
         &meetergo::Meetergo,
         #[cfg(feature = "salesforce")]

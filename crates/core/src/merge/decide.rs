@@ -67,7 +67,8 @@ pub struct Case<'a> {
     /// Whether a record of the other side that bears the same key has a counterpart already, or is being given one.
     pub occupied: bool,
     /// Other live records of its own side that bear the same key, with a counterpart or without. Not needed where the
-    /// record has a counterpart.
+    /// record has a counterpart. Whoever waits because of another is to be decided about again when that one comes,
+    /// goes, or changes its key or its link.
     pub rivals: &'a [Known<'a>],
     /// It was in step once and was let go, because its counterpart was deleted or merged away: it is tied again where a
     /// counterpart appears, and none is made for it.
@@ -99,13 +100,14 @@ pub enum Decision {
     Create { pair: usize, to: Side, first: First },
     /// The link is brought in step.
     Merge { pair: usize, merge: RowMerge },
-    /// The link goes on with the record that this one was merged into or became.
+    /// The link goes on with the record that this one was merged into or became. What the images said before of the
+    /// other record is what it shows, where no row of it is kept: some of them are dropped.
     Follow { pair: usize, images: Images },
     /// The successor has to be read first.
     Seek { kind: String, record: RecordId },
     /// The counterpart is deleted, and the link with it.
     Delete { to: Side },
-    /// The link is given up; both records stay as they are.
+    /// The link is given up; both records stay as they are. Where no row of one is kept, it shows what the images say.
     Detach { note: String },
     /// Nothing can be done with the whole record until somebody acts.
     Hold(Hold),
@@ -300,7 +302,8 @@ fn whole(known: &Known<'_>, tie: &Tie<'_>) -> Row {
     }
 }
 
-/// A counterpart that was planned and never came to be is planned again, unless it is there by now or no longer wanted.
+/// A counterpart that was planned and never came to be, for certain, is planned again, unless it is there by now or no
+/// longer wanted.
 fn unmade(flow: &Flow, place: usize, case: &Case<'_>) -> Decision {
     let (pair, to) = (&flow.pairs[place], case.record.side.other());
     let Some(row) = case.record.row else { return Decision::Rest { note: None } };
@@ -319,6 +322,9 @@ fn unmade(flow: &Flow, place: usize, case: &Case<'_>) -> Decision {
             Ok(false) => return rest("it is no longer selected"),
             Err(reason) => return Decision::Hold(criteria(reason)),
         }
+    }
+    if let Some(decision) = outranked(flow, place, case) {
+        return decision;
     }
     match first_values(&pair.rules, to, row) {
         Ok(first) => Decision::Create { pair: place, to, first },

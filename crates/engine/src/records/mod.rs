@@ -12,6 +12,7 @@ mod rows;
 mod settle;
 mod setup;
 mod view;
+mod write_down;
 
 pub(crate) use self::view::CompiledFlows;
 pub use self::{

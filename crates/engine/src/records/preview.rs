@@ -4,7 +4,11 @@ use serde::Serialize;
 use syncline_core::merge::{Decision, Side};
 use syncline_store::{FlowStanding, Held};
 
-use super::{Compiled, DECIDE_BATCH, Halt, RecordFlow, RoundEnd, Turn, plan::Decided, plan::named, plan::shown};
+use super::{
+    Compiled, DECIDE_BATCH, Halt, RecordFlow, RoundEnd, Turn,
+    plan::Decided,
+    write_down::{named, shown},
+};
 use crate::engine::Engine;
 
 /// Samples of each kind that are shown.

@@ -23,7 +23,8 @@ use super::{
     Compiled, Halt, RecordFlow, Round,
     call::{mirror, mirrored, paid},
     later,
-    plan::{Outgoing, at_rest, month, named, refused_hold, shown},
+    plan::{Outgoing, month},
+    write_down::{at_rest, named, refused_hold, shown},
 };
 use crate::engine::Engine;
 

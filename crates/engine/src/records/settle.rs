@@ -16,10 +16,11 @@ use syncline_store::{
 use super::{
     Compiled, DECIDE_BATCH, Halt, RecordFlow, Round, Turn,
     call::{mirror, mirrored, paid},
-    plan::{Outgoing, Tied, at_rest, month, same_link},
+    plan::{Outgoing, Tied, month},
     push::row_write,
     rows::seen_row,
     view::KindView,
+    write_down::{at_rest, same_link},
 };
 use crate::engine::{Called, Engine};
 

@@ -1,11 +1,15 @@
-//! One function per endpoint, and what becomes of its answer. The only place in this folder that calls anything.
+//! One function per endpoint, and what becomes of its answer. The only place in this folder that calls anything; bulk
+//! jobs stand in `jobs`.
+
+pub mod jobs;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
+use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use syncline_connect::{Cx, Error, ErrorKind, HttpError, Retry, Usage};
 
 use super::{
@@ -30,6 +34,8 @@ const AUTO_ASSIGN: HeaderName = HeaderName::from_static("sforce-auto-assign");
 /// <https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api/headers_duplicaterules.htm>, read 2026-11.
 const DUPLICATE_RULE: HeaderName = HeaderName::from_static("sforce-duplicate-rule-header");
 
+const ALLOW_SAVE: &str = "allowSave=true";
+
 const LIMIT_INFO: HeaderName = HeaderName::from_static("sforce-limit-info");
 
 /// Longest that we let an edge in front of Salesforce make us wait; Salesforce itself sends no `Retry-After`.
@@ -42,10 +48,17 @@ struct Reply {
     body: Bytes,
 }
 
+/// The answer to a read, and when it was given by Salesforce's clock.
+pub struct Dated<T> {
+    pub answer: T,
+    pub at: Option<Timestamp>,
+    pub usage: Option<Usage>,
+}
+
 /// The answer to a write.
-pub enum Written {
+pub enum Written<T> {
     Answer {
-        graphs: GraphsAnswer,
+        answer: T,
         usage: Option<Usage>,
     },
     /// Nobody knows whether it was applied.
@@ -61,9 +74,55 @@ pub async fn composite(
     org: &Org,
     requests: Vec<SubRequest>,
 ) -> Result<(CompositeAnswer, Option<Usage>), Error> {
-    let body = CompositeRequest { all_or_none: false, collate_subrequests: false, composite_request: requests };
-    let path = format!("{}/composite", org.root());
-    read(cx, "find", build(cx, "find", Method::POST, &path, Some(&body))?).await
+    read(cx, "find", build(cx, "find", Method::POST, &path_of_composite(org), Some(&of_all(requests)))?).await
+}
+
+/// `POST /composite` with reads only, and when it was answered.
+pub async fn composite_dated(
+    cx: &Cx<'_>,
+    org: &Org,
+    op: &'static str,
+    requests: Vec<SubRequest>,
+) -> Result<Dated<CompositeAnswer>, Error> {
+    let reply = fetch(cx, op, build(cx, op, Method::POST, &path_of_composite(org), Some(&of_all(requests)))?).await?;
+    let (answer, usage) = parsed(op, &reply)?;
+    Ok(Dated { answer, at: dated(&reply.headers), usage })
+}
+
+/// `POST /composite` with writes, each by itself. `Err` only where nothing was applied. What a call's headers say does
+/// not hold for its sub-requests: see [`sub_headers`].
+pub async fn composite_write(
+    cx: &Cx<'_>,
+    org: &Org,
+    requests: Vec<SubRequest>,
+) -> Result<Written<CompositeAnswer>, Error> {
+    apply(cx, "write", build(cx, "write", Method::POST, &path_of_composite(org), Some(&of_all(requests)))?).await
+}
+
+/// The headers that a sub-request of a composite call needs to be written as the settings say; with `assigned` the
+/// org's assignment rules choose the owners of what it makes.
+pub fn sub_headers(org: &Org, assigned: bool) -> Map<String, Value> {
+    let assign = auto_assign(org, assigned);
+    let mut headers = Map::new();
+    headers.insert("Sforce-Auto-Assign".to_owned(), assign.to_str().unwrap_or("FALSE").into());
+    if org.save_duplicates {
+        headers.insert("Sforce-Duplicate-Rule-Header".to_owned(), ALLOW_SAVE.into());
+    }
+    headers
+}
+
+fn path_of_composite(org: &Org) -> String {
+    format!("{}/composite", org.root())
+}
+
+fn of_all(requests: Vec<SubRequest>) -> CompositeRequest {
+    CompositeRequest { all_or_none: false, collate_subrequests: false, composite_request: requests }
+}
+
+/// When an answer was given (RFC 9110 §6.6.1).
+fn dated(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = headers.get(header::DATE)?.to_str().ok()?;
+    jiff::fmt::rfc2822::parse(text).ok().map(|zoned| zoned.timestamp())
 }
 
 /// `GET /sobjects/{object}/describe`; `None` where the user cannot see the object.
@@ -109,27 +168,41 @@ async fn ask<T: DeserializeOwned>(cx: &Cx<'_>, path: &str) -> Result<(Option<T>,
 
 /// `POST /composite/graph`. `Err` only where nothing was applied. With `assigned` the org's assignment rules choose the
 /// owners, as the settings say.
-pub async fn graphs(cx: &Cx<'_>, org: &Org, request: &GraphsRequest, assigned: bool) -> Result<Written, Error> {
+pub async fn graphs(
+    cx: &Cx<'_>,
+    org: &Org,
+    request: &GraphsRequest,
+    assigned: bool,
+) -> Result<Written<GraphsAnswer>, Error> {
     let path = format!("{}/composite/graph", org.root());
     let mut request = build(cx, "write", Method::POST, &path, Some(request))?;
     request.headers_mut().insert(AUTO_ASSIGN, auto_assign(org, assigned));
     if org.save_duplicates {
-        request.headers_mut().insert(DUPLICATE_RULE, HeaderValue::from_static("allowSave=true"));
+        request.headers_mut().insert(DUPLICATE_RULE, HeaderValue::from_static(ALLOW_SAVE));
     }
+    apply(cx, "write", request).await
+}
+
+/// Sends a request that changes something.
+async fn apply<T: DeserializeOwned>(
+    cx: &Cx<'_>,
+    op: &'static str,
+    request: Request<Bytes>,
+) -> Result<Written<T>, Error> {
     let unknown = |reason: String, usage| Ok(Written::Unknown { reason, usage });
     let reply = match send(cx, request).await {
         Ok(reply) => reply,
         Err(HttpError::Unanswered { reason, .. }) => return unknown(reason, None),
-        Err(error) => return Err(not_sent("write", &error)),
+        Err(error) => return Err(not_sent(op, &error)),
     };
     let usage = usage(&reply.headers);
     match reply.status {
         200 => match serde_json::from_slice(&reply.body) {
-            Ok(graphs) => Ok(Written::Answer { graphs, usage }),
+            Ok(answer) => Ok(Written::Answer { answer, usage }),
             Err(_) => unknown("the answer is cut or not what Salesforce documents".into(), usage),
         },
         // Of the server's errors 503 alone says that the request was not taken up; a 408 may come from anyone between.
-        503 | 300..=407 | 409..=499 => Err(refused("write", &reply)),
+        503 | 300..=407 | 409..=499 => Err(refused(op, &reply)),
         status => unknown(format!("status {status}"), usage),
     }
 }
@@ -177,6 +250,27 @@ fn build(
     path: &str,
     body: Option<&impl Serialize>,
 ) -> Result<Request<Bytes>, Error> {
+    let body = match body {
+        None => None,
+        Some(body) => {
+            let text = serde_json::to_vec(body)
+                .map_err(|_| Error::new(ErrorKind::Configuration, Retry::Never, op, "the request cannot be written"))?;
+            Some((JSON_TYPE, Bytes::from(text)))
+        }
+    };
+    build_with(cx, op, method, path, body)
+}
+
+const JSON_TYPE: &str = "application/json; charset=UTF-8";
+
+/// A request with a body of any type.
+fn build_with(
+    cx: &Cx<'_>,
+    op: &'static str,
+    method: Method,
+    path: &str,
+    body: Option<(&'static str, Bytes)>,
+) -> Result<Request<Bytes>, Error> {
     let wrong = |what: &str| Error::new(ErrorKind::Configuration, Retry::Never, op, what);
     let mut url = cx.base_url.clone();
     let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
@@ -192,10 +286,9 @@ fn build(
         .header(header::ACCEPT, "application/json");
     let bytes = match body {
         None => Bytes::new(),
-        Some(body) => {
-            request = request.header(header::CONTENT_TYPE, "application/json; charset=UTF-8");
-            let text = serde_json::to_vec(body).map_err(|_| wrong("the request cannot be written as JSON"))?;
-            Bytes::from(text)
+        Some((kind, bytes)) => {
+            request = request.header(header::CONTENT_TYPE, kind);
+            bytes
         }
     };
     request.body(bytes).map_err(|_| wrong("the API address of the account cannot be called"))

@@ -127,6 +127,7 @@ impl Look<'_> {
             method: "GET",
             url: format!("{}/query?q={}", self.org.root(), percent_encoded(soql)),
             reference_id: format!("q{at}"),
+            http_headers: None,
             body: None,
         };
         let requests = questions.iter().enumerate().map(request).collect();

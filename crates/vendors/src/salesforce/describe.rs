@@ -28,7 +28,7 @@ pub async fn describe(cx: &Cx<'_>, objects: &[Object]) -> Result<Answered<Vec<Op
         let (described, used) = api::describe(cx, &org, name.as_str()).await?;
         calls += 1;
         usage = used.or(usage);
-        value.push(described.map(|described| read(name.as_str(), described)));
+        value.push(described.map(|described| read(name.as_str(), &described)));
     }
     Ok(Answered { value, calls, usage })
 }
@@ -42,18 +42,18 @@ fn api_name(object: &Object) -> Result<ApiName, Error> {
 }
 
 /// What a description says, in our terms.
-pub fn read(name: &str, described: Describe) -> ObjectDescription {
+pub fn read(name: &str, described: &Describe) -> ObjectDescription {
     ObjectDescription {
         name: name.to_owned(),
-        label: described.label,
+        label: described.label.clone(),
         createable: described.createable,
         updateable: described.updateable,
         relates_many: described.fields.iter().any(|field| field.name == RELATES_MANY),
-        fields: described.fields.into_iter().map(|field| (field.name.clone(), read_field(field))).collect(),
+        fields: described.fields.iter().map(|field| (field.name.clone(), read_field(field))).collect(),
     }
 }
 
-fn read_field(field: DescribedField) -> FieldDescription {
+fn read_field(field: &DescribedField) -> FieldDescription {
     let (kind, required) = (kind(&field.kind), field.required());
     let has_length = matches!(
         kind,
@@ -65,7 +65,7 @@ fn read_field(field: DescribedField) -> FieldDescription {
             | FieldKind::Picklist
     );
     FieldDescription {
-        label: field.label,
+        label: field.label.clone(),
         kind,
         length: (has_length && field.length > 0).then(|| u32::try_from(field.length).unwrap_or(u32::MAX)),
         precision: field.precision.max(field.digits),
@@ -74,8 +74,8 @@ fn read_field(field: DescribedField) -> FieldDescription {
         updateable: field.updateable,
         required,
         restricted: field.restricted_picklist,
-        values: field.picklist_values.into_iter().filter(|value| value.active).map(|value| value.value).collect(),
-        refers_to: field.reference_to,
+        values: field.picklist_values.iter().filter(|value| value.active).map(|value| value.value.clone()).collect(),
+        refers_to: field.reference_to.clone(),
         nillable: field.nillable,
         calculated: field.calculated,
         unique: field.unique,

@@ -208,7 +208,7 @@ fn node(org: &Org, plan: &Plan, at: usize) -> Result<Node, Error> {
     };
     let body = fields_of(step).map(|fields| body(org, plan, step, fields)).transpose()?;
     let url = format!("{}/sobjects/{object}{path}", org.root());
-    let request = SubRequest { method: method(step), url, reference_id: reference(plan, at), body };
+    let request = SubRequest { method: method(step), url, reference_id: reference(plan, at), http_headers: None, body };
     Ok(Node { at, slot: step.slot, role: step.role, object, effect, request })
 }
 

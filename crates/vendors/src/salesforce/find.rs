@@ -28,7 +28,7 @@ pub const VALUES_PER_QUERY: usize = 400;
 
 /// Characters of values in one query: a statement may have 100,000.
 /// <https://developer.salesforce.com/docs/atlas.en-us.salesforce_app_limits_cheatsheet.meta/salesforce_app_limits_cheatsheet/>
-const VALUE_CHARS_PER_QUERY: usize = 60_000;
+pub const VALUE_CHARS_PER_QUERY: usize = 60_000;
 
 /// Pages of one query that are followed, of up to 2,000 rows each. More rows for 400 values are no answer to a question
 /// about people.
@@ -82,7 +82,7 @@ pub struct Ask {
 
 impl Ask {
     fn request(&self, at: usize) -> SubRequest {
-        SubRequest { method: "GET", url: self.url.clone(), reference_id: reference(at), body: None }
+        SubRequest { method: "GET", url: self.url.clone(), reference_id: reference(at), http_headers: None, body: None }
     }
 
     /// The org refused the marks as unknown: everyone who attends is invited there.
@@ -109,7 +109,7 @@ impl Ask {
 }
 
 /// Whether the address is one of a next page and nothing else: it will be called with our token.
-fn is_next_page(org: &Org, url: &str) -> bool {
+pub fn is_next_page(org: &Org, url: &str) -> bool {
     let rest = url.strip_prefix(&org.root());
     let locator = rest.and_then(|rest| rest.strip_prefix("/query/").or_else(|| rest.strip_prefix("/queryAll/")));
     locator.is_some_and(|locator| {

@@ -24,6 +24,7 @@ pub const STATUS_FIELD: &str = "status_field";
 pub const DUPLICATE_RULES: &str = "duplicate_rules";
 pub const ASSIGNMENT_RULES: &str = "assignment_rules";
 pub const CUSTOM_OBJECTS: &str = "custom_objects";
+pub const USER_ID: &str = "user_id";
 
 /// Everything about Salesforce that is a fact and not a behaviour.
 pub static MANIFEST: Manifest = Manifest {
@@ -54,6 +55,10 @@ pub static MANIFEST: Manifest = Manifest {
         (
             CUSTOM_OBJECTS,
             "API names, separated by commas, of the further objects that bookings write; the check looks at them",
+        ),
+        (
+            USER_ID,
+            "id (005…) of the user as whom Syncline writes, where no person works as the same one: its changes are known as our own",
         ),
     ],
     roles: ROLES,

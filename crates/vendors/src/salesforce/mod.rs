@@ -14,6 +14,7 @@ mod duplicates;
 mod find;
 mod id;
 pub mod manifest;
+mod mirror;
 mod oauth;
 mod refusal;
 mod settings;
@@ -25,8 +26,8 @@ mod write;
 mod tests;
 
 use syncline_connect::{
-    Answered, BoxFuture, Connector, Cx, Error, Find, Grant, GraphOutcome, Manifest, OAuth, Object, Records, Secret,
-    Settings, TokenSet,
+    Answered, BoxFuture, Connector, Cx, Error, Find, Grant, GraphOutcome, Manifest, Mirror, OAuth, Object, Records,
+    Secret, Settings, TokenSet,
     oauth::{App, TokenCx},
     records::Remark,
 };
@@ -50,6 +51,10 @@ impl Connector for Salesforce {
     }
 
     fn records(&self) -> Option<&dyn Records> {
+        Some(self)
+    }
+
+    fn mirror(&self) -> Option<&dyn Mirror> {
         Some(self)
     }
 

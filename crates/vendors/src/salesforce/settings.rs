@@ -1,13 +1,13 @@
 //! What the operator set for a connection, read once and checked. No network, no secrets.
 
 use syncline_connect::{Error, ErrorKind, Retry, Settings};
-use syncline_core::ids::RecordId;
+use syncline_core::{ids::RecordId, record::Role};
 
 use super::{
     id,
     manifest::{
         API_VERSION, ASSIGNMENT_RULES, CUSTOM_OBJECTS, DEFAULT_API_VERSION, DEFAULT_KEY_FIELD, DUPLICATE_RULES,
-        EXTERNAL_ID_FIELD, STATUS_FIELD,
+        EXTERNAL_ID_FIELD, STATUS_FIELD, USER_ID,
     },
     soql::ApiName,
 };
@@ -31,6 +31,8 @@ pub struct Org {
     pub assignment: Assignment,
     /// The further objects that the check looks at.
     pub custom_objects: Vec<ApiName>,
+    /// As whom we write.
+    pub user: Option<RecordId>,
     api_version: u16,
 }
 
@@ -77,6 +79,14 @@ impl Org {
                 _ => return Err(wrong(ASSIGNMENT_RULES, "`off`, `on`, or the id of an assignment rule (01Q…)")),
             },
         };
+        // As the token answer has it, the organisation stands before the user.
+        let user = match text_of(USER_ID).rsplit('/').next().unwrap_or_default() {
+            "" => None,
+            id => {
+                let user = id::of(Role::User, id);
+                Some(user.ok_or_else(|| wrong(USER_ID, "the id of a user (005…)"))?)
+            }
+        };
         let named = text_of(CUSTOM_OBJECTS).split(',').map(str::trim).filter(|name| !name.is_empty());
         let custom_objects: Option<Vec<ApiName>> = named.map(ApiName::parse).collect();
         Ok(Self {
@@ -86,6 +96,7 @@ impl Org {
             })?,
             key_field: name_of(EXTERNAL_ID_FIELD)?.unwrap_or_else(|| ApiName::fixed(DEFAULT_KEY_FIELD)),
             status_field: name_of(STATUS_FIELD)?,
+            user,
             save_duplicates,
             api_version,
         })

@@ -38,6 +38,45 @@ impl std::fmt::Display for ApiName {
     }
 }
 
+/// References that a path may follow: a query refuses more.
+/// <https://developer.salesforce.com/docs/atlas.en-us.soql_sosl.meta/soql_sosl/sforce_api_calls_soql_relationships_query_limits.htm>,
+/// read 2026-11.
+const PATH_STEPS_MAX: usize = 5;
+
+/// A field of an object or, through references, of another: `Account.Name`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Path(Vec<ApiName>);
+
+impl Path {
+    /// Takes API names with full stops between them.
+    pub fn parse(text: &str) -> Option<Self> {
+        let names: Vec<ApiName> = text.split('.').map(ApiName::parse).collect::<Option<_>>()?;
+        (names.len() <= PATH_STEPS_MAX + 1).then_some(Self(names))
+    }
+
+    /// The names, from the object at hand on; at least one.
+    pub fn names(&self) -> &[ApiName] {
+        &self.0
+    }
+
+    /// The field itself.
+    pub fn last(&self) -> &ApiName {
+        self.0.last().expect("a path is parsed from a text, which has at least one part")
+    }
+}
+
+impl From<ApiName> for Path {
+    fn from(name: ApiName) -> Self {
+        Self(vec![name])
+    }
+}
+
+impl Display for Path {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        joined(f, &self.0, ".")
+    }
+}
+
 /// A value in a query.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Literal {
@@ -177,7 +216,7 @@ pub fn percent_encoded(text: &str) -> String {
     encoded
 }
 
-fn joined<T: Display>(f: &mut Formatter<'_>, parts: &[T], glue: &str) -> fmt::Result {
+pub(super) fn joined<T: Display>(f: &mut Formatter<'_>, parts: &[T], glue: &str) -> fmt::Result {
     for (at, part) in parts.iter().enumerate() {
         if at > 0 {
             f.write_str(glue)?;

@@ -14,7 +14,7 @@ mod logging_in;
 mod queries;
 mod refusing;
 mod tracing;
-mod world;
+pub mod world;
 mod writing;
 
 use syncline_connect::Settings;

@@ -19,6 +19,9 @@ pub struct SubRequest {
     pub method: &'static str,
     pub url: String,
     pub reference_id: String,
+    /// Its own, within a composite; a graph's have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_headers: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<Map<String, Value>>,
 }
@@ -84,6 +87,19 @@ pub struct Saved {
     pub success: bool,
 }
 
+/// A bulk job, as far as it is looked at.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Job {
+    pub id: String,
+    pub state: String,
+    #[serde(default)]
+    pub number_records_processed: u64,
+    #[serde(default)]
+    pub number_records_failed: u64,
+    pub error_message: Option<String>,
+}
+
 /// An object's description, as far as it is looked at.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -130,6 +146,8 @@ pub struct DescribedField {
     pub picklist_values: Vec<PicklistValue>,
     #[serde(default)]
     pub reference_to: Vec<String>,
+    /// What the record that a reference leads to is called in a query.
+    pub relationship_name: Option<String>,
     #[serde(default)]
     pub calculated: bool,
 }
@@ -270,11 +288,16 @@ fn error_row(row: &Value) -> Option<ErrorRow> {
     })
 }
 
+/// What stands between a query that an error repeats and what is wrong with it.
+const PLACE: &str = "ERROR at Row:";
+
 impl ErrorRow {
     /// Whether the row names the field. Where a column is missing, only the text tells which, as an identifier among
     /// words of any language.
     pub fn names(&self, field: &str) -> bool {
-        let mut words = self.message.split(|char: char| !char.is_ascii_alphanumeric() && char != '_');
+        // Before the place and the sentence a query's error repeats the query, in which its other columns stand, too.
+        let said = self.message.rsplit_once(PLACE).map_or(self.message.as_str(), |(_, said)| said);
+        let mut words = said.split(|char: char| !char.is_ascii_alphanumeric() && char != '_');
         self.fields.iter().any(|named| named.eq_ignore_ascii_case(field))
             || (self.fields.is_empty() && words.any(|word| word.eq_ignore_ascii_case(field)))
     }

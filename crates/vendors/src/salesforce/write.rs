@@ -76,14 +76,14 @@ impl Part {
     fn outcomes(
         self,
         org: &Org,
-        answer: Result<Written, Error>,
+        answer: Result<Written<GraphsAnswer>, Error>,
         usage: &mut Option<Usage>,
     ) -> Vec<(usize, GraphOutcome)> {
         let of_all = |outcome: &dyn Fn(usize, &Drawn) -> GraphOutcome| {
             self.graphs.iter().map(|(at, graph)| (*at, outcome(*at, graph))).collect()
         };
         match answer {
-            Ok(Written::Answer { graphs, usage: used }) => {
+            Ok(Written::Answer { answer: graphs, usage: used }) => {
                 *usage = used.or(*usage);
                 of_all(&|at, graph| outcome(org, graph, at, &graphs))
             }

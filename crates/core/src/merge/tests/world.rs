@@ -145,7 +145,7 @@ pub struct World {
     pub links: BTreeMap<usize, Link>,
     pub next: usize,
     pub log: Log,
-    /// The last edit of a person, per side, record and field, and whether it had a counterpart by then.
+    /// The last edit of a person, per side, record and field, and whether both had agreed on the field before.
     pub edits: BTreeMap<(Side, RecordId, RuleKey), (Value, bool)>,
     /// Looked at from the other end.
     pub backwards: bool,
@@ -280,7 +280,8 @@ impl World {
         if rec.values.get(&key) == Some(&kept) {
             return;
         }
-        let linked = self.entries.get(&(side, id.clone())).is_some_and(|entry| entry.link.is_some());
+        let link = self.entries.get(&(side, id.clone())).and_then(|entry| self.links.get(&entry.link?));
+        let linked = link.is_some_and(|link| link.images.contains_key(&key));
         let mut changes = vec![(key, kept)];
         if let Some((_, also)) = account.trigger.filter(|(cause, _)| *cause == key) {
             changes.push((also, Value::text(format!("t{}", account.stamp % 3))));
@@ -362,7 +363,8 @@ impl World {
     /// Who has no counterpart is looked at again when somebody with the same address comes, goes or is free.
     fn wake(&mut self, key: &str) {
         for entry in self.entries.values_mut() {
-            entry.due |= entry.link.is_none() && entry.key.as_deref() == Some(key);
+            let link = entry.link.and_then(|link| self.links.get(&link));
+            entry.due |= link.is_none_or(|link| link.ends.contains(&None)) && entry.key.as_deref() == Some(key);
         }
     }
 
@@ -498,6 +500,11 @@ impl World {
                 let name = self.flow.pairs[pair].name.clone();
                 let tie = self.links.get_mut(&link).expect("it is there");
                 let before = tie.ends[at(gone)].replace(id.clone());
+                let stays = gone.other();
+                if let Some(id) = &tie.ends[at(stays)] {
+                    let shown = || tie.images.iter().map(|(key, base)| (*key, base.of(stays).clone())).collect();
+                    self.entries.get_mut(&(stays, id.clone())).expect("it was read").row.get_or_insert_with(shown);
+                }
                 (tie.pair, tie.images) = (name, images);
                 if let Some(before) = before {
                     self.entries.get_mut(&(gone, before)).expect("it was read").link = None;

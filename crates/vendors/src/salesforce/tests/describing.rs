@@ -85,7 +85,7 @@ fn genuine_descriptions_are_read() {
     let read = |name: &str| -> Option<ObjectDescription> {
         let text = std::fs::read_to_string(format!("{folder}/{name}.cumulusci.json")).ok()?;
         let described: Describe = serde_json::from_str(&text).unwrap();
-        Some(describe::read(name, described))
+        Some(describe::read(name, &described))
     };
     let (Some(contact), Some(event)) = (read("Contact"), read("Event")) else {
         assert!(std::env::var_os("CI").is_none(), "the descriptions are missing: ../shared/specs/salesforce/describe");

@@ -1,0 +1,88 @@
+//! Descriptions of kinds by their properties: one call a kind.
+
+use syncline_connect::{Answered, Cx, Error, Usage, mirror::KindSpec};
+use syncline_core::description::{FieldDescription, FieldKind, Habits, ObjectDescription};
+
+use super::{
+    api,
+    manifest::required,
+    wire::{Properties, Property},
+};
+
+pub const OP: &str = "describe";
+
+/// Longest text of a property.
+/// <https://knowledge.hubspot.com/properties/property-field-types-in-hubspot>, read 2026-11.
+const TEXT_CHARS_MAX: u32 = 65_536;
+
+/// Digits behind the point that are kept of a number: more than any rounding for display leaves.
+const NUMBER_SCALE: u32 = 10;
+
+/// Describes the kinds, position by position.
+pub async fn describe(cx: &Cx<'_>, kinds: &[&KindSpec]) -> Result<Answered<Vec<Option<ObjectDescription>>>, Error> {
+    let (mut value, mut calls, mut usage) = (Vec::with_capacity(kinds.len()), 0, None::<Usage>);
+    for kind in kinds {
+        let (properties, used) = api::properties(cx, OP, kind.name).await?;
+        calls += 1;
+        usage = used.or(usage);
+        value.push(properties.map(|properties| read(kind.name, &properties)));
+    }
+    Ok(Answered { value, calls, usage })
+}
+
+/// What the properties of a kind say, in our terms.
+pub fn read(kind: &str, properties: &Properties) -> ObjectDescription {
+    let fields = properties.results.iter().map(|property| (property.name.clone(), field(kind, property)));
+    ObjectDescription {
+        name: kind.to_owned(),
+        label: kind.to_owned(),
+        createable: true,
+        updateable: true,
+        relates_many: true,
+        fields: fields.collect(),
+    }
+}
+
+fn field(kind: &str, property: &Property) -> FieldDescription {
+    let of_person = kind == "contacts" && property.name == "email";
+    let held = if of_person { FieldKind::Email } else { field_kind(&property.kind, &property.field_type) };
+    let writable = !property.calculated && !property.modification_metadata.read_only_value;
+    let required = required(kind).contains(&property.name.as_str());
+    let has_length = matches!(held, FieldKind::Text | FieldKind::TextArea | FieldKind::Email | FieldKind::Phone);
+    FieldDescription {
+        label: property.label.clone(),
+        kind: held,
+        length: has_length.then_some(TEXT_CHARS_MAX),
+        precision: 0,
+        scale: if held == FieldKind::Number { NUMBER_SCALE } else { 0 },
+        createable: writable,
+        updateable: writable,
+        required,
+        // Owners, pipelines and stages are listed elsewhere.
+        restricted: matches!(held, FieldKind::Picklist | FieldKind::MultiPicklist) && !property.external_options,
+        values: property.options.iter().filter(|option| !option.hidden).map(|option| option.value.clone()).collect(),
+        refers_to: Vec::new(),
+        nillable: !required,
+        calculated: property.calculated,
+        unique: property.has_unique_value || of_person,
+        habits: Habits { lower_case: of_person, trims: of_person, ..Habits::default() },
+    }
+}
+
+/// HubSpot's types; of a text what stands in its form tells more.
+fn field_kind(kind: &str, field_type: &str) -> FieldKind {
+    match (kind, field_type) {
+        ("string", "textarea" | "html") => FieldKind::TextArea,
+        ("string", "phonenumber") | ("phone_number", _) => FieldKind::Phone,
+        ("string", _) => FieldKind::Text,
+        ("number", _) => FieldKind::Number,
+        ("bool", _) => FieldKind::Boolean,
+        ("enumeration", "checkbox") => FieldKind::MultiPicklist,
+        // A single yes or no is an enumeration of these two words in older accounts.
+        ("enumeration", "booleancheckbox") => FieldKind::Boolean,
+        ("enumeration", _) => FieldKind::Picklist,
+        ("date", _) => FieldKind::Date,
+        ("datetime", _) => FieldKind::DateTime,
+        _ => FieldKind::Other,
+    }
+}

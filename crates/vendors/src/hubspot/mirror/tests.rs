@@ -1,0 +1,8 @@
+//! Records in step against the imitation account, as function calls; every call is counted.
+
+mod changes;
+mod lab;
+mod reading;
+mod scripted;
+mod spoilt;
+mod writing;

@@ -1,0 +1,144 @@
+//! Bodies exactly as HubSpot speaks them. Nothing here decides anything, and nothing outside this folder sees it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// A page of a list or a search.
+#[derive(Debug, Deserialize)]
+pub struct Page {
+    pub results: Vec<Row>,
+    pub paging: Option<Paging>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Paging {
+    pub next: Option<Next>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Next {
+    pub after: String,
+}
+
+/// A record. What was cleared is an empty text, what was never set is null.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Row {
+    pub id: String,
+    #[serde(default)]
+    pub properties: BTreeMap<String, Option<String>>,
+    #[serde(default)]
+    pub archived: bool,
+    pub object_write_trace_id: Option<String>,
+}
+
+/// The answer to a batch: rows in any order, and what became of the others.
+#[derive(Debug, Deserialize)]
+pub struct Batch {
+    #[serde(default)]
+    pub status: String,
+    #[serde(default)]
+    pub results: Vec<Row>,
+    #[serde(default)]
+    pub errors: Vec<Refused>,
+}
+
+/// An error: of a whole call, or of a row. Every part may be missing, and there are two shapes of some.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Refused {
+    pub id: Option<Value>,
+    pub category: Option<String>,
+    pub message: Option<String>,
+    pub policy_name: Option<String>,
+    pub error_type: Option<String>,
+    pub errors: Vec<Detail>,
+    pub context: Map<String, Value>,
+    pub validation_results: Vec<OldDetail>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Detail {
+    pub code: Option<String>,
+    pub context: Map<String, Value>,
+}
+
+/// A detail as older answers have it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct OldDetail {
+    pub error: Option<String>,
+    pub name: Option<String>,
+}
+
+/// One row of a batch that writes.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Input {
+    pub id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_property: Option<String>,
+    pub object_write_trace_id: String,
+    pub properties: Map<String, Value>,
+}
+
+/// The properties of a kind.
+#[derive(Debug, Deserialize)]
+pub struct Properties {
+    pub results: Vec<Property>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Property {
+    pub name: String,
+    #[serde(default)]
+    pub label: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    #[serde(default)]
+    pub field_type: String,
+    #[serde(default)]
+    pub options: Vec<Choice>,
+    #[serde(default)]
+    pub has_unique_value: bool,
+    #[serde(default)]
+    pub calculated: bool,
+    #[serde(default)]
+    pub external_options: bool,
+    #[serde(default)]
+    pub modification_metadata: Modification,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Modification {
+    pub read_only_value: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Choice {
+    pub value: String,
+    #[serde(default)]
+    pub hidden: bool,
+}
+
+/// The token endpoint's answer.
+#[derive(Deserialize)]
+pub struct TokenAnswer {
+    pub access_token: String,
+    pub refresh_token: Option<String>,
+    pub expires_in: Option<i64>,
+    pub token_type: Option<String>,
+    pub hub_id: Option<Value>,
+}
+
+/// The token endpoint's refusal.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct TokenRefusal {
+    pub status: String,
+}

@@ -1,0 +1,10 @@
+//! Records in step against the imitation org, as function calls; every call is counted.
+
+mod bulk;
+mod changes;
+mod lab;
+mod pure;
+mod reading;
+mod scripted;
+mod spoilt;
+mod writing;

@@ -4,7 +4,10 @@
 //! address that they keep. What an import cannot do (empty a field, take a tag away, delete) is written row by row. An
 //! import never subscribes somebody who unsubscribed.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -12,10 +15,10 @@ use syncline_connect::{
     Answered, Cx, Error, ErrorKind, Retry,
     mirror::{Op, RowOutcome, RowWrite, Written},
 };
-use syncline_core::record::Field;
+use syncline_core::{ids::RecordId, record::Field};
 
 use super::{
-    api::{Api, Bulk},
+    api::{Api, Beside, Bulk, PAGE, Which},
     convert::{Draft, EMAIL, Marks, marks},
     write::{known_email, not_tried},
 };
@@ -135,28 +138,69 @@ pub async fn collect(cx: &Cx<'_>, ticket: &str, rows: &[RowWrite]) -> Result<Ans
         api.0.error(ErrorKind::Configuration, Retry::Never, "the stored ticket is not one of ActiveCampaign's")
     })?;
     let mut told = outcomes(api.0.op, rows.len(), &ticket);
-    for batch in &ticket.batches {
-        let answer = api.batch(&batch.id).await?;
-        let failed: BTreeMap<String, ()> = match &answer {
-            Some(answer) if answer.status.0 == "completed" => {
-                answer.failure.iter().map(|email| (email.0.trim().to_lowercase(), ())).collect()
+    let mut ended = Ended::default();
+    for running in &ticket.batches {
+        match api.batch(&running.id).await? {
+            Some(batch) if batch.status.0 == "completed" => {
+                ended.written.extend(batch.success.into_iter().map(|id| id.0));
+                ended.failed.extend(batch.failure.iter().map(|email| email.0.trim().to_lowercase()));
+                ended.places.extend(running.rows.places(rows.len()));
             }
-            Some(_) => {
-                return Ok(Answered { value: later(&api, &ticket)?, calls: api.calls(), usage: None });
-            }
-            None => BTreeMap::new(),
-        };
-        for place in batch.rows.places(rows.len()) {
-            told[place] = match (&answer, email_of(&rows[place])) {
-                (None, _) => RowOutcome::Unknown(unknown(api.0.op)),
-                (Some(_), Some(email)) if failed.contains_key(&email.to_lowercase()) => {
-                    RowOutcome::Refused(refused(api.0.op))
+            Some(_) => return Ok(Answered { value: later(&api, &ticket)?, calls: api.calls(), usage: None }),
+            None => {
+                for place in running.rows.places(rows.len()) {
+                    told[place] = RowOutcome::Unknown(unknown(api.0.op));
                 }
-                _ => RowOutcome::Taken { look_in: LOOK_IN },
-            };
+            }
         }
     }
+    ended.tell(&mut api, rows, &mut told).await?;
     Ok(Answered { value: Written::Rows(told), calls: api.calls(), usage: None })
+}
+
+/// What imports said at their end.
+#[derive(Default)]
+struct Ended {
+    places: Vec<usize>,
+    written: BTreeSet<String>,
+    failed: BTreeSet<String>,
+}
+
+impl Ended {
+    /// An import tells of contacts by number, and of failures by address. New contacts are looked at to know whose is
+    /// which.
+    async fn tell(self, api: &mut Api<'_>, rows: &[RowWrite], told: &mut [RowOutcome]) -> Result<(), Error> {
+        let known: BTreeSet<&str> = self.places.iter().filter_map(|place| id_of(&rows[*place])).collect();
+        let new: Vec<&str> = self.written.iter().map(String::as_str).filter(|id| !known.contains(id)).collect();
+        let any_new = self.places.iter().any(|place| matches!(rows[*place].op, Op::Create { .. }));
+        let mut made: BTreeMap<String, String> = BTreeMap::new();
+        for some in new.chunks(PAGE).filter(|_| any_new) {
+            let (page, _) = api.contacts(Which::Ids(some), Beside::default()).await?;
+            made.extend(page.contacts.into_iter().map(|contact| (contact.email.0.to_lowercase(), contact.id.0)));
+        }
+        for place in self.places {
+            let row = &rows[place];
+            let email = email_of(row).map(str::to_lowercase).unwrap_or_default();
+            let id = match id_of(row) {
+                Some(id) => Some(id).filter(|id| self.written.contains(*id)),
+                None => made.get(&email).map(String::as_str),
+            };
+            told[place] = match id {
+                Some(id) => RowOutcome::Done { id: RecordId::new(id) },
+                None if self.failed.contains(&email) => RowOutcome::Refused(refused(api.0.op)),
+                None => RowOutcome::Taken { look_in: LOOK_IN },
+            };
+        }
+        Ok(())
+    }
+}
+
+/// The contact that a row changes; nothing where it makes one.
+fn id_of(row: &RowWrite) -> Option<&str> {
+    match &row.op {
+        Op::Update { id } | Op::Delete { id } => Some(id.as_str()),
+        Op::Create { .. } => None,
+    }
 }
 
 /// What is known of the rows whatever the imports say.

@@ -166,6 +166,9 @@ pub struct Queued {
 #[derive(Debug, Deserialize)]
 pub struct Batch {
     pub status: Word,
+    /// The numbers of contacts that were made or changed.
+    #[serde(default)]
+    pub success: Vec<Word>,
     /// The addresses of rows that failed.
     #[serde(default)]
     pub failure: Vec<Word>,

@@ -116,6 +116,16 @@ fn many_are_found_in_few_calls() {
     assert_eq!((found.len(), world.account.calls() - before), (20, 6));
     let found = world.contacts().find(Lookup::Key(&keys[..3]), &names(&["EMAIL"]));
     assert_eq!((found.len(), world.account.calls() - before), (3, 9));
+    // What was just written is among what changed lately.
+    world.asker.hands.pass(7_200);
+    for id in 1..=300 {
+        world.edit(id, json!({"CITY": "Mainz"}));
+    }
+    let ids = |range: std::ops::Range<u64>| range.map(|id| RecordId::new(id.to_string())).collect::<Vec<_>>();
+    let (rows, calls) = world.contacts().fetch(&ids(1..301), &names(&["EMAIL"]));
+    assert_eq!((rows.len(), calls), (300, 1));
+    let (rows, calls) = world.contacts().fetch(&ids(250..2_600), &names(&["EMAIL"]));
+    assert_eq!((rows.len(), calls), (2_251, 4));
 }
 
 /// proves: R13

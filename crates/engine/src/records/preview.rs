@@ -7,7 +7,7 @@ use syncline_store::{FlowStanding, Held};
 use super::{
     Compiled, DECIDE_BATCH, Halt, RecordFlow, RoundEnd, Turn,
     plan::Decided,
-    write_down::{named, shown},
+    write_down::{named, shown_value},
 };
 use crate::engine::Engine;
 
@@ -158,5 +158,5 @@ fn changes(compiled: &Compiled, pair: &str, merge: &syncline_core::merge::RowMer
 
 fn told(compiled: &Compiled, pair: &str, side: Side, change: &syncline_core::merge::Change) -> Told {
     let field = compiled.field(pair, change.key, side).unwrap_or_default().to_owned();
-    (side.as_str().to_owned(), field, shown(&change.target))
+    (side.as_str().to_owned(), field, shown_value(&change.target))
 }

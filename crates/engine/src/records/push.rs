@@ -24,7 +24,7 @@ use super::{
     call::{mirror, mirrored, paid},
     later,
     plan::{Outgoing, month},
-    write_down::{at_rest, named, refused_hold, shown},
+    write_down::{at_rest, named, refused_hold, shown_value},
 };
 use crate::engine::Engine;
 
@@ -143,7 +143,7 @@ impl Engine {
         EntryChange {
             link: Some(LinkRef::Known(link)),
             due_at: Some(later(now, pause)),
-            tries: entry.tries.saturating_add(1),
+            tries: entry.tries.saturating_add(u32::from(!is_nobodys_fault(error))),
             note: Some(error.message.clone()),
             ..at_rest(entry)
         }
@@ -344,7 +344,7 @@ impl Keep<'_, '_> {
             .iter()
             .map(|field| {
                 let name = self.compiled.field(&out.pair, field.rule, out.side);
-                json!({ "field": name, "to": shown(&field.target), "from": field.seen.as_ref().map(shown) })
+                json!({ "field": name, "to": shown_value(&field.target), "from": field.seen.as_ref().map(shown_value) })
             })
             .collect();
         json!({ "action": action, "side": out.side.as_str(), "fields": fields })
@@ -403,7 +403,10 @@ impl Keep<'_, '_> {
             };
             let digest = payload_digest(out.side, &change);
             refused.retain(|(key, _)| *key != field.rule);
-            refused.push((field.rule, digest));
+            // An address that another record bears is free once that one has changed.
+            if error.kind != ErrorKind::KeyTaken {
+                refused.push((field.rule, digest));
+            }
             if !whole {
                 holds.push(refused_hold(Some(field.rule), out.side, &error.message, fix));
             }
@@ -437,6 +440,19 @@ impl Keep<'_, '_> {
         let details = self.details("refused", out);
         self.line(JournalKind::Parked, text, details);
     }
+}
+
+/// Whether the record had no part in the failure: however often that happens, it is not given up.
+fn is_nobodys_fault(error: &Error) -> bool {
+    matches!(
+        error.kind,
+        ErrorKind::RateLimited
+            | ErrorKind::DailyLimit
+            | ErrorKind::Unavailable
+            | ErrorKind::Unreachable
+            | ErrorKind::Unauthorised
+            | ErrorKind::Revoked
+    )
 }
 
 /// What a person can do about a refusal.

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use syncline_core::{
     ids::{ExternalKey, RecordId},
-    merge::{Change, Decision, Fate, Hold, HoldKind, Images, RowMerge, RuleKey, Side},
+    merge::{Change, Decision, Fate, Hold, HoldKind, Images, Row, RowMerge, RuleKey, Side},
 };
 use syncline_store::{
     EntryChange, JournalEntry, JournalKind, LinkChange, LinkRef, NewLink, NewStep, SaveRows, StepField, StepOp,
@@ -140,6 +140,8 @@ impl Writing<'_, '_> {
         }
         let holds = merge.holds.iter().map(|(key, hold)| stored_hold(Some(*key), hold)).collect();
         self.save.holds.push((holder, holds));
+        // What was said of the other one alone is settled.
+        self.save.holds.push((tied.right.id, Vec::new()));
         for entry in [tied.left, tied.right] {
             // Where all is agreed the images say what the record shows, save what only the selection reads.
             let covered = entry.seen.as_ref().is_none_or(|row| row.keys().all(|key| tied.images.contains_key(key)));
@@ -152,8 +154,8 @@ impl Writing<'_, '_> {
             let text =
                 format!("{}: {left} and {right} differed; the {} side won", named(tied.left), conflict.winner.as_str());
             let details = json!({ "action": "conflict", "winner": conflict.winner.as_str(),
-                "left": { "field": left, "value": shown(&conflict.left) },
-                "right": { "field": right, "value": shown(&conflict.right) } });
+                "left": { "field": left, "value": shown_value(&conflict.left) },
+                "right": { "field": right, "value": shown_value(&conflict.right) } });
             self.line(JournalKind::Written, text, details);
         }
         let joint: BTreeSet<RuleKey> = merge
@@ -231,10 +233,12 @@ impl Writing<'_, '_> {
         };
         self.save.links.push(LinkChange { pair: pair.name.clone(), left, right, images, ..same_link(link) });
         let known = LinkRef::Known(link.id);
-        self.save.entries.push(EntryChange { link: None, ..at_rest(gone) });
+        let seen = shown(gone, Some(link));
+        self.save.entries.push(EntryChange { link: None, seen, ..at_rest(gone) });
         self.save.entries.push(EntryChange { link: Some(known), due_at: Some(self.now), ..at_rest(successor) });
         if let Some(stays) = stays {
-            self.save.entries.push(EntryChange { link: Some(known), ..at_rest(stays) });
+            let seen = shown(stays, Some(link));
+            self.save.entries.push(EntryChange { link: Some(known), seen, ..at_rest(stays) });
         }
         let text = format!("{} became {}; its counterpart goes on with that", named(gone), named(successor));
         self.line(JournalKind::Written, text, json!({ "action": "followed", "pair": pair.name }));
@@ -267,7 +271,8 @@ impl Writing<'_, '_> {
         self.save.drop_links.extend(work.link.as_ref().map(|link| link.id));
         for entry in [Some(&work.entry), work.partner.as_ref()].into_iter().flatten() {
             let note = Some(note.to_owned());
-            self.save.entries.push(EntryChange { link: None, note, let_go: true, ..at_rest(entry) });
+            let seen = shown(entry, work.link.as_ref());
+            self.save.entries.push(EntryChange { link: None, note, seen, let_go: true, ..at_rest(entry) });
             self.save.holds.push((entry.id, Vec::new()));
         }
         let text = format!("{} is no longer kept in step: {note}", named(&work.entry));
@@ -341,6 +346,13 @@ struct Planned<'a> {
     joint: &'a BTreeSet<RuleKey>,
 }
 
+/// What a record shows; where it shows what the images say, they are all that is known of it once its link is gone.
+fn shown(entry: &StoredEntry, link: Option<&StoredLink>) -> Option<Row> {
+    let images =
+        |link: &StoredLink| link.images.iter().map(|(key, base)| (*key, base.of(entry.side).clone())).collect();
+    entry.seen.clone().or_else(|| link.map(images))
+}
+
 /// A link as it is.
 pub(crate) fn same_link(link: &StoredLink) -> LinkChange {
     LinkChange {
@@ -371,7 +383,7 @@ pub(crate) fn named(entry: &StoredEntry) -> String {
 }
 
 /// A value as the activity log shows it.
-pub(crate) fn shown(value: &syncline_core::record::Value) -> serde_json::Value {
+pub(crate) fn shown_value(value: &syncline_core::record::Value) -> serde_json::Value {
     use syncline_core::record::Value;
     match value {
         Value::Null => serde_json::Value::Null,

@@ -70,6 +70,19 @@ fn folder(name: &str) -> String {
     folder.to_str().expect("a path in plain letters").to_owned()
 }
 
+/// A CRM and three tools, edited on all sides, come to rest with the same people, over sockets and with the real clock.
+///
+/// proves: R5, R11, R15, R16, R22, V6
+#[test]
+fn the_demo_of_records_comes_to_rest() {
+    let folder = folder("demo-records");
+    let shown = text(&run(&["demo", "records", "--people", "60", "--folder", &folder]));
+    assert!(shown.contains("20 would be tied"), "{shown}");
+    assert!(shown.contains("the left side won"), "{shown}");
+    assert!(shown.contains("All four say the same, and a round without changes writes nothing."), "{shown}");
+    drop(std::fs::remove_dir_all(folder));
+}
+
 /// One command shows the whole flow on a machine without any account; Ctrl-C stops it, and starting it again finds
 /// everything where it was.
 ///

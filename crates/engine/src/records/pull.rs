@@ -19,6 +19,10 @@ use crate::engine::Engine;
 /// How long until a side is asked again that refuses us for a reason which only a person can mend.
 const REFUSED_PAUSE: SignedDuration = SignedDuration::from_mins(15);
 
+/// For how long after its last change a record may have changed once more at the same time by the vendor's clock, which
+/// counts whole seconds at some; and by how much that clock may differ from ours.
+const UNSETTLED: SignedDuration = SignedDuration::from_mins(2);
+
 impl Engine {
     /// Reads what is due of both sides.
     pub(crate) async fn pull_due(&self, turn: &Turn<'_>, compiled: &Compiled, round: &mut Round) -> Result<(), Halt> {
@@ -127,7 +131,7 @@ impl Engine {
         for (state, page) in due.into_iter().zip(pages) {
             let Some(view) = kinds.get(&state.kind) else { continue };
             let Changes { rows: seen, cursor, more } = page;
-            rows.extend(seen.into_iter().map(|seen| seen_row(side, &state.kind, view, seen)));
+            rows.extend(seen.into_iter().map(|seen| settled_row(seen_row(side, &state.kind, view, seen), now)));
             if !more && state.phase == PullPhase::Sweep {
                 swept.push((state.kind.clone(), state.sweep));
             }
@@ -190,6 +194,12 @@ impl Engine {
             Err(error) => Halt::Store(error),
         }
     }
+}
+
+/// A row that changed just now may change again without its time telling: the next reading of it counts, too.
+fn settled_row(row: SeenRow, now: Timestamp) -> SeenRow {
+    let settled = |at: &Timestamp| now.duration_since(*at) > UNSETTLED;
+    SeenRow { changed_at: row.changed_at.filter(settled), ..row }
 }
 
 /// A kind that was not read as a whole for long is read so now.

@@ -3,6 +3,7 @@
 
 mod home;
 mod messages;
+mod records;
 mod show;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -43,10 +44,22 @@ pub struct DemoArgs {
     /// Ends once the messages are played, instead of staying up.
     #[arg(long)]
     once: bool,
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+/// What is demonstrated beside bookings.
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Keeps a sandbox Salesforce in step with sandbox accounts of Brevo, ActiveCampaign and HubSpot.
+    Records(records::RecordsDemoArgs),
 }
 
 /// Plays, prints, stays up.
 pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
+    if let Some(What::Records(args)) = args.what {
+        return records::run(args).await;
+    }
     let quiet = TelemetryConfig { log: Some("warn".to_owned()), ..TelemetryConfig::default() };
     let _telemetry = telemetry::start_logs(&quiet)?;
     let mut stop_signal = StopSignal::listen()?;

@@ -177,6 +177,9 @@ fn ended(end: &RoundEnd) -> String {
         RoundEnd::Done(_) => "done".to_owned(),
         RoundEnd::NotActive(FlowStanding::Stopped) => "it has stopped; `syncline records status` says why".to_owned(),
         RoundEnd::NotActive(_) => "it is not active; `syncline records activate` starts it".to_owned(),
+        RoundEnd::Resting { connection } => {
+            format!("connection {connection} rests; `syncline activity` says why")
+        }
         RoundEnd::Held => "another process is at it; try again".to_owned(),
         RoundEnd::Failed { side, error } => format!("the {side} side could not be asked: {}", error.message),
     }

@@ -21,8 +21,13 @@ pub use self::{
     view::Compiled,
 };
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
-use syncline_store::{FlowStanding, FlowState, Held, JournalEntry, JournalKind, Result as StoreResult};
+use syncline_core::ids::ConnectionId;
+use syncline_store::{
+    ConnectionStatus, FlowStanding, FlowState, Held, JournalEntry, JournalKind, Result as StoreResult,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::Engine;
@@ -37,8 +42,8 @@ pub(crate) const ROUND_WRITES_MAX: usize = 10_000;
 /// Pages of one side that a round reads before it decides.
 pub(crate) const ROUND_PAGES_MAX: usize = 20;
 
-/// Calls that fit into one lease of a round; it is renewed before each.
-const LEASE_CALLS: i32 = 4;
+/// Calls that fit into one lease of a round: it is renewed before each read and write, of which some take several.
+const LEASE_CALLS: i32 = 10;
 
 /// How often to see whether it is time.
 const LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
@@ -78,6 +83,10 @@ pub enum RoundEnd {
     NotActive(FlowStanding),
     /// Another process has the integration.
     Held,
+    /// A connection rests: its share of the day's calls is used up, or a person has to connect it again.
+    Resting {
+        connection: ConnectionId,
+    },
     /// A side could not be asked, and the round went no further.
     Failed {
         side: &'static str,
@@ -121,6 +130,9 @@ impl Engine {
             Some(state) => return Ok(RoundEnd::NotActive(state.standing)),
             None => return Ok(RoundEnd::NotActive(FlowStanding::Draft)),
         }
+        if let Some(connection) = self.resting(flow).await? {
+            return Ok(RoundEnd::Resting { connection });
+        }
         let lease = self.options.call.saturating_mul(LEASE_CALLS);
         let Some(held) = self.hold(&flow.workspace, format!("records:{}", flow.id), lease).await? else {
             return Ok(RoundEnd::Held);
@@ -137,6 +149,18 @@ impl Engine {
         }
     }
 
+    /// A connection of the integration that must not be called now.
+    async fn resting(&self, flow: &RecordFlow) -> StoreResult<Option<ConnectionId>> {
+        let now = self.world.clock.now();
+        let rows = self.world.store.connections(&flow.workspace).await?;
+        let sides = [&flow.left.connection, &flow.right.connection];
+        let rests = |row: &syncline_store::ConnectionRow| {
+            sides.contains(&&row.connection)
+                && (row.status == ConnectionStatus::NeedsReconnect || row.paused_until.is_some_and(|until| now < until))
+        };
+        Ok(rows.into_iter().find(rests).map(|row| row.connection))
+    }
+
     async fn round_while_held(&self, turn: &Turn<'_>) -> Result<Round, Halt> {
         let mut round = Round::default();
         let compiled = self.compiled(turn.flow, &mut round.calls).await?;
@@ -147,24 +171,37 @@ impl Engine {
         Ok(round)
     }
 
-    /// Keeps all integrations in step until `stop`.
-    pub async fn keep_records(&self, stop: CancellationToken) {
-        while !stop.is_cancelled() {
-            let mut more = false;
-            for flow in &self.setup.records {
-                if stop.is_cancelled() {
-                    return;
-                }
-                match self.records_round(flow, false).await {
-                    Ok(RoundEnd::Done(round)) => more |= round.more,
-                    Ok(RoundEnd::Failed { side, error }) => {
-                        tracing::warn!(integration.id = %flow.id, error.kind = ?error.kind,
-                            "The {side} side of {} could not be asked: {}", flow.id, error.message);
-                    }
-                    Ok(RoundEnd::NotActive(_) | RoundEnd::Held) => {}
-                    Err(error) => tracing::warn!(%error, "The database did not answer; trying again"),
-                }
+    /// Keeps all integrations in step until `stop`, each at its own pace: none waits for another's vendor.
+    pub async fn keep_records(self: &Arc<Self>, stop: CancellationToken) {
+        let mut loops = tokio::task::JoinSet::new();
+        for at in 0..self.setup.records.len() {
+            let (engine, stop) = (Arc::clone(self), stop.clone());
+            loops.spawn(async move { engine.keep_flow(&engine.setup.records[at], stop).await });
+        }
+        while let Some(ended) = loops.join_next().await {
+            if ended.is_err() && !stop.is_cancelled() {
+                tracing::error!(
+                    "An integration broke down, which is a fault of Syncline; it goes on at the next start"
+                );
             }
+        }
+    }
+
+    async fn keep_flow(&self, flow: &RecordFlow, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let more = match self.records_round(flow, false).await {
+                Ok(RoundEnd::Done(round)) => round.more,
+                Ok(RoundEnd::Failed { side, error }) => {
+                    tracing::warn!(integration.id = %flow.id, error.kind = ?error.kind,
+                        "The {side} side of {} could not be asked: {}", flow.id, error.message);
+                    false
+                }
+                Ok(RoundEnd::NotActive(_) | RoundEnd::Held | RoundEnd::Resting { .. }) => false,
+                Err(error) => {
+                    tracing::warn!(%error, "The database did not answer; trying again");
+                    false
+                }
+            };
             let pause = if more { std::time::Duration::ZERO } else { LOOK_EVERY };
             tokio::select! {
                 biased;
@@ -197,7 +234,7 @@ impl Engine {
         Ok(Ok(rules.map(|rule| (rule.key, format!("{} ↔ {}", rule.left.field, rule.right.field))).collect()))
     }
 
-    async fn compiled_or_end(&self, flow: &RecordFlow) -> StoreResult<Result<std::sync::Arc<Compiled>, RoundEnd>> {
+    async fn compiled_or_end(&self, flow: &RecordFlow) -> StoreResult<Result<Arc<Compiled>, RoundEnd>> {
         match self.compiled(flow, &mut 0).await {
             Ok(compiled) => Ok(Ok(compiled)),
             Err(Halt::Store(error)) => Err(error),

@@ -15,7 +15,7 @@ use syncline_store::{
 
 use super::{
     Compiled, DECIDE_BATCH, Halt, ROUND_WRITES_MAX, RecordFlow, Round, Turn, later,
-    rows::{known, row},
+    rows::{fate, known, row},
     write_down::Writing,
 };
 use crate::engine::Engine;
@@ -348,7 +348,10 @@ impl Engine {
             for (at, id) in records {
                 let Some(partner) = &mut works[at].partner else { continue };
                 match found.get(&id) {
-                    Some(seen) => partner.seen = Some(row(view, &seen.fields)),
+                    Some(seen) => {
+                        partner.seen = Some(row(view, &seen.fields));
+                        partner.fate = fate(seen.fate.clone());
+                    }
                     None => partner.fate = Fate::Deleted,
                 }
             }

@@ -42,7 +42,8 @@ pub(crate) fn row(view: &KindView, fields: &std::collections::BTreeMap<String, V
     row
 }
 
-fn fate(fate: mirror::Fate) -> Fate {
+/// What became of a record, as the core names it.
+pub(crate) fn fate(fate: mirror::Fate) -> Fate {
     match fate {
         mirror::Fate::Live => Fate::Live,
         mirror::Fate::Deleted => Fate::Deleted,

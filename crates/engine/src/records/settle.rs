@@ -3,7 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use syncline_connect::mirror::{Lookup, Seen};
+use syncline_connect::{
+    Retry,
+    mirror::{Lookup, RowOutcome, Seen, Written},
+};
 use syncline_core::{
     ids::{ExternalKey, RecordId},
     merge::{Fate, Images, Side},
@@ -71,7 +74,14 @@ impl Engine {
             let setup = self.side_setup(flow, side).map_err(|error| Halt::Side(side, error))?;
             self.extend(flow, held, self.world.clock.now()).await?;
             let answer = mirrored!(self, setup, |mirror, cx| mirror.collect(cx, &kind, &ticket, &rows));
-            let written = paid(answer, &mut round.calls).map_err(|error| Halt::Side(side, error))?;
+            let written = match paid(answer, &mut round.calls) {
+                Ok(written) => written,
+                // Nobody will ever say what became of it: each record is looked at.
+                Err(error) if error.retry == Retry::Never => {
+                    Written::Rows(batch.iter().map(|_| RowOutcome::Unknown(error.clone())).collect())
+                }
+                Err(error) => return Err(Halt::Side(side, error)),
+            };
             self.keep_written(flow, compiled, held, &batch, written, round).await?;
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::{
 
 use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
-use syncline_connect::{Connector, Secret, Settings, oauth::App};
+use syncline_connect::{Connector, ErrorKind, Secret, Settings, oauth::App};
 use syncline_core::{
     ids::{ConnectionId, IntegrationId, WorkspaceId},
     merge::{Direction, KindSettings, PairDraft, RuleDraft, Select, WhenDeleted},
@@ -224,6 +224,8 @@ impl Company {
                         let counts = self.engine.records_status(flow).await.expect("it answers").counts;
                         idle &= round.idle() && !round.more && counts.due == 0 && counts.open_steps == 0;
                     }
+                    // The allowance of a moment is used up; the next look comes later.
+                    RoundEnd::Failed { error, .. } if error.kind == ErrorKind::RateLimited => idle = false,
                     end => panic!("{}: {end:?}", flow.id),
                 }
             }
@@ -339,4 +341,27 @@ async fn conversions_and_merges_are_followed() {
     edit(&company.brevo, brevo, &json!({ "FIRSTNAME": "Augusta Ada" }));
     company.calm().await;
     assert_eq!(company.contact("ada@example.org")["FirstName"], json!("Augusta Ada"), "the contact, not the lead");
+}
+
+/// Fifty changes among many records cost one read of the other side and one write.
+///
+/// proves: R22, P2, P4
+#[tokio::test]
+async fn fifty_changes_cost_one_write() {
+    let company = Company::new().await;
+    for n in 0..400 {
+        let contact = json!({ "LastName": format!("Last{n}"), "Email": format!("p{n}@example.org") });
+        company.org.seed("Contact", &fields(contact)).expect("the contact is sound");
+    }
+    company.calm().await;
+    for n in 0..50 {
+        let id = company.brevo.contact_with_email(&format!("p{n}@example.org")).expect("it was made");
+        edit(&company.brevo, id, &json!({ "FIRSTNAME": "Ada" }));
+    }
+    let flow = &company.engine.setup().records[0];
+    let RoundEnd::Done(round) = company.engine.records_round(flow, false).await.expect("the database answers") else {
+        panic!("both sides answer")
+    };
+    assert_eq!(round.updated, 50);
+    assert_eq!(round.calls, 4, "a look on each side, one read of the CRM, one write");
 }

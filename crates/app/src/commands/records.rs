@@ -187,14 +187,17 @@ fn ended(end: &RoundEnd) -> String {
 
 async fn check(engine: &Engine, flow: &RecordFlow) -> anyhow::Result<()> {
     let checked = engine.records_check(flow).await?.map_err(|end| anyhow::anyhow!(ended(&end)))?;
-    for line in &checked {
+    for line in &checked.refused {
         println!("{line}");
     }
-    if checked.is_empty() {
+    for line in &checked.warnings {
+        println!("To know: {line}");
+    }
+    if checked.refused.is_empty() {
         println!("Every row of the mapping of {} works with the accounts as they are.", flow.id);
         return Ok(());
     }
-    bail!("{} rows of the mapping cannot work; mend them or take them out", checked.len());
+    bail!("{} rows of the mapping cannot work; mend them or take them out", checked.refused.len());
 }
 
 fn show_preview(preview: &Preview) {

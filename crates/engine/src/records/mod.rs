@@ -24,7 +24,7 @@ pub use self::{
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use syncline_core::ids::ConnectionId;
+use syncline_core::{ids::ConnectionId, merge::Weight};
 use syncline_store::{
     ConnectionStatus, FlowStanding, FlowState, Held, JournalEntry, JournalKind, Result as StoreResult,
 };
@@ -47,6 +47,15 @@ const LEASE_CALLS: i32 = 10;
 
 /// How often to see whether it is time.
 const LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// What is to be said of a mapping, a sentence each.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RecordsCheck {
+    /// What cannot work.
+    pub refused: Vec<String>,
+    /// Values that will be cut or held back, and the like.
+    pub warnings: Vec<String>,
+}
 
 /// What a round did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -211,14 +220,16 @@ impl Engine {
         }
     }
 
-    /// Rows of the mapping that cannot work with the accounts as they are, a sentence each.
-    pub async fn records_check(&self, flow: &RecordFlow) -> StoreResult<Result<Vec<String>, RoundEnd>> {
+    /// What is to be said of the mapping with the accounts as they are.
+    pub async fn records_check(&self, flow: &RecordFlow) -> StoreResult<Result<RecordsCheck, RoundEnd>> {
         self.forget_compiled(flow);
         let compiled = match self.compiled_or_end(flow).await? {
             Ok(compiled) => compiled,
             Err(end) => return Ok(Err(end)),
         };
-        Ok(Ok(compiled.dropped_lines()))
+        let mut refused = compiled.dropped_lines();
+        refused.extend(compiled.finding_lines(Weight::Refused));
+        Ok(Ok(RecordsCheck { refused, warnings: compiled.finding_lines(Weight::Warning) }))
     }
 
     /// The fields of every row of the mapping, by its key.

@@ -10,7 +10,7 @@ use syncline_connect::{Error, ErrorKind, Retry, mirror::KindSpec};
 use syncline_core::{
     description::{FieldKind, ObjectDescription},
     ids::{IntegrationId, WorkspaceId},
-    merge::{Dropped, Flow, KindFacts, RuleKey, Side, read_key},
+    merge::{Dropped, Finding, Flow, KindFacts, RuleKey, Side, Weight, check_pair, read_key},
 };
 
 use super::{
@@ -28,6 +28,8 @@ pub struct Compiled {
     pub flow: Flow,
     /// Rows of the mapping that cannot work with the accounts as they are, by the pair's name.
     pub dropped: Vec<(String, Dropped)>,
+    /// What is to be said of the rest of the mapping, by the pair's name.
+    pub findings: Vec<(String, Finding)>,
     pub(crate) kinds: [BTreeMap<String, KindView>; 2],
 }
 
@@ -60,6 +62,14 @@ impl Compiled {
             format!("pair {pair}, field {} on the {}: {}", row.field, row.side.as_str(), row.reason)
         };
         self.dropped.iter().map(line).collect()
+    }
+
+    /// What is to be said of the mapping, a sentence each: what cannot work first, then what to know of.
+    pub(crate) fn finding_lines(&self, weight: Weight) -> Vec<String> {
+        let of_weight = self.findings.iter().filter(|(_, finding)| finding.weight == weight);
+        of_weight
+            .map(|(pair, finding)| format!("pair {pair}, {}: {}; {}", finding.about, finding.reason, finding.fix))
+            .collect()
     }
 
     /// The vendor's name of a rule's field on a side.
@@ -139,7 +149,7 @@ fn kind_of(pair: &syncline_core::merge::PairDraft, side: Side) -> &str {
 }
 
 fn compile(flow: &RecordFlow, descriptions: &[Described; 2]) -> Compiled {
-    let (mut pairs, mut dropped) = (Vec::new(), Vec::new());
+    let (mut pairs, mut dropped, mut findings) = (Vec::new(), Vec::new(), Vec::new());
     for draft in &flow.pairs {
         let facts = |place: usize, kind: &str| {
             descriptions[place].get(kind).map(|(spec, description)| KindFacts {
@@ -151,12 +161,14 @@ fn compile(flow: &RecordFlow, descriptions: &[Described; 2]) -> Compiled {
         };
         let (Some(left), Some(right)) = (facts(0, &draft.left.kind), facts(1, &draft.right.kind)) else { continue };
         let (pair, misfits) = draft.compile(left, right);
+        let found = check_pair(&pair, left.description, right.description);
+        findings.extend(found.into_iter().map(|finding| (draft.name.clone(), finding)));
         dropped.extend(misfits.into_iter().map(|misfit| (draft.name.clone(), misfit)));
         pairs.push(pair);
     }
     let flow = Flow { pairs };
     let kinds = [kind_views(&flow, Side::Left, &descriptions[0]), kind_views(&flow, Side::Right, &descriptions[1])];
-    Compiled { flow, dropped, kinds }
+    Compiled { flow, dropped, findings, kinds }
 }
 
 fn kind_views(flow: &Flow, side: Side, descriptions: &Described) -> BTreeMap<String, KindView> {

@@ -247,9 +247,9 @@ async fn a_row_that_cannot_work_is_named() {
     let mut pair = pair();
     pair.rows.push(both_ways("FIRSTNAME", "Nickname"));
     let desk = Desk::new(vec![pair]).await;
-    let lines = desk.engine.records_check(desk.flow()).await.expect("the database answers").expect("both answer");
-    assert_eq!(lines.len(), 1, "{lines:?}");
-    assert!(lines[0].contains("Nickname"), "{lines:?}");
+    let checked = desk.engine.records_check(desk.flow()).await.expect("the database answers").expect("both answer");
+    assert_eq!(checked.refused.len(), 1, "{checked:?}");
+    assert!(checked.refused[0].contains("Nickname"), "{checked:?}");
     add(&desk.left, "ada@example.org", json!({ "CITY": "London" }));
     desk.activate().await;
     desk.calm().await;

@@ -248,8 +248,8 @@ impl Engine {
             }
             let full = works.len() >= limit;
             works.sort_by_key(|work| rank_of(compiled, work));
-            let works = self.verified(flow, compiled, works, since, round).await?;
             let mut batch = self.batch(flow, compiled, &works, since).await?;
+            let works = self.verified(flow, &batch, works, round).await?;
             let decided: Vec<Decided<'_>> = works.iter().filter_map(|work| batch.decide(work)).collect();
             round.decided += decided.len();
             if !turn.confirm_deletes && self.too_many_deletes(flow, &decided).await? {
@@ -320,21 +320,20 @@ impl Engine {
     async fn verified(
         &self,
         flow: &RecordFlow,
-        compiled: &Compiled,
+        batch: &Batch<'_>,
         mut works: Vec<Work>,
-        since: Option<Timestamp>,
         round: &mut Round,
     ) -> Result<Vec<Work>, Halt> {
-        let mut batch = self.batch(flow, compiled, &works, since).await?;
+        let compiled = batch.compiled;
         let mut wanted: BTreeMap<(Side, String), Vec<(usize, RecordId)>> = BTreeMap::new();
         for (at, work) in works.iter().enumerate() {
-            let Some(Decided { decision: Decision::Merge { merge, .. }, .. }) = batch.decide(work) else { continue };
-            let Some(partner) = &work.partner else { continue };
+            let Some(partner) = work.partner.as_ref().filter(|partner| partner.seen.is_none()) else { continue };
+            let Decision::Merge { merge, .. } = batch.ask(work, &SameKey::default(), None) else { continue };
             let told = match partner.side {
                 Side::Left => &merge.to_left,
                 Side::Right => &merge.to_right,
             };
-            if !told.is_empty() && partner.seen.is_none() {
+            if !told.is_empty() {
                 let key = (partner.side, partner.kind.clone());
                 wanted.entry(key).or_default().push((at, partner.record.clone()));
             }

@@ -9,7 +9,7 @@ use syncline_connect::{
 };
 use syncline_core::{
     ids::{ExternalKey, RecordId},
-    merge::{Fate, Images, Side},
+    merge::{Fate, Images, Kind, RuleKey, Side},
 };
 use syncline_store::{
     EntryChange, FinishSweep, FlowStanding, Held, LinkChange, LinkRef, LinkedPair, MadeEntry, SaveRows, SeenRow,
@@ -69,7 +69,7 @@ impl Engine {
         for ((side, kind, ticket), _) in tickets {
             // All of a ticket, also those beyond this page of steps: outcomes are told by position.
             let steps = self.world.store.steps_of_ticket(&flow.workspace, &flow.id, &ticket).await?;
-            let batch = self.outgoing_again(flow, steps).await?;
+            let batch = self.outgoing_again(flow, compiled, steps).await?;
             let rows: Vec<_> = batch.iter().map(|out| row_write(compiled, out)).collect();
             let setup = self.side_setup(flow, side).map_err(|error| Halt::Side(side, error))?;
             self.extend(flow, held, self.world.clock.now()).await?;
@@ -88,7 +88,15 @@ impl Engine {
     }
 
     /// Stored steps with the links and records around them.
-    async fn outgoing_again(&self, flow: &RecordFlow, steps: Vec<StoredStep>) -> Result<Vec<Outgoing>, Halt> {
+    async fn outgoing_again(
+        &self,
+        flow: &RecordFlow,
+        compiled: &Compiled,
+        steps: Vec<StoredStep>,
+    ) -> Result<Vec<Outgoing>, Halt> {
+        // Whether the other side was told of a set, too, is not kept: its base moves once both are seen to agree.
+        let rules = compiled.flow.pairs.iter().flat_map(|pair| &pair.rules);
+        let sets: BTreeSet<RuleKey> = rules.filter(|rule| rule.kind == Kind::Set).map(|rule| rule.key).collect();
         let links: Vec<i64> = steps.iter().map(|step| step.link).collect::<BTreeSet<_>>().into_iter().collect();
         let pairs = self.world.store.links_by_id(&flow.workspace, &flow.id, &links).await?;
         let pairs: BTreeMap<i64, LinkedPair> = pairs.into_iter().map(|pair| (pair.link.id, pair)).collect();
@@ -98,6 +106,7 @@ impl Engine {
                 Side::Left => (pair.left.clone(), pair.right.clone()),
                 Side::Right => (pair.right.clone(), pair.left.clone()),
             };
+            let joint = step.fields.iter().map(|field| field.rule).filter(|key| sets.contains(key)).collect();
             Some(Outgoing {
                 step: step.id,
                 side: step.side,
@@ -113,7 +122,7 @@ impl Engine {
                     revision: pair.link.revision,
                     source: source?,
                     target,
-                    joint: BTreeSet::new(),
+                    joint,
                 },
             })
         });
@@ -131,7 +140,7 @@ impl Engine {
         round: &mut Round,
     ) -> Result<(), Halt> {
         let mut groups: BTreeMap<(Side, String), Vec<Outgoing>> = BTreeMap::new();
-        for out in self.outgoing_again(flow, steps).await? {
+        for out in self.outgoing_again(flow, compiled, steps).await? {
             groups.entry((out.side, out.kind.clone())).or_default().push(out);
         }
         for ((side, kind), batch) in groups {

@@ -345,7 +345,7 @@ async fn conversions_and_merges_are_followed() {
 
 /// Fifty changes among many records cost one read of the other side and one write.
 ///
-/// proves: R22, P2, P4
+/// proves: R22
 #[tokio::test]
 async fn fifty_changes_cost_one_write() {
     let company = Company::new().await;

@@ -137,7 +137,7 @@ fn blanks_that_are_ignored_or_refused() {
     assert_snapshot!(format!("{ignored}\n\n{refused}\n\n{}", check(&unblankable, blanks)));
 }
 
-/// proves: R20 of the sets, R5 of the tags
+/// proves: R3, R11
 #[test]
 fn entries_of_a_set_travel_one_by_one() {
     let set = rule(Kind::Set, FieldKind::MultiPicklist, Policy::Prefer(Side::Left));

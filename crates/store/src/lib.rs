@@ -74,6 +74,9 @@ impl Store {
                     check_canaries(&keys, &pg.run(rotation::Canaries).await?)?;
                 }
                 migrate::postgres(&pg).await?;
+                if !pg.obeys_policies().await? {
+                    tracing::warn!("{UNWALLED}");
+                }
                 let canaries = pg.run(rotation::Canaries).await?;
                 if let Some(canary) = missing_canary(&keys, &canaries, &*options.entropy)? {
                     pg.run(canary).await?;
@@ -141,6 +144,10 @@ impl Store {
         *self.inner.master_keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
     }
 }
+
+/// What is said where PostgreSQL's own walls do not stand.
+const UNWALLED: &str = "The database role is a superuser or bypasses row-level security, so PostgreSQL does not keep \
+    workspaces apart by itself: give Syncline a role of its own that owns its tables";
 
 fn run_inline<O: Op>(db: &Mutex<Option<SqliteDb>>, op: &O) -> Result<O::Out> {
     let mut db = db.lock().unwrap_or_else(PoisonError::into_inner);

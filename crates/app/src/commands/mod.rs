@@ -13,6 +13,7 @@ mod sandbox;
 pub(crate) mod serve;
 mod sources;
 mod templates;
+mod tokens;
 
 use std::path::PathBuf;
 
@@ -50,6 +51,8 @@ enum Command {
     Templates(templates::TemplatesArgs),
     /// Keeps the records of two accounts in step: check, preview, activate, run, look, decide.
     Records(records::RecordsArgs),
+    /// Makes, lists and takes back tokens for programs that call the API.
+    Tokens(tokens::TokensArgs),
     /// Starts the imitation vendors alone, to test other code against.
     Sandbox(sandbox::SandboxArgs),
     /// Seals everything secret under a new master key while the server may go on running.
@@ -78,6 +81,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Doctor(args) => doctor::run(args).await,
         Command::Templates(args) => templates::run(args).await,
         Command::Records(args) => records::run(args).await,
+        Command::Tokens(args) => tokens::run(args).await,
         Command::Sandbox(args) => sandbox::run(args).await,
         Command::RotateKey(args) => rotate_key::run(args).await,
     }

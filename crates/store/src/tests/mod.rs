@@ -11,6 +11,7 @@ mod shared;
 mod statements;
 mod templates;
 mod vault;
+mod walls;
 pub(crate) mod world;
 
 #[path = "../../benches/booking/rounds.rs"]

@@ -7,6 +7,7 @@ mod gate;
 mod migrate;
 mod ops;
 mod options;
+mod person;
 mod records;
 mod types;
 mod vault;
@@ -31,6 +32,7 @@ pub use self::{
     error::{Error, Result},
     gate::{Call, Gate},
     options::StoreOptions,
+    person::*,
     records::*,
     types::*,
     vault::MasterKey,
@@ -170,6 +172,12 @@ fn open_sqlite(path: Option<&std::path::Path>, keys: &MasterKeys, entropy: &dyn 
         db.transact(&canary)?;
     }
     Ok(db)
+}
+
+/// Rewrites an SQLite file, so that nothing of what was deleted is left in it. A server that works on it meanwhile may be
+/// in the way; then it says so, and nothing is lost.
+pub fn compact(file: &std::path::Path) -> Result<()> {
+    SqliteDb::open(Some(file))?.batch("pragma secure_delete = on; vacuum; pragma wal_checkpoint(truncate)")
 }
 
 fn check_canaries(keys: &MasterKeys, canaries: &[(String, Vec<u8>)]) -> Result<()> {

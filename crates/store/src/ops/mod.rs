@@ -12,6 +12,7 @@ mod known;
 mod leases;
 mod merge;
 mod oauth;
+mod person;
 mod plan;
 mod polls;
 mod reading;
@@ -46,5 +47,6 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static (&'static str, &'sta
     ]
     .into_iter()
     .flatten()
+    .chain(person::statements())
     .chain(records::statements())
 }

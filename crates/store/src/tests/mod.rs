@@ -4,6 +4,7 @@ mod durability;
 mod flow;
 mod leases;
 mod model;
+mod person;
 mod polls;
 mod reading;
 mod records;

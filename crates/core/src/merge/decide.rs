@@ -270,7 +270,8 @@ fn decide_linked(flow: &Flow, case: &Case<'_>, tie: &Tie<'_>) -> Decision {
     let Some(partner) = &case.partner else {
         return unmade(flow, place, case);
     };
-    let (own, across) = (whole(&case.record, tie), whole(partner, tie));
+    let (own, across) =
+        (shown(case.record.row, tie.images, case.record.side), shown(partner.row, tie.images, partner.side));
     let both = match case.record.side {
         Side::Left => Pair { left: &own, right: &across },
         Side::Right => Pair { left: &across, right: &own },
@@ -295,10 +296,10 @@ fn decide_linked(flow: &Flow, case: &Case<'_>, tie: &Tie<'_>) -> Decision {
 }
 
 /// What a linked record shows: as it was read, or as the images say.
-fn whole(known: &Known<'_>, tie: &Tie<'_>) -> Row {
-    match known.row {
+pub fn shown(row: Option<&Row>, images: &Images, side: Side) -> Row {
+    match row {
         Some(row) => row.clone(),
-        None => tie.images.iter().map(|(key, base)| (*key, base.of(known.side).clone())).collect(),
+        None => images.iter().map(|(key, base)| (*key, base.of(side).clone())).collect(),
     }
 }
 

@@ -222,6 +222,9 @@ pub struct StepField {
     pub seen: Option<Value>,
     /// The base once it is written.
     pub after: Base,
+    /// The other side is told of it as well: the base moves only once both are seen to hold the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub joint: bool,
 }
 
 /// Everything that one decision or one answer changes: all of it or nothing, and nothing at all where the lease is

@@ -22,7 +22,7 @@ mod unique;
 pub use self::{
     base::{Base, Told},
     check::{Finding, Weight, check_pair},
-    decide::{Case, Decision, Fate, Known, Successor, Tie, decide, payload_digest},
+    decide::{Case, Decision, Fate, Known, Successor, Tie, decide, payload_digest, shown},
     draft::{Dropped, EndDraft, KindFacts, PairDraft, RULES_MAX, RuleDraft},
     end::{End, PHONE_DIGITS_MAX, PHONE_DIGITS_MIN},
     field::{Conflict, Evidence, Hold, HoldKind, Merged, merge_field},

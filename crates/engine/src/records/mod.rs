@@ -4,6 +4,7 @@
 //! a record is decided in `syncline_core::merge`; here is only who asks, stores and sends.
 
 mod call;
+mod keep;
 mod plan;
 mod preview;
 mod pull;
@@ -106,6 +107,7 @@ pub enum RoundEnd {
 /// One round: of what, by which right, on which conditions.
 pub(crate) struct Turn<'a> {
     pub(crate) flow: &'a RecordFlow,
+    pub(crate) compiled: &'a Compiled,
     pub(crate) held: &'a Held,
     /// When the integration was activated.
     pub(crate) since: Option<Timestamp>,
@@ -147,8 +149,7 @@ impl Engine {
             return Ok(RoundEnd::Held);
         };
         let since = state.and_then(|state| state.since);
-        let turn = Turn { flow, held: &held, since, confirm_deletes };
-        let ended = self.round_while_held(&turn).await;
+        let ended = self.round_while_held(flow, &held, since, confirm_deletes).await;
         self.let_go(&flow.workspace, &held).await;
         match ended {
             Ok(round) => Ok(RoundEnd::Done(round)),
@@ -170,12 +171,19 @@ impl Engine {
         Ok(rows.into_iter().find(rests).map(|row| row.connection))
     }
 
-    async fn round_while_held(&self, turn: &Turn<'_>) -> Result<Round, Halt> {
+    async fn round_while_held(
+        &self,
+        flow: &RecordFlow,
+        held: &Held,
+        since: Option<Timestamp>,
+        confirm_deletes: bool,
+    ) -> Result<Round, Halt> {
         let mut round = Round::default();
-        let compiled = self.compiled(turn.flow, &mut round.calls).await?;
-        self.settle_open(turn.flow, &compiled, turn.held, &mut round).await?;
-        self.pull_due(turn, &compiled, &mut round).await?;
-        self.decide_and_push(turn, &compiled, &mut round).await?;
+        let compiled = self.compiled(flow, &mut round.calls).await?;
+        let turn = Turn { flow, compiled: &compiled, held, since, confirm_deletes };
+        self.settle_open(&turn, &mut round).await?;
+        self.pull_due(&turn, &mut round).await?;
+        self.decide_and_push(&turn, &mut round).await?;
         metrics::counter!("syncline_record_rounds_total").increment(1);
         Ok(round)
     }

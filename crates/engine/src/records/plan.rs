@@ -9,9 +9,7 @@ use syncline_core::{
     ids::RecordId,
     merge::{Case, Decision, Fate, Images, Known, RuleKey, Side, Successor, Tie, decide},
 };
-use syncline_store::{
-    Held, JournalEntry, JournalKind, LinkRef, SaveRows, StepField, StepOp, StoredEntry, StoredLink, Work,
-};
+use syncline_store::{JournalEntry, JournalKind, LinkRef, SaveRows, StepField, StepOp, StoredEntry, StoredLink, Work};
 
 use super::{
     Compiled, DECIDE_BATCH, Halt, ROUND_WRITES_MAX, RecordFlow, Round, Turn, later,
@@ -50,8 +48,6 @@ pub(crate) struct Tied {
     /// The record that it came from, and the one that is written, where it is there already.
     pub(crate) source: StoredEntry,
     pub(crate) target: Option<StoredEntry>,
-    /// Fields of which both sides are told: the base moves only when both were.
-    pub(crate) joint: BTreeSet<RuleKey>,
 }
 
 /// What is known around a batch of records.
@@ -59,7 +55,8 @@ pub(crate) struct Tied {
 struct Around {
     /// Records by their key, per side.
     by_key: [HashMap<String, Vec<StoredEntry>>; 2],
-    by_record: HashMap<(Side, String, RecordId), StoredEntry>,
+    /// Records that others were merged into or became; ids are only told apart within a kind at some vendors.
+    by_record: HashMap<(Side, RecordId), Vec<StoredEntry>>,
 }
 
 fn place(side: Side) -> usize {
@@ -136,10 +133,13 @@ impl Batch<'_> {
     fn successor(&self, work: &Work) -> Option<StoredEntry> {
         let gone = [Some(&work.entry), work.partner.as_ref()];
         gone.into_iter().flatten().find_map(|entry| {
-            let (Fate::MergedInto(into) | Fate::ConvertedTo(into)) = &entry.fate else { return None };
-            let found =
-                self.around.by_record.iter().find(|((side, _, record), _)| *side == entry.side && record == into);
-            found.map(|(_, successor)| successor.clone())
+            let (into, same_kind) = match &entry.fate {
+                Fate::MergedInto(into) => (into, true),
+                Fate::ConvertedTo(into) => (into, false),
+                Fate::Live | Fate::Deleted | Fate::Missing => return None,
+            };
+            let found = self.around.by_record.get(&(entry.side, into.clone()))?;
+            found.iter().find(|found| (found.kind == entry.kind) == same_kind).cloned()
         })
     }
 
@@ -175,13 +175,8 @@ fn tie(link: &StoredLink) -> Tie<'_> {
 
 impl Engine {
     /// Gathers what a batch needs to know, in a few questions to the store.
-    pub(crate) async fn batch<'a>(
-        &self,
-        flow: &RecordFlow,
-        compiled: &'a Compiled,
-        works: &[Work],
-        since: Option<Timestamp>,
-    ) -> Result<Batch<'a>, Halt> {
+    pub(crate) async fn batch<'a>(&self, turn: &Turn<'a>, works: &[Work]) -> Result<Batch<'a>, Halt> {
+        let Turn { flow, compiled, .. } = *turn;
         let mut around = Around::default();
         let mut keys: BTreeSet<&str> = BTreeSet::new();
         let mut successors: BTreeMap<Side, BTreeSet<RecordId>> = BTreeMap::new();
@@ -211,14 +206,14 @@ impl Engine {
             for kind in compiled.kinds(side).keys() {
                 let entries = self.world.store.rows_by_record(&flow.workspace, &flow.id, side, kind, &records).await?;
                 for entry in entries {
-                    around.by_record.insert((side, kind.clone(), entry.record.clone()), entry);
+                    around.by_record.entry((side, entry.record.clone())).or_default().push(entry);
                 }
             }
         }
         Ok(Batch {
             compiled,
             around,
-            since,
+            since: turn.since,
             taken: HashSet::new(),
             taken_links: HashSet::new(),
             tied_keys: HashSet::new(),
@@ -226,18 +221,14 @@ impl Engine {
     }
 
     /// Decides about all that is due, writes it down, and sends it.
-    pub(crate) async fn decide_and_push(
-        &self,
-        turn: &Turn<'_>,
-        compiled: &Compiled,
-        round: &mut Round,
-    ) -> Result<(), Halt> {
-        let Turn { flow, held, since, .. } = *turn;
+    pub(crate) async fn decide_and_push(&self, turn: &Turn<'_>, round: &mut Round) -> Result<(), Halt> {
+        let Turn { flow, compiled, .. } = *turn;
         let mut outgoing: Vec<Outgoing> = Vec::new();
+        let room = self.quota_room(flow, self.world.clock.now()).await?;
         loop {
             let now = self.world.clock.now();
-            self.extend(flow, held, now).await?;
-            let room = self.quota_room(flow, now).await?;
+            self.extend(turn, now).await?;
+            let room = room.saturating_sub(u64::try_from(outgoing.len()).unwrap_or(u64::MAX));
             if room == 0 {
                 break;
             }
@@ -248,15 +239,15 @@ impl Engine {
             }
             let full = works.len() >= limit;
             works.sort_by_key(|work| rank_of(compiled, work));
-            let mut batch = self.batch(flow, compiled, &works, since).await?;
-            let works = self.verified(flow, &batch, works, round).await?;
+            let mut batch = self.batch(turn, &works).await?;
+            let works = self.verified(turn, &batch, works, round).await?;
             let decided: Vec<Decided<'_>> = works.iter().filter_map(|work| batch.decide(work)).collect();
             round.decided += decided.len();
             if !turn.confirm_deletes && self.too_many_deletes(flow, &decided).await? {
                 return Ok(());
             }
-            let seeks = self.write_down_rows(flow, compiled, held, decided, now, round, &mut outgoing).await?;
-            self.seek(flow, compiled, held, seeks, round).await?;
+            let seeks = self.write_down_rows(turn, decided, now, round, &mut outgoing).await?;
+            self.seek(turn, seeks, round).await?;
             if outgoing.len() >= ROUND_WRITES_MAX {
                 round.more = true;
                 break;
@@ -265,13 +256,17 @@ impl Engine {
                 break;
             }
         }
-        self.push_outgoing(flow, compiled, held, outgoing, round).await
+        self.push_outgoing(turn, outgoing, round).await
     }
 
     /// Holds the integration for as long again as a few calls may take.
-    pub(crate) async fn extend(&self, flow: &RecordFlow, held: &Held, now: Timestamp) -> Result<(), Halt> {
+    pub(crate) async fn extend(&self, turn: &Turn<'_>, now: Timestamp) -> Result<(), Halt> {
         let until = later(now, self.options.call.saturating_mul(super::LEASE_CALLS));
-        if self.world.store.extend_lease(&flow.workspace, held, now, until).await? { Ok(()) } else { Err(Halt::Lost) }
+        if self.world.store.extend_lease(&turn.flow.workspace, turn.held, now, until).await? {
+            Ok(())
+        } else {
+            Err(Halt::Lost)
+        }
     }
 
     /// Records that may still be transferred this month.
@@ -319,12 +314,11 @@ impl Engine {
     /// page has shown yet must not be overwritten. A record that is not there any more is gone.
     async fn verified(
         &self,
-        flow: &RecordFlow,
+        turn: &Turn<'_>,
         batch: &Batch<'_>,
         mut works: Vec<Work>,
         round: &mut Round,
     ) -> Result<Vec<Work>, Halt> {
-        let compiled = batch.compiled;
         let mut wanted: BTreeMap<(Side, String), Vec<(usize, RecordId)>> = BTreeMap::new();
         for (at, work) in works.iter().enumerate() {
             let Some(partner) = work.partner.as_ref().filter(|partner| partner.seen.is_none()) else { continue };
@@ -339,11 +333,11 @@ impl Engine {
             }
         }
         for ((side, kind), records) in wanted {
-            let Some(view) = compiled.kinds(side).get(&kind).filter(|view| view.spec.reads_at_once > 0) else {
+            let Some(view) = turn.compiled.kinds(side).get(&kind).filter(|view| view.spec.reads_at_once > 0) else {
                 continue;
             };
             let ids: Vec<RecordId> = records.iter().map(|(_, id)| id.clone()).collect();
-            let found = self.fetch_rows(flow, side, &kind, view, &ids, &mut round.calls).await?;
+            let found = self.fetch_rows(turn, side, &kind, view, &ids, &mut round.calls).await?;
             for (at, id) in records {
                 let Some(partner) = &mut works[at].partner else { continue };
                 match found.get(&id) {
@@ -377,12 +371,9 @@ impl Engine {
     }
 
     /// Writes a batch's decisions down in one transaction; yields the records that have to be read first.
-    #[expect(clippy::too_many_arguments, reason = "each is a plain part of one round")]
     async fn write_down_rows(
         &self,
-        flow: &RecordFlow,
-        compiled: &Compiled,
-        held: &Held,
+        turn: &Turn<'_>,
         decided: Vec<Decided<'_>>,
         now: Timestamp,
         round: &mut Round,
@@ -392,13 +383,25 @@ impl Engine {
         let mut planned: Vec<(LinkRef, Outgoing)> = Vec::new();
         let mut seeks = Vec::new();
         for one in decided {
-            let mut writing = Writing { flow, compiled, now, round, save: &mut save, planned: &mut planned };
+            let mut writing = Writing {
+                flow: turn.flow,
+                compiled: turn.compiled,
+                now,
+                round,
+                save: &mut save,
+                planned: &mut planned,
+            };
             writing.take(one, &mut seeks);
         }
         if save_is_empty(&save) {
             return Ok(seeks);
         }
-        let saved = self.world.store.save_rows(&flow.workspace, &flow.id, held, now, save).await?.ok_or(Halt::Lost)?;
+        let saved = self
+            .world
+            .store
+            .save_rows(&turn.flow.workspace, &turn.flow.id, turn.held, now, save)
+            .await?
+            .ok_or(Halt::Lost)?;
         for ((link, mut out), step) in planned.into_iter().zip(saved.steps) {
             out.step = step;
             out.tied.link = match link {

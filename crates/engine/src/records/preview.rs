@@ -69,17 +69,18 @@ impl Engine {
         let mut round = super::Round::default();
         let compiled = self.compiled(flow, &mut round.calls).await?;
         let state = self.world.store.flow_state(&flow.workspace, &flow.id).await?;
+        let now = self.world.clock.now();
+        let since = state.filter(|state| state.standing != FlowStanding::Draft).and_then(|state| state.since);
+        let turn = Turn { flow, compiled: &compiled, held, since: Some(since.unwrap_or(now)), confirm_deletes: false };
         loop {
             round.more = false;
-            self.extend(flow, held, self.world.clock.now()).await?;
-            let turn = Turn { flow, held, since: None, confirm_deletes: false };
-            self.pull_due(&turn, &compiled, &mut round).await?;
+            self.extend(&turn, self.world.clock.now()).await?;
+            self.pull_due(&turn, &mut round).await?;
             if !round.more {
                 break;
             }
         }
         let now = self.world.clock.now();
-        let since = state.filter(|state| state.standing != FlowStanding::Draft).and_then(|state| state.since);
         let works = self.world.store.due_rows(&flow.workspace, &flow.id, now, PREVIEW_MAX).await?;
         let mut preview = Preview {
             waiting: self.world.store.flow_counts(&flow.workspace, &flow.id).await?.due,
@@ -87,7 +88,7 @@ impl Engine {
             ..Preview::default()
         };
         for works in works.chunks(DECIDE_BATCH) {
-            let mut batch = self.batch(flow, &compiled, works, Some(since.unwrap_or(now))).await?;
+            let mut batch = self.batch(&turn, works).await?;
             for work in works {
                 if let Some(decided) = batch.decide(work) {
                     preview.looked_at += 1;

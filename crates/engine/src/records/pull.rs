@@ -6,10 +6,10 @@ use syncline_connect::{
     mirror::{Ask, Changes, From},
 };
 use syncline_core::{backoff, merge::Side};
-use syncline_store::{Held, PullPhase, PullState, SeenRow, TakeRows};
+use syncline_store::{PullPhase, PullState, SeenRow, TakeRows};
 
 use super::{
-    Compiled, Halt, ROUND_PAGES_MAX, RecordFlow, Round, Turn,
+    Halt, ROUND_PAGES_MAX, RecordFlow, Round, Turn,
     call::{mirrored, paid},
     later,
     rows::seen_row,
@@ -25,9 +25,8 @@ const UNSETTLED: SignedDuration = SignedDuration::from_mins(2);
 
 impl Engine {
     /// Reads what is due of both sides.
-    pub(crate) async fn pull_due(&self, turn: &Turn<'_>, compiled: &Compiled, round: &mut Round) -> Result<(), Halt> {
-        let flow = turn.flow;
-        let mut states = self.pull_states(flow, compiled).await?;
+    pub(crate) async fn pull_due(&self, turn: &Turn<'_>, round: &mut Round) -> Result<(), Halt> {
+        let mut states = self.pull_states(turn).await?;
         if turn.confirm_deletes {
             let now = self.world.clock.now();
             for state in states.iter_mut().filter(|state| state.phase == PullPhase::Changes) {
@@ -41,7 +40,7 @@ impl Engine {
                 let due: Vec<PullState> = states
                     .iter()
                     .filter(|state| state.side == side && state.next_at <= now)
-                    .map(|state| begin_sweep(flow, state, now))
+                    .map(|state| begin_sweep(turn.flow, state, now))
                     .collect();
                 if due.is_empty() {
                     break;
@@ -50,8 +49,8 @@ impl Engine {
                     round.more = true;
                     break;
                 }
-                self.extend(flow, turn.held, now).await?;
-                let read = self.read_changes(turn, compiled, side, due, round).await?;
+                self.extend(turn, now).await?;
+                let read = self.read_changes(turn, side, due, round).await?;
                 for state in read {
                     if let Some(old) = states.iter_mut().find(|old| old.side == side && old.kind == state.kind) {
                         *old = state;
@@ -63,12 +62,12 @@ impl Engine {
     }
 
     /// How far every kind of both sides has come; one that was never read is due at once.
-    async fn pull_states(&self, flow: &RecordFlow, compiled: &Compiled) -> Result<Vec<PullState>, Halt> {
-        let mut states = self.world.store.pulls(&flow.workspace, &flow.id).await?;
+    async fn pull_states(&self, turn: &Turn<'_>) -> Result<Vec<PullState>, Halt> {
+        let mut states = self.world.store.pulls(&turn.flow.workspace, &turn.flow.id).await?;
         let now = self.world.clock.now();
-        states.retain(|state| compiled.kinds(state.side).contains_key(&state.kind));
+        states.retain(|state| turn.compiled.kinds(state.side).contains_key(&state.kind));
         for side in Side::BOTH {
-            for kind in compiled.kinds(side).keys() {
+            for kind in turn.compiled.kinds(side).keys() {
                 if !states.iter().any(|state| state.side == side && state.kind == *kind) {
                     states.push(PullState {
                         side,
@@ -94,14 +93,12 @@ impl Engine {
     async fn read_changes(
         &self,
         turn: &Turn<'_>,
-        compiled: &Compiled,
         side: Side,
         due: Vec<PullState>,
         round: &mut Round,
     ) -> Result<Vec<PullState>, Halt> {
-        let (flow, held) = (turn.flow, turn.held);
-        let setup = self.side_setup(flow, side).map_err(|error| Halt::Side(side, error))?;
-        let kinds = compiled.kinds(side);
+        let setup = self.side_setup(turn.flow, side).map_err(|error| Halt::Side(side, error))?;
+        let kinds = turn.compiled.kinds(side);
         let asks: Vec<Ask<'_>> = due
             .iter()
             .filter_map(|state| {
@@ -121,9 +118,9 @@ impl Engine {
                     "read changes",
                     "the answer has not a page for every question",
                 );
-                return Err(self.pull_failed(flow, held, side, due, error, now).await);
+                return Err(self.pull_failed(turn, side, due, error, now).await);
             }
-            Err(error) => return Err(self.pull_failed(flow, held, side, due, error, now).await),
+            Err(error) => return Err(self.pull_failed(turn, side, due, error, now).await),
         };
         let mut rows: Vec<SeenRow> = Vec::new();
         let mut read = Vec::with_capacity(due.len());
@@ -135,13 +132,13 @@ impl Engine {
             if !more && state.phase == PullPhase::Sweep {
                 swept.push((state.kind.clone(), state.sweep));
             }
-            read.push(after_page(flow, state, cursor, more, now));
+            read.push(after_page(turn.flow, state, cursor, more, now));
         }
         round.read += rows.len();
         let take = TakeRows {
-            workspace: flow.workspace.clone(),
-            integration: flow.id.clone(),
-            held: held.clone(),
+            workspace: turn.flow.workspace.clone(),
+            integration: turn.flow.id.clone(),
+            held: turn.held.clone(),
             now,
             rows,
             pulls: read.clone(),
@@ -157,8 +154,7 @@ impl Engine {
     /// Notes that a side could not be read: no cursor moves.
     async fn pull_failed(
         &self,
-        flow: &RecordFlow,
-        held: &Held,
+        turn: &Turn<'_>,
         side: Side,
         due: Vec<PullState>,
         error: Error,
@@ -178,12 +174,12 @@ impl Engine {
             state.next_at = later(now, pause);
         }
         if error.kind == ErrorKind::Field {
-            self.forget_compiled(flow);
+            self.forget_compiled(turn.flow);
         }
         let take = TakeRows {
-            workspace: flow.workspace.clone(),
-            integration: flow.id.clone(),
-            held: held.clone(),
+            workspace: turn.flow.workspace.clone(),
+            integration: turn.flow.id.clone(),
+            held: turn.held.clone(),
             now,
             rows: Vec::new(),
             pulls,

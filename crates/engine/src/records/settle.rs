@@ -9,15 +9,15 @@ use syncline_connect::{
 };
 use syncline_core::{
     ids::{ExternalKey, RecordId},
-    merge::{Fate, Images, Kind, RuleKey, Side},
+    merge::{Fate, Images, Side},
 };
 use syncline_store::{
-    EntryChange, FinishSweep, FlowStanding, Held, LinkChange, LinkRef, LinkedPair, MadeEntry, SaveRows, SeenRow,
-    StepOp, StoredEntry, StoredStep, SweepEnd, TakeRows,
+    EntryChange, FinishSweep, FlowStanding, LinkChange, LinkRef, LinkedPair, MadeEntry, SaveRows, SeenRow, StepOp,
+    StoredEntry, StoredStep, SweepEnd, TakeRows,
 };
 
 use super::{
-    Compiled, DECIDE_BATCH, Halt, RecordFlow, Round, Turn,
+    DECIDE_BATCH, Halt, Round, Turn,
     call::{mirror, mirrored, paid},
     plan::{Outgoing, Tied, month},
     push::row_write,
@@ -29,23 +29,17 @@ use crate::engine::{Called, Engine};
 
 impl Engine {
     /// Looks at every step whose outcome is due to be seen.
-    pub(crate) async fn settle_open(
-        &self,
-        flow: &RecordFlow,
-        compiled: &Compiled,
-        held: &Held,
-        round: &mut Round,
-    ) -> Result<(), Halt> {
+    pub(crate) async fn settle_open(&self, turn: &Turn<'_>, round: &mut Round) -> Result<(), Halt> {
         loop {
             let now = self.world.clock.now();
-            let steps = self.world.store.open_steps(&flow.workspace, &flow.id, now, DECIDE_BATCH).await?;
+            let steps = self.world.store.open_steps(&turn.flow.workspace, &turn.flow.id, now, DECIDE_BATCH).await?;
             if steps.is_empty() {
                 return Ok(());
             }
             let full = steps.len() >= DECIDE_BATCH;
             let (tickets, looked): (Vec<_>, Vec<_>) = steps.into_iter().partition(|step| step.ticket.is_some());
-            self.collect(flow, compiled, held, tickets, round).await?;
-            self.look_after(flow, compiled, held, looked, round).await?;
+            self.collect(turn, tickets, round).await?;
+            self.look_after(turn, looked, round).await?;
             if !full {
                 return Ok(());
             }
@@ -53,14 +47,7 @@ impl Engine {
     }
 
     /// Asks for the outcome of what a vendor took for later, ticket by ticket.
-    async fn collect(
-        &self,
-        flow: &RecordFlow,
-        compiled: &Compiled,
-        held: &Held,
-        steps: Vec<StoredStep>,
-        round: &mut Round,
-    ) -> Result<(), Halt> {
+    async fn collect(&self, turn: &Turn<'_>, steps: Vec<StoredStep>, round: &mut Round) -> Result<(), Halt> {
         let mut tickets: BTreeMap<(Side, String, String), Vec<StoredStep>> = BTreeMap::new();
         for step in steps {
             let ticket = step.ticket.clone().unwrap_or_default();
@@ -68,11 +55,11 @@ impl Engine {
         }
         for ((side, kind, ticket), _) in tickets {
             // All of a ticket, also those beyond this page of steps: outcomes are told by position.
-            let steps = self.world.store.steps_of_ticket(&flow.workspace, &flow.id, &ticket).await?;
-            let batch = self.outgoing_again(flow, compiled, steps).await?;
-            let rows: Vec<_> = batch.iter().map(|out| row_write(compiled, out)).collect();
-            let setup = self.side_setup(flow, side).map_err(|error| Halt::Side(side, error))?;
-            self.extend(flow, held, self.world.clock.now()).await?;
+            let steps = self.world.store.steps_of_ticket(&turn.flow.workspace, &turn.flow.id, &ticket).await?;
+            let batch = self.outgoing_again(turn, steps).await?;
+            let rows: Vec<_> = batch.iter().map(|out| row_write(turn.compiled, out)).collect();
+            let setup = self.side_setup(turn.flow, side).map_err(|error| Halt::Side(side, error))?;
+            self.extend(turn, self.world.clock.now()).await?;
             let answer = mirrored!(self, setup, |mirror, cx| mirror.collect(cx, &kind, &ticket, &rows));
             let written = match paid(answer, &mut round.calls) {
                 Ok(written) => written,
@@ -82,23 +69,15 @@ impl Engine {
                 }
                 Err(error) => return Err(Halt::Side(side, error)),
             };
-            self.keep_written(flow, compiled, held, &batch, written, round).await?;
+            self.keep_written(turn, &batch, written, round).await?;
         }
         Ok(())
     }
 
     /// Stored steps with the links and records around them.
-    async fn outgoing_again(
-        &self,
-        flow: &RecordFlow,
-        compiled: &Compiled,
-        steps: Vec<StoredStep>,
-    ) -> Result<Vec<Outgoing>, Halt> {
-        // Whether the other side was told of a set, too, is not kept: its base moves once both are seen to agree.
-        let rules = compiled.flow.pairs.iter().flat_map(|pair| &pair.rules);
-        let sets: BTreeSet<RuleKey> = rules.filter(|rule| rule.kind == Kind::Set).map(|rule| rule.key).collect();
+    async fn outgoing_again(&self, turn: &Turn<'_>, steps: Vec<StoredStep>) -> Result<Vec<Outgoing>, Halt> {
         let links: Vec<i64> = steps.iter().map(|step| step.link).collect::<BTreeSet<_>>().into_iter().collect();
-        let pairs = self.world.store.links_by_id(&flow.workspace, &flow.id, &links).await?;
+        let pairs = self.world.store.links_by_id(&turn.flow.workspace, &turn.flow.id, &links).await?;
         let pairs: BTreeMap<i64, LinkedPair> = pairs.into_iter().map(|pair| (pair.link.id, pair)).collect();
         let outgoing = steps.into_iter().filter_map(|step| {
             let pair = pairs.get(&step.link)?;
@@ -106,7 +85,6 @@ impl Engine {
                 Side::Left => (pair.left.clone(), pair.right.clone()),
                 Side::Right => (pair.right.clone(), pair.left.clone()),
             };
-            let joint = step.fields.iter().map(|field| field.rule).filter(|key| sets.contains(key)).collect();
             Some(Outgoing {
                 step: step.id,
                 side: step.side,
@@ -122,7 +100,6 @@ impl Engine {
                     revision: pair.link.revision,
                     source: source?,
                     target,
-                    joint,
                 },
             })
         });
@@ -131,24 +108,17 @@ impl Engine {
 
     /// Reads the targets of steps that nobody knows the end of. What is there is taken as seen; the steps are dropped, and
     /// their records decided about anew: what was written is then agreed, and what was not is planned again.
-    async fn look_after(
-        &self,
-        flow: &RecordFlow,
-        compiled: &Compiled,
-        held: &Held,
-        steps: Vec<StoredStep>,
-        round: &mut Round,
-    ) -> Result<(), Halt> {
+    async fn look_after(&self, turn: &Turn<'_>, steps: Vec<StoredStep>, round: &mut Round) -> Result<(), Halt> {
         let mut groups: BTreeMap<(Side, String), Vec<Outgoing>> = BTreeMap::new();
-        for out in self.outgoing_again(flow, compiled, steps).await? {
+        for out in self.outgoing_again(turn, steps).await? {
             groups.entry((out.side, out.kind.clone())).or_default().push(out);
         }
         for ((side, kind), batch) in groups {
-            let Some(view) = compiled.kinds(side).get(&kind) else { continue };
+            let Some(view) = turn.compiled.kinds(side).get(&kind) else { continue };
             let ids: Vec<RecordId> = batch.iter().filter_map(|out| record_of(&out.op)).collect();
-            let found = self.fetch_rows(flow, side, &kind, view, &ids, &mut round.calls).await?;
+            let found = self.fetch_rows(turn, side, &kind, view, &ids, &mut round.calls).await?;
             let keys: Vec<ExternalKey> = batch.iter().filter_map(|out| key_of(&out.op)).collect();
-            let made = self.find_made(flow, side, &kind, view, &keys, round).await?;
+            let made = self.find_made(turn, side, &kind, view, &keys, round).await?;
             let now = self.world.clock.now();
             let mut save = SaveRows { month: month(now), ..SaveRows::default() };
             let mut rows: Vec<SeenRow> = Vec::new();
@@ -170,15 +140,15 @@ impl Engine {
                     },
                 }
             }
-            self.save(flow, held, now, save).await?;
-            self.take(flow, held, rows).await?;
+            self.save(turn, now, save).await?;
+            self.take(turn, rows).await?;
         }
         Ok(())
     }
 
     async fn find_made(
         &self,
-        flow: &RecordFlow,
+        turn: &Turn<'_>,
         side: Side,
         kind: &str,
         view: &KindView,
@@ -188,7 +158,7 @@ impl Engine {
         if keys.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let setup = self.side_setup(flow, side).map_err(|error| Halt::Side(side, error))?;
+        let setup = self.side_setup(turn.flow, side).map_err(|error| Halt::Side(side, error))?;
         let answer = mirrored!(self, setup, |mirror, cx| mirror.find(cx, kind, Lookup::Key(keys), &view.fields));
         let found = paid(answer, &mut round.calls).map_err(|error| Halt::Side(side, error))?;
         Ok(found.into_iter().filter_map(|seen| Some((seen.key.clone()?, seen))).collect())
@@ -197,7 +167,7 @@ impl Engine {
     /// Reads records by id.
     pub(crate) async fn fetch_rows(
         &self,
-        flow: &RecordFlow,
+        turn: &Turn<'_>,
         side: Side,
         kind: &str,
         view: &KindView,
@@ -208,7 +178,7 @@ impl Engine {
             return Ok(BTreeMap::new());
         }
         let fetched: Called<Vec<Seen>> = async {
-            let setup = self.side_setup(flow, side)?;
+            let setup = self.side_setup(turn.flow, side)?;
             mirror(setup)?;
             let answer = mirrored!(self, setup, |mirror, cx| mirror.fetch(cx, kind, ids, &view.fields));
             paid(answer, calls)
@@ -219,14 +189,14 @@ impl Engine {
     }
 
     /// Takes rows in that were read beside the pages of changes.
-    async fn take(&self, flow: &RecordFlow, held: &Held, rows: Vec<SeenRow>) -> Result<(), Halt> {
+    async fn take(&self, turn: &Turn<'_>, rows: Vec<SeenRow>) -> Result<(), Halt> {
         if rows.is_empty() {
             return Ok(());
         }
         let take = TakeRows {
-            workspace: flow.workspace.clone(),
-            integration: flow.id.clone(),
-            held: held.clone(),
+            workspace: turn.flow.workspace.clone(),
+            integration: turn.flow.id.clone(),
+            held: turn.held.clone(),
             now: self.world.clock.now(),
             rows,
             pulls: Vec::new(),
@@ -237,9 +207,7 @@ impl Engine {
     /// Reads records that a decision waits for. One that is not there is gone.
     pub(crate) async fn seek(
         &self,
-        flow: &RecordFlow,
-        compiled: &Compiled,
-        held: &Held,
+        turn: &Turn<'_>,
         sought: Vec<(Side, String, RecordId)>,
         round: &mut Round,
     ) -> Result<(), Halt> {
@@ -248,9 +216,9 @@ impl Engine {
             groups.entry((side, kind)).or_default().insert(record);
         }
         for ((side, kind), records) in groups {
-            let Some(view) = compiled.kinds(side).get(&kind) else { continue };
+            let Some(view) = turn.compiled.kinds(side).get(&kind) else { continue };
             let ids: Vec<RecordId> = records.into_iter().collect();
-            let mut found = self.fetch_rows(flow, side, &kind, view, &ids, &mut round.calls).await?;
+            let mut found = self.fetch_rows(turn, side, &kind, view, &ids, &mut round.calls).await?;
             let rows = ids
                 .into_iter()
                 .map(|record| match found.remove(&record) {
@@ -266,18 +234,17 @@ impl Engine {
                     },
                 })
                 .collect();
-            self.take(flow, held, rows).await?;
+            self.take(turn, rows).await?;
         }
         Ok(())
     }
 
     /// A whole reading has come to its end: what it did not show is missing, unless that is more than can be believed.
     pub(crate) async fn end_sweep(&self, turn: &Turn<'_>, side: Side, kind: &str, sweep: i64) -> Result<(), Halt> {
-        let (flow, held) = (turn.flow, turn.held);
         let end = FinishSweep {
-            workspace: flow.workspace.clone(),
-            integration: flow.id.clone(),
-            held: held.clone(),
+            workspace: turn.flow.workspace.clone(),
+            integration: turn.flow.id.clone(),
+            held: turn.held.clone(),
             now: self.world.clock.now(),
             side,
             kind: kind.to_owned(),
@@ -291,9 +258,9 @@ impl Engine {
                 let reason = format!(
                     "{missing} of {total} records of kind {kind} are missing on the {} side; if they were deleted on purpose, let it go on with `syncline records run {} --confirm-deletes`",
                     side.as_str(),
-                    flow.id
+                    turn.flow.id
                 );
-                self.set_standing(flow, FlowStanding::Stopped, Some(reason), None).await?;
+                self.set_standing(turn.flow, FlowStanding::Stopped, Some(reason), None).await?;
                 Ok(())
             }
         }

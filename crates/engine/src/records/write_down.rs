@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use syncline_core::{
     ids::{ExternalKey, RecordId},
-    merge::{Change, Decision, Fate, Hold, HoldKind, Images, Row, RowMerge, RuleKey, Side},
+    merge::{Change, Decision, Fate, Hold, HoldKind, Images, Row, RowMerge, RuleKey, Side, shown},
 };
 use syncline_store::{
     EntryChange, JournalEntry, JournalKind, LinkChange, LinkRef, NewLink, NewStep, SaveRows, StepField, StepOp,
@@ -158,12 +158,9 @@ impl Writing<'_, '_> {
                 "right": { "field": right, "value": shown_value(&conflict.right) } });
             self.line(JournalKind::Written, text, details);
         }
-        let joint: BTreeSet<RuleKey> = merge
-            .to_left
-            .iter()
-            .filter(|one| merge.to_right.iter().any(|two| two.key == one.key))
-            .map(|one| one.key)
-            .collect();
+        let told: BTreeSet<RuleKey> = merge.to_left.iter().map(|change| change.key).collect();
+        let joint: BTreeSet<RuleKey> =
+            merge.to_right.iter().map(|change| change.key).filter(|key| told.contains(key)).collect();
         for (side, changes) in [(Side::Left, merge.to_left), (Side::Right, merge.to_right)] {
             if changes.is_empty() {
                 continue;
@@ -176,14 +173,13 @@ impl Writing<'_, '_> {
                 side,
                 kind: target.kind.clone(),
                 op,
-                changes,
+                fields: step_fields(changes, &joint),
                 source,
                 target: Some(target),
                 images: &tied.images,
                 refused: &tied.refused,
                 decided: &tied.decided,
                 revision: tied.revision,
-                joint: &joint,
             });
         }
     }
@@ -209,14 +205,13 @@ impl Writing<'_, '_> {
             side: to,
             kind: pair.side(to).kind.clone(),
             op: StepOp::Create { key: key_of(self.flow, &pair.name, source) },
-            changes: first.values,
+            fields: step_fields(first.values, &BTreeSet::new()),
             source,
             target: None,
             images: &Images::new(),
             refused: work.link.as_ref().map_or(&[], |link| link.refused.as_slice()),
             decided: &[],
             revision: work.link.as_ref().map_or(0, |link| link.revision),
-            joint: &BTreeSet::new(),
         });
     }
 
@@ -233,11 +228,11 @@ impl Writing<'_, '_> {
         };
         self.save.links.push(LinkChange { pair: pair.name.clone(), left, right, images, ..same_link(link) });
         let known = LinkRef::Known(link.id);
-        let seen = shown(gone, Some(link));
+        let seen = left_showing(gone, Some(link));
         self.save.entries.push(EntryChange { link: None, seen, ..at_rest(gone) });
         self.save.entries.push(EntryChange { link: Some(known), due_at: Some(self.now), ..at_rest(successor) });
         if let Some(stays) = stays {
-            let seen = shown(stays, Some(link));
+            let seen = left_showing(stays, Some(link));
             self.save.entries.push(EntryChange { link: Some(known), seen, ..at_rest(stays) });
         }
         let text = format!("{} became {}; its counterpart goes on with that", named(gone), named(successor));
@@ -256,14 +251,13 @@ impl Writing<'_, '_> {
             side: to,
             kind: target.kind.clone(),
             op: StepOp::Delete { entry: target.id, record: target.record.clone() },
-            changes: Vec::new(),
+            fields: Vec::new(),
             source,
             target: Some(target),
             images: &link.images,
             refused: &link.refused,
             decided: &[],
             revision: link.revision,
-            joint: &BTreeSet::new(),
         });
     }
 
@@ -271,7 +265,7 @@ impl Writing<'_, '_> {
         self.save.drop_links.extend(work.link.as_ref().map(|link| link.id));
         for entry in [Some(&work.entry), work.partner.as_ref()].into_iter().flatten() {
             let note = Some(note.to_owned());
-            let seen = shown(entry, work.link.as_ref());
+            let seen = left_showing(entry, work.link.as_ref());
             self.save.entries.push(EntryChange { link: None, note, seen, let_go: true, ..at_rest(entry) });
             self.save.holds.push((entry.id, Vec::new()));
         }
@@ -280,17 +274,12 @@ impl Writing<'_, '_> {
     }
 
     fn plan(&mut self, planned: Planned<'_>) {
-        let fields: Vec<StepField> = planned
-            .changes
-            .into_iter()
-            .map(|Change { key, target, seen, after }| StepField { rule: key, target, seen, after })
-            .collect();
         self.save.new_steps.push(NewStep {
             link: planned.link,
             side: planned.side,
             kind: planned.kind.clone(),
             op: planned.op.clone(),
-            fields: fields.clone(),
+            fields: planned.fields.clone(),
             look_at: later(self.now, LOOK_AFTER),
         });
         let tied = Tied {
@@ -302,7 +291,6 @@ impl Writing<'_, '_> {
             revision: planned.revision,
             source: planned.source.clone(),
             target: planned.target.cloned(),
-            joint: planned.joint.clone(),
         };
         let out = Outgoing {
             step: 0,
@@ -310,7 +298,7 @@ impl Writing<'_, '_> {
             kind: planned.kind,
             pair: planned.pair.to_owned(),
             op: planned.op,
-            fields,
+            fields: planned.fields,
             tied,
         };
         self.planned.push((planned.link, out));
@@ -336,21 +324,30 @@ struct Planned<'a> {
     side: Side,
     kind: String,
     op: StepOp,
-    changes: Vec<Change>,
+    fields: Vec<StepField>,
     source: &'a StoredEntry,
     target: Option<&'a StoredEntry>,
     images: &'a Images,
     refused: &'a [(RuleKey, u64)],
     decided: &'a [(RuleKey, Side)],
     revision: i64,
-    joint: &'a BTreeSet<RuleKey>,
+}
+
+/// A merge's changes as a step keeps them; of the joint ones both sides are told.
+fn step_fields(changes: Vec<Change>, joint: &BTreeSet<RuleKey>) -> Vec<StepField> {
+    let field = |Change { key, target, seen, after }| {
+        let joint = joint.contains(&key);
+        StepField { rule: key, target, seen, after, joint }
+    };
+    changes.into_iter().map(field).collect()
 }
 
 /// What a record shows; where it shows what the images say, they are all that is known of it once its link is gone.
-fn shown(entry: &StoredEntry, link: Option<&StoredLink>) -> Option<Row> {
-    let images =
-        |link: &StoredLink| link.images.iter().map(|(key, base)| (*key, base.of(entry.side).clone())).collect();
-    entry.seen.clone().or_else(|| link.map(images))
+fn left_showing(entry: &StoredEntry, link: Option<&StoredLink>) -> Option<Row> {
+    match link {
+        Some(link) => Some(shown(entry.seen.as_ref(), &link.images, entry.side).into_owned()),
+        None => entry.seen.clone(),
+    }
 }
 
 /// A link as it is.

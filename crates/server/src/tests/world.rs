@@ -22,7 +22,10 @@ use syncline_core::{
     record::{Fields, Role, Slot},
     step::Link,
 };
-use syncline_engine::{ConnectionSetup, Engine, GrantKind, Setup};
+use syncline_engine::{
+    ConnectionSetup, Engine, GrantKind, Setup,
+    records::{RecordFlow, SideSetup},
+};
 use syncline_store::{
     JournalEntry, JournalKind, Links, MasterKey, Outcome, Settlement, Store, StoreOptions, Summary, WorkerId,
 };
@@ -129,6 +132,20 @@ fn connection(workspace: &str, id: &str, grant: GrantKind) -> ConnectionSetup {
     }
 }
 
+/// An integration of records between two accounts.
+fn records(workspace: &str) -> RecordFlow {
+    let side = |connection: &str| SideSetup { connection: connection.into(), every: SignedDuration::from_mins(2) };
+    RecordFlow {
+        workspace: WorkspaceId::new(workspace),
+        id: IntegrationId::new("people"),
+        left: side("crm"),
+        right: side("spare"),
+        pairs: Vec::new(),
+        sweep_every: SignedDuration::from_hours(24),
+        tasks_per_month: Some(100_000),
+    }
+}
+
 fn source(workspace: &str, id: &str, path_key: &str, secret: &str) -> SourceSetup {
     SourceSetup {
         workspace: WorkspaceId::new(workspace),
@@ -169,7 +186,7 @@ impl World {
             connection("main", "machine", GrantKind::ClientCredentials),
             connection("other", "crm", GrantKind::Browser),
         ];
-        let setup = Setup { connections, ..Setup::default() };
+        let setup = Setup { connections, records: vec![records("main"), records("other")], ..Setup::default() };
         let engine = Engine::new(world, setup, syncline_engine::Options::default());
         let sources = vec![
             source("main", "web", PATH_KEY, SECRET),

@@ -126,7 +126,7 @@ fn creation(link: LinkRef, look: i64) -> NewStep {
         side: Side::Right,
         kind: "contact".to_owned(),
         op: StepOp::Create { key: ExternalKey::derive(&["ada"]) },
-        fields: vec![StepField { rule: RuleKey(1), target: Value::text("ADA"), seen: None, after }],
+        fields: vec![StepField { rule: RuleKey(1), target: Value::text("ADA"), seen: None, after, joint: false }],
         look_at: at(look),
     }
 }

@@ -52,7 +52,8 @@ macro_rules! codes {
 codes! {
     NotFound = "not-found", NOT_FOUND, "There is nothing here";
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "This address does not take that method";
-    Unauthorised = "unauthorised", UNAUTHORIZED, "The admin token is missing or wrong";
+    Unauthorised = "unauthorised", UNAUTHORIZED, "The token is missing, wrong or has run out";
+    OutOfScope = "out-of-scope", FORBIDDEN, "This token may only read";
     BadSignature = "bad-signature", UNAUTHORIZED, "The webhook's signature was not accepted";
     BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE, "The body is too large";
     BodyTimeout = "body-timeout", REQUEST_TIMEOUT, "The body took too long to arrive";

@@ -7,6 +7,7 @@ mod gate;
 mod migrate;
 mod ops;
 mod options;
+mod person;
 mod records;
 mod types;
 mod vault;
@@ -31,6 +32,7 @@ pub use self::{
     error::{Error, Result},
     gate::{Call, Gate},
     options::StoreOptions,
+    person::*,
     records::*,
     types::*,
     vault::MasterKey,
@@ -74,6 +76,9 @@ impl Store {
                     check_canaries(&keys, &pg.run(rotation::Canaries).await?)?;
                 }
                 migrate::postgres(&pg).await?;
+                if !pg.obeys_policies().await? {
+                    tracing::warn!("{UNWALLED}");
+                }
                 let canaries = pg.run(rotation::Canaries).await?;
                 if let Some(canary) = missing_canary(&keys, &canaries, &*options.entropy)? {
                     pg.run(canary).await?;
@@ -142,6 +147,10 @@ impl Store {
     }
 }
 
+/// What is said where PostgreSQL's own walls do not stand.
+const UNWALLED: &str = "The database role is a superuser or bypasses row-level security, so PostgreSQL does not keep \
+    workspaces apart by itself: give Syncline a role of its own that owns its tables";
+
 fn run_inline<O: Op>(db: &Mutex<Option<SqliteDb>>, op: &O) -> Result<O::Out> {
     let mut db = db.lock().unwrap_or_else(PoisonError::into_inner);
     let db = db.as_mut().ok_or_else(|| Error::Unavailable("the store is closed".to_owned()))?;
@@ -163,6 +172,12 @@ fn open_sqlite(path: Option<&std::path::Path>, keys: &MasterKeys, entropy: &dyn 
         db.transact(&canary)?;
     }
     Ok(db)
+}
+
+/// Rewrites an SQLite file, so that nothing of what was deleted is left in it. A server that works on it meanwhile may be
+/// in the way; then it says so, and nothing is lost.
+pub fn compact(file: &std::path::Path) -> Result<()> {
+    SqliteDb::open(Some(file))?.batch("pragma secure_delete = on; vacuum; pragma wal_checkpoint(truncate)")
 }
 
 fn check_canaries(keys: &MasterKeys, canaries: &[(String, Vec<u8>)]) -> Result<()> {

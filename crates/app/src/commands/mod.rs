@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod dry_run;
 mod init;
+mod person;
 mod records;
 mod replay;
 mod rotate_key;
@@ -13,6 +14,7 @@ mod sandbox;
 pub(crate) mod serve;
 mod sources;
 mod templates;
+mod tokens;
 
 use std::path::PathBuf;
 
@@ -50,6 +52,10 @@ enum Command {
     Templates(templates::TemplatesArgs),
     /// Keeps the records of two accounts in step: check, preview, activate, run, look, decide.
     Records(records::RecordsArgs),
+    /// Shows or erases all that is held about one person.
+    Person(person::PersonArgs),
+    /// Makes, lists and takes back tokens for programs that call the API.
+    Tokens(tokens::TokensArgs),
     /// Starts the imitation vendors alone, to test other code against.
     Sandbox(sandbox::SandboxArgs),
     /// Seals everything secret under a new master key while the server may go on running.
@@ -78,6 +84,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Doctor(args) => doctor::run(args).await,
         Command::Templates(args) => templates::run(args).await,
         Command::Records(args) => records::run(args).await,
+        Command::Person(args) => person::run(args).await,
+        Command::Tokens(args) => tokens::run(args).await,
         Command::Sandbox(args) => sandbox::run(args).await,
         Command::RotateKey(args) => rotate_key::run(args).await,
     }

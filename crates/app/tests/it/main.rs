@@ -8,6 +8,7 @@ mod lab;
 mod mapping;
 mod people;
 mod polls;
+mod privacy;
 mod records;
 mod story;
 mod templates;

@@ -1,4 +1,4 @@
-//! The JSON API under `/api/v1`: the same store queries as the pages, for callers who bear the admin token.
+//! The JSON API under `/api/v1`: the same store queries as the pages, for callers who bear a token.
 
 mod access;
 pub(crate) mod activity;
@@ -22,6 +22,7 @@ use serde::de::DeserializeOwned;
 use syncline_core::ids::WorkspaceId;
 use syncline_store::JournalKind;
 
+pub use access::TOKEN_PREFIX;
 pub use openapi::openapi_json;
 
 use crate::{

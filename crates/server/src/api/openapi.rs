@@ -13,7 +13,7 @@ use crate::problem::ProblemBody;
 #[openapi(
     info(
         title = "Syncline",
-        description = "What was booked, what it became in the CRM, and why. Every request bears the admin token.",
+        description = "What was booked, what it became in the CRM, and why. Every request bears the admin token, or one made by `syncline tokens create`.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     paths(

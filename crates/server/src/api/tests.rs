@@ -1,6 +1,8 @@
 //! The API: its description is current, its answers are what it describes, nobody gets in without the token, and one
 //! workspace never sees another.
 
+mod tokens;
+
 use axum::http::{Method, StatusCode};
 use serde_json::{Value as Json, json};
 

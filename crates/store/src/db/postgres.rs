@@ -5,11 +5,11 @@ use std::time::Duration;
 use deadpool_postgres::{
     ClientWrapper, Hook, HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, Transaction,
 };
-use futures::future::try_join_all;
+use futures::future::{try_join, try_join_all};
 use tokio_postgres::types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{Db, Op, P, Row, Sql, Value, tls::Place, without_nul};
+use super::{Db, Op, P, Row, Scope, Sql, Value, tls::Place, without_nul};
 use crate::error::{Error, Result};
 
 /// How often a transaction is repeated that PostgreSQL undid because it clashed with another.
@@ -20,6 +20,15 @@ const CONNECTION_WAIT: Duration = Duration::from_secs(10);
 /// of a transaction loses it, so that others go on.
 const SESSION: &str = "set lock_timeout = '10s'; set statement_timeout = '60s'; \
      set idle_in_transaction_session_timeout = '60s'; set timezone = 'UTC'";
+
+/// Tells PostgreSQL whose rows may be touched until the transaction ends.
+const SCOPE_OF_TRANSACTION: &str = "select set_config('syncline.workspace', $1, true)";
+/// The same for a connection, until it is told otherwise: every operation begins with that.
+const SCOPE_OF_CONNECTION: &str = "select set_config('syncline.workspace', $1, false)";
+/// What the policies take for every workspace; no workspace is called that.
+pub(crate) const EVERY_WORKSPACE: &str = "*";
+/// Whether the policies hold for whoever is connected.
+const OBEYS_POLICIES: &str = "select not (rolsuper or rolbypassrls) from pg_roles where rolname = current_user";
 
 /// A pool of connections.
 #[derive(Clone)]
@@ -60,17 +69,18 @@ impl Postgres {
 
     /// Runs an operation in a transaction; again, where PostgreSQL undid it because of a clash.
     pub(crate) async fn run<O: Op>(&self, op: O) -> Result<O::Out> {
+        let scope = setting(op.scope())?;
         let mut client = self.client().await?;
         if O::READS {
-            return op.run(&mut OnClient(&client)).await;
+            return op.run(&mut OnClient { on: &client, untold: Some(scope) }).await;
         }
         let mut clashes = 0;
         loop {
-            let mut tx = InTransaction(client.transaction().await?);
+            let mut tx = InTransaction { on: client.transaction().await?, untold: Some(scope) };
             let out = match op.run(&mut tx).await {
-                Ok(out) => tx.0.commit().await.map(|()| out).map_err(Error::from),
+                Ok(out) => tx.on.commit().await.map(|()| out).map_err(Error::from),
                 Err(error) => {
-                    tx.0.rollback().await?;
+                    tx.on.rollback().await?;
                     Err(error)
                 }
             };
@@ -88,27 +98,70 @@ impl Postgres {
         Ok(row.try_get(0)?)
     }
 
+    /// Whether PostgreSQL itself keeps workspaces apart: it does not for superusers and those that it lets through.
+    pub(crate) async fn obeys_policies(&self) -> Result<bool> {
+        let row = self.client().await?.query_opt(OBEYS_POLICIES, &[]).await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(false))
+    }
+
     /// Closes all connections.
     pub(crate) fn close(&self) {
         self.pool.close();
     }
 }
 
-struct InTransaction<'a>(Transaction<'a>);
-struct OnClient<'a>(&'a deadpool_postgres::Client);
+/// What the policies are told of a scope.
+fn setting(scope: Scope<'_>) -> Result<&str> {
+    match scope {
+        Scope::All => Ok(EVERY_WORKSPACE),
+        Scope::One(workspace) if workspace.as_str() == EVERY_WORKSPACE => {
+            Err(Error::Other("a workspace cannot be called `*`".to_owned()))
+        }
+        Scope::One(workspace) => Ok(workspace.as_str()),
+    }
+}
+
+/// `untold` is what the policies are to be told with the first statement, in the same round trip.
+struct InTransaction<'a> {
+    on: Transaction<'a>,
+    untold: Option<&'a str>,
+}
+
+struct OnClient<'a> {
+    on: &'a deadpool_postgres::Client,
+    untold: Option<&'a str>,
+}
+
+/// What statements answer, sent behind the scope where that is still to be told. Polled together they go out together, in
+/// this order, and PostgreSQL does them in this order.
+macro_rules! told {
+    ($db:expr, $scope:expr, $statements:expr) => {
+        match $db.untold {
+            None => $statements.await?,
+            Some(scope) => {
+                // Prepared beforehand: while that is waited for, the others must not overtake it.
+                let tell = $db.on.prepare_cached($scope).await?;
+                let params: [&(dyn ToSql + Sync); 1] = [&scope];
+                let (_, answer) = try_join($db.on.execute(&tell, &params), $statements).await?;
+                $db.untold = None;
+                answer
+            }
+        }
+    };
+}
 
 macro_rules! db {
-    ($name:ident) => {
+    ($name:ident, $scope:ident) => {
         impl Db for $name<'_> {
             async fn run(&mut self, sql: &'static Sql, params: &[P<'_>]) -> Result<u64> {
-                let statement = self.0.prepare_cached(sql.postgres()).await?;
-                Ok(self.0.execute_raw(&statement, params).await?)
+                let statement = self.on.prepare_cached(sql.postgres()).await?;
+                Ok(told!(self, $scope, self.on.execute_raw(&statement, params)))
             }
 
             async fn rows(&mut self, sql: &'static Sql, params: &[P<'_>]) -> Result<Vec<Row>> {
-                let statement = self.0.prepare_cached(sql.postgres()).await?;
+                let statement = self.on.prepare_cached(sql.postgres()).await?;
                 let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|param| param as _).collect();
-                self.0.query(&statement, &params).await?.iter().map(read).collect()
+                told!(self, $scope, self.on.query(&statement, &params)).iter().map(read).collect()
             }
 
             async fn each<const N: usize>(
@@ -119,19 +172,20 @@ macro_rules! db {
                 if sets.is_empty() {
                     return Ok(Vec::new());
                 }
-                let statement = self.0.prepare_cached(sql.postgres()).await?;
+                let statement = self.on.prepare_cached(sql.postgres()).await?;
                 let params: Vec<[&(dyn ToSql + Sync); N]> =
                     sets.iter().map(|set| std::array::from_fn(|at| &set[at] as &(dyn ToSql + Sync))).collect();
-                // Polled together they go out together, in this order: one round trip for all.
-                let answers = try_join_all(params.iter().map(|set| self.0.query(&statement, set))).await?;
+                // One round trip for all.
+                let all = try_join_all(params.iter().map(|set| self.on.query(&statement, set)));
+                let answers = told!(self, $scope, all);
                 answers.iter().map(|rows| rows.first().map(read).transpose()).collect()
             }
         }
     };
 }
 
-db!(InTransaction);
-db!(OnClient);
+db!(InTransaction, SCOPE_OF_TRANSACTION);
+db!(OnClient, SCOPE_OF_CONNECTION);
 
 fn read(row: &tokio_postgres::Row) -> Result<Row> {
     let mut values = Vec::with_capacity(row.len());

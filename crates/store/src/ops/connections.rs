@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     ConnectionRow, ConnectionStatus, Store, StoredTokens,
-    db::{Db, Op, P, Row, from_json, statements, time_of, to_json},
+    db::{Db, Op, P, Row, Scope, from_json, statements, time_of, to_json},
     error::{Error, Result},
     vault::{self, Place},
 };
@@ -91,6 +91,10 @@ impl Column {
 impl Op for Change {
     type Out = bool;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<bool> {
         let ids = [P::Text(self.workspace.as_str()), P::Text(self.connection.as_str())];
         let params: Vec<P<'_>> = ids.into_iter().chain(self.values.iter().flatten().map(Column::param)).collect();
@@ -107,6 +111,10 @@ struct Connections {
 impl Op for Connections {
     type Out = Vec<(ConnectionRow, Option<Vec<u8>>)>;
     const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let ws = P::Text(self.workspace.as_str());

@@ -1,6 +1,7 @@
 //! The operations: each file holds some of the store's calls with their statements. Every statement names the
 //! workspace, save those that look across all of them for work, which say so.
 
+mod api_tokens;
 mod claim;
 mod connections;
 mod due;
@@ -11,6 +12,7 @@ mod known;
 mod leases;
 mod merge;
 mod oauth;
+mod person;
 mod plan;
 mod polls;
 mod reading;
@@ -23,6 +25,7 @@ mod templates;
 #[cfg(test)]
 pub(crate) fn statements() -> impl Iterator<Item = &'static (&'static str, &'static crate::db::Sql)> {
     [
+        api_tokens::STATEMENTS,
         claim::STATEMENTS,
         connections::STATEMENTS,
         due::STATEMENTS,
@@ -44,5 +47,6 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static (&'static str, &'sta
     ]
     .into_iter()
     .flatten()
+    .chain(person::statements())
     .chain(records::statements())
 }

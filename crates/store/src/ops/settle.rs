@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     JournalEntry, JournalKind, Links, Outcome, Settlement, Store, Summary,
-    db::{Db, Op, P, statements, to_json},
+    db::{Db, Op, P, Scope, statements, to_json},
     error::Result,
 };
 
@@ -96,6 +96,10 @@ fn search_text(summary: &Summary) -> String {
 
 impl Op for Settle {
     type Out = Vec<bool>;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(self.settlements.iter().map(|settlement| &settlement.workspace))
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Vec<bool>> {
         let mut order: Vec<usize> = (0..self.settlements.len()).collect();
@@ -248,6 +252,10 @@ struct Replay {
 
 impl Op for Replay {
     type Out = bool;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<bool> {
         let params = [P::Text(self.workspace.as_str()), P::Text(self.chain.as_str()), P::time(self.now)];

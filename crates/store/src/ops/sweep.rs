@@ -6,7 +6,7 @@ use syncline_core::ids::WorkspaceId;
 use super::{claim::lock_workspace, records::retention};
 use crate::{
     Retention, Store,
-    db::{Db, Op, P, statements},
+    db::{Db, Op, P, Scope, statements},
     error::Result,
 };
 
@@ -67,6 +67,10 @@ struct Batch {
 
 impl Op for Batch {
     type Out = Swept;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Swept> {
         match self.kind {
@@ -180,6 +184,10 @@ struct Leftovers {
 
 impl Op for Leftovers {
     type Out = u64;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<u64> {
         let ws = P::Text(self.workspace.as_str());

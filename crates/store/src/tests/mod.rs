@@ -4,6 +4,7 @@ mod durability;
 mod flow;
 mod leases;
 mod model;
+mod person;
 mod polls;
 mod reading;
 mod records;
@@ -11,6 +12,7 @@ mod shared;
 mod statements;
 mod templates;
 mod vault;
+mod walls;
 pub(crate) mod world;
 
 #[path = "../../benches/booking/rounds.rs"]

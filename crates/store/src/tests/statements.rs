@@ -53,6 +53,7 @@ fn every_statement_names_the_workspace() {
         "RECLAIM_LEASES",
         "RELEASE",
         "FLOW_TAKE",
+        "TOKEN_FIND",
     ];
     for (name, sql) in ops::statements() {
         let text = sql.sqlite();

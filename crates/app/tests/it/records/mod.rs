@@ -77,7 +77,7 @@ async fn edits_travel_both_ways_field_by_field() {
 
 /// Opting out wins on both sides at once; opting in again on one side alone waits for a person, who can decide.
 ///
-/// proves: R17
+/// proves: R17, sec:G3
 #[tokio::test]
 async fn opting_out_travels_and_opting_in_waits() {
     let desk = Desk::new(vec![pair()]).await;

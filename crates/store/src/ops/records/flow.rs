@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     FlowCounts, FlowStanding, FlowState, JournalEntry, PullPhase, PullState, Store,
-    db::{Db, Op, P, Row, statements},
+    db::{Db, Op, P, Row, Scope, statements},
     error::{Error, Result},
     ops::journal::{self, Line},
 };
@@ -82,6 +82,10 @@ impl Op for Standing {
     type Out = Option<FlowState>;
     const READS: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let Some(mut row) = db.row(&FLOW_GET, &self.flow.key()).await? else { return Ok(None) };
         Ok(Some(FlowState {
@@ -102,6 +106,10 @@ struct SetStanding {
 
 impl Op for SetStanding {
     type Out = ();
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<()> {
         let ([ws, integration], state) = (self.flow.key(), &self.state);
@@ -132,6 +140,10 @@ struct Pulls {
 impl Op for Pulls {
     type Out = Vec<PullState>;
     const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         pulls(db, &self.flow).await
@@ -194,6 +206,10 @@ impl Op for Counts {
     type Out = FlowCounts;
     const READS: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<FlowCounts> {
         let key = self.flow.key();
         let mut counts = FlowCounts::default();
@@ -218,6 +234,10 @@ struct NextDue {
 impl Op for NextDue {
     type Out = Option<Timestamp>;
     const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let mut times: Vec<Timestamp> = pulls(db, &self.flow).await?.iter().map(|pull| pull.next_at).collect();

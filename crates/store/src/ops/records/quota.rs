@@ -5,7 +5,7 @@ use syncline_core::ids::{IntegrationId, WorkspaceId};
 use super::{Flow, columns::count_of};
 use crate::{
     QuotaUse, Store,
-    db::{Db, Op, P, statements},
+    db::{Db, Op, P, Scope, statements},
     error::Result,
 };
 
@@ -35,6 +35,10 @@ impl Op for Used {
     type Out = QuotaUse;
     const READS: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<QuotaUse> {
         let [ws, integration] = self.flow.key();
         let Some(row) = db.row(&USED, &[ws, integration, P::Text(&self.month)]).await? else {
@@ -52,6 +56,10 @@ struct Told {
 
 impl Op for Told {
     type Out = bool;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<bool> {
         let [ws, integration] = self.flow.key();

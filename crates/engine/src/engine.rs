@@ -84,6 +84,7 @@ pub struct Engine {
     pub(crate) blocked: Mutex<HashMap<WorkspaceId, Blocked>>,
     pub(crate) checked: crate::mapping_check::CheckedHere,
     pub(crate) compiled: crate::records::CompiledFlows,
+    pub(crate) record_flows: Vec<Arc<crate::records::RecordFlow>>,
     workspaces: BTreeSet<WorkspaceId>,
     working: AtomicUsize,
     pace: tokio::sync::Mutex<Pace>,
@@ -130,6 +131,7 @@ impl Engine {
         let workspaces = setup.integrations.iter().map(|integration| integration.workspace.clone()).collect();
         Arc::new(Self {
             calls: Semaphore::new(options.calls_in_flight.max(1)),
+            record_flows: setup.records.iter().cloned().map(Arc::new).collect(),
             world,
             setup,
             options,

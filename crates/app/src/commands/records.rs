@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 use syncline_core::{
     ids::IntegrationId,
-    merge::{RuleKey, Side},
+    merge::Side,
 };
 use syncline_engine::{
     Engine,
@@ -127,13 +127,11 @@ async fn act(engine: &Arc<Engine>, act: Act) -> anyhow::Result<()> {
         }
         Act::Activate { name, agreed_by } => {
             let flow = flow(engine, &name)?;
-            let state = engine.world().store.flow_state(&flow.workspace, &flow.id).await?;
-            if agreed_by.is_none() && state.is_none_or(|state| state.agreed.is_none()) {
+            if !engine.activate(flow, agreed_by.as_deref()).await? {
                 bail!(
                     "people's data will travel between two accounts: say who agrees to that with --agreed-by \"NAME\""
                 );
             }
-            engine.set_standing(flow, FlowStanding::Active, None, agreed_by.as_deref()).await?;
             println!(
                 "{name} is active. `syncline serve` keeps it in step; `syncline records run {name}` does so once."
             );
@@ -227,7 +225,7 @@ fn show_preview(preview: &Preview) {
 
 async fn rounds(engine: &Engine, flow: &RecordFlow, confirm_deletes: bool, as_json: bool) -> anyhow::Result<()> {
     if confirm_deletes {
-        engine.set_standing(flow, FlowStanding::Active, None, None).await?;
+        engine.go_on(flow).await?;
     }
     let mut all = Round::default();
     for place in 0..ROUNDS_MAX {
@@ -320,7 +318,7 @@ fn word(standing: FlowStanding) -> &'static str {
 }
 
 async fn holds(engine: &Engine, flow: &RecordFlow, as_json: bool) -> anyhow::Result<()> {
-    let names = engine.records_rule_names(flow).await?.map_err(|end| anyhow::anyhow!(ended(&end)))?;
+    let names = flow.rule_names();
     let mut after = None;
     let mut shown = 0;
     loop {
@@ -329,7 +327,7 @@ async fn holds(engine: &Engine, flow: &RecordFlow, as_json: bool) -> anyhow::Res
         after = Some(last.entry);
         for view in &page {
             shown += 1;
-            let field = view.hold.rule.and_then(|key| names.get(&key)).map(String::as_str);
+            let field = view.hold.rule.and_then(|key| names.get(&key)).map(ToString::to_string);
             if as_json {
                 println!(
                     "{}",
@@ -338,7 +336,7 @@ async fn holds(engine: &Engine, flow: &RecordFlow, as_json: bool) -> anyhow::Res
                         "since": view.since })
                 );
             } else {
-                show_hold(view, field);
+                show_hold(view, field.as_deref());
             }
         }
     }
@@ -356,19 +354,13 @@ fn show_hold(view: &HoldView, field: Option<&str>) {
 }
 
 async fn resolve(engine: &Engine, flow: &RecordFlow, entry: i64, field: &str, winner: Winner) -> anyhow::Result<()> {
-    let names = engine.records_rule_names(flow).await?.map_err(|end| anyhow::anyhow!(ended(&end)))?;
     let side = match winner {
         Winner::Left => Side::Left,
         Winner::Right => Side::Right,
     };
-    let meant: Vec<RuleKey> =
-        names.iter().filter(|(_, name)| name.split(" ↔ ").any(|one| one == field)).map(|(key, _)| *key).collect();
-    let now = engine.world().clock.now();
-    for rule in meant {
-        if engine.world().store.decide_hold(&flow.workspace, &flow.id, entry, rule, side, now).await? {
-            println!("Decided; it is carried out in the next round.");
-            return Ok(());
-        }
+    if engine.resolve_hold(flow, entry, field, side).await? {
+        println!("Decided; it is carried out in the next round.");
+        return Ok(());
     }
     bail!("nothing of field {field} is held back of record {entry}; `syncline records holds {}` lists what is", flow.id)
 }

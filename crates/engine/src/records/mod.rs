@@ -3,6 +3,7 @@
 //! [`Engine::records_round`] is one round without timers; [`Engine::keep_records`] turns them. What is to be done about
 //! a record is decided in `syncline_core::merge`; here is only who asks, stores and sends.
 
+mod acts;
 mod call;
 mod keep;
 mod plan;
@@ -18,7 +19,7 @@ mod write_down;
 pub(crate) use self::view::CompiledFlows;
 pub use self::{
     preview::{Preview, Sample},
-    setup::{RecordFlow, RecordFlowState, SideSetup},
+    setup::{RecordFlow, RecordFlowState, RuleNames, SideSetup},
     view::Compiled,
 };
 
@@ -191,9 +192,9 @@ impl Engine {
     /// Keeps all integrations in step until `stop`, each at its own pace: none waits for another's vendor.
     pub async fn keep_records(self: &Arc<Self>, stop: CancellationToken) {
         let mut loops = tokio::task::JoinSet::new();
-        for at in 0..self.setup.records.len() {
+        for flow in self.record_flows.clone() {
             let (engine, stop) = (Arc::clone(self), stop.clone());
-            loops.spawn(async move { engine.keep_flow(&engine.setup.records[at], stop).await });
+            loops.spawn(async move { engine.keep_flow(&flow, stop).await });
         }
         while let Some(ended) = loops.join_next().await {
             if ended.is_err() && !stop.is_cancelled() {
@@ -240,19 +241,6 @@ impl Engine {
         Ok(Ok(RecordsCheck { refused, warnings: compiled.finding_lines(Weight::Warning) }))
     }
 
-    /// The fields of every row of the mapping, by its key.
-    pub async fn records_rule_names(
-        &self,
-        flow: &RecordFlow,
-    ) -> StoreResult<Result<std::collections::BTreeMap<syncline_core::merge::RuleKey, String>, RoundEnd>> {
-        let compiled = match self.compiled_or_end(flow).await? {
-            Ok(compiled) => compiled,
-            Err(end) => return Ok(Err(end)),
-        };
-        let rules = compiled.flow.pairs.iter().flat_map(|pair| &pair.rules);
-        Ok(Ok(rules.map(|rule| (rule.key, format!("{} ↔ {}", rule.left.field, rule.right.field))).collect()))
-    }
-
     async fn compiled_or_end(&self, flow: &RecordFlow) -> StoreResult<Result<Arc<Compiled>, RoundEnd>> {
         match self.compiled(flow, &mut 0).await {
             Ok(compiled) => Ok(Ok(compiled)),
@@ -264,12 +252,14 @@ impl Engine {
 
     /// How an integration stands.
     pub async fn records_status(&self, flow: &RecordFlow) -> StoreResult<RecordFlowState> {
-        let (store, now) = (&self.world.store, self.world.clock.now());
+        let (store, month) = (&self.world.store, plan::month(self.world.clock.now()));
         Ok(RecordFlowState {
             state: store.flow_state(&flow.workspace, &flow.id).await?,
             pulls: store.pulls(&flow.workspace, &flow.id).await?,
             counts: store.flow_counts(&flow.workspace, &flow.id).await?,
-            quota: store.quota_use(&flow.workspace, &flow.id, &plan::month(now)).await?,
+            quota: store.quota_use(&flow.workspace, &flow.id, &month).await?,
+            month,
+            next_at: store.flow_next_due(&flow.workspace, &flow.id).await?,
         })
     }
 

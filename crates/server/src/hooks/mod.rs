@@ -2,7 +2,7 @@
 //! in the request, and no vendor is called. The answer is never a redirect and never 410: senders switch off on those.
 
 pub(crate) mod body;
-mod depth;
+pub(crate) mod depth;
 
 use std::{sync::Arc, time::Instant};
 

@@ -19,10 +19,14 @@ use syncline_connect::{Secret, Settings, oauth::App};
 use syncline_core::{
     Clock, Entropy,
     ids::{ChainId, ConnectionId, ExternalKey, IntegrationId, RecordId, WorkspaceId},
+    merge::{Blanks, Direction, EndDraft, KindSettings, PairDraft, Policy, RuleDraft, Select, WhenDeleted},
     record::{Fields, Role, Slot},
     step::Link,
 };
-use syncline_engine::{ConnectionSetup, Engine, GrantKind, Setup};
+use syncline_engine::{
+    ConnectionSetup, Engine, GrantKind, Setup,
+    records::{RecordFlow, SideSetup},
+};
 use syncline_store::{
     JournalEntry, JournalKind, Links, MasterKey, Outcome, Settlement, Store, StoreOptions, Summary, WorkerId,
 };
@@ -129,6 +133,45 @@ fn connection(workspace: &str, id: &str, grant: GrantKind) -> ConnectionSetup {
     }
 }
 
+/// An integration between two accounts whose vendor, in these tests, keeps no records in step.
+fn flow(workspace: &str, name: &str) -> RecordFlow {
+    let side = |name: &str| SideSetup { connection: ConnectionId::new(name), every: SignedDuration::from_mins(2) };
+    let kind = |kind: &str| KindSettings {
+        kind: kind.to_owned(),
+        create: false,
+        deleted: WhenDeleted::Detach,
+        created: None,
+        read: Vec::new(),
+    };
+    let end = |field: &str| EndDraft { field: field.to_owned(), ..EndDraft::default() };
+    let row = RuleDraft {
+        left: end("LastName"),
+        right: end("SURNAME"),
+        direction: Direction::Both,
+        policy: Policy::Manual,
+        blanks: Blanks::Propagate,
+        truncate: false,
+        group: None,
+    };
+    let pair = PairDraft {
+        name: "contacts".to_owned(),
+        left: kind("Contact"),
+        right: kind("contact"),
+        rows: vec![row],
+        select: Select::All,
+        primary: None,
+    };
+    RecordFlow {
+        workspace: WorkspaceId::new(workspace),
+        id: IntegrationId::new(name),
+        left: side("crm"),
+        right: side("spare"),
+        pairs: vec![pair],
+        sweep_every: SignedDuration::from_hours(24),
+        tasks_per_month: Some(1_000),
+    }
+}
+
 fn source(workspace: &str, id: &str, path_key: &str, secret: &str) -> SourceSetup {
     SourceSetup {
         workspace: WorkspaceId::new(workspace),
@@ -169,7 +212,8 @@ impl World {
             connection("main", "machine", GrantKind::ClientCredentials),
             connection("other", "crm", GrantKind::Browser),
         ];
-        let setup = Setup { connections, ..Setup::default() };
+        let records = vec![flow("main", "people"), flow("other", "theirs")];
+        let setup = Setup { connections, records, ..Setup::default() };
         let engine = Engine::new(world, setup, syncline_engine::Options::default());
         let sources = vec![
             source("main", "web", PATH_KEY, SECRET),

@@ -28,6 +28,7 @@ statements! {
         on conflict (workspace, integration, side, kind) do update set phase = excluded.phase, cursor = excluded.cursor, \
         next_at = excluded.next_at, failures = excluded.failures, problem = excluded.problem, read_at = excluded.read_at, \
         sweep = excluded.sweep, changes_cursor = excluded.changes_cursor, swept_at = excluded.swept_at";
+    PULL_SOON = "update record_pull set next_at = ?3 where workspace = ?1 and integration = ?2 and next_at > ?3";
     TALLY = "select entries_left, entries_right, links from record_tally where workspace = ?1 and integration = ?2";
     COUNT_DUE = "select count(*) from record_entry where workspace = ?1 and integration = ?2 and due_at is not null";
     COUNT_HELD = "select count(*) from record_hold where workspace = ?1 and integration = ?2";
@@ -186,6 +187,21 @@ pub(super) async fn set_pulls<D: Db>(db: &mut D, flow: &Flow, pulls: &[PullState
     Ok(())
 }
 
+struct ReadSoon {
+    flow: Flow,
+    now: Timestamp,
+}
+
+impl Op for ReadSoon {
+    type Out = ();
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<()> {
+        let [ws, integration] = self.flow.key();
+        db.run(&PULL_SOON, &[ws, integration, P::time(self.now)]).await?;
+        Ok(())
+    }
+}
+
 struct Counts {
     flow: Flow,
 }
@@ -250,6 +266,16 @@ impl Store {
     /// How far each kind of each side has been read.
     pub async fn pulls(&self, workspace: &WorkspaceId, integration: &IntegrationId) -> Result<Vec<PullState>> {
         self.run(Pulls { flow: Flow::new(workspace, integration) }).await
+    }
+
+    /// Has every kind of both sides read at the next occasion.
+    pub async fn read_soon(
+        &self,
+        workspace: &WorkspaceId,
+        integration: &IntegrationId,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.run(ReadSoon { flow: Flow::new(workspace, integration), now }).await
     }
 
     /// How much there is of everything. Entries and links are not counted but known; what is due, held or open is

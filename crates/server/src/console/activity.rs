@@ -25,6 +25,8 @@ pub(super) struct Entry {
     pub(super) text: Shown,
     pub(super) href: Option<String>,
     pub(super) records: Vec<Written>,
+    /// Fields of records in step: what they hold now, and what stood there before.
+    pub(super) changes: Vec<Changed>,
     /// Reasons: which rule matched, what was left out.
     pub(super) notes: Vec<Shown>,
     pub(super) error: Option<Shown>,
@@ -37,6 +39,14 @@ pub(super) struct Written {
     pub(super) id: Shown,
     pub(super) action: Shown,
     pub(super) fields: Vec<(Shown, FieldValue)>,
+}
+
+/// A field that was told something, or over which two sides differed.
+pub(super) struct Changed {
+    pub(super) field: Shown,
+    pub(super) value: Shown,
+    /// What stood there, or what the other side held and lost.
+    pub(super) before: Option<Shown>,
 }
 
 /// A value, with a link where it is a safe one.
@@ -56,6 +66,7 @@ impl Entry {
             text: Shown::value(&row.entry.text),
             href: row.chain.as_ref().map(|chain| frame.href(&format!("/bookings/{chain}"))),
             records: list("records").iter().map(written).collect(),
+            changes: list("fields").iter().filter_map(changed).chain(conflict(details)).collect(),
             notes: notes.map(Shown::value).collect(),
             error: error(details),
             calls: details["calls"].as_f64().map(calls),
@@ -63,15 +74,43 @@ impl Entry {
     }
 }
 
+fn changed(field: &Json) -> Option<Changed> {
+    let name = Shown::value(field["field"].as_str()?);
+    let before = field.get("from").filter(|before| !before.is_null());
+    Some(Changed {
+        field: name,
+        value: Shown::value(&plain(&field["to"])),
+        before: before.map(|text| Shown::value(&plain(text))),
+    })
+}
+
+/// The field over which two sides differed, as the side names it that won.
+fn conflict(details: &Json) -> Option<Changed> {
+    let (won, lost) = match details["winner"].as_str()? {
+        "left" => (&details["left"], &details["right"]),
+        _ => (&details["right"], &details["left"]),
+    };
+    Some(Changed {
+        field: Shown::value(won["field"].as_str()?),
+        value: Shown::value(&plain(&won["value"])),
+        before: Some(Shown::value(&plain(&lost["value"]))),
+    })
+}
+
+/// A value as text.
+fn plain(value: &Json) -> String {
+    match value {
+        Json::String(text) => text.clone(),
+        Json::Null => "(empty)".to_owned(),
+        other => other.to_string(),
+    }
+}
+
 fn written(record: &Json) -> Written {
     let word = |name: &str| Shown::value(record[name].as_str().unwrap_or_default());
     let fields = record["fields"].as_object().into_iter().flatten();
     let fields = fields.map(|(name, value)| {
-        let text = match value {
-            Json::String(text) => text.clone(),
-            Json::Null => "(empty)".to_owned(),
-            other => other.to_string(),
-        };
+        let text = plain(value);
         // The mark of a vendor's own field is ours, not the reader's.
         (Shown::value(name.trim_start_matches('@')), FieldValue { link: link(&text), text: Shown::value(&text) })
     });

@@ -3,6 +3,7 @@
 mod activity;
 mod booking;
 mod bookings;
+mod integrations;
 mod overview;
 pub(crate) mod sign_in;
 
@@ -32,6 +33,8 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/bookings", get(bookings::show))
         .route("/bookings/{chain}", get(booking::show))
         .route("/bookings/{chain}/replay", post(replay))
+        .route("/integrations", get(integrations::list))
+        .route("/integrations/{id}", get(integrations::show).post(integrations::act))
         .route("/connections/{id}/disconnect", post(disconnect))
         .route("/docs/errors/{code}", get(error_page))
 }

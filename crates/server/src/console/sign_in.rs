@@ -118,8 +118,8 @@ fn with_cookie(mut response: Response, cookie: HeaderValue) -> Response {
 
 /// Where a sign-in may lead: one of our own pages, named as we name it. Anything else leads to the first page.
 pub(crate) fn return_target(next: &str) -> String {
-    const PAGES: [&str; 3] = ["/", "/activity", "/bookings"];
-    const WITH_NAME: [&str; 2] = ["/bookings/", "/connect/"];
+    const PAGES: [&str; 4] = ["/", "/activity", "/bookings", "/integrations"];
+    const WITH_NAME: [&str; 3] = ["/bookings/", "/connect/", "/integrations/"];
     let name = |text: &str| {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         !text.is_empty() && text.bytes().all(plain)

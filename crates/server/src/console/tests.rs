@@ -9,6 +9,7 @@ use syncline_store::StoredTokens;
 use super::sign_in::return_target;
 use crate::tests::world::{ADMIN, BLNS, CRLF, HOOK, UNICODE, World, XSS, strings, ws};
 
+mod integrations;
 mod markup;
 
 use markup::{elements, safe};

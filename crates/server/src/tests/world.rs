@@ -168,7 +168,7 @@ fn flow(workspace: &str, name: &str) -> RecordFlow {
         right: side("spare"),
         pairs: vec![pair],
         sweep_every: SignedDuration::from_hours(24),
-        tasks_per_month: Some(1_000),
+        tasks_per_month: Some(100_000),
     }
 }
 
@@ -212,7 +212,7 @@ impl World {
             connection("main", "machine", GrantKind::ClientCredentials),
             connection("other", "crm", GrantKind::Browser),
         ];
-        let records = vec![flow("main", "people"), flow("other", "theirs")];
+        let records = vec![flow("main", "people"), flow("other", "people"), flow("other", "theirs")];
         let setup = Setup { connections, records, ..Setup::default() };
         let engine = Engine::new(world, setup, syncline_engine::Options::default());
         let sources = vec![

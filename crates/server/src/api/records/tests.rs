@@ -102,7 +102,7 @@ async fn nothing_starts_without_agreement() {
     valid("get", "/api/v1/records/{name}", "200", &shown);
     assert_eq!((&shown["standing"], &shown["agreed"], &shown["last_run"]), (&json!("draft"), &json!(null), &json!(null)));
     assert_eq!((&shown["left"]["connection"], &shown["left"]["vendor"]), (&json!("crm"), &json!("acme")));
-    assert_eq!(shown["quota"]["limit"], json!(1_000));
+    assert_eq!(shown["quota"]["limit"], json!(100_000));
     for body in ["", "{}", r#"{"agreed_by":" "}"#] {
         let refused = post(&world, "activate", body).await;
         assert_eq!((refused.status, refused.code().as_str()), (StatusCode::CONFLICT, "agreement-missing"), "{body}");
@@ -192,7 +192,7 @@ async fn another_workspaces_integration_is_not_there() {
     for (method, path) in [
         (Method::GET, theirs.to_owned()),
         (Method::GET, format!("{theirs}/holds")),
-        (Method::GET, format!("{PEOPLE}?workspace=other")),
+        (Method::GET, format!("{theirs}?workspace=main")),
     ]
     .into_iter()
     .chain(["check", "preview", "activate", "pause", "run", "retry"].map(|act| (Method::POST, format!("{theirs}/{act}"))))
@@ -201,5 +201,8 @@ async fn another_workspaces_integration_is_not_there() {
         assert_eq!((answer.status, answer.code().as_str()), (StatusCode::NOT_FOUND, "not-found"), "{path}");
     }
     let list = world.api(Method::GET, "/api/v1/records?workspace=other", "").await.json();
-    assert_eq!(list["integrations"][0]["name"], json!("theirs"));
+    assert_eq!((&list["integrations"][0]["name"], &list["integrations"][1]["name"]), (&json!("people"), &json!("theirs")));
+    post(&world, "activate", r#"{"agreed_by":"Ada"}"#).await;
+    let list = world.api(Method::GET, "/api/v1/records?workspace=other", "").await.json();
+    assert_eq!(list["integrations"][0]["standing"], json!("draft"), "of the same name, and another one");
 }

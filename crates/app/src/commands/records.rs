@@ -6,10 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
-use syncline_core::{
-    ids::IntegrationId,
-    merge::Side,
-};
+use syncline_core::{ids::IntegrationId, merge::Side};
 use syncline_engine::{
     Engine,
     records::{Preview, RecordFlow, Round, RoundEnd},

@@ -78,12 +78,7 @@ impl Engine {
         }
     }
 
-    async fn preview_while_held(
-        &self,
-        flow: &RecordFlow,
-        held: &Held,
-        time: SignedDuration,
-    ) -> Result<Preview, Halt> {
+    async fn preview_while_held(&self, flow: &RecordFlow, held: &Held, time: SignedDuration) -> Result<Preview, Halt> {
         let mut round = super::Round::default();
         let compiled = self.compiled(flow, &mut round.calls).await?;
         let state = self.world.store.flow_state(&flow.workspace, &flow.id).await?;

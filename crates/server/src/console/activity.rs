@@ -11,7 +11,11 @@ use syncline_store::{ActivityFilter, ActivityRow, JournalKind};
 
 use super::Asked;
 use crate::{
-    api::{KINDS, PAGE_DEFAULT, activity::{Sought, find}, kind, search},
+    api::{
+        KINDS, PAGE_DEFAULT,
+        activity::{Sought, find},
+        kind, search,
+    },
     page::{self, Frame, Signed, time},
     problem::Problem,
     shared::Shared,

@@ -45,9 +45,7 @@ fn ended(end: &RoundEnd) -> Problem {
         RoundEnd::Failed { side, error } => {
             Problem::new(Code::AccountUnavailable).detail(format!("the {side} side: {}", error.message))
         }
-        RoundEnd::Held | RoundEnd::Done(_) => {
-            Problem::new(Code::Busy).later(Code::Busy.status().as_u16(), RETRY_AFTER)
-        }
+        RoundEnd::Held | RoundEnd::Done(_) => Problem::new(Code::Busy).later(Code::Busy.status().as_u16(), RETRY_AFTER),
     }
 }
 

@@ -100,7 +100,10 @@ async fn nothing_starts_without_agreement() {
     let world = World::new();
     let shown = world.api(Method::GET, PEOPLE, "").await.json();
     valid("get", "/api/v1/records/{name}", "200", &shown);
-    assert_eq!((&shown["standing"], &shown["agreed"], &shown["last_run"]), (&json!("draft"), &json!(null), &json!(null)));
+    assert_eq!(
+        (&shown["standing"], &shown["agreed"], &shown["last_run"]),
+        (&json!("draft"), &json!(null), &json!(null))
+    );
     assert_eq!((&shown["left"]["connection"], &shown["left"]["vendor"]), (&json!("crm"), &json!("acme")));
     assert_eq!(shown["quota"]["limit"], json!(100_000));
     for body in ["", "{}", r#"{"agreed_by":" "}"#] {
@@ -195,13 +198,17 @@ async fn another_workspaces_integration_is_not_there() {
         (Method::GET, format!("{theirs}?workspace=main")),
     ]
     .into_iter()
-    .chain(["check", "preview", "activate", "pause", "run", "retry"].map(|act| (Method::POST, format!("{theirs}/{act}"))))
-    {
+    .chain(
+        ["check", "preview", "activate", "pause", "run", "retry"].map(|act| (Method::POST, format!("{theirs}/{act}"))),
+    ) {
         let answer = world.api(method, &path, "").await;
         assert_eq!((answer.status, answer.code().as_str()), (StatusCode::NOT_FOUND, "not-found"), "{path}");
     }
     let list = world.api(Method::GET, "/api/v1/records?workspace=other", "").await.json();
-    assert_eq!((&list["integrations"][0]["name"], &list["integrations"][1]["name"]), (&json!("people"), &json!("theirs")));
+    assert_eq!(
+        (&list["integrations"][0]["name"], &list["integrations"][1]["name"]),
+        (&json!("people"), &json!("theirs"))
+    );
     post(&world, "activate", r#"{"agreed_by":"Ada"}"#).await;
     let list = world.api(Method::GET, "/api/v1/records?workspace=other", "").await.json();
     assert_eq!(list["integrations"][0]["standing"], json!("draft"), "of the same name, and another one");

@@ -269,12 +269,7 @@ impl Store {
     }
 
     /// Has every kind of both sides read at the next occasion.
-    pub async fn read_soon(
-        &self,
-        workspace: &WorkspaceId,
-        integration: &IntegrationId,
-        now: Timestamp,
-    ) -> Result<()> {
+    pub async fn read_soon(&self, workspace: &WorkspaceId, integration: &IntegrationId, now: Timestamp) -> Result<()> {
         self.run(ReadSoon { flow: Flow::new(workspace, integration), now }).await
     }
 

@@ -290,7 +290,6 @@ impl Hub {
             private_per_ten_seconds: u32::MAX,
             daily: u32::MAX,
             searches_per_second: u32::MAX,
-            ..HubSpotRates::default()
         };
         let config = HubSpotConfig { rates, ..HubSpotConfig::default() };
         let account = HubSpotAccount::new(config, Arc::clone(clock) as Arc<dyn Clock>);

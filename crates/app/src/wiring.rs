@@ -1,5 +1,6 @@
 //! From the configuration to running parts.
 
+mod alerts;
 mod polled;
 mod records;
 

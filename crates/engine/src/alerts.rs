@@ -121,16 +121,7 @@ impl Engine {
             if told.contains(&way) {
                 continue;
             }
-            let sent = match way {
-                AlertWay::Mail => match &ways.mail {
-                    Some(mailer) => mailer.send(&mail(workspace, row, ways.pages.as_ref())).await,
-                    None => Ok(()),
-                },
-                AlertWay::Webhook => match &ways.webhook {
-                    Some(hook) => hook.send(&self.world, workspace, row).await,
-                    None => Ok(()),
-                },
-            };
+            let sent = self.tell_by(way, workspace, row, ways).await;
             let outcome = if sent.is_ok() { "told" } else { "failed" };
             metrics::counter!("syncline_alerts_total", "kind" => row.alert.kind.as_str(), "outcome" => outcome).increment(1);
             match sent {
@@ -143,7 +134,7 @@ impl Engine {
         let problem = (!problems.is_empty()).then(|| problems.join("; "));
         let mut due_at = None;
         if let Some(problem) = &problem {
-            let pause = backoff::next_delay(row.tries, self.random());
+            let pause = backoff::next_delay(tries, self.random());
             let next = now.saturating_add(pause).unwrap_or(Timestamp::MAX);
             if next.duration_since(row.at) < TELL_FOR {
                 tracing::warn!(alert.id = row.id, "An alert could not be told, and is tried again: {problem}");
@@ -153,6 +144,36 @@ impl Engine {
             }
         }
         AlertProgress { id: row.id, told, tries, problem, due_at }
+    }
+
+    async fn tell_by(
+        &self,
+        way: AlertWay,
+        workspace: &WorkspaceId,
+        row: &AlertRow,
+        ways: &AlertWays,
+    ) -> Result<(), String> {
+        match (way, &ways.mail, &ways.webhook) {
+            (AlertWay::Mail, Some(mailer), _) => mailer.send(&mail(workspace, row, ways.pages.as_ref())).await,
+            (AlertWay::Webhook, _, Some(hook)) => hook.send(&self.world, workspace, row).await,
+            (AlertWay::Mail, None, _) | (AlertWay::Webhook, _, None) => Ok(()),
+        }
+    }
+
+    /// Tells something at once by every way and says what became of it; nothing is kept.
+    pub async fn try_alert(
+        &self,
+        workspace: &WorkspaceId,
+        new: &NewAlert,
+        ways: &AlertWays,
+    ) -> Vec<(AlertWay, Result<(), String>)> {
+        let NewAlert { event, at, alert } = new.clone();
+        let row = AlertRow { id: 0, event, at, alert, tries: 0, told: Vec::new() };
+        let mut tried = Vec::new();
+        for way in ways.all() {
+            tried.push((way, self.tell_by(way, workspace, &row, ways).await));
+        }
+        tried
     }
 
     /// Workspaces that something may happen in.

@@ -266,9 +266,9 @@ impl Engine {
     async fn lose(&self, setup: &ConnectionSetup, error: &Error) {
         tracing::error!(connection.id = %setup.id, "Connection {} needs to be connected again", setup.id);
         metrics::counter!("syncline_connections_lost_total").increment(1);
-        let status = ConnectionStatus::NeedsReconnect;
-        if let Err(error) = self.world.store.set_status(&setup.workspace, &setup.id, status, Some(&error.message)).await
-        {
+        let alert = alerts::connection_lost(setup, &error.message, self.world.clock.now());
+        let lost = self.world.store.lose_connection(&setup.workspace, &setup.id, &error.message, alert).await;
+        if let Err(error) = lost {
             tracing::warn!(%error, "Could not note that the connection is lost");
         }
         self.forget_blocked();

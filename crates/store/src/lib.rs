@@ -1,6 +1,7 @@
 //! All SQL of Syncline: inbox, chains, shared links, outbox, records in step, leases with their fences, cursors, journal
 //! and vault, in SQLite or PostgreSQL. What a row means to the outside, and when to claim or settle, is not decided here.
 
+mod alerts;
 mod db;
 mod error;
 mod gate;
@@ -28,6 +29,7 @@ use self::{
     vault::{DataKeys, MasterKeys, rotation},
 };
 pub use self::{
+    alerts::*,
     error::{Error, Result},
     gate::{Call, Gate},
     options::StoreOptions,

@@ -39,6 +39,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0005_rest.sqlite.sql"),
         postgres: include_str!("../migrations/0005_rest.postgres.sql"),
     },
+    Migration {
+        version: 6,
+        sqlite: include_str!("../migrations/0006_alerts.sqlite.sql"),
+        postgres: include_str!("../migrations/0006_alerts.postgres.sql"),
+    },
 ];
 
 /// The advisory lock under which processes that start together take turns: "syncline" in ASCII.

@@ -3,6 +3,7 @@
 use anyhow::bail;
 use clap::{Args, Subcommand};
 use syncline_engine::alerts::test_alert;
+use syncline_store::AlertWay;
 
 use super::ConfigArg;
 use crate::{telemetry, wiring::Installation};
@@ -38,6 +39,10 @@ pub async fn run(args: AlertsArgs) -> anyhow::Result<()> {
     engine.world().store.clone().close().await;
     let mut failed = 0;
     for (way, sent) in tried {
+        let way = match way {
+            AlertWay::Mail => "mail",
+            AlertWay::Webhook => "webhook",
+        };
         match sent {
             Ok(()) => println!("{way}: taken. Look whether it has arrived."),
             Err(problem) => {

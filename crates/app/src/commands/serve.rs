@@ -86,6 +86,7 @@ impl Running {
         // Whatever is wrong in the configuration is said before anything is opened or changed.
         installation.setup(&installation.public_url()?)?;
         installation.http()?;
+        installation.alert_ways(&installation.public_url()?)?;
         let lock = installation.database_file().map(|file| lock(&file.with_extension("lock"))).transpose()?;
         let store = installation.open_store().await?;
         if lock.is_some() {
@@ -140,6 +141,11 @@ impl Running {
         if workers > 0 && !engine.setup().records.is_empty() {
             let (engine, stop) = (Arc::clone(&engine), stop.clone());
             tasks.spawn(async move { engine.keep_records(stop).await });
+        }
+        let ways = installation.alert_ways(&public_url)?;
+        if workers > 0 && (ways.mail.is_some() || ways.webhook.is_some()) {
+            let (engine, stop) = (Arc::clone(&engine), stop.clone());
+            tasks.spawn(async move { engine.tell_alerts(ways, stop).await });
         }
         let installation = Arc::new(installation);
         tasks.spawn(upkeep(Arc::clone(&engine), Arc::clone(&installation), metrics, stop.clone()));

@@ -7,7 +7,7 @@ use anyhow::bail;
 use serde::Deserialize;
 use url::Url;
 
-use super::{booking::IntegrationConfig, limits, records::RecordsConfig, secrets::SecretRef, source::SourceApiConfig};
+use super::{alerts::AlertsConfig, booking::IntegrationConfig, limits, records::RecordsConfig, secrets::SecretRef, source::SourceApiConfig};
 
 /// The whole file.
 #[derive(Debug, Clone, Deserialize)]
@@ -33,6 +33,8 @@ pub struct Config {
     pub network: NetworkConfig,
     #[serde(default)]
     pub telemetry: TelemetryConfig,
+    #[serde(default)]
+    pub alerts: AlertsConfig,
     #[serde(default)]
     pub connections: Vec<ConnectionConfig>,
     #[serde(default)]

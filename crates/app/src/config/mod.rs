@@ -1,5 +1,6 @@
 //! The configuration file: one section a file, unknown keys refused, secrets only by reference.
 
+mod alerts;
 mod booking;
 mod file;
 mod limits;
@@ -15,6 +16,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
+pub use alerts::{AlertsConfig, MailConfig, MailSecurity};
 pub use booking::IntegrationConfig;
 pub use file::{Config, ConnectionConfig, Grant, SourceConfig, TelemetryConfig};
 pub use records::RecordsConfig;
@@ -47,6 +49,7 @@ impl Config {
     /// What the grammar cannot say: numbers are within their limits, names are unique, and what is referred to is there.
     fn check(&self) -> anyhow::Result<()> {
         self.engine.check()?;
+        self.alerts.check()?;
         limits::check_addresses(self)?;
         if !is_name(&self.workspace) {
             bail!("`workspace` cannot be `{}`: use 1 to 40 lower-case letters, digits and dashes", self.workspace);

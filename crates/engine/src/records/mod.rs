@@ -32,7 +32,7 @@ use syncline_store::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::Engine;
+use crate::{alerts, engine::Engine};
 
 /// Records that one transaction decides about.
 pub(crate) const DECIDE_BATCH: usize = 500;
@@ -292,6 +292,10 @@ impl Engine {
         };
         let details = serde_json::json!({ "by": by });
         let line = JournalEntry { at: now, kind: JournalKind::Operator, text, details };
+        if standing == FlowStanding::Stopped {
+            let alert = alerts::stopped(&flow.id, state.reason.as_deref().unwrap_or("a person has to look"), now);
+            return self.world.store.stop_flow(&flow.workspace, &flow.id, state, line, alert).await;
+        }
         self.world.store.set_flow(&flow.workspace, &flow.id, state, Some(line)).await
     }
 }

@@ -8,10 +8,13 @@ use super::{
     columns::{count_of, side_column, side_of},
 };
 use crate::{
-    FlowCounts, FlowStanding, FlowState, JournalEntry, PullPhase, PullState, Store,
+    FlowCounts, FlowStanding, FlowState, JournalEntry, NewAlert, PullPhase, PullState, Store,
     db::{Db, Op, P, Row, statements},
     error::{Error, Result},
-    ops::journal::{self, Line},
+    ops::{
+        alerts,
+        journal::{self, Line},
+    },
 };
 
 statements! {
@@ -99,6 +102,7 @@ struct SetStanding {
     flow: Flow,
     state: FlowState,
     journal: Option<JournalEntry>,
+    alert: Option<NewAlert>,
 }
 
 impl Op for SetStanding {
@@ -122,7 +126,8 @@ impl Op for SetStanding {
             .iter()
             .map(|entry| Line::of_integration(&self.flow.workspace, &self.flow.integration, entry))
             .collect();
-        journal::write(db, &lines).await
+        journal::write(db, &lines).await?;
+        alerts::add(db, &self.flow.workspace, self.alert.as_slice()).await
     }
 }
 
@@ -260,7 +265,20 @@ impl Store {
         state: FlowState,
         journal: Option<JournalEntry>,
     ) -> Result<()> {
-        self.run(SetStanding { flow: Flow::new(workspace, integration), state, journal }).await
+        self.run(SetStanding { flow: Flow::new(workspace, integration), state, journal, alert: None }).await
+    }
+
+    /// The same for an integration that stops by itself, together with what people are told of it.
+    pub async fn stop_flow(
+        &self,
+        workspace: &WorkspaceId,
+        integration: &IntegrationId,
+        state: FlowState,
+        journal: JournalEntry,
+        alert: NewAlert,
+    ) -> Result<()> {
+        let (journal, alert) = (Some(journal), Some(alert));
+        self.run(SetStanding { flow: Flow::new(workspace, integration), state, journal, alert }).await
     }
 
     /// How far each kind of each side has been read.

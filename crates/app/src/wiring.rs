@@ -191,6 +191,7 @@ impl Installation {
         setup.templating = Some(Arc::new(Flows(flows)));
         setup.polled = self.polled()?;
         setup.records = self.records()?;
+        setup.record_setups = Some(Arc::new(records::Written(self.config.clone())));
         Ok(setup)
     }
 

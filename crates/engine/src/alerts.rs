@@ -177,7 +177,7 @@ impl Engine {
     }
 
     /// Workspaces that something may happen in.
-    fn told_workspaces(&self) -> Vec<WorkspaceId> {
+    pub(crate) fn told_workspaces(&self) -> Vec<WorkspaceId> {
         let mut all: Vec<WorkspaceId> =
             self.setup.connections.iter().map(|connection| connection.workspace.clone()).collect();
         all.sort();

@@ -9,7 +9,7 @@ use serde_json::json;
 use syncline_core::{ids::IntegrationId, merge::Side};
 use syncline_engine::{
     Engine,
-    records::{Preview, RecordFlow, Round, RoundEnd},
+    records::{AGREEMENT_VERSION, Preview, RecordFlow, Round, RoundEnd},
 };
 use syncline_store::{FlowStanding, HoldView};
 
@@ -111,10 +111,10 @@ pub async fn run(args: RecordsArgs) -> anyhow::Result<()> {
 
 async fn act(engine: &Arc<Engine>, act: Act) -> anyhow::Result<()> {
     match act {
-        Act::Check { name } => check(engine, flow(engine, &name)?).await,
+        Act::Check { name } => check(engine, &flow(engine, &name).await?).await,
         Act::Preview { name, json } => {
-            let flow = flow(engine, &name)?;
-            let preview = engine.records_preview(flow).await?.map_err(|end| anyhow::anyhow!(ended(&end)))?;
+            let flow = flow(engine, &name).await?;
+            let preview = engine.records_preview(&flow).await?.map_err(|end| anyhow::anyhow!(ended(&end)))?;
             if json {
                 println!("{}", serde_json::to_string(&preview)?);
             } else {
@@ -123,10 +123,10 @@ async fn act(engine: &Arc<Engine>, act: Act) -> anyhow::Result<()> {
             Ok(())
         }
         Act::Activate { name, agreed_by } => {
-            let flow = flow(engine, &name)?;
-            if !engine.activate(flow, agreed_by.as_deref()).await? {
+            let flow = flow(engine, &name).await?;
+            if !engine.activate(&flow, agreed_by.as_deref()).await? {
                 bail!(
-                    "people's data will travel between two accounts: say who agrees to that with --agreed-by \"NAME\""
+                    "people's data will travel between two accounts: say who agrees to docs/agreement.md, version {AGREEMENT_VERSION}, with --agreed-by \"NAME\""
                 );
             }
             println!(
@@ -135,15 +135,15 @@ async fn act(engine: &Arc<Engine>, act: Act) -> anyhow::Result<()> {
             Ok(())
         }
         Act::Pause { name } => {
-            engine.set_standing(flow(engine, &name)?, FlowStanding::Paused, None, None).await?;
+            engine.set_standing(&flow(engine, &name).await?, FlowStanding::Paused, None, None).await?;
             println!("{name} is paused.");
             Ok(())
         }
-        Act::Run { name, confirm_deletes, json } => rounds(engine, flow(engine, &name)?, confirm_deletes, json).await,
+        Act::Run { name, confirm_deletes, json } => rounds(engine, &flow(engine, &name).await?, confirm_deletes, json).await,
         Act::Status { name, json } => status(engine, name.as_deref(), json).await,
-        Act::Holds { name, json } => holds(engine, flow(engine, &name)?, json).await,
+        Act::Holds { name, json } => holds(engine, &flow(engine, &name).await?, json).await,
         Act::Retry { name, entries } => {
-            let flow = flow(engine, &name)?;
+            let flow = flow(engine, &name).await?;
             let chosen = (!entries.is_empty()).then_some(entries.as_slice());
             let now = engine.world().clock.now();
             let released = engine.world().store.release_holds(&flow.workspace, &flow.id, chosen, now).await?;
@@ -151,20 +151,31 @@ async fn act(engine: &Arc<Engine>, act: Act) -> anyhow::Result<()> {
             Ok(())
         }
         Act::Resolve { name, entry, field, winner } => {
-            resolve(engine, flow(engine, &name)?, entry, &field, winner).await
+            resolve(engine, &flow(engine, &name).await?, entry, &field, winner).await
         }
     }
 }
 
-fn flow<'a>(engine: &'a Engine, name: &str) -> anyhow::Result<&'a RecordFlow> {
-    let all = &engine.setup().records;
-    all.iter().find(|flow| flow.id == IntegrationId::from(name)).with_context(|| {
+async fn flow(engine: &Engine, name: &str) -> anyhow::Result<Arc<RecordFlow>> {
+    let all = flows(engine).await?;
+    all.iter().cloned().find(|flow| flow.id == IntegrationId::from(name)).with_context(|| {
         let names: Vec<&str> = all.iter().map(|flow| flow.id.as_str()).collect();
         match names.as_slice() {
-            [] => "no [[records]] are configured".to_owned(),
-            names => format!("there is no integration `{name}` among [[records]]; there are: {}", names.join(", ")),
+            [] => "no integration keeps records in step: neither [[records]] nor the API has one".to_owned(),
+            names => format!("there is no integration `{name}`; there are: {}", names.join(", ")),
         }
     })
+}
+
+/// All of this installation: those of the file, and those that were written through the API.
+async fn flows(engine: &Engine) -> anyhow::Result<Vec<Arc<RecordFlow>>> {
+    let mut workspaces: Vec<_> = engine.setup().connections.iter().map(|setup| setup.workspace.clone()).collect();
+    workspaces.dedup();
+    let mut all = Vec::new();
+    for workspace in workspaces {
+        all.extend(engine.record_flows(&workspace).await?);
+    }
+    Ok(all)
 }
 
 fn ended(end: &RoundEnd) -> String {
@@ -262,8 +273,11 @@ fn round_json(round: &Round) -> serde_json::Value {
 }
 
 async fn status(engine: &Engine, name: Option<&str>, as_json: bool) -> anyhow::Result<()> {
-    let chosen = name.map(|name| flow(engine, name)).transpose()?;
-    for flow in engine.setup().records.iter().filter(|flow| chosen.is_none_or(|chosen| chosen.id == flow.id)) {
+    let chosen = match name {
+        Some(name) => vec![flow(engine, name).await?],
+        None => flows(engine).await?,
+    };
+    for flow in &chosen {
         let status = engine.records_status(flow).await?;
         let standing = status.state.as_ref().map_or(FlowStanding::Draft, |state| state.standing);
         if as_json {

@@ -138,7 +138,7 @@ impl Running {
             let (engine, stop) = (Arc::clone(&engine), stop.clone());
             tasks.spawn(async move { engine.poll_sources(stop).await });
         }
-        if workers > 0 && !engine.setup().records.is_empty() {
+        if workers > 0 && !engine.setup().connections.is_empty() {
             let (engine, stop) = (Arc::clone(&engine), stop.clone());
             tasks.spawn(async move { engine.keep_records(stop).await });
         }

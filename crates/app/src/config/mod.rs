@@ -85,22 +85,10 @@ impl Config {
         }
         for records in &self.records {
             let name = &records.name;
-            if !is_name(name) {
-                bail!(
-                    "`{name}` cannot be the name of an integration: use 1 to 40 lower-case letters, digits and dashes"
-                );
-            }
             if !integrations.insert(name) {
                 bail!("two integrations are called `{name}`; every name is used once");
             }
-            for (side, connection) in [("left", &records.left), ("right", &records.right)] {
-                if !self.connections.iter().any(|known| known.name == *connection) {
-                    bail!(
-                        "integration `{name}` has `{connection}` on the {side}, but there is no such [[connections]] entry; add it or correct `{side}`"
-                    );
-                }
-            }
-            records.check().with_context(|| format!("in integration `{name}`"))?;
+            self.check_records(records)?;
         }
         for source in &self.sources {
             if !self.integrations.iter().any(|integration| integration.name == source.integration) {
@@ -118,6 +106,24 @@ impl Config {
             connection.check()?;
         }
         Ok(())
+    }
+}
+
+impl Config {
+    /// The same for one integration that keeps records in step, wherever it is written.
+    pub fn check_records(&self, records: &RecordsConfig) -> anyhow::Result<()> {
+        let name = &records.name;
+        if !is_name(name) {
+            bail!("`{name}` cannot be the name of an integration: use 1 to 40 lower-case letters, digits and dashes");
+        }
+        for (side, connection) in [("left", &records.left), ("right", &records.right)] {
+            if !self.connections.iter().any(|known| known.name == *connection) {
+                bail!(
+                    "integration `{name}` has `{connection}` on the {side}, but there is no such [[connections]] entry; add it or correct `{side}`"
+                );
+            }
+        }
+        records.check().with_context(|| format!("in integration `{name}`"))
     }
 }
 

@@ -93,6 +93,84 @@ fn object(value: Value) -> serde_json::Map<String, Value> {
     }
 }
 
+fn bearer() -> String {
+    format!("Bearer {ADMIN_TOKEN}")
+}
+
+/// What the API answers to a body.
+fn asked(server: &Server, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    let body = body.to_string();
+    let answer = server.connect().request(method, path, &[("authorization", &bearer())], body.as_bytes());
+    let (status, body) = answer.expect("an answer");
+    (status, if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).expect("JSON") })
+}
+
+/// An integration that is written through the API is taken up by a server that runs already, survives `kill -9`, is listed
+/// beside those of the file, is refused where it cannot work, and is changed only after it was paused.
+///
+/// proves: R1, R2, O4, V1
+#[test]
+fn an_integration_is_written_through_the_api_and_kept_in_step_without_a_restart() {
+    let (sandbox, tool) = (Sandbox::start(), Newsletter::start());
+    let lead = json!({ "LastName": "King", "Company": "Analytical Engines", "Email": "ada@example.org" });
+    sandbox.org.seed("Lead", &object(lead)).expect("a lead");
+    let installation = installed("setups", &sandbox, &tool, PEOPLE);
+    let server = installation.start(BINARY.as_ref(), &[]);
+    let path = "/api/v1/records/leads";
+    let field = |left: &str, right: &str| json!({ "left": left, "right": right });
+    let fields = json!([field("Email", "EMAIL"), field("LastName", "LASTNAME")]);
+    let leads = |fields: &Value, right: &str| {
+        json!({ "left": "salesforce", "right": right,
+            "pairs": [{ "name": "leads", "left": "Lead", "right": "contact", "create_right": true, "fields": fields }] })
+    };
+    for (bad, word) in [
+        (leads(&fields, "nowhere"), "no such [[connections]] entry"),
+        (leads(&json!([field("Email", "EMAIL"), field("Nickname", "LASTNAME")]), "newsletter"), "Nickname"),
+        (leads(&json!([]), "newsletter"), "it needs 1 to"),
+        (json!({ "left": "salesforce" }), "missing field"),
+        (json!({ "left": "salesforce", "rigth": "newsletter" }), "rigth"),
+    ] {
+        let (status, told) = asked(&server, "PUT", path, &bad);
+        assert_eq!((status, &told["code"]), (422, &json!("unusable-integration")), "{bad}: {told}");
+        assert!(told["detail"].as_str().is_some_and(|detail| detail.contains(word)), "{word}: {told}");
+    }
+    let (status, told) = asked(&server, "PUT", "/api/v1/records/people", &leads(&fields, "newsletter"));
+    assert_eq!((status, &told["code"]), (409, &json!("configured-in-file")));
+    let (status, written) = asked(&server, "PUT", path, &leads(&fields, "newsletter"));
+    assert_eq!((status, &written["checked"]), (200, &json!(true)), "{written}");
+    let names: Vec<Value> = server.api("/api/v1/records")["integrations"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| one["name"].clone())
+        .collect();
+    assert_eq!(names, [json!("people"), json!("leads")]);
+    server.kill();
+    let server = installation.start(BINARY.as_ref(), &[]);
+    assert_eq!(server.api(path)["standing"], json!("draft"));
+    let (status, _) = asked(&server, "POST", &format!("{path}/activate"), &json!({ "agreed_by": "Ada", "agreement": "0" }));
+    assert_eq!(status, 409, "another text");
+    let (status, _) = asked(&server, "POST", &format!("{path}/activate"), &json!({ "agreed_by": "Ada", "agreement": "1" }));
+    assert_eq!((status, &server.api(path)["agreed"]["agreement"]), (204, &json!("1")));
+    let started = std::time::Instant::now();
+    while tool.account.contact_with_email("ada@example.org").is_none() {
+        assert!(started.elapsed() < crate::lab::PATIENCE, "the loop does not take it up: {}", installation.log());
+        crate::lab::pause(std::time::Duration::from_millis(50));
+    }
+    let (status, told) = asked(&server, "PUT", path, &leads(&fields, "newsletter"));
+    assert_eq!((status, &told["code"]), (409, &json!("not-paused")));
+    assert_eq!(asked(&server, "POST", &format!("{path}/pause"), &json!({})).0, 204);
+    let old = written["version"].as_i64().expect("a version");
+    let more = json!([field("Email", "EMAIL"), field("LastName", "LASTNAME"), field("FirstName", "FIRSTNAME")]);
+    assert_eq!(asked(&server, "PUT", &format!("{path}?version={old}"), &leads(&more, "newsletter")).0, 200);
+    let (status, told) = asked(&server, "PUT", &format!("{path}?version={old}"), &leads(&fields, "newsletter"));
+    assert_eq!((status, &told["code"]), (409, &json!("outdated")), "{told}");
+    assert_eq!(server.api(&format!("{path}/setup"))["integration"]["pairs"][0]["fields"], more);
+    assert_eq!(asked(&server, "DELETE", path, &json!({})).0, 204);
+    let names = server.api("/api/v1/records")["integrations"].as_array().expect("a list").len();
+    assert_eq!((names, tool.account.contacts_snapshot().len()), (1, 1), "what was carried over stays");
+}
+
 /// A line of the page as a shell runs it; its answer, which has to be a success.
 fn typed(line: &str, server: &Server) -> Value {
     let out = Command::new("sh")
@@ -144,6 +222,8 @@ fn the_examples_of_the_page_work_as_they_are_written() {
         }
     }
     assert_eq!(ran, 1);
+    let missing = server.connect().request("GET", "/api/v1/records/leads", &[("authorization", &bearer())], b"");
+    assert_eq!(missing.expect("an answer").0, 404, "it was dropped again");
     let shown = server.api("/api/v1/records/people");
     assert_eq!((&shown["standing"], &shown["agreed"]["by"]), (&json!("active"), &json!("Ada Lovelace")));
     assert_eq!(shown["counts"]["linked"], json!(2));

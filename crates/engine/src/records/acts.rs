@@ -1,28 +1,17 @@
 //! What a person may do with an integration: start it, have it run now, decide what was held back. The command line and
 //! the API say the same things through here; what is written to the accounts is the rounds' business.
 
-use std::sync::Arc;
-
-use syncline_core::{
-    ids::{IntegrationId, WorkspaceId},
-    merge::Side,
-};
+use syncline_core::merge::Side;
 use syncline_store::{FlowStanding, Result as StoreResult};
 
 use super::{RecordFlow, RoundEnd};
 use crate::engine::Engine;
 
+/// The version of the text that people agree to before an integration starts (docs/agreement.md). It changes with the text;
+/// who agreed to an older one stays on record with that.
+pub const AGREEMENT_VERSION: &str = "1";
+
 impl Engine {
-    /// The integrations that keep records of a workspace in step.
-    pub fn record_flows(&self, workspace: &WorkspaceId) -> Vec<Arc<RecordFlow>> {
-        self.record_flows.iter().filter(|flow| flow.workspace == *workspace).cloned().collect()
-    }
-
-    /// The one of this name.
-    pub fn record_flow(&self, workspace: &WorkspaceId, id: &IntegrationId) -> Option<Arc<RecordFlow>> {
-        self.record_flows.iter().find(|flow| flow.workspace == *workspace && flow.id == *id).cloned()
-    }
-
     /// Starts to keep the records in step. `false`, and nothing is done, where nobody has agreed yet that people's data
     /// may travel between the two accounts, and nobody does now.
     pub async fn activate(&self, flow: &RecordFlow, agreed_by: Option<&str>) -> StoreResult<bool> {

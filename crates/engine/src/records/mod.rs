@@ -13,13 +13,16 @@ mod push;
 mod rows;
 mod settle;
 mod setup;
+mod setups;
 mod view;
 mod write_down;
 
-pub(crate) use self::view::CompiledFlows;
+pub(crate) use self::{setups::StoredFlows, view::CompiledFlows};
 pub use self::{
+    acts::AGREEMENT_VERSION,
     preview::{Preview, Sample},
     setup::{RecordFlow, RecordFlowState, RuleNames, SideSetup},
+    setups::{RecordSetups, Written},
     view::Compiled,
 };
 
@@ -189,20 +192,45 @@ impl Engine {
         Ok(round)
     }
 
-    /// Keeps all integrations in step until `stop`, each at its own pace: none waits for another's vendor.
+    /// Keeps all integrations in step until `stop`, each at its own pace: none waits for another's vendor. What is written
+    /// through the API meanwhile is taken up, and what is changed or dropped is let go.
     pub async fn keep_records(self: &Arc<Self>, stop: CancellationToken) {
         let mut loops = tokio::task::JoinSet::new();
-        for flow in self.record_flows.clone() {
-            let (engine, stop) = (Arc::clone(self), stop.clone());
-            loops.spawn(async move { engine.keep_flow(&flow, stop).await });
-        }
-        while let Some(ended) = loops.join_next().await {
-            if ended.is_err() && !stop.is_cancelled() {
-                tracing::error!(
-                    "An integration broke down, which is a fault of Syncline; it goes on at the next start"
-                );
+        let mut kept: Vec<(Arc<RecordFlow>, CancellationToken)> = Vec::new();
+        while !stop.is_cancelled() {
+            match self.all_record_flows().await {
+                Ok(flows) => {
+                    kept.retain(|(flow, gone)| {
+                        let stays = flows.iter().any(|known| Arc::ptr_eq(known, flow));
+                        if !stays {
+                            gone.cancel();
+                        }
+                        stays
+                    });
+                    for flow in flows {
+                        if !kept.iter().any(|(known, _)| Arc::ptr_eq(known, &flow)) {
+                            let (engine, gone) = (Arc::clone(self), stop.child_token());
+                            kept.push((Arc::clone(&flow), gone.clone()));
+                            loops.spawn(async move { engine.keep_flow(&flow, gone).await });
+                        }
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "The database did not answer; trying again"),
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                Some(ended) = loops.join_next(), if !loops.is_empty() => {
+                    if ended.is_err() && !stop.is_cancelled() {
+                        tracing::error!(
+                            "An integration broke down, which is a fault of Syncline; it goes on at the next start"
+                        );
+                    }
+                }
             }
         }
+        while loops.join_next().await.is_some() {}
     }
 
     async fn keep_flow(&self, flow: &RecordFlow, stop: CancellationToken) {
@@ -279,6 +307,10 @@ impl Engine {
             standing,
             reason: reason.clone(),
             changed_at: now,
+            agreed_text: match (&agreed, first, by) {
+                (None, true, Some(_)) => Some(AGREEMENT_VERSION.to_owned()),
+                _ => before.as_ref().and_then(|state| state.agreed_text.clone()),
+            },
             agreed: if first { agreed.or_else(|| by.map(|by| (by.to_owned(), now))) } else { agreed },
             since: before.as_ref().and_then(|state| state.since).or(first.then_some(now)),
         };
@@ -290,7 +322,7 @@ impl Engine {
                 format!("Integration {} stopped: {}", flow.id, reason.as_deref().unwrap_or("a person has to look"))
             }
         };
-        let details = serde_json::json!({ "by": by });
+        let details = serde_json::json!({ "by": by, "agreed_to": by.and(state.agreed_text.as_deref()) });
         let line = JournalEntry { at: now, kind: JournalKind::Operator, text, details };
         if standing == FlowStanding::Stopped {
             let alert = alerts::stopped(&flow.id, state.reason.as_deref().unwrap_or("a person has to look"), now);

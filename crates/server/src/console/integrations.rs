@@ -103,7 +103,7 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>, signed: Signed) -> R
 async fn flows(shared: &Shared, signed: &Signed) -> syncline_store::Result<List> {
     let frame = signed.frame(shared, "Integrations");
     let mut flows = Vec::new();
-    for flow in shared.engine.record_flows(&signed.workspace) {
+    for flow in shared.engine.record_flows(&signed.workspace).await? {
         flows.push(standing(&frame, &flow, &shared.engine.records_status(&flow).await?));
     }
     Ok(List { frame, flows })
@@ -111,8 +111,9 @@ async fn flows(shared: &Shared, signed: &Signed) -> syncline_store::Result<List>
 
 /// `GET /integrations/{id}`.
 pub(super) async fn show(State(shared): State<Arc<Shared>>, signed: Signed, Path(id): Path<String>) -> Response {
-    let Some(flow) = named(&shared, &signed.workspace, &id) else {
-        return page::problem(Problem::new(Code::NotFound));
+    let flow = match named(&shared, &signed.workspace, &id).await {
+        Ok(flow) => flow,
+        Err(problem) => return page::problem(problem),
     };
     match detail(&shared, &signed, &flow).await {
         Ok(page) => page::html(StatusCode::OK, &page),
@@ -154,8 +155,9 @@ async fn detail(shared: &Shared, signed: &Signed, flow: &RecordFlow) -> Result<D
 
 /// `POST /integrations/{id}`: what a person decided about it.
 pub(super) async fn act(State(shared): State<Arc<Shared>>, Path(id): Path<String>, sent: Sent) -> Response {
-    let Some(flow) = named(&shared, &sent.signed.workspace, &id) else {
-        return page::problem(Problem::new(Code::NotFound));
+    let flow = match named(&shared, &sent.signed.workspace, &id).await {
+        Ok(flow) => flow,
+        Err(problem) => return page::problem(problem),
     };
     match carry_out(&shared, &flow, &sent).await {
         Ok(()) => {
@@ -205,8 +207,9 @@ async fn carry_out(shared: &Shared, flow: &RecordFlow, sent: &Sent) -> Result<()
     }
 }
 
-fn named(shared: &Shared, workspace: &WorkspaceId, id: &str) -> Option<Arc<RecordFlow>> {
-    shared.engine.record_flow(workspace, &IntegrationId::new(id))
+async fn named(shared: &Shared, workspace: &WorkspaceId, id: &str) -> Result<Arc<RecordFlow>, Problem> {
+    let flow = shared.engine.record_flow(workspace, &IntegrationId::new(id)).await;
+    flow.map_err(|error| Problem::store(shared, &error))?.ok_or_else(|| Problem::new(Code::NotFound))
 }
 
 fn standing(frame: &Frame, flow: &RecordFlow, status: &RecordFlowState) -> Standing {

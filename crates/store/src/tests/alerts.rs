@@ -77,7 +77,7 @@ on_all! {
     /// proves: O7
     async fn a_stop_and_a_lost_connection_are_told_with_what_they_tell_of(world: &World) {
         let store = world.store().await;
-        let state = FlowState { standing: FlowStanding::Stopped, reason: Some("why".to_owned()), changed_at: at(1), agreed: None, since: None };
+        let state = FlowState { standing: FlowStanding::Stopped, reason: Some("why".to_owned()), changed_at: at(1), agreed: None, agreed_text: None, since: None };
         store.stop_flow(&ws(), &"people".into(), state, line(), new("stopped", 1)).await.unwrap();
         assert_eq!(store.flow_state(&ws(), &"people".into()).await.unwrap().unwrap().standing, FlowStanding::Stopped);
         store.ensure_connection(&ws(), &crm(), "acme").await.unwrap();

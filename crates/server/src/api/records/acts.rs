@@ -11,7 +11,7 @@ use axum::{
     http::StatusCode,
 };
 use jiff::SignedDuration;
-use syncline_engine::records::RoundEnd;
+use syncline_engine::records::{AGREEMENT_VERSION, RoundEnd};
 use syncline_store::FlowStanding;
 
 use super::{
@@ -50,7 +50,7 @@ fn ended(end: &RoundEnd) -> Problem {
 }
 
 /// Sees a call to vendors through, whether or not the caller waits for it.
-async fn seen_through<T: Send + 'static>(
+pub(super) async fn seen_through<T: Send + 'static>(
     shared: &Shared,
     work: impl Future<Output = syncline_store::Result<T>> + Send + 'static,
 ) -> Result<T, Problem> {
@@ -75,7 +75,7 @@ pub(crate) async fn check(
     Path(name): Path<String>,
     Asked(asked): Asked<InWorkspace>,
 ) -> Answer<Checked> {
-    let flow = flow(&shared, workspace(&shared, asked.workspace.as_deref())?, &name)?;
+    let flow = flow(&shared, workspace(&shared, asked.workspace.as_deref())?, &name).await?;
     let engine = Arc::clone(&shared.engine);
     let checked = seen_through(&shared, async move { engine.records_check(&flow).await }).await?;
     let checked = checked.map_err(|end| ended(&end))?;
@@ -98,7 +98,7 @@ pub(crate) async fn preview(
     Path(name): Path<String>,
     Asked(asked): Asked<InWorkspace>,
 ) -> Answer<Previewed> {
-    let flow = flow(&shared, workspace(&shared, asked.workspace.as_deref())?, &name)?;
+    let flow = flow(&shared, workspace(&shared, asked.workspace.as_deref())?, &name).await?;
     let engine = Arc::clone(&shared.engine);
     let work = async move { engine.records_preview_within(&flow, PREVIEW_READS).await };
     let previewed = seen_through(&shared, work).await?.map_err(|end| ended(&end))?;
@@ -121,11 +121,15 @@ pub(crate) async fn activate(
     Asked(asked): Asked<InWorkspace>,
     Given(given): Given<Activate>,
 ) -> Result<StatusCode, Problem> {
-    let flow = flow(&shared, workspace(&shared, asked.workspace.as_deref())?, &name)?;
+    let flow = flow(&shared, workspace(&shared, asked.workspace.as_deref())?, &name).await?;
     let agreed_by = given.agreed_by.as_deref().map(str::trim).filter(|name| !name.is_empty());
     if agreed_by.is_some_and(|name| name.chars().count() > AGREED_BY_MAX) {
         let detail = format!("`agreed_by` has at most {AGREED_BY_MAX} characters");
         return Err(Problem::new(Code::UnreadableRequest).detail(detail));
+    }
+    if given.agreement.as_deref().is_some_and(|version| version != AGREEMENT_VERSION) {
+        let detail = format!("the text that is agreed to has version {AGREEMENT_VERSION}; read it at /api/v1/agreement");
+        return Err(Problem::new(Code::AgreementMissing).detail(detail));
     }
     let agreed = shared.engine.activate(&flow, agreed_by).await.map_err(|error| Problem::store(&shared, &error))?;
     if agreed { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::new(Code::AgreementMissing)) }
@@ -146,7 +150,7 @@ pub(crate) async fn pause(
     Path(name): Path<String>,
     Asked(asked): Asked<InWorkspace>,
 ) -> Result<StatusCode, Problem> {
-    let flow = flow(&shared, workspace(&shared, asked.workspace.as_deref())?, &name)?;
+    let flow = flow(&shared, workspace(&shared, asked.workspace.as_deref())?, &name).await?;
     let paused = shared.engine.set_standing(&flow, FlowStanding::Paused, None, None).await;
     paused.map_err(|error| Problem::store(&shared, &error))?;
     Ok(StatusCode::NO_CONTENT)
@@ -169,7 +173,7 @@ pub(crate) async fn run(
     Asked(asked): Asked<InWorkspace>,
     Given(given): Given<RunNow>,
 ) -> Result<(StatusCode, Json<Ran>), Problem> {
-    let flow = flow(&shared, workspace(&shared, asked.workspace.as_deref())?, &name)?;
+    let flow = flow(&shared, workspace(&shared, asked.workspace.as_deref())?, &name).await?;
     let engine = Arc::clone(&shared.engine);
     let work = async move { engine.run_now(&flow, given.confirm_deletes).await };
     let Ok(end) = tokio::time::timeout(RUN_WAITS, seen_through(&shared, work)).await else {

@@ -52,7 +52,7 @@ pub(crate) async fn list(
     Path(name): Path<String>,
     Asked(wanted): Asked<Wanted>,
 ) -> Answer<HoldPage> {
-    let flow = flow(&shared, workspace(&shared, wanted.workspace.as_deref())?, &name)?;
+    let flow = flow(&shared, workspace(&shared, wanted.workspace.as_deref())?, &name).await?;
     let limit = page_size(wanted.limit)?;
     let page = shared.store().holds(&flow.workspace, &flow.id, wanted.after, limit).await;
     let page = page.map_err(|error| Problem::store(&shared, &error))?;
@@ -83,7 +83,7 @@ pub(crate) async fn retry(
     Asked(asked): Asked<InWorkspace>,
     Given(given): Given<Retry>,
 ) -> Answer<Retried> {
-    let flow = flow(&shared, workspace(&shared, asked.workspace.as_deref())?, &name)?;
+    let flow = flow(&shared, workspace(&shared, asked.workspace.as_deref())?, &name).await?;
     if given.entries.as_ref().is_some_and(|entries| entries.len() > RETRIES_MAX) {
         let detail = format!("`entries` has at most {RETRIES_MAX} numbers; leave it out for all");
         return Err(Problem::new(Code::UnreadableRequest).detail(detail));
@@ -109,7 +109,7 @@ pub(crate) async fn resolve(
     Asked(asked): Asked<InWorkspace>,
     Given(given): Given<Resolve>,
 ) -> Result<StatusCode, Problem> {
-    let flow = flow(&shared, workspace(&shared, asked.workspace.as_deref())?, &name)?;
+    let flow = flow(&shared, workspace(&shared, asked.workspace.as_deref())?, &name).await?;
     let winner = match given.winner {
         Winner::Left => Side::Left,
         Winner::Right => Side::Right,

@@ -1,9 +1,10 @@
 //! `/api/v1/records`: integrations that keep records in step. Here they are listed and shown; what a person may do with
-//! one stands in `acts.rs`, what is held back in `holds.rs`.
+//! one stands in `acts.rs`, what is held back in `holds.rs`, how one is written in `setups.rs`.
 
 pub(super) mod acts;
 pub(super) mod holds;
 pub(super) mod model;
+pub(super) mod setups;
 
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use syncline_core::{
 use syncline_engine::records::RecordFlow;
 use syncline_store::ConnectionRow;
 
-use self::model::{Integration, IntegrationList, IntegrationSide};
+use self::model::{Integration, IntegrationList, IntegrationSide, Unusable};
 use super::{Answer, Asked, access::Admin, model::Health, status::InWorkspace, workspace};
 use crate::{
     problem::{Code, Problem, ProblemBody},
@@ -29,7 +30,9 @@ use crate::{
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/api/v1/records", get(list))
-        .route("/api/v1/records/{name}", get(show))
+        .route("/api/v1/agreement", get(setups::agreement))
+        .route("/api/v1/records/{name}", get(show).put(setups::write).delete(setups::remove))
+        .route("/api/v1/records/{name}/setup", get(setups::read))
         .route("/api/v1/records/{name}/check", post(acts::check))
         .route("/api/v1/records/{name}/preview", post(acts::preview))
         .route("/api/v1/records/{name}/activate", post(acts::activate))
@@ -41,9 +44,9 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
 }
 
 /// The integration that an address names.
-fn flow(shared: &Shared, workspace: &WorkspaceId, name: &str) -> Result<Arc<RecordFlow>, Problem> {
-    let flow = shared.engine.record_flow(workspace, &IntegrationId::new(name));
-    flow.ok_or_else(|| Problem::new(Code::NotFound).detail("no integration of this name keeps records in step"))
+async fn flow(shared: &Shared, workspace: &WorkspaceId, name: &str) -> Result<Arc<RecordFlow>, Problem> {
+    let flow = shared.engine.record_flow(workspace, &IntegrationId::new(name)).await;
+    flow.map_err(|error| Problem::store(shared, &error))?.ok_or_else(|| Problem::new(Code::NotFound).detail("no integration of this name keeps records in step"))
 }
 
 /// Integrations that keep records in step, with their standing, counts, quota and times.
@@ -61,10 +64,13 @@ pub(crate) async fn list(
     let workspace = workspace(&shared, asked.workspace.as_deref())?;
     let rows = connections(&shared, workspace).await?;
     let mut integrations = Vec::new();
-    for flow in shared.engine.record_flows(workspace) {
+    let flows = shared.engine.record_flows(workspace).await.map_err(|error| Problem::store(&shared, &error))?;
+    for flow in flows {
         integrations.push(shown(&shared, &flow, &rows).await?);
     }
-    Ok(Json(IntegrationList { integrations }))
+    let unusable = shared.engine.unusable_flows(workspace).into_iter();
+    let unusable = unusable.map(|(name, reason)| Unusable { name: name.as_str().to_owned(), reason }).collect();
+    Ok(Json(IntegrationList { integrations, unusable }))
 }
 
 /// One integration: how it stands, when it ran and runs next, what it holds back, and what its accounts allow.
@@ -83,7 +89,7 @@ pub(crate) async fn show(
     Asked(asked): Asked<InWorkspace>,
 ) -> Answer<Integration> {
     let workspace = workspace(&shared, asked.workspace.as_deref())?;
-    let flow = flow(&shared, workspace, &name)?;
+    let flow = flow(&shared, workspace, &name).await?;
     let rows = connections(&shared, workspace).await?;
     Ok(Json(shown(&shared, &flow, &rows).await?))
 }

@@ -14,6 +14,16 @@ use crate::api::model::Health;
 #[schema(as = RecordsList)]
 pub(crate) struct IntegrationList {
     pub(crate) integrations: Vec<Integration>,
+    /// Integrations that were written through the API and do not fit the configuration any more.
+    pub(crate) unusable: Vec<Unusable>,
+}
+
+/// An integration that cannot be used as it is written.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RecordsUnusable)]
+pub(crate) struct Unusable {
+    pub(crate) name: String,
+    pub(crate) reason: String,
 }
 
 /// How an integration stands.
@@ -73,6 +83,8 @@ pub(crate) struct Agreed {
     pub(crate) by: String,
     #[schema(value_type = String, format = DateTime)]
     pub(crate) at: Timestamp,
+    /// The version of the text that they agreed to (`/api/v1/agreement`).
+    pub(crate) agreement: Option<String>,
 }
 
 /// One side of it, with its account's health and allowance.
@@ -166,7 +178,10 @@ impl Integration {
             standing: state.map_or(FlowStanding::Draft, |state| state.standing).into(),
             reason: state.and_then(|state| state.reason.clone()),
             since: state.map(|state| state.changed_at),
-            agreed: state.and_then(|state| state.agreed.clone()).map(|(by, at)| Agreed { by, at }),
+            agreed: state.and_then(|state| {
+                let (by, at) = state.agreed.clone()?;
+                Some(Agreed { by, at, agreement: state.agreed_text.clone() })
+            }),
             left,
             right,
             counts: Counts {
@@ -282,6 +297,9 @@ pub(crate) struct Activate {
     /// Who agrees that people's data may travel between the two accounts. Needed once; it is kept with the time.
     #[serde(default)]
     pub(crate) agreed_by: Option<String>,
+    /// The version of the text that they read (`/api/v1/agreement`); where it is given it has to be the present one.
+    #[serde(default)]
+    pub(crate) agreement: Option<String>,
 }
 
 /// How to run.
@@ -427,4 +445,39 @@ pub(crate) struct Resolve {
     pub(crate) field: String,
     /// The side whose value is the right one.
     pub(crate) winner: Winner,
+}
+
+/// The text that people agree to.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Agreement)]
+pub(crate) struct Agreement {
+    pub(crate) version: String,
+    /// Markdown.
+    pub(crate) text: String,
+}
+
+/// An integration as it was written through the API.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RecordsSetup)]
+pub(crate) struct Setup {
+    pub(crate) name: String,
+    /// Grows with every change.
+    pub(crate) version: i64,
+    #[schema(value_type = String, format = DateTime)]
+    pub(crate) at: Timestamp,
+    /// In the words of `[[records]]`, as JSON.
+    #[schema(value_type = Object)]
+    pub(crate) integration: serde_json::Value,
+}
+
+/// What became of an integration that was written.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RecordsWritten)]
+pub(crate) struct SetupWritten {
+    pub(crate) name: String,
+    pub(crate) version: i64,
+    /// Whether both accounts were asked if the mapping works.
+    pub(crate) checked: bool,
+    /// What to know of.
+    pub(crate) warnings: Vec<String>,
 }

@@ -18,12 +18,14 @@ use crate::{
 };
 
 statements! {
-    FLOW_GET = "select standing, reason, changed_at, agreed_by, agreed_at, since from record_flow \
+    FLOW_GET = "select standing, reason, changed_at, agreed_by, agreed_at, since, agreed_text from record_flow \
         where workspace = ?1 and integration = ?2";
-    FLOW_SET = "insert into record_flow (workspace, integration, standing, reason, changed_at, agreed_by, agreed_at, since) \
-        values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) on conflict (workspace, integration) do update set \
+    FLOW_SET = "insert into record_flow (workspace, integration, standing, reason, changed_at, agreed_by, agreed_at, since, \
+        agreed_text) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) on conflict (workspace, integration) do update set \
         standing = excluded.standing, reason = excluded.reason, changed_at = excluded.changed_at, \
-        agreed_by = excluded.agreed_by, agreed_at = excluded.agreed_at, since = excluded.since";
+        agreed_by = excluded.agreed_by, agreed_at = excluded.agreed_at, since = excluded.since, \
+        agreed_text = excluded.agreed_text";
+    ACTIVE = "select 1 from record_flow where workspace = ?1 and integration = ?2 and standing = 'active'";
     PULLS = "select side, kind, phase, cursor, next_at, failures, problem, read_at, sweep, changes_cursor, swept_at \
         from record_pull where workspace = ?1 and integration = ?2 order by side, kind";
     PULL_SET = "insert into record_pull (workspace, integration, side, kind, phase, cursor, next_at, failures, problem, \
@@ -78,6 +80,11 @@ fn phase_of(word: &str) -> Result<PullPhase> {
     }
 }
 
+/// Whether the integration is kept in step right now.
+pub(super) async fn is_active<D: Db>(db: &mut D, flow: &Flow) -> Result<bool> {
+    Ok(db.row(&ACTIVE, &flow.key()).await?.is_some())
+}
+
 struct Standing {
     flow: Flow,
 }
@@ -94,6 +101,7 @@ impl Op for Standing {
             changed_at: row.time(2)?,
             agreed: row.opt_text(3)?.zip(row.opt_time(4)?),
             since: row.opt_time(5)?,
+            agreed_text: row.opt_text(6)?,
         }))
     }
 }
@@ -119,6 +127,7 @@ impl Op for SetStanding {
             P::opt_text(state.agreed.as_ref().map(|(who, _)| who.as_str())),
             P::opt_time(state.agreed.as_ref().map(|(_, at)| *at)),
             P::opt_time(state.since),
+            P::opt_text(state.agreed_text.as_deref()),
         ];
         db.run(&FLOW_SET, &params).await?;
         let lines: Vec<_> = self

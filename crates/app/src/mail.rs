@@ -38,7 +38,8 @@ impl Smtp {
             })
         };
         let from = address(&config.from).context("in [alerts.mail] `from`")?;
-        let to = config.to.iter().map(|text| address(text)).collect::<Result<_, _>>().context("in [alerts.mail] `to`")?;
+        let to =
+            config.to.iter().map(|text| address(text)).collect::<Result<_, _>>().context("in [alerts.mail] `to`")?;
         let tls = || -> anyhow::Result<TlsParameters> {
             let mut parameters = TlsParameters::builder(config.server.clone());
             if let Some(authority) = &config.authority {

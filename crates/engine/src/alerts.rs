@@ -123,7 +123,8 @@ impl Engine {
             }
             let sent = self.tell_by(way, workspace, row, ways).await;
             let outcome = if sent.is_ok() { "told" } else { "failed" };
-            metrics::counter!("syncline_alerts_total", "kind" => row.alert.kind.as_str(), "outcome" => outcome).increment(1);
+            metrics::counter!("syncline_alerts_total", "kind" => row.alert.kind.as_str(), "outcome" => outcome)
+                .increment(1);
             match sent {
                 Ok(()) => told.push(way),
                 Err(problem) => problems.push(problem),
@@ -195,8 +196,7 @@ fn mail(workspace: &WorkspaceId, row: &AlertRow, pages: Option<&Url>) -> Mail {
     }
     text.push_str(&format!("\nAt {:.0}, in workspace {workspace}.\n", row.at));
     // Letters that mail servers take as they are.
-    let id: String =
-        row.event.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '.' }).collect();
+    let id: String = row.event.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '.' }).collect();
     Mail { id: format!("{id}.{workspace}"), subject: format!("[Syncline] {}", subject(alert)), text }
 }
 
@@ -241,7 +241,9 @@ pub(crate) fn quota(integration: &IntegrationId, month: &str, percent: u32, limi
     let (kind, reason, fix) = if percent >= 100 {
         (
             AlertKind::QuotaUsed,
-            format!("the integration {integration} has used its {limit} transfers of {month} and transfers nothing more"),
+            format!(
+                "the integration {integration} has used its {limit} transfers of {month} and transfers nothing more"
+            ),
             "raise `tasks_per_month` where it is set up, or wait: it goes on by itself when the month turns".to_owned(),
         )
     } else {
@@ -275,8 +277,13 @@ pub(crate) fn connection_lost(setup: &crate::ConnectionSetup, reason: &str, now:
         kind: AlertKind::ConnectionLost,
         integration: None,
         connection: Some(id.clone()),
-        reason: format!("the connection {id} to {} does not work any more: {reason}", setup.connector.manifest().display_name),
-        fix: "connect the account again on the overview page or with `syncline connect`; what waits for it goes on then".to_owned(),
+        reason: format!(
+            "the connection {id} to {} does not work any more: {reason}",
+            setup.connector.manifest().display_name
+        ),
+        fix:
+            "connect the account again on the overview page or with `syncline connect`; what waits for it goes on then"
+                .to_owned(),
     };
     NewAlert { event: format!("connection:{id}:{}", now.as_microsecond()), at: now, alert }
 }

@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use crate::{
+    alerts,
     engine::{Called, Engine},
     setup::{ConnectionSetup, GrantKind},
 };

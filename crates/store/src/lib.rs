@@ -23,11 +23,6 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use syncline_core::Entropy;
 
-use self::{
-    db::{Op, postgres::Postgres, sqlite::SqliteDb, threads::Threads},
-    options::Place,
-    vault::{DataKeys, MasterKeys, rotation},
-};
 pub use self::{
     alerts::*,
     error::{Error, Result},
@@ -37,6 +32,11 @@ pub use self::{
     types::*,
     vault::MasterKey,
     views::*,
+};
+use self::{
+    db::{Op, postgres::Postgres, sqlite::SqliteDb, threads::Threads},
+    options::Place,
+    vault::{DataKeys, MasterKeys, rotation},
 };
 
 /// The store. Clones share everything.

@@ -139,7 +139,9 @@ async fn act(engine: &Arc<Engine>, act: Act) -> anyhow::Result<()> {
             println!("{name} is paused.");
             Ok(())
         }
-        Act::Run { name, confirm_deletes, json } => rounds(engine, &flow(engine, &name).await?, confirm_deletes, json).await,
+        Act::Run { name, confirm_deletes, json } => {
+            rounds(engine, &flow(engine, &name).await?, confirm_deletes, json).await
+        }
         Act::Status { name, json } => status(engine, name.as_deref(), json).await,
         Act::Holds { name, json } => holds(engine, &flow(engine, &name).await?, json).await,
         Act::Retry { name, entries } => {

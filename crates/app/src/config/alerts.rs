@@ -84,7 +84,9 @@ impl AlertsConfig {
             bail!("[alerts.mail] `username` and `password` go together");
         }
         if mail.password.is_some() && mail.security == MailSecurity::None {
-            bail!("[alerts.mail] a password goes over an encrypted way only: set `security` to \"starttls\" or \"tls\"");
+            bail!(
+                "[alerts.mail] a password goes over an encrypted way only: set `security` to \"starttls\" or \"tls\""
+            );
         }
         Ok(())
     }

@@ -7,7 +7,10 @@ use anyhow::bail;
 use serde::Deserialize;
 use url::Url;
 
-use super::{alerts::AlertsConfig, booking::IntegrationConfig, limits, records::RecordsConfig, secrets::SecretRef, source::SourceApiConfig};
+use super::{
+    alerts::AlertsConfig, booking::IntegrationConfig, limits, records::RecordsConfig, secrets::SecretRef,
+    source::SourceApiConfig,
+};
 
 /// The whole file.
 #[derive(Debug, Clone, Deserialize)]

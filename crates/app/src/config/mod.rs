@@ -16,7 +16,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-pub use alerts::{AlertsConfig, MailConfig, MailSecurity};
+pub use alerts::{MailConfig, MailSecurity};
 pub use booking::IntegrationConfig;
 pub use file::{Config, ConnectionConfig, Grant, SourceConfig, TelemetryConfig};
 pub use records::RecordsConfig;

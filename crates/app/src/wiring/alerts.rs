@@ -22,10 +22,6 @@ impl Installation {
                 anyhow::Ok(AlertHook { url: webhook.url.clone(), secret })
             })
             .transpose()?;
-        Ok(AlertWays {
-            mail: mail.map(|mail| Arc::new(mail) as Arc<dyn Mailer>),
-            webhook,
-            pages: Some(pages.clone()),
-        })
+        Ok(AlertWays { mail: mail.map(|mail| Arc::new(mail) as Arc<dyn Mailer>), webhook, pages: Some(pages.clone()) })
     }
 }

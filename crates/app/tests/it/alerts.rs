@@ -165,17 +165,25 @@ fn dialogue<S: Read + Write>(
 /// A certificate for `localhost` and the authority that signed it, made for this run.
 fn certificate(folder: &Path) -> Arc<ServerConfig> {
     let openssl = |line: &str| {
-        let done = Command::new("openssl").args(line.split(' ')).current_dir(folder).output().expect("openssl is there");
+        let done =
+            Command::new("openssl").args(line.split(' ')).current_dir(folder).output().expect("openssl is there");
         assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
     };
-    openssl("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=tests -keyout ca.key -out ca.pem");
-    openssl("req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -keyout mail.key -out mail.csr");
-    std::fs::write(folder.join("mail.ext"), "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n").expect("a file");
+    openssl(
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=tests -keyout ca.key -out ca.pem",
+    );
+    openssl(
+        "req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -keyout mail.key -out mail.csr",
+    );
+    std::fs::write(folder.join("mail.ext"), "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n")
+        .expect("a file");
     openssl("x509 -req -in mail.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile mail.ext -out mail.pem");
-    let chain = CertificateDer::pem_file_iter(folder.join("mail.pem")).expect("certificates").map(|one| one.expect("one"));
+    let chain =
+        CertificateDer::pem_file_iter(folder.join("mail.pem")).expect("certificates").map(|one| one.expect("one"));
     let key = PrivateKeyDer::from_pem_file(folder.join("mail.key")).expect("a key");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("versions");
+    let builder =
+        ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("versions");
     Arc::new(builder.with_no_client_auth().with_single_cert(chain.collect(), key).expect("they fit"))
 }
 

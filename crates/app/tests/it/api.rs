@@ -148,9 +148,11 @@ fn an_integration_is_written_through_the_api_and_kept_in_step_without_a_restart(
     server.kill();
     let server = installation.start(BINARY.as_ref(), &[]);
     assert_eq!(server.api(path)["standing"], json!("draft"));
-    let (status, _) = asked(&server, "POST", &format!("{path}/activate"), &json!({ "agreed_by": "Ada", "agreement": "0" }));
+    let (status, _) =
+        asked(&server, "POST", &format!("{path}/activate"), &json!({ "agreed_by": "Ada", "agreement": "0" }));
     assert_eq!(status, 409, "another text");
-    let (status, _) = asked(&server, "POST", &format!("{path}/activate"), &json!({ "agreed_by": "Ada", "agreement": "1" }));
+    let (status, _) =
+        asked(&server, "POST", &format!("{path}/activate"), &json!({ "agreed_by": "Ada", "agreement": "1" }));
     assert_eq!((status, &server.api(path)["agreed"]["agreement"]), (204, &json!("1")));
     let started = std::time::Instant::now();
     while tool.account.contact_with_email("ada@example.org").is_none() {

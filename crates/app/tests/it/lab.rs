@@ -163,7 +163,8 @@ impl Installation {
     pub fn open_network(&self, url: &str) {
         let path = self.folder.join("syncline.toml");
         let config = std::fs::read_to_string(&path).expect("a configuration");
-        std::fs::write(&path, config.replacen("allow = [", &format!("allow = [\"{url}\", "), 1)).expect("a configuration");
+        std::fs::write(&path, config.replacen("allow = [", &format!("allow = [\"{url}\", "), 1))
+            .expect("a configuration");
     }
 
     /// Starts a server on the installation; waits until it answers.

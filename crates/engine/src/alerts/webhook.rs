@@ -38,7 +38,8 @@ impl AlertHook {
             .header("webhook-signature", signature)
             .body(body)
             .map_err(|error| format!("the webhook's address cannot be called: {error}"))?;
-        let answer = world.http.send(request).await.map_err(|error| format!("the webhook was not delivered: {error}"))?;
+        let answer =
+            world.http.send(request).await.map_err(|error| format!("the webhook was not delivered: {error}"))?;
         match answer.status() {
             status if status.is_success() => Ok(()),
             status => Err(format!("the webhook's receiver answered {status}")),

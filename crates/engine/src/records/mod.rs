@@ -17,7 +17,6 @@ mod setups;
 mod view;
 mod write_down;
 
-pub(crate) use self::{setups::StoredFlows, view::CompiledFlows};
 pub use self::{
     acts::AGREEMENT_VERSION,
     preview::{Preview, Sample},
@@ -25,6 +24,7 @@ pub use self::{
     setups::{RecordSetups, Written},
     view::Compiled,
 };
+pub(crate) use self::{setups::StoredFlows, view::CompiledFlows};
 
 use std::sync::Arc;
 

@@ -84,7 +84,11 @@ impl Engine {
     }
 
     /// The one of this name.
-    pub async fn record_flow(&self, workspace: &WorkspaceId, id: &IntegrationId) -> StoreResult<Option<Arc<RecordFlow>>> {
+    pub async fn record_flow(
+        &self,
+        workspace: &WorkspaceId,
+        id: &IntegrationId,
+    ) -> StoreResult<Option<Arc<RecordFlow>>> {
         Ok(self.record_flows(workspace).await?.into_iter().find(|flow| flow.id == *id))
     }
 
@@ -147,7 +151,9 @@ impl Engine {
         source: &[u8],
     ) -> Result<RecordFlow, String> {
         if self.of_configuration(workspace).any(|flow| flow.id == *name) {
-            return Err("the configuration file has an integration of this name, which is the one that counts".to_owned());
+            return Err(
+                "the configuration file has an integration of this name, which is the one that counts".to_owned()
+            );
         }
         setups.flow(name, source).map(|flow| RecordFlow { workspace: workspace.clone(), ..flow })
     }
@@ -188,7 +194,7 @@ impl Engine {
         let line = self.setup_line(name, "was written", who);
         let saved = self.world.store.save_record_setup(workspace, name, source, known, who, line).await?;
         self.learn_flows(workspace, SignedDuration::ZERO).await?;
-        Ok(match saved.into() {
+        Ok(match Written::from(saved) {
             Written::Saved { version, .. } => Written::Saved { version, checked, warnings },
             refused => refused,
         })
@@ -233,7 +239,8 @@ impl Known {
         let mut before = std::mem::take(&mut self.flows);
         self.unusable.clear();
         for setup in stored {
-            let same = |(version, flow): &(i64, Arc<RecordFlow>)| *version == setup.version && flow.id == setup.integration;
+            let same =
+                |(version, flow): &(i64, Arc<RecordFlow>)| *version == setup.version && flow.id == setup.integration;
             if let Some(place) = before.iter().position(same) {
                 self.flows.push(before.swap_remove(place));
                 continue;

@@ -45,7 +45,8 @@ pub(super) fn parked(integration: &str, now: Timestamp) -> NewAlert {
             integration: Some(IntegrationId::new(integration)),
             connection: None,
             reason: "bookings were laid aside because they cannot be written as they are".to_owned(),
-            fix: "look at them on the page of bookings, mend what their reasons name, and have them done again".to_owned(),
+            fix: "look at them on the page of bookings, mend what their reasons name, and have them done again"
+                .to_owned(),
         },
     }
 }

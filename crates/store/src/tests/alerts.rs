@@ -4,8 +4,8 @@ use futures::future::join_all;
 
 use super::world::*;
 use crate::{
-    Alert, AlertKind, AlertProgress, AlertWay, ConnectionStatus, FlowStanding, FlowState, Held, JournalEntry, JournalKind,
-    NewAlert, Store,
+    Alert, AlertKind, AlertProgress, AlertWay, ConnectionStatus, FlowStanding, FlowState, Held, JournalEntry,
+    JournalKind, NewAlert, Store,
 };
 
 fn alert(kind: AlertKind) -> Alert {

@@ -147,5 +147,9 @@ async fn a_lost_connection_is_told_once() {
         desk.hands.pass(SignedDuration::from_mins(20));
     }
     assert_eq!(post.subjects(), ["[Syncline] left needs to be connected again"]);
-    assert!(post.taken.lock().expect("nobody panics")[0].text.contains("The connection left to Brevo does not work any more"));
+    assert!(
+        post.taken.lock().expect("nobody panics")[0]
+            .text
+            .contains("The connection left to Brevo does not work any more")
+    );
 }

@@ -128,7 +128,8 @@ pub(crate) async fn activate(
         return Err(Problem::new(Code::UnreadableRequest).detail(detail));
     }
     if given.agreement.as_deref().is_some_and(|version| version != AGREEMENT_VERSION) {
-        let detail = format!("the text that is agreed to has version {AGREEMENT_VERSION}; read it at /api/v1/agreement");
+        let detail =
+            format!("the text that is agreed to has version {AGREEMENT_VERSION}; read it at /api/v1/agreement");
         return Err(Problem::new(Code::AgreementMissing).detail(detail));
     }
     let agreed = shared.engine.activate(&flow, agreed_by).await.map_err(|error| Problem::store(&shared, &error))?;

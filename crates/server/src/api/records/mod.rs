@@ -46,7 +46,8 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
 /// The integration that an address names.
 async fn flow(shared: &Shared, workspace: &WorkspaceId, name: &str) -> Result<Arc<RecordFlow>, Problem> {
     let flow = shared.engine.record_flow(workspace, &IntegrationId::new(name)).await;
-    flow.map_err(|error| Problem::store(shared, &error))?.ok_or_else(|| Problem::new(Code::NotFound).detail("no integration of this name keeps records in step"))
+    flow.map_err(|error| Problem::store(shared, &error))?
+        .ok_or_else(|| Problem::new(Code::NotFound).detail("no integration of this name keeps records in step"))
 }
 
 /// Integrations that keep records in step, with their standing, counts, quota and times.

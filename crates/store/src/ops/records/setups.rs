@@ -73,7 +73,8 @@ impl Op for Save {
             db.run(&SETUP_DROP, &[ws, integration]).await?;
         }
         db.run(&SETUPS_CHANGED, &[ws, P::Text(REVISION), P::Text(&revision.to_string())]).await?;
-        journal::write(db, &[Line::of_integration(&self.flow.workspace, &self.flow.integration, &self.journal)]).await?;
+        journal::write(db, &[Line::of_integration(&self.flow.workspace, &self.flow.integration, &self.journal)])
+            .await?;
         Ok(SetupSaved::As { version: revision })
     }
 }
@@ -118,7 +119,7 @@ impl Op for Setups {
 fn setup_of(mut row: Row) -> Result<RecordSetup> {
     Ok(RecordSetup {
         integration: IntegrationId::new(row.text(0)?),
-        source: row.opt_blob(1)?.unwrap_or_default(),
+        source: row.blob(1)?,
         version: row.int(2)?,
         at: row.time(3)?,
         who: row.text(4)?,

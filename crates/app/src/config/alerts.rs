@@ -15,7 +15,9 @@ use super::secrets::SecretRef;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AlertsConfig {
+    /// Who is told by mail.
     pub mail: Option<MailConfig>,
+    /// Who is told by a signed webhook.
     pub webhook: Option<AlertWebhookConfig>,
 }
 
@@ -35,6 +37,7 @@ pub struct MailConfig {
     pub authority: Option<PathBuf>,
     /// For servers that ask who one is.
     pub username: Option<String>,
+    /// The password that goes with `username`.
     pub password: Option<SecretRef>,
     /// The sender, such as `Syncline <syncline@example.org>`.
     pub from: String,

@@ -23,7 +23,7 @@ use syncline_engine::{
     ConnectionSetup, Engine, GrantKind, Integration, LEASE_PER_CALL, Options, Setup, TemplateSource, Templating, World,
 };
 use syncline_server::SourceSetup;
-use syncline_store::{MasterKey, Store, StoreOptions};
+use syncline_store::{ConnectionStatus, MasterKey, Store, StoreOptions};
 use url::Url;
 
 use crate::{
@@ -300,6 +300,13 @@ impl Installation {
         for connection in &setup.connections {
             let vendor = connection.connector.manifest().vendor;
             store.ensure_connection(&connection.workspace, &connection.id, vendor).await?;
+            // A key needs nobody's consent to be used; one that was withdrawn or disconnected waits for a person.
+            let row = store.connection(&connection.workspace, &connection.id).await?;
+            let is_new = row.is_some_and(|row| row.status == ConnectionStatus::NotConnected);
+            if is_new && matches!(connection.grant, GrantKind::Key { .. }) {
+                let connected = ConnectionStatus::Connected;
+                store.set_status(&connection.workspace, &connection.id, connected, None).await?;
+            }
         }
         let world = World {
             store,

@@ -26,6 +26,10 @@ pub struct Config {
     /// changed later. 1 to 40 lower-case letters, digits and dashes.
     #[serde(default = "default_workspace")]
     pub workspace: String,
+    /// Accounts of one vendor that may be connected at the same time.
+    #[cfg_attr(test, schemars(range(min = 1, max = limits::ACCOUNTS_MAX)))]
+    #[serde(default = "default_accounts")]
+    pub accounts_per_vendor: usize,
     #[serde(default)]
     pub server: ServerConfig,
     #[serde(default)]
@@ -54,6 +58,10 @@ fn default_database() -> String {
 
 fn default_workspace() -> String {
     "default".into()
+}
+
+fn default_accounts() -> usize {
+    5
 }
 
 /// `[server]`: where Syncline listens and how it is reached.

@@ -51,6 +51,7 @@ impl Config {
         self.engine.check()?;
         self.alerts.check()?;
         limits::check_addresses(self)?;
+        limits::check_accounts(self)?;
         if !is_name(&self.workspace) {
             bail!("`workspace` cannot be `{}`: use 1 to 40 lower-case letters, digits and dashes", self.workspace);
         }

@@ -51,7 +51,9 @@ pub(super) fn check_accounts(config: &Config) -> anyhow::Result<()> {
         let vendor = &connection.vendor;
         let accounts = config.connections.iter().filter(|other| other.vendor == *vendor).count();
         if accounts > most {
-            bail!("there are {accounts} connections to {vendor}, and `accounts_per_vendor` is {most}; raise it at the top of the file");
+            bail!(
+                "there are {accounts} connections to {vendor}, and `accounts_per_vendor` is {most}; raise it at the top of the file"
+            );
         }
     }
     Ok(())

@@ -2,7 +2,8 @@
 
 use crate::config::{Config, MailSecurity};
 
-const MAIL: &str = "[alerts.mail]\nserver = \"smtp.example.org\"\nfrom = \"s@example.org\"\nto = [\"ops@example.org\"]\n";
+const MAIL: &str =
+    "[alerts.mail]\nserver = \"smtp.example.org\"\nfrom = \"s@example.org\"\nto = [\"ops@example.org\"]\n";
 
 fn told(text: &str) -> String {
     format!("{:#}", Config::parse(text).expect_err("it is refused"))
@@ -38,7 +39,9 @@ fn mail_is_refused_where_it_cannot_work_or_tells_a_password() {
 fn so_many_accounts_of_a_vendor_as_the_operator_wants() {
     let accounts = |vendor: &str, count: usize| -> String {
         let account = |n: usize| {
-            format!("[[connections]]\nname = \"{vendor}-{n}\"\nvendor = \"{vendor}\"\ngrant = \"key\"\napi_key = \"env:KEY\"\n")
+            format!(
+                "[[connections]]\nname = \"{vendor}-{n}\"\nvendor = \"{vendor}\"\ngrant = \"key\"\napi_key = \"env:KEY\"\n"
+            )
         };
         (0..count).map(account).collect()
     };

@@ -135,6 +135,11 @@ impl Installation {
         hex::encode(&derive(key, &["webhook path", &self.config.workspace, source])[..16])
     }
 
+    /// The secret parts that are good: under the present key, and under former ones.
+    fn path_keys(&self, name: &str) -> Vec<String> {
+        std::iter::once(&self.master_key).chain(&self.old_keys).map(|key| self.path_key_under(key, name)).collect()
+    }
+
     /// The address at which a source delivers.
     pub fn webhook_url(&self, public: &Url, source: &str) -> String {
         format!("{}/hooks/{source}/{}", public.as_str().trim_end_matches('/'), self.path_key(source))

@@ -87,6 +87,7 @@ impl Running {
         installation.setup(&installation.public_url()?)?;
         installation.http()?;
         installation.alert_ways(&installation.public_url()?)?;
+        installation.hints(&installation.public_url()?)?;
         let lock = installation.database_file().map(|file| lock(&file.with_extension("lock"))).transpose()?;
         let store = installation.open_store().await?;
         if lock.is_some() {
@@ -107,6 +108,7 @@ impl Running {
         let engine = installation.engine(store, &public_url, options).await?;
         let mut server_options = ServerOptions::new(public_url.clone(), admin_token, installation.derive(&["session"]));
         server_options.sign_in_key = sign_in_key;
+        server_options.hints = installation.hints(&public_url)?;
         server_options.separate_admin = installation.config.server.admin_listen.is_some();
         server_options.metrics = {
             let metrics = metrics.clone();

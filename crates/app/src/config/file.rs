@@ -205,6 +205,10 @@ pub struct ConnectionConfig {
     #[cfg_attr(test, schemars(range(min = *limits::BUDGET_SHARE.start(), max = *limits::BUDGET_SHARE.end())))]
     #[serde(default = "default_budget_share")]
     pub budget_share: f64,
+    /// What the vendor's webhooks prove themselves with, for those that tell of changes: HubSpot's client secret, the bearer
+    /// token that a webhook of Brevo is made with. Two while one replaces the other. `syncline sources` prints the address.
+    #[serde(default)]
+    pub webhook_secrets: Vec<SecretRef>,
     /// The vendor's own settings; for Salesforce see [salesforce.md](salesforce.md).
     #[serde(default)]
     pub settings: BTreeMap<String, String>,

@@ -2,9 +2,10 @@
 
 use anyhow::{Context, bail};
 use jiff::SignedDuration;
-use syncline_connect::Connector;
+use syncline_connect::{Connector, Secret};
 use syncline_core::ids::{ConnectionId, IntegrationId, WorkspaceId};
 use syncline_engine::records::{RecordFlow, RecordSetups, SideSetup};
+use syncline_server::HintSetup;
 use url::Url;
 
 use super::{Installation, vendor};
@@ -18,6 +19,34 @@ impl Installation {
                 .with_context(|| format!("in integration `{}`", config.name))
         };
         self.config.records.iter().map(flow).collect()
+    }
+
+    /// Connections whose vendors may tell by webhook that something has changed. Like sources they keep their former
+    /// addresses while the master key is being changed.
+    pub fn hints(&self, public: &Url) -> anyhow::Result<Vec<HintSetup>> {
+        let mut hints = Vec::new();
+        for config in &self.config.connections {
+            let connector = vendor(&config.vendor)?;
+            if connector.hints().is_none() {
+                continue;
+            }
+            let secrets = config.webhook_secrets.iter().map(|secret| secret.read_any(&self.base));
+            let secrets: Vec<Secret> = secrets
+                .collect::<Result<_, _>>()
+                .with_context(|| format!("in `webhook_secrets` of connection `{}`", config.name))?;
+            for path_key in self.path_keys(&config.name) {
+                let address = public.as_str().trim_end_matches('/');
+                hints.push(HintSetup {
+                    workspace: self.workspace(),
+                    id: ConnectionId::new(config.name.clone()),
+                    connector,
+                    url: format!("{address}/hooks/{}/{path_key}", config.name),
+                    path_key,
+                    secrets: secrets.clone(),
+                });
+            }
+        }
+        Ok(hints)
     }
 
     /// Where the API of an account that is connected by a key answers.

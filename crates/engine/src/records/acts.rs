@@ -29,7 +29,7 @@ impl Engine {
         if confirm_deletes {
             self.go_on(flow).await?;
         }
-        self.world.store.read_soon(&flow.workspace, &flow.id, self.world.clock.now()).await?;
+        self.world.store.read_soon(&flow.workspace, &flow.id, None, self.world.clock.now()).await?;
         self.records_round(flow, confirm_deletes).await
     }
 

@@ -5,6 +5,7 @@
 
 mod acts;
 mod call;
+mod hinted;
 mod keep;
 mod plan;
 mod preview;
@@ -24,7 +25,7 @@ pub use self::{
     setups::{RecordSetups, Written},
     view::Compiled,
 };
-pub(crate) use self::{setups::StoredFlows, view::CompiledFlows};
+pub(crate) use self::{hinted::LastWords, setups::StoredFlows, view::CompiledFlows};
 
 use std::sync::Arc;
 

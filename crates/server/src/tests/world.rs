@@ -34,7 +34,7 @@ use tower::ServiceExt;
 use url::Url;
 
 use super::vendor::{RecordedHttp, VENDOR, signature};
-use crate::{Server, ServerOptions, SourceSetup};
+use crate::{HintSetup, Server, ServerOptions, SourceSetup};
 
 pub(crate) const SECRET: &str = "webhook-secret";
 pub(crate) const PATH_KEY: &str = "k7-0123456789abcdef0123456789abcdef";
@@ -224,6 +224,15 @@ impl World {
         let mut options = ServerOptions::new(public, Secret::new(ADMIN), [7; 32]);
         options.sign_in_key = Some(Secret::new(LINK_KEY));
         options.metrics = Arc::new(|| "syncline_up 1\n".to_owned());
+        let hint = |id: &str, key: &str, secret: &str| HintSetup {
+            workspace: ws(),
+            id: ConnectionId::new(id),
+            connector: &VENDOR,
+            path_key: key.to_owned(),
+            url: format!("https://sync.example/hooks/{id}/{key}"),
+            secrets: vec![Secret::new(secret)],
+        };
+        options.hints = vec![hint("crm", PATH_KEY, SECRET), hint("spare", PATH_KEY, "")];
         change(&mut options);
         let server = Server::new(engine, sources, options);
         Self { router: server.router(), server, store, clock, http }

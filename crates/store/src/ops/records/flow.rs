@@ -1,7 +1,10 @@
 //! How an integration stands, how far each side has been read, and how much there is of everything.
 
 use jiff::Timestamp;
-use syncline_core::ids::{IntegrationId, WorkspaceId};
+use syncline_core::{
+    ids::{IntegrationId, WorkspaceId},
+    merge::Side,
+};
 
 use super::{
     Flow,
@@ -34,6 +37,8 @@ statements! {
         next_at = excluded.next_at, failures = excluded.failures, problem = excluded.problem, read_at = excluded.read_at, \
         sweep = excluded.sweep, changes_cursor = excluded.changes_cursor, swept_at = excluded.swept_at";
     PULL_SOON = "update record_pull set next_at = ?3 where workspace = ?1 and integration = ?2 and next_at > ?3";
+    PULL_SIDE_SOON = "update record_pull set next_at = ?4 \
+        where workspace = ?1 and integration = ?2 and side = ?3 and next_at > ?4";
     TALLY = "select entries_left, entries_right, links from record_tally where workspace = ?1 and integration = ?2";
     COUNT_DUE = "select count(*) from record_entry where workspace = ?1 and integration = ?2 and due_at is not null";
     COUNT_HELD = "select count(*) from record_hold where workspace = ?1 and integration = ?2";
@@ -203,6 +208,7 @@ pub(super) async fn set_pulls<D: Db>(db: &mut D, flow: &Flow, pulls: &[PullState
 
 struct ReadSoon {
     flow: Flow,
+    side: Option<Side>,
     now: Timestamp,
 }
 
@@ -211,7 +217,11 @@ impl Op for ReadSoon {
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<()> {
         let [ws, integration] = self.flow.key();
-        db.run(&PULL_SOON, &[ws, integration, P::time(self.now)]).await?;
+        let now = P::time(self.now);
+        match self.side {
+            Some(side) => db.run(&PULL_SIDE_SOON, &[ws, integration, side_column(side), now]).await?,
+            None => db.run(&PULL_SOON, &[ws, integration, now]).await?,
+        };
         Ok(())
     }
 }
@@ -295,9 +305,15 @@ impl Store {
         self.run(Pulls { flow: Flow::new(workspace, integration) }).await
     }
 
-    /// Has every kind of both sides read at the next occasion.
-    pub async fn read_soon(&self, workspace: &WorkspaceId, integration: &IntegrationId, now: Timestamp) -> Result<()> {
-        self.run(ReadSoon { flow: Flow::new(workspace, integration), now }).await
+    /// Has every kind of both sides, or of one, read at this time at the latest.
+    pub async fn read_soon(
+        &self,
+        workspace: &WorkspaceId,
+        integration: &IntegrationId,
+        side: Option<Side>,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.run(ReadSoon { flow: Flow::new(workspace, integration), side, now }).await
     }
 
     /// How much there is of everything. Entries and links are not counted but known; what is due, held or open is

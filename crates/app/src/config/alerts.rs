@@ -66,8 +66,8 @@ pub enum MailSecurity {
 pub struct AlertWebhookConfig {
     /// Where to post; https, unless `[network] allow` opens it.
     pub url: Url,
-    /// What it is signed with, as Standard Webhooks has it: `whsec_` and a key in base64, or any text of at least 16
-    /// characters.
+    /// What it is signed with, as Standard Webhooks has it: `whsec_` and a key in base64. Of any other text, of at least 16
+    /// characters, the bytes are the key.
     pub secret: SecretRef,
 }
 

@@ -265,14 +265,8 @@ async fn read_in_an_hour(world: &World) -> jiff::Timestamp {
         changes_cursor: None,
         swept_at: None,
     };
-    let take = TakeRows {
-        workspace: ws(),
-        integration: "people".into(),
-        held,
-        now,
-        rows: Vec::new(),
-        pulls: vec![pull],
-    };
+    let take =
+        TakeRows { workspace: ws(), integration: "people".into(), held, now, rows: Vec::new(), pulls: vec![pull] };
     world.store.take_rows(take).await.unwrap().unwrap();
     world.store.release_lease(&ws(), name, &holder, fence).await.unwrap();
     later

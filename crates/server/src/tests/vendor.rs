@@ -11,8 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use sha2::Sha256;
 use syncline_connect::{
-    Bookings, BoxFuture, Connector, Error, ErrorKind, Grant, Hints, Http, HttpError, Manifest, OAuth, RawRequest, Reading,
-    Refusal, Retry, Secret, Settings, TokenSet,
+    Bookings, BoxFuture, Connector, Error, ErrorKind, Grant, Hints, Http, HttpError, Manifest, OAuth, RawRequest,
+    Reading, Refusal, Retry, Secret, Settings, TokenSet,
     bookings::Malformed,
     oauth::{App, TokenCx},
 };

@@ -6,6 +6,7 @@
 pub mod assertion;
 pub mod bookings;
 pub mod error;
+pub mod hints;
 pub mod http;
 pub mod manifest;
 pub mod mirror;
@@ -18,6 +19,7 @@ pub mod signature;
 
 pub use bookings::{Bookings, RawRequest, Reading, Refusal};
 pub use error::{Error, ErrorKind, Retry};
+pub use hints::Hints;
 pub use http::{Http, HttpError};
 pub use manifest::{Manifest, RoleSpec};
 pub use mirror::Mirror;
@@ -74,6 +76,11 @@ pub trait Connector: Send + Sync {
 
     /// Lets its webhook subscription be looked after.
     fn subscriptions(&self) -> Option<&dyn Subscriptions> {
+        None
+    }
+
+    /// Tells by webhook that records may have changed.
+    fn hints(&self) -> Option<&dyn Hints> {
         None
     }
 

@@ -84,6 +84,9 @@ pub struct Engine {
     pub(crate) blocked: Mutex<HashMap<WorkspaceId, Blocked>>,
     pub(crate) checked: crate::mapping_check::CheckedHere,
     pub(crate) compiled: crate::records::CompiledFlows,
+    pub(crate) record_flows: Vec<Arc<crate::records::RecordFlow>>,
+    pub(crate) last_words: crate::records::LastWords,
+    pub(crate) stored_flows: crate::records::StoredFlows,
     workspaces: BTreeSet<WorkspaceId>,
     working: AtomicUsize,
     pace: tokio::sync::Mutex<Pace>,
@@ -130,6 +133,7 @@ impl Engine {
         let workspaces = setup.integrations.iter().map(|integration| integration.workspace.clone()).collect();
         Arc::new(Self {
             calls: Semaphore::new(options.calls_in_flight.max(1)),
+            record_flows: setup.records.iter().cloned().map(Arc::new).collect(),
             world,
             setup,
             options,
@@ -141,6 +145,8 @@ impl Engine {
             blocked: Mutex::default(),
             checked: Mutex::default(),
             compiled: Mutex::default(),
+            last_words: Mutex::default(),
+            stored_flows: crate::records::StoredFlows::default(),
             workspaces,
             working: AtomicUsize::new(0),
             pace: tokio::sync::Mutex::new(Pace { busy: false, last: Instant::now() }),

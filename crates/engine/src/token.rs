@@ -21,6 +21,7 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use crate::{
+    alerts,
     engine::{Called, Engine},
     setup::{ConnectionSetup, GrantKind},
 };
@@ -109,13 +110,30 @@ impl Engine {
             GrantKind::ClientCredentials => Grant::ClientCredentials,
             // There is nothing to exchange.
             GrantKind::Key { .. } => {
-                return self.world.store.resume(&setup.workspace, &setup.id).await.map(drop).map_err(database);
+                let (store, status) = (&self.world.store, ConnectionStatus::Connected);
+                store.set_status(&setup.workspace, &setup.id, status, None).await.map_err(database)?;
+                return store.resume(&setup.workspace, &setup.id).await.map(drop).map_err(database);
             }
         };
         let set = self.exchange(setup, &grant).await?;
         self.keep(setup, set, None, row.map_or(0, |row| row.version)).await?;
         self.world.store.resume(&setup.workspace, &setup.id).await.map_err(database)?;
         self.forget_token(setup).await;
+        Ok(())
+    }
+
+    /// Stops using an account: our copy of the grant is destroyed, and nothing is called on its behalf until a person
+    /// connects it again. What is known of its records stays, so that it goes on where it stopped.
+    pub async fn disconnect(&self, setup: &ConnectionSetup) -> syncline_store::Result<()> {
+        let store = &self.world.store;
+        store.disconnect(&setup.workspace, &setup.id).await?;
+        // Other grants than the browser's could be used again without anybody.
+        if !matches!(setup.grant, GrantKind::Browser) {
+            let why = format!("a person disconnected it; `syncline connect {}` takes it up again", setup.id);
+            store.set_status(&setup.workspace, &setup.id, ConnectionStatus::NeedsReconnect, Some(&why)).await?;
+        }
+        self.forget_token(setup).await;
+        self.forget_blocked();
         Ok(())
     }
 
@@ -276,9 +294,9 @@ impl Engine {
     async fn lose(&self, setup: &ConnectionSetup, error: &Error) {
         tracing::error!(connection.id = %setup.id, "Connection {} needs to be connected again", setup.id);
         metrics::counter!("syncline_connections_lost_total").increment(1);
-        let status = ConnectionStatus::NeedsReconnect;
-        if let Err(error) = self.world.store.set_status(&setup.workspace, &setup.id, status, Some(&error.message)).await
-        {
+        let alert = alerts::connection_lost(setup, &error.message, self.world.clock.now());
+        let lost = self.world.store.lose_connection(&setup.workspace, &setup.id, &error.message, alert).await;
+        if let Err(error) = lost {
             tracing::warn!(%error, "Could not note that the connection is lost");
         }
         self.forget_blocked();

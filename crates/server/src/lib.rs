@@ -24,4 +24,4 @@ mod tests;
 pub use api::{TOKEN_PREFIX, openapi_json};
 pub use options::{Limits, ServerOptions};
 pub use serve::Server;
-pub use shared::SourceSetup;
+pub use shared::{HintSetup, SourceSetup};

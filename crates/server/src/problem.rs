@@ -59,6 +59,15 @@ codes! {
     BodyTimeout = "body-timeout", REQUEST_TIMEOUT, "The body took too long to arrive";
     BadParameter = "bad-parameter", BAD_REQUEST, "A parameter cannot be understood";
     UnreadableBooking = "unreadable-booking", UNPROCESSABLE_ENTITY, "The body is no booking message";
+    UnreadableRequest = "unreadable-request", UNPROCESSABLE_ENTITY, "The body cannot be understood";
+    AgreementMissing = "agreement-missing", CONFLICT, "Nobody has agreed yet that people's data travels";
+    NotActive = "not-active", CONFLICT, "The integration is not active";
+    UnusableIntegration = "unusable-integration", UNPROCESSABLE_ENTITY, "The integration cannot work as it is written";
+    Outdated = "outdated", CONFLICT, "Somebody else changed it meanwhile";
+    NotPaused = "not-paused", CONFLICT, "The integration is active";
+    ConfiguredInFile = "configured-in-file", CONFLICT, "The configuration file has an integration of this name";
+    Busy = "busy", CONFLICT, "Another round is under way";
+    AccountUnavailable = "account-unavailable", BAD_GATEWAY, "An account cannot be asked right now";
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, "More comes in than can be taken in right now";
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The database does not answer right now";
     TooManyAttempts = "too-many-attempts", TOO_MANY_REQUESTS, "Too many failed sign-ins";

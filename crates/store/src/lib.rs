@@ -1,6 +1,7 @@
 //! All SQL of Syncline: inbox, chains, shared links, outbox, records in step, leases with their fences, cursors, journal
 //! and vault, in SQLite or PostgreSQL. What a row means to the outside, and when to claim or settle, is not decided here.
 
+mod alerts;
 mod db;
 mod error;
 mod gate;
@@ -23,12 +24,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use syncline_core::Entropy;
 
-use self::{
-    db::{Op, postgres::Postgres, sqlite::SqliteDb, threads::Threads},
-    options::Place,
-    vault::{DataKeys, MasterKeys, rotation},
-};
 pub use self::{
+    alerts::*,
     error::{Error, Result},
     gate::{Call, Gate},
     options::StoreOptions,
@@ -37,6 +34,11 @@ pub use self::{
     types::*,
     vault::MasterKey,
     views::*,
+};
+use self::{
+    db::{Op, postgres::Postgres, sqlite::SqliteDb, threads::Threads},
+    options::Place,
+    vault::{DataKeys, MasterKeys, rotation},
 };
 
 /// The store. Clones share everything.

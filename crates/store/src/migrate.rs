@@ -40,6 +40,11 @@ const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/0005_rest.postgres.sql"),
     },
     Migration {
+        version: 6,
+        sqlite: include_str!("../migrations/0006_alerts.sqlite.sql"),
+        postgres: include_str!("../migrations/0006_alerts.postgres.sql"),
+    },
+    Migration {
         version: 7,
         sqlite: include_str!("../migrations/0007_walls.sqlite.sql"),
         postgres: include_str!("../migrations/0007_walls.postgres.sql"),

@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 mod activity;
+mod alerts;
 mod connect;
 mod demo;
 mod doctor;
@@ -42,6 +43,8 @@ enum Command {
     Sources(ConfigArg),
     /// Prints what happened and why.
     Activity(activity::ActivityArgs),
+    /// Tries the ways by which people are told of what they must know.
+    Alerts(alerts::AlertsArgs),
     /// Shows what a message would do, record by record and field by field, and does nothing.
     DryRun(dry_run::DryRunArgs),
     /// Tries bookings again that were laid aside.
@@ -79,6 +82,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Connect(args) => connect::run(args).await,
         Command::Sources(args) => sources::run(&args.config).await,
         Command::Activity(args) => activity::run(args).await,
+        Command::Alerts(args) => alerts::run(args).await,
         Command::DryRun(args) => dry_run::run(args).await,
         Command::Replay(args) => replay::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,

@@ -1,6 +1,7 @@
 //! The operations: each file holds some of the store's calls with their statements. Every statement names the
 //! workspace, save those that look across all of them for work, which say so.
 
+mod alerts;
 mod api_tokens;
 mod claim;
 mod connections;
@@ -25,6 +26,7 @@ mod templates;
 #[cfg(test)]
 pub(crate) fn statements() -> impl Iterator<Item = &'static (&'static str, &'static crate::db::Sql)> {
     [
+        alerts::STATEMENTS,
         api_tokens::STATEMENTS,
         claim::STATEMENTS,
         connections::STATEMENTS,

@@ -10,6 +10,7 @@ use syncline_core::{
 };
 
 use super::{
+    alerts,
     journal::{self, Line},
     shared::{self, Key},
 };
@@ -139,6 +140,11 @@ impl Op for Settle {
             })
             .collect();
         journal::write(db, &lines).await?;
+        let parked = settled.iter().filter(|one| matches!(one.settlement.outcome, Outcome::Parked { .. }));
+        let parked: BTreeSet<_> = parked.map(|one| (&one.settlement.workspace, one.integration.as_str())).collect();
+        for (workspace, integration) in parked {
+            alerts::add(db, workspace, &[alerts::parked(integration, self.now)]).await?;
+        }
         Ok(held)
     }
 }

@@ -1,5 +1,6 @@
 //! What must hold, on both databases.
 
+mod alerts;
 mod durability;
 mod flow;
 mod leases;

@@ -1,5 +1,7 @@
 //! Records in step, from two accounts through engine and store and back, under a clock that is moved by hand.
 
+mod alerts;
+mod apart;
 mod company;
 mod desk;
 

@@ -4,9 +4,13 @@ use syncline_core::ids::{IntegrationId, WorkspaceId};
 
 use super::{Flow, columns::count_of};
 use crate::{
-    QuotaUse, Store,
+    JournalEntry, NewAlert, QuotaUse, Store,
     db::{Db, Op, P, Scope, statements},
     error::Result,
+    ops::{
+        alerts,
+        journal::{self, Line},
+    },
 };
 
 statements! {
@@ -52,6 +56,7 @@ struct Told {
     flow: Flow,
     month: String,
     percent: u32,
+    news: Option<(JournalEntry, NewAlert)>,
 }
 
 impl Op for Told {
@@ -64,7 +69,14 @@ impl Op for Told {
     async fn run<D: Db>(&self, db: &mut D) -> Result<bool> {
         let [ws, integration] = self.flow.key();
         let params = [ws, integration, P::Text(&self.month), P::Int(self.percent.into())];
-        Ok(self.percent > 0 && db.run(&TOLD, &params).await? > 0)
+        if self.percent == 0 || db.run(&TOLD, &params).await? == 0 {
+            return Ok(false);
+        }
+        if let Some((entry, alert)) = &self.news {
+            journal::write(db, &[Line::of_integration(&self.flow.workspace, &self.flow.integration, entry)]).await?;
+            alerts::add(db, &self.flow.workspace, std::slice::from_ref(alert)).await?;
+        }
+        Ok(true)
     }
 }
 
@@ -88,6 +100,21 @@ impl Store {
         month: &str,
         percent: u32,
     ) -> Result<bool> {
-        self.run(Told { flow: Flow::new(workspace, integration), month: month.to_owned(), percent }).await
+        let (flow, month) = (Flow::new(workspace, integration), month.to_owned());
+        self.run(Told { flow, month, percent, news: None }).await
+    }
+
+    /// The same, together with the line of the activity log and what people are told.
+    pub async fn tell_quota(
+        &self,
+        workspace: &WorkspaceId,
+        integration: &IntegrationId,
+        month: &str,
+        percent: u32,
+        journal: JournalEntry,
+        alert: NewAlert,
+    ) -> Result<bool> {
+        let (flow, month) = (Flow::new(workspace, integration), month.to_owned());
+        self.run(Told { flow, month, percent, news: Some((journal, alert)) }).await
     }
 }

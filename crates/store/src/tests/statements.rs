@@ -3,7 +3,8 @@
 use super::world::*;
 use crate::{db::sqlite::SqliteDb, migrate, ops};
 
-/// Statements that read all of a small table (the outbox holds only what is in flight), or run once in a process' life.
+/// Statements that read all of a small table (the outbox holds only what is in flight), run once in a process' life, or look for a
+/// person wherever one may be.
 const MAY_SCAN: &[&str] = &[
     "CANARIES",
     "CANARY_DROP",
@@ -15,6 +16,8 @@ const MAY_SCAN: &[&str] = &[
     "RELEASE",
     "KEYS_OF_OTHERS",
     "COUNT",
+    "PAIRS",
+    "ENTRIES",
 ];
 
 #[test]

@@ -157,7 +157,11 @@ async fn an_operation_that_forgets_the_workspace_stays_within_its_own() {
     }
     assert_eq!(store.cursor(&ws(), "cursor").await.unwrap().as_deref(), Some("1"), "not emptied");
     assert_eq!(store.cursor(&other(), "cursor").await.unwrap().as_deref(), Some(""));
+    // What a connection was told in a transaction that is undone is undone, too.
     assert!(store.run(Stranger).await.is_err());
+    assert_eq!(store.run(Forgetful::<true>(Some(ws()))).await.unwrap(), ["acme"]);
+    assert!(store.run(Stranger).await.is_err());
+    assert_eq!(store.run(Forgetful::<false>(Some(other()))).await.unwrap(), ["other"]);
     assert_eq!(store.cursor(&ws(), "new").await.unwrap(), None, "nothing of it stays");
     let everybody = WorkspaceId::new(EVERY_WORKSPACE);
     assert!(matches!(store.cursor(&everybody, "cursor").await, Err(Error::Other(_))), "no way around it");

@@ -1,11 +1,13 @@
 //! Taking a person out. A booking of the person goes whole, and what names it at its source stays as a mark, so that a
 //! late message does not bring it back; in others' bookings only the person goes.
 
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use syncline_core::{
     booking::{chain::ChainState, message::BookingMessage},
     ids::WorkspaceId,
     merge::Side,
+    step::Plan,
 };
 
 use super::mention;
@@ -32,6 +34,9 @@ statements! {
     LINKS_GO = "delete from chain_links where workspace = ?1 and id = ?2";
     STATE_GO = "delete from chain_state where workspace = ?1 and id = ?2";
     CHAIN_GO = "delete from chain where workspace = ?1 and id = ?2";
+    CONTENT = "select s.state, l.links, o.plan from chain_state s \
+        left join chain_links l on l.workspace = s.workspace and l.id = s.id \
+        left join outbox o on o.workspace = s.workspace and o.id = s.id where s.workspace = ?1 and s.id = ?2";
     STATE_PUT = "update chain_state set state = ?3 where workspace = ?1 and id = ?2";
     LINKS_PUT = "update chain_links set links = ?3 where workspace = ?1 and id = ?2";
     PLAN_PUT = "update outbox set plan = ?3 where workspace = ?1 and id = ?2";
@@ -91,19 +96,18 @@ impl EraseBooking {
         Ok(())
     }
 
+    /// Read anew: a message may have come since the booking was found.
     async fn mention<D: Db>(&self, db: &mut D) -> Result<()> {
         let (ws, id) = (P::Text(self.workspace.as_str()), P::Int(self.booking.id));
         db.run(&CHAIN_FENCE, &[ws, id]).await?;
-        if let Some(state) = self.scrubbed::<ChainState>(&self.booking.state)? {
+        let Some(mut row) = db.row(&CONTENT, &[ws, id]).await? else { return Ok(()) };
+        if let Some(state) = self.scrubbed::<ChainState>(row.opt_json(0)?)? {
             db.run(&STATE_PUT, &[ws, id, P::Blob(&state)]).await?;
         }
-        if let Some(links) =
-            self.booking.links.as_ref().map(|links| self.scrubbed::<Links>(links)).transpose()?.flatten()
-        {
+        if let Some(links) = self.scrubbed::<Links>(row.opt_json(1)?)? {
             db.run(&LINKS_PUT, &[ws, id, P::Blob(&links)]).await?;
         }
-        let plan = self.booking.plan.as_ref().map(|plan| self.scrubbed::<syncline_core::step::Plan>(plan));
-        if let Some(plan) = plan.transpose()?.flatten() {
+        if let Some(plan) = self.scrubbed::<Plan>(row.opt_json(2)?)? {
             db.run(&PLAN_PUT, &[ws, id, P::Blob(&plan)]).await?;
         }
         Ok(())
@@ -111,10 +115,11 @@ impl EraseBooking {
 
     /// What is stored instead; nothing where nothing changes. What could not be read afterwards is an error: it would
     /// stop the booking for good.
-    fn scrubbed<T: serde::Serialize + serde::de::DeserializeOwned>(&self, value: &Value) -> Result<Option<Vec<u8>>> {
+    fn scrubbed<T: Serialize + DeserializeOwned>(&self, value: Option<Value>) -> Result<Option<Vec<u8>>> {
+        let Some(value) = value else { return Ok(None) };
         let mut left = value.clone();
         mention::take_out(&mut left, &self.address);
-        if left == *value {
+        if left == value {
             return Ok(None);
         }
         let read: T = from_json(&to_json(&left)?)?;

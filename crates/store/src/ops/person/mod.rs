@@ -46,12 +46,13 @@ impl Store {
     /// Erases whoever has this address, and says in the journal that somebody was erased. What it cannot do is done by
     /// calling it again. Nothing at the vendors is touched.
     pub async fn erase_person(&self, workspace: &WorkspaceId, address: &str, now: Timestamp) -> Result<Erased> {
-        // Bookings first: once they are gone, nothing new is written about them.
         let bookings = self.pages(workspace, address, || Bookings).await?;
         let own: BTreeSet<ChainId> =
             bookings.iter().filter(|booking| booking.own).map(|booking| booking.chain.clone()).collect();
         let mut erased = Erased { bookings: own.len(), mentions: bookings.len() - own.len(), ..Erased::default() };
         let (workspace, address) = (workspace.clone(), address.to_owned());
+        // Their lines before them: if this breaks off, nobody could tell afterwards which lines were theirs.
+        erased.journal = self.erase_lines(&workspace, &address, &own).await?;
         for booking in bookings {
             self.run(EraseBooking { workspace: workspace.clone(), address: address.clone(), booking }).await?;
         }
@@ -61,9 +62,8 @@ impl Store {
         for message in messages {
             self.run(EraseMessage { workspace: workspace.clone(), address: address.clone(), message }).await?;
         }
-        let lines = self.pages(&workspace, &address, || Lines(own.clone())).await?;
-        erased.journal = lines.len();
-        self.run(EraseLines { workspace: workspace.clone(), lines }).await?;
+        // What was written until the bookings were gone.
+        self.erase_lines(&workspace, &address, &own).await?;
         let links = self.run(Shared { workspace: workspace.clone(), keys: keys_of(&address) }).await?;
         erased.links = links.len();
         let links = links.into_iter().map(|link| (link.connection.to_string(), link.key)).collect();
@@ -78,6 +78,14 @@ impl Store {
         }
         self.tell_of_erasure(&workspace, &address, &erased, now).await?;
         Ok(erased)
+    }
+
+    /// Erases lines about the person and about these bookings; says how many there were.
+    async fn erase_lines(&self, workspace: &WorkspaceId, address: &str, own: &BTreeSet<ChainId>) -> Result<usize> {
+        let lines = self.pages(workspace, address, || Lines(own.clone())).await?;
+        let count = lines.len();
+        self.run(EraseLines { workspace: workspace.clone(), lines }).await?;
+        Ok(count)
     }
 
     async fn tell_of_erasure(

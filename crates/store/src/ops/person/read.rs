@@ -30,7 +30,7 @@ statements! {
         order by id limit ?3";
     LINES = "select id, chain, integration, entry from journal where workspace = ?1 and id > ?2 order by id limit ?3";
     SHARED = "select connection, key, record from shared_link where workspace = ?1 and (key = ?2 or key = ?3 or key = ?4)";
-    PAIRS = "select id, left_entry, right_entry, images from record_link where workspace = ?1 and id > ?2 \
+    PAIRS = "select id, images from record_link where workspace = ?1 and id > ?2 \
         order by id limit ?3";
     ENTRIES = "select id, integration, side, kind, record, link, match_key, seen from record_entry \
         where workspace = ?1 and id > ?2 order by id limit ?3";
@@ -203,7 +203,6 @@ impl Op for Shared {
 /// A pair of records in step whose images speak of the person.
 pub(super) struct Pair {
     pub(super) id: i64,
-    pub(super) entries: [Option<i64>; 2],
     pub(super) images: Value,
 }
 
@@ -221,9 +220,9 @@ impl Op for Pages<PairsOf> {
         let (rows, next) = self.rows(db, &PAIRS).await?;
         let mut found = Vec::new();
         for mut row in rows {
-            let images: Value = row.json(3)?;
+            let images: Value = row.json(1)?;
             if mention::anywhere(&images, &self.address) {
-                found.push(Pair { id: row.int(0)?, entries: [row.opt_int(1)?, row.opt_int(2)?], images });
+                found.push(Pair { id: row.int(0)?, images });
             }
         }
         Ok(Page { found, next })

@@ -5,7 +5,8 @@ use crate::{
     booking::{
         duplicates::{doubt, use_match},
         message::MessageKind,
-        settings::{BookingSettings, CaseSettings, Deleted, GuestPolicy, PersonMode},
+        project::Links,
+        settings::{BookingSettings, CaseSettings, Deleted, GuestPolicy, OpportunitySettings, PersonMode},
     },
     record::{Record, Role, Slot, Std, Value},
 };
@@ -107,6 +108,30 @@ fn merges_in_a_row_are_followed() {
     refuse(&mut desk, None, false);
     desk.work(&messages);
     assert_eq!(desk.links[&Slot::Person].id.as_str(), "contact-9");
+}
+
+/// proves: B25: the account of the one that stays goes into what is made for the booking (seed 57 of the simulation).
+#[test]
+fn a_merged_contact_brings_its_account() {
+    let opportunity = OpportunitySettings { stage: "New".into(), close_after_days: 30, amount: None };
+    let settings = BookingSettings { opportunity: Some(opportunity), ..settings() };
+    let mut desk = Desk::new(World::default(), settings);
+    desk.work(&[booked("a", 0, 6000)]);
+    let (old, account) = (desk.links[&Slot::Person].id.clone(), desk.links[&Slot::Account].id.clone());
+    let mut double = person(Role::Contact, 9, INVITEE);
+    double.fields.insert(Std::Account.into(), Value::Id(account.clone()));
+    desk.world.records.insert(double.id.clone(), double);
+    desk.world.merge(&old, &"contact-9".into());
+    // Another booking of the same person, who is known from the first.
+    (desk.chain, desk.links) = ("bk_2".into(), Links::new());
+    let other = [booked("b", 0, 7000)];
+    let stale = desk.decide(&other, None);
+    assert!(desk.world.apply(&stale.plan).is_err(), "the person is gone");
+    desk.links = stale.relied_on(&desk.links);
+    refuse(&mut desk, Some(Slot::Opportunity), false);
+    desk.work(&other);
+    assert_eq!(desk.links[&Slot::Person].id.as_str(), "contact-9");
+    assert_eq!(desk.record(Slot::Opportunity).fields[&Std::Account.into()], Value::Id(account));
 }
 
 /// proves: B25, B6: the lead was converted: the meeting goes on with the contact.

@@ -79,13 +79,17 @@ impl Decision {
             .collect()
     }
 
-    /// The links together with the people and accounts that the plan relies on without having made them.
+    /// The links together with the people and accounts that the plan relies on without having made them. Where one in doubt
+    /// was followed, the next look goes on from where this one came to: of many merges in a row it follows only some.
     pub fn relied_on(&self, links: &Links) -> Links {
         let people =
             |slot: &Slot| matches!(slot, Slot::Account | Slot::GuestAccount(_) | Slot::Person | Slot::Guest(_));
         let mut all = links.clone();
         for (slot, link) in self.links(&[]).into_iter().filter(|(slot, _)| people(slot)) {
-            all.entry(slot).or_insert(link);
+            let known = all.entry(slot).or_insert_with(|| link.clone());
+            if known.doubt && known.id != link.id {
+                *known = link;
+            }
         }
         all
     }

@@ -3,6 +3,7 @@
 use super::{converge::record, story::*, world::*};
 use crate::{
     booking::{
+        ask::MAX_LOOKS,
         duplicates::{doubt, use_match},
         message::MessageKind,
         project::Links,
@@ -108,6 +109,35 @@ fn merges_in_a_row_are_followed() {
     refuse(&mut desk, None, false);
     desk.work(&messages);
     assert_eq!(desk.links[&Slot::Person].id.as_str(), "contact-9");
+}
+
+/// proves: B25: where more merges follow one another than one decision looks at, the next goes on from there (seed 110 of
+/// the simulation).
+#[test]
+fn a_long_row_of_merges_is_followed_to_its_end() {
+    const MERGES: usize = 3 * MAX_LOOKS;
+    let others: Vec<Record> =
+        (1..=MERGES).map(|number| person(Role::Contact, number, &format!("{number}@acme.example"))).collect();
+    let mut desk = Desk::new(World::with(&others), settings());
+    let messages = moved();
+    desk.work(&messages[..1]);
+    let mut last = desk.links[&Slot::Person].id.clone();
+    for next in &others {
+        desk.world.merge(&last, &next.id);
+        last = next.id.clone();
+    }
+    refuse(&mut desk, None, false);
+    let mut tries = 1;
+    loop {
+        let decision = desk.decide(&messages, None);
+        match desk.world.apply(&decision.plan) {
+            Ok(ids) => break desk.remember(&decision, &ids),
+            Err(_) => desk.links = doubt(&decision.relied_on(&desk.links), Some(Slot::Meeting), false),
+        }
+        tries += 1;
+        assert!(tries <= MERGES, "it never comes to the end");
+    }
+    assert_eq!(desk.record(Slot::Meeting).fields[&Std::Who.into()], Value::Id(last));
 }
 
 /// proves: B25: the account of the one that stays goes into what is made for the booking (seed 57 of the simulation).

@@ -164,6 +164,23 @@ fn a_merged_contact_brings_its_account() {
     assert_eq!(desk.record(Slot::Opportunity).fields[&Std::Account.into()], Value::Id(account));
 }
 
+/// proves: B25: the place of a guest who was merged is that of the one who stays, and nobody is invited anew (seed 37 of
+/// the simulation with `--often M2`, and 514 before it).
+#[test]
+fn the_place_of_a_merged_guest_is_kept() {
+    let mut desk = Desk::new(World::with(&[person(Role::Contact, 9, "other@acme.example")]), settings());
+    let messages = [with_guest(0), with_guest(1)];
+    desk.work(&messages[..1]);
+    let guests: Vec<_> = desk.links.iter().filter(|(slot, _)| matches!(slot, Slot::Guest(_))).collect();
+    let [(_, guest)] = guests[..] else { panic!("one guest comes: {guests:?}") };
+    desk.world.merge(&guest.id.clone(), &"contact-9".into());
+    let decision = desk.work(&messages[..1]);
+    assert_eq!(decision.plan.steps, vec![]);
+    let decision = desk.work(&messages);
+    assert!(decision.plan.steps.iter().all(|step| step.role != Role::Attendee), "{:?}", decision.plan);
+    assert_eq!(desk.world.attendees(&desk.links[&Slot::Meeting].id).len(), 1);
+}
+
 /// proves: B25, B6: the lead was converted: the meeting goes on with the contact.
 #[test]
 fn a_converted_lead_is_followed() {

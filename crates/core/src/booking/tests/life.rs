@@ -181,6 +181,29 @@ fn the_place_of_a_merged_guest_is_kept() {
     assert_eq!(desk.world.attendees(&desk.links[&Slot::Meeting].id).len(), 1);
 }
 
+/// proves: B25: with a case its meeting goes, too, and the next message makes both again, tied to each other.
+#[test]
+fn a_deleted_case_and_its_meeting_are_recreated() {
+    let mut desk = Desk::new(World::default(), settings());
+    let messages = moved();
+    desk.work(&messages[..1]);
+    for slot in [Slot::Case, Slot::Meeting] {
+        let id = desk.links[&slot].id.clone();
+        desk.world.delete(&id);
+    }
+    refuse(&mut desk, Some(Slot::Meeting), true);
+    assert!(
+        desk.world.apply(&desk.decide(&messages, None).plan).is_err(),
+        "the case that it refers to is gone as well"
+    );
+    refuse(&mut desk, Some(Slot::Meeting), false);
+    desk.work(&messages);
+    let case = desk.links[&Slot::Case].id.clone();
+    assert_eq!(desk.record(Slot::Meeting).fields[&Std::What.into()], Value::Id(case));
+    assert_eq!((desk.count(Role::Case), desk.count(Role::Meeting), desk.count(Role::Contact)), (1, 1, 1));
+    assert_eq!(desk.work(&messages).plan.steps, vec![]);
+}
+
 /// proves: B25, B6: the lead was converted: the meeting goes on with the contact.
 #[test]
 fn a_converted_lead_is_followed() {

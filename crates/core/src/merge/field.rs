@@ -116,7 +116,7 @@ pub fn merge_field(
     let (left, right) = (rule.left.normal(left), rule.right.normal(right));
     let changed = Changed::of(rule, base, &left, &right);
     let taken = [OnceCell::new(), OnceCell::new()];
-    let now = Now { rule, base, left: &left, right: &right, changed, evidence, taken };
+    let mut now = Now { rule, base, left: &left, right: &right, changed, evidence, taken };
     if let Some(base) = base
         && !changed.left
         && !changed.right
@@ -193,6 +193,11 @@ impl Now<'_> {
         cell.get_or_init(|| self.rule.end(to).take(self.of(to.other()), self.rule.truncate))
     }
 
+    fn take(&mut self, to: Side) -> Result<Value, Misfit> {
+        let cell = if to == Side::Left { &mut self.taken[0] } else { &mut self.taken[1] };
+        cell.take().unwrap_or_else(|| self.rule.end(to).take(self.of(to.other()), self.rule.truncate))
+    }
+
     pub(super) fn of(&self, side: Side) -> &Value {
         match side {
             Side::Left => self.left,
@@ -229,7 +234,7 @@ impl Now<'_> {
         }
     }
 
-    fn merge_plain(&self) -> Merged {
+    fn merge_plain(&mut self) -> Merged {
         if self.agree() {
             return Merged::Adopt(self.as_base());
         }
@@ -263,7 +268,7 @@ impl Now<'_> {
     }
 
     /// The first time that both are seen, a blank never wins over a value.
-    fn fill_blank(&self) -> Merged {
+    fn fill_blank(&mut self) -> Merged {
         let from = if self.blank(Side::Left) { Side::Right } else { Side::Left };
         if self.rule.goes_to(from.other()) { self.carry(from) } else { Merged::Keep }
     }
@@ -300,7 +305,7 @@ impl Now<'_> {
     }
 
     /// Brings this side's value to the other, which holds something else.
-    fn carry(&self, from: Side) -> Merged {
+    fn carry(&mut self, from: Side) -> Merged {
         let to = from.other();
         if self.blank(from) && !self.blank(to) && self.decided().is_none() {
             match self.rule.blanks {
@@ -309,9 +314,9 @@ impl Now<'_> {
                 Blanks::Refuse => return self.hold_blank(to),
             }
         }
-        match self.taken(to) {
-            Ok(target) => self.write(to, target.clone()),
-            Err(misfit) => self.misfit(to, misfit.clone()),
+        match self.take(to) {
+            Ok(target) => self.write(to, target),
+            Err(misfit) => self.misfit(to, misfit),
         }
     }
 

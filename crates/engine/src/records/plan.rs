@@ -12,7 +12,7 @@ use syncline_core::{
 use syncline_store::{JournalEntry, JournalKind, LinkRef, SaveRows, StepField, StepOp, StoredEntry, StoredLink, Work};
 
 use super::{
-    Compiled, DECIDE_BATCH, Halt, ROUND_WRITES_MAX, RecordFlow, Round, Turn, later,
+    Compiled, DECIDE_BATCH, Halt, LOOK_BATCH, ROUND_WRITES_MAX, RecordFlow, Round, Turn, later,
     rows::{fate, known, row},
     write_down::Writing,
 };
@@ -232,7 +232,8 @@ impl Engine {
             if room == 0 {
                 break;
             }
-            let limit = DECIDE_BATCH.min(usize::try_from(room).unwrap_or(usize::MAX));
+            let gathered = ROUND_WRITES_MAX.saturating_sub(outgoing.len()).max(DECIDE_BATCH);
+            let limit = LOOK_BATCH.min(gathered).min(usize::try_from(room).unwrap_or(usize::MAX));
             let mut works = self.world.store.due_rows(&flow.workspace, &flow.id, now, limit).await?;
             if works.is_empty() {
                 break;
@@ -241,12 +242,16 @@ impl Engine {
             works.sort_by_key(|work| rank_of(compiled, work));
             let mut batch = self.batch(turn, &works).await?;
             let works = self.verified(turn, &batch, works, round).await?;
-            let decided: Vec<Decided<'_>> = works.iter().filter_map(|work| batch.decide(work)).collect();
+            let mut decided: Vec<Decided<'_>> = works.iter().filter_map(|work| batch.decide(work)).collect();
             round.decided += decided.len();
             if !turn.confirm_deletes && self.too_many_deletes(flow, &decided).await? {
                 return Ok(());
             }
-            let seeks = self.write_down_rows(turn, decided, now, round, &mut outgoing).await?;
+            let mut seeks = Vec::new();
+            while !decided.is_empty() {
+                let part = decided.drain(..decided.len().min(DECIDE_BATCH)).collect();
+                seeks.extend(self.write_down_rows(turn, part, now, round, &mut outgoing).await?);
+            }
             self.seek(turn, seeks, round).await?;
             if outgoing.len() >= ROUND_WRITES_MAX {
                 round.more = true;

@@ -10,7 +10,11 @@ use super::{
     base::{Base, TURNS_MAX, Told},
     rule::{Blanks, Direction, Kind, Policy, Rule},
 };
-use crate::{fit::Misfit, record::Value};
+use crate::{
+    fit::Misfit,
+    mutant::{self, Mutant},
+    record::Value,
+};
 
 /// What the vendors say of when a field changed, and whether somebody opted in on purpose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -125,8 +129,8 @@ pub fn merge_field(
     }
     match rule.kind {
         Kind::Set => now.merge_set(),
-        Kind::OptOut => now.merge_opt_out(),
-        Kind::Plain => now.merge_plain(),
+        Kind::OptOut if !mutant::on(Mutant::OptOutPlain) => now.merge_opt_out(),
+        Kind::OptOut | Kind::Plain => now.merge_plain(),
     }
 }
 

@@ -4,6 +4,8 @@ mod alerts;
 mod apart;
 mod company;
 mod desk;
+mod found;
+mod kill;
 
 use jiff::SignedDuration;
 use serde_json::json;

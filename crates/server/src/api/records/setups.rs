@@ -75,7 +75,7 @@ pub(crate) async fn write(
 ) -> Answer<SetupWritten> {
     let workspace = workspace(&shared, edit.workspace.as_deref())?.clone();
     given.entry("name").or_insert_with(|| name.clone().into());
-    if given["name"] != Value::from(name.as_str()) {
+    if given["name"] != name.as_str() {
         return Err(Problem::new(Code::UnreadableRequest).detail("`name` is another one than in the address"));
     }
     let source = Value::from(given).to_string().into_bytes();

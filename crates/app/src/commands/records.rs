@@ -111,7 +111,10 @@ pub async fn run(args: RecordsArgs) -> anyhow::Result<()> {
 
 async fn act(engine: &Arc<Engine>, act: Act) -> anyhow::Result<()> {
     match act {
-        Act::Check { name } => check(engine, &flow(engine, &name).await?).await,
+        Act::Check { name } => {
+            let flow = flow(engine, &name).await?;
+            check(engine, &flow).await
+        }
         Act::Preview { name, json } => {
             let flow = flow(engine, &name).await?;
             let preview = engine.records_preview(&flow).await?.map_err(|end| anyhow::anyhow!(ended(&end)))?;
@@ -135,15 +138,20 @@ async fn act(engine: &Arc<Engine>, act: Act) -> anyhow::Result<()> {
             Ok(())
         }
         Act::Pause { name } => {
-            engine.set_standing(&flow(engine, &name).await?, FlowStanding::Paused, None, None).await?;
+            let flow = flow(engine, &name).await?;
+            engine.set_standing(&flow, FlowStanding::Paused, None, None).await?;
             println!("{name} is paused.");
             Ok(())
         }
         Act::Run { name, confirm_deletes, json } => {
-            rounds(engine, &flow(engine, &name).await?, confirm_deletes, json).await
+            let flow = flow(engine, &name).await?;
+            rounds(engine, &flow, confirm_deletes, json).await
         }
         Act::Status { name, json } => status(engine, name.as_deref(), json).await,
-        Act::Holds { name, json } => holds(engine, &flow(engine, &name).await?, json).await,
+        Act::Holds { name, json } => {
+            let flow = flow(engine, &name).await?;
+            holds(engine, &flow, json).await
+        }
         Act::Retry { name, entries } => {
             let flow = flow(engine, &name).await?;
             let chosen = (!entries.is_empty()).then_some(entries.as_slice());
@@ -153,7 +161,8 @@ async fn act(engine: &Arc<Engine>, act: Act) -> anyhow::Result<()> {
             Ok(())
         }
         Act::Resolve { name, entry, field, winner } => {
-            resolve(engine, &flow(engine, &name).await?, entry, &field, winner).await
+            let flow = flow(engine, &name).await?;
+            resolve(engine, &flow, entry, &field, winner).await
         }
     }
 }

@@ -88,7 +88,8 @@ on_all! {
         let waits = SeenRow { match_key: Some("a@example.org".to_owned()), ..seen(Side::Left, "b", 1) };
         store.take_rows(taking(&held, 2, vec![waits, seen(Side::Right, "a", 0)], Vec::new())).await.unwrap();
         let refused = LinkChange { refused: vec![(RuleKey(1), 7)], ..unchanged(&link) };
-        let entries = due(&store, 2).await.iter().map(|work| rests(&work.entry, work.entry.link.map(LinkRef::Known)));
+        let works = due(&store, 2).await;
+        let entries = works.iter().map(|work| rests(&work.entry, work.entry.link.map(LinkRef::Known)));
         let rows = SaveRows { entries: entries.collect(), links: vec![refused], ..SaveRows::default() };
         save(&store, &held, 3, rows).await;
         assert!(due(&store, 900).await.is_empty());

@@ -169,7 +169,8 @@ async fn act(engine: &Arc<Engine>, act: Act) -> anyhow::Result<()> {
 
 async fn flow(engine: &Engine, name: &str) -> anyhow::Result<Arc<RecordFlow>> {
     let all = flows(engine).await?;
-    all.iter().cloned().find(|flow| flow.id == IntegrationId::from(name)).with_context(|| {
+    let found = all.iter().find(|flow| flow.id == IntegrationId::from(name));
+    found.cloned().with_context(|| {
         let names: Vec<&str> = all.iter().map(|flow| flow.id.as_str()).collect();
         match names.as_slice() {
             [] => "no integration keeps records in step: neither [[records]] nor the API has one".to_owned(),

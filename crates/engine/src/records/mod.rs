@@ -5,7 +5,6 @@
 
 mod acts;
 mod call;
-mod creations;
 mod hinted;
 mod keep;
 mod plan;
@@ -16,6 +15,7 @@ mod rows;
 mod settle;
 mod setup;
 mod setups;
+mod verify;
 mod view;
 mod write_down;
 

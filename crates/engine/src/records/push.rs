@@ -16,9 +16,9 @@ use syncline_store::{EntryChange, LinkRef, SaveRows, StepOp, StoredEntry};
 use super::{
     Compiled, Halt, Round, Turn,
     call::{mirror, mirrored, paid},
-    creations::Reserved,
     later,
     plan::{Outgoing, month},
+    verify::Reserved,
     write_down::at_rest,
 };
 use crate::engine::Engine;

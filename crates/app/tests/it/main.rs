@@ -3,6 +3,8 @@
 mod before;
 mod checks;
 mod commands;
+mod crms;
+mod hubspot;
 mod kill;
 mod lab;
 mod mapping;

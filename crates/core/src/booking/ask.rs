@@ -268,6 +268,7 @@ pub fn fields_to_read(role: Role, settings: &BookingSettings, objects: &dyn Desc
         Role::Contact => &[
             Std::Key,
             Std::Email,
+            Std::OtherEmails,
             Std::Phone,
             Std::Mobile,
             Std::Account,

@@ -41,7 +41,13 @@ pub fn doubt(links: &Links, slot: Option<Slot>, refused_itself: bool) -> Links {
         // The CRM's own list of attendees is asked for before another is made or removed.
         Some(slot @ Slot::Attendee(_)) if refused_itself => drop(links.remove(&slot)),
         _ => {
-            for (_, link) in links.iter_mut().filter(|(slot, _)| !own(**slot) && !matches!(slot, Slot::Attendee(_))) {
+            // A meeting may be tied to the booking's own records, too.
+            let may_be_meant = |other: &Slot| match other {
+                Slot::Case | Slot::Opportunity => slot == Some(Slot::Meeting),
+                Slot::Attendee(_) => false,
+                other => !own(*other),
+            };
+            for (_, link) in links.iter_mut().filter(|(other, _)| may_be_meant(other)) {
                 link.doubt = true;
             }
         }

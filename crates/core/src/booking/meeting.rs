@@ -5,7 +5,7 @@ use super::{
     chain::{Standing, View},
     matching::address,
     people::Person,
-    project::{Context, Desired, Note, hint, opportunity_name, own_key, text_value},
+    project::{Context, Desired, Note, Ties, hint, opportunity_name, own_key, text_value},
     settings::{About, BookingSettings, MatchRule},
     text::{Related, description, title, with_prefix},
 };
@@ -82,6 +82,10 @@ fn relate(
     if let Some(person) = around.person {
         keep.insert(Std::Who.into(), person.value.clone());
     }
+    if cx.ties == Ties::All {
+        tie_to_all(cx, view, around, keep);
+        return (None, None);
+    }
     // Where the invitee cannot be told this time, the meeting stays with whom it was with.
     let role = around.person.map(|person| person.role).or_else(|| Some(cx.links.get(&Slot::Person)?.role));
     let what = what(cx, view, around);
@@ -108,6 +112,44 @@ fn relate(
     )
 }
 
+/// Ties the meeting to all that is around it, and to the record that the booking link names.
+fn tie_to_all(cx: &Context<'_>, view: &View<'_>, around: &Around<'_>, keep: &mut Fields) {
+    let own = |desired: &Desired| desired.existing.clone().map_or(Value::Slot(desired.slot), Value::Id);
+    let named = named_in_link(cx, view).and_then(|(role, id)| Some((reference_to(role)?, Value::Id(id))));
+    let ties = [
+        named,
+        around.person.and_then(|person| Some((Std::Account, person.account.clone()?))),
+        around.case.map(|case| (Std::Case, own(case))),
+        around.opportunity.map(|opportunity| (Std::Opportunity, own(opportunity))),
+    ];
+    // What was tied to a record that the link named stays with it.
+    let kept = [Std::Account, Std::Case, Std::Opportunity].into_iter().filter_map(|field| {
+        let value = cx.links.get(&Slot::Meeting)?.image.get(&field.into())?;
+        Some((field, value.clone()))
+    });
+    for (field, value) in kept.chain(ties.into_iter().flatten()) {
+        keep.insert(field.into(), value);
+    }
+}
+
+/// The field by which a meeting refers to a record of this role.
+fn reference_to(role: Role) -> Option<Std> {
+    match role {
+        Role::Account => Some(Std::Account),
+        Role::Case => Some(Std::Case),
+        Role::Opportunity => Some(Std::Opportunity),
+        _ => None,
+    }
+}
+
+/// The record that the booking link names, where the meeting is to be made and it can be about that record.
+fn named_in_link(cx: &Context<'_>, view: &View<'_>) -> Option<(Role, RecordId)> {
+    let is_asked = !cx.links.contains_key(&Slot::Meeting) && cx.settings.match_order.contains(&MatchRule::RecordId);
+    let (role, id) = hint(cx, view).filter(|_| is_asked)?;
+    let is_fit = reference_to(role).is_some() && cx.facts.record(&id).is_some_and(|record| record.role == role);
+    is_fit.then_some((role, id))
+}
+
 /// What the meeting was tied to when it was last written.
 fn linked_what<'a>(cx: &Context<'a>) -> Option<&'a RecordId> {
     match cx.links.get(&Slot::Meeting)?.image.get(&Std::What.into()) {
@@ -123,11 +165,7 @@ fn what(cx: &Context<'_>, view: &View<'_>, around: &Around<'_>) -> Option<(Optio
         let own = [around.case, around.opportunity].into_iter().flatten().find(|own| own.existing.as_ref() == Some(id));
         return Some((own.map(|own| own.slot), Value::Id(id.clone())));
     }
-    if !cx.links.contains_key(&Slot::Meeting)
-        && cx.settings.match_order.contains(&MatchRule::RecordId)
-        && let Some((role @ (Role::Account | Role::Case | Role::Opportunity), id)) = hint(cx, view)
-        && cx.facts.record(&id).is_some_and(|record| record.role == role)
-    {
+    if let Some((_, id)) = named_in_link(cx, view) {
         return Some((None, Value::Id(id)));
     }
     let (first, second) = match cx.settings.about {

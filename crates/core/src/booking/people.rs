@@ -10,7 +10,7 @@ use super::{
     },
     message::Attendee,
     project::{Context, Desired, Note, Projection, hint, shared_record_key, text_value},
-    settings::{GuestPolicy, MatchRule},
+    settings::{GuestPolicy, MatchRule, PersonMode},
     text::display_name,
 };
 use crate::{
@@ -275,9 +275,11 @@ fn person_fields(
     set(Std::Owner, owner.cloned().map(Value::Id));
     if role == Role::Lead {
         set(Std::Company, Some(Value::Text(company(cx, view, comer))));
-        set(Std::Status, text_value(cx.settings.lead_status.as_deref()));
     } else {
         set(Std::Account, account.cloned());
+    }
+    if role == Role::Lead || (!cx.settings.leads && cx.settings.person != PersonMode::Contact) {
+        set(Std::Status, text_value(cx.settings.lead_status.as_deref()));
     }
     fields
 }

@@ -92,7 +92,7 @@ impl Engine {
                 return Ok(known.integrations.clone());
             }
         }
-        let rows = self.world.store.connections(workspace).await?;
+        let rows = self.world.store.connection_states(workspace).await?;
         let rests = |integration: &crate::setup::Integration| {
             rows.iter().any(|row| {
                 row.connection == integration.crm
@@ -223,8 +223,8 @@ impl Engine {
     pub async fn examine(&self, setup: &ConnectionSetup) -> Result<Vec<Remark>, Error> {
         let crm = crm(setup)?;
         let token = self.token(setup, None).await?;
-        let further = self.further_objects(setup);
-        Ok(crm.examine(&self.cx(setup, &token), &further).await?.value)
+        let uses = self.uses(setup);
+        Ok(crm.examine(&self.cx(setup, &token), &uses).await?.value)
     }
 
     pub(crate) fn cx<'a>(&'a self, setup: &'a ConnectionSetup, token: &'a Token) -> Cx<'a> {

@@ -1,12 +1,14 @@
 //! All SQL of Syncline: inbox, chains, shared links, outbox, records in step, leases with their fences, cursors, journal
 //! and vault, in SQLite or PostgreSQL. What a row means to the outside, and when to claim or settle, is not decided here.
 
+mod alerts;
 mod db;
 mod error;
 mod gate;
 mod migrate;
 mod ops;
 mod options;
+mod person;
 mod records;
 mod types;
 mod vault;
@@ -22,19 +24,21 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use syncline_core::Entropy;
 
-use self::{
-    db::{Op, postgres::Postgres, sqlite::SqliteDb, threads::Threads},
-    options::Place,
-    vault::{DataKeys, MasterKeys, rotation},
-};
 pub use self::{
+    alerts::*,
     error::{Error, Result},
     gate::{Call, Gate},
     options::StoreOptions,
+    person::*,
     records::*,
     types::*,
     vault::MasterKey,
     views::*,
+};
+use self::{
+    db::{Op, postgres::Postgres, sqlite::SqliteDb, threads::Threads},
+    options::Place,
+    vault::{DataKeys, MasterKeys, rotation},
 };
 
 /// The store. Clones share everything.
@@ -74,6 +78,9 @@ impl Store {
                     check_canaries(&keys, &pg.run(rotation::Canaries).await?)?;
                 }
                 migrate::postgres(&pg).await?;
+                if !pg.obeys_policies().await? {
+                    tracing::warn!("{UNWALLED}");
+                }
                 let canaries = pg.run(rotation::Canaries).await?;
                 if let Some(canary) = missing_canary(&keys, &canaries, &*options.entropy)? {
                     pg.run(canary).await?;
@@ -104,8 +111,20 @@ impl Store {
         Some(Self { inner: Arc::new(Inner { database, entropy, master_keys, data_keys: DataKeys::default() }) })
     }
 
-    fn with(database: Database, keys: MasterKeys, entropy: Arc<dyn Entropy>) -> Self {
-        let master_keys = RwLock::new(Arc::new(keys));
+    /// The same inline database as if it had just been made: empty, with its own source of chance. Its tables and prepared
+    /// statements are kept, which is what making one costs; a simulation plays run after run over it. Nothing for a store
+    /// that does not run inline or was closed.
+    pub fn renewed(&self, entropy: Arc<dyn Entropy>) -> Option<Result<Store>> {
+        let Database::Inline(db, _) = &self.inner.database else { return None };
+        let keys = self.master_keys();
+        let mut open = db.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = open.as_mut()?;
+        let ready = open.empty().and_then(|()| keep_canary(open, &keys, &*entropy));
+        Some(ready.map(|()| Self::with(Database::Inline(Arc::clone(db), None), keys, entropy)))
+    }
+
+    fn with(database: Database, keys: impl Into<Arc<MasterKeys>>, entropy: Arc<dyn Entropy>) -> Self {
+        let master_keys = RwLock::new(keys.into());
         Self { inner: Arc::new(Inner { database, entropy, master_keys, data_keys: DataKeys::default() }) }
     }
 
@@ -142,6 +161,10 @@ impl Store {
     }
 }
 
+/// What is said where PostgreSQL's own walls do not stand.
+const UNWALLED: &str = "The database role is a superuser or bypasses row-level security, so PostgreSQL does not keep \
+    workspaces apart by itself: give Syncline a role of its own that owns its tables";
+
 fn run_inline<O: Op>(db: &Mutex<Option<SqliteDb>>, op: &O) -> Result<O::Out> {
     let mut db = db.lock().unwrap_or_else(PoisonError::into_inner);
     let db = db.as_mut().ok_or_else(|| Error::Unavailable("the store is closed".to_owned()))?;
@@ -158,11 +181,22 @@ fn open_sqlite(path: Option<&std::path::Path>, keys: &MasterKeys, entropy: &dyn 
     }
     let mut db = SqliteDb::open(path)?;
     migrate::sqlite(&db)?;
-    let canaries = db.operate(&rotation::Canaries)?;
-    if let Some(canary) = missing_canary(keys, &canaries, entropy)? {
-        db.transact(&canary)?;
-    }
+    keep_canary(&mut db, keys, entropy)?;
     Ok(db)
+}
+
+fn keep_canary(db: &mut SqliteDb, keys: &MasterKeys, entropy: &dyn Entropy) -> Result<()> {
+    let canaries = db.operate(&rotation::Canaries)?;
+    match missing_canary(keys, &canaries, entropy)? {
+        Some(canary) => db.transact(&canary),
+        None => Ok(()),
+    }
+}
+
+/// Rewrites an SQLite file, so that nothing of what was deleted is left in it. A server that works on it meanwhile may be
+/// in the way; then it says so, and nothing is lost.
+pub fn compact(file: &std::path::Path) -> Result<()> {
+    SqliteDb::open(Some(file))?.batch("pragma secure_delete = on; vacuum; pragma wal_checkpoint(truncate)")
 }
 
 fn check_canaries(keys: &MasterKeys, canaries: &[(String, Vec<u8>)]) -> Result<()> {

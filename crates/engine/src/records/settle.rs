@@ -9,11 +9,12 @@ use syncline_connect::{
 };
 use syncline_core::{
     ids::{ExternalKey, RecordId},
-    merge::{Fate, Images, Side},
+    merge::{Fate, Images, Row, Side},
+    mutant::{self, Mutant},
 };
 use syncline_store::{
-    EntryChange, FinishSweep, FlowStanding, LinkChange, LinkRef, LinkedPair, MadeEntry, SaveRows, SeenRow, StepOp,
-    StoredEntry, StoredStep, SweepEnd, TakeRows,
+    EntryChange, FinishSweep, FlowStanding, LinkChange, LinkRef, LinkedPair, MadeEntry, SaveRows, SeenRow, StepField,
+    StepOp, StoredEntry, StoredStep, SweepEnd, TakeRows,
 };
 
 use super::{
@@ -130,13 +131,21 @@ impl Engine {
                 match &out.op {
                     StepOp::Create { key } => {
                         if let Some(seen) = made.get(key) {
+                            save.tasks += 1;
                             save.links.push(adopt_made(&out, seen, view));
                             rows.push(seen_row(side, &kind, view, seen.clone()));
                         }
                     }
                     StepOp::Update { record, .. } | StepOp::Delete { record, .. } => match found.get(record) {
-                        Some(seen) => rows.push(fresh(seen_row(side, &kind, view, seen.clone()))),
-                        None => save.entries.extend(out.tied.target.as_ref().map(gone)),
+                        Some(seen) => {
+                            let row = fresh(seen_row(side, &kind, view, seen.clone()));
+                            save.tasks += u32::from(is_written(&out, &row.row));
+                            rows.push(row);
+                        }
+                        None => {
+                            save.tasks += u32::from(matches!(out.op, StepOp::Delete { .. }));
+                            save.entries.extend(out.tied.target.as_ref().map(gone));
+                        }
                     },
                 }
             }
@@ -228,7 +237,7 @@ impl Engine {
                         kind: kind.clone(),
                         record,
                         match_key: None,
-                        row: syncline_core::merge::Row::new(),
+                        row: Row::new(),
                         changed_at: None,
                         fate: Fate::Deleted,
                     },
@@ -265,6 +274,15 @@ impl Engine {
             }
         }
     }
+}
+
+/// Whether a record shows what a step was to write: then it was transferred, whoever failed to say so.
+fn is_written(out: &Outgoing, row: &Row) -> bool {
+    if mutant::on(Mutant::LookUncounted) {
+        return false;
+    }
+    let shows = |field: &StepField| row.get(&field.rule) == Some(&field.target);
+    matches!(out.op, StepOp::Update { .. }) && out.fields.iter().all(shows)
 }
 
 /// A row that counts as news whatever time it bears.

@@ -9,6 +9,7 @@ mod batch;
 mod classify;
 mod convert;
 mod describe;
+mod hints;
 pub mod manifest;
 mod mirror;
 mod oauth;
@@ -22,7 +23,7 @@ mod wire;
 mod tests;
 
 use syncline_connect::{
-    BoxFuture, Connector, Error, Grant, Manifest, Mirror, OAuth, Records, Secret, Settings, TokenSet,
+    BoxFuture, Connector, Error, Grant, Hints, Manifest, Mirror, OAuth, Records, Secret, Settings, TokenSet,
     oauth::{App, TokenCx},
 };
 use url::Url;
@@ -43,6 +44,10 @@ impl Connector for HubSpot {
     }
 
     fn mirror(&self) -> Option<&dyn Mirror> {
+        Some(self)
+    }
+
+    fn hints(&self) -> Option<&dyn Hints> {
         Some(self)
     }
 

@@ -65,6 +65,7 @@ fn pull(side: Side, at: Timestamp, problem: Option<&str>) -> PullState {
         sweep: 1,
         changes_cursor: None,
         swept_at: None,
+        fields: None,
     }
 }
 
@@ -78,6 +79,7 @@ async fn with_holds() -> (World, Held, i64) {
         reason: None,
         changed_at: now,
         agreed: Some(("Ada <b>Lovelace</b>".to_owned(), now)),
+        agreed_text: None,
         since: Some(now),
     };
     world.store.set_flow(&ws(), &people(), state, None).await.unwrap();

@@ -5,11 +5,11 @@ use syncline_core::ids::RecordId;
 use super::{
     Flow,
     columns::{fate_columns, side_column},
-    take_turn,
+    take_turn, wake,
 };
 use crate::{
     FinishSweep, Store, StoredFate, SweepEnd,
-    db::{Db, Op, P, statements},
+    db::{Db, Op, P, Scope, statements},
     error::Result,
     ops::leases::is_held,
 };
@@ -40,6 +40,10 @@ impl Op for Count {
     type Out = Option<(u64, u64)>;
     const READS: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.end.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let end = &self.end;
         if !is_held(db, &end.workspace, &end.held, end.now).await? {
@@ -69,6 +73,10 @@ impl Op for Unseen {
     type Out = (Vec<i64>, Option<RecordId>);
     const READS: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.end.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let end = &self.end;
         let flow = Flow::new(&end.workspace, &end.integration);
@@ -95,6 +103,10 @@ impl Op for MarkMissing {
     /// How many were marked; nothing where the lease is lost.
     type Out = Option<u64>;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.end.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let end = &self.end;
         if !is_held(db, &end.workspace, &end.held, end.now).await? {
@@ -105,7 +117,11 @@ impl Op for MarkMissing {
         let [missing, _] = fate_columns(&StoredFate::Missing);
         let (ws, now, sweep) = (flow.ws(), P::time(end.now), P::Int(end.sweep));
         let sets: Vec<_> = self.unseen.iter().map(|id| [ws, P::Int(*id), missing, now, sweep]).collect();
-        Ok(Some(db.each(&MISSING, &sets).await?.into_iter().flatten().count() as u64))
+        let marked = db.each(&MISSING, &sets).await?;
+        for (id, _) in self.unseen.iter().zip(&marked).filter(|(_, marked)| marked.is_some()) {
+            wake::twins(db, &flow, &[*id], end.now).await?;
+        }
+        Ok(Some(marked.into_iter().flatten().count() as u64))
     }
 }
 

@@ -10,7 +10,9 @@ mod missing;
 mod quota;
 pub(super) mod retention;
 mod save;
+mod setups;
 mod take;
+mod wake;
 
 use syncline_core::{
     ids::{IntegrationId, WorkspaceId},
@@ -43,7 +45,9 @@ pub(super) fn statements() -> impl Iterator<Item = &'static (&'static str, &'sta
         quota::STATEMENTS,
         retention::STATEMENTS,
         save::STATEMENTS,
+        setups::STATEMENTS,
         take::STATEMENTS,
+        wake::STATEMENTS,
     ]
     .into_iter()
     .flatten()

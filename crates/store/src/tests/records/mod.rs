@@ -5,6 +5,7 @@ mod kept;
 mod model;
 mod rows;
 mod saved;
+mod setups;
 
 use std::collections::BTreeMap;
 
@@ -65,6 +66,7 @@ fn pull(side: Side, phase: PullPhase, sweep: i64) -> PullState {
         sweep,
         changes_cursor: None,
         swept_at: None,
+        fields: None,
     }
 }
 

@@ -17,11 +17,11 @@ mod write;
 
 use syncline_connect::{
     Answered, BoxFuture, Cx, Error, Find, GraphOutcome, Object, Records,
-    records::{Remark, Standing},
+    records::{Remark, Standing, Uses},
 };
 use syncline_core::{
     description::ObjectDescription,
-    ids::{ObjectName, RecordId},
+    ids::RecordId,
     record::{Field, Record, Role, Value},
     step::Plan,
 };
@@ -73,11 +73,7 @@ impl Records for HubSpot {
         Box::pin(describe::describe(cx, objects))
     }
 
-    fn examine<'a>(
-        &'a self,
-        cx: &'a Cx<'a>,
-        further: &'a [ObjectName],
-    ) -> BoxFuture<'a, Result<Answered<Vec<Remark>>, Error>> {
-        Box::pin(check::examine(cx, further))
+    fn examine<'a>(&'a self, cx: &'a Cx<'a>, uses: &'a Uses) -> BoxFuture<'a, Result<Answered<Vec<Remark>>, Error>> {
+        Box::pin(check::examine(cx, &uses.further))
     }
 }

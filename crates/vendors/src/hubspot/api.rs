@@ -11,7 +11,7 @@ use syncline_connect::{Cx, Error, ErrorKind, HttpError, Retry, Usage};
 
 use super::{
     classify,
-    wire::{Batch, Owner, Owners, Page, Properties, Refused, Tied, Ties},
+    wire::{AssociationTypes, Batch, Owner, Owners, Page, Properties, Refused, Tied, Ties},
 };
 
 const DAILY: &str = "x-hubspot-ratelimit-daily";
@@ -107,6 +107,16 @@ pub async fn associations(
     body: &Value,
 ) -> Result<Answer<Tied>, Error> {
     read(cx, op, Method::POST, &format!("/crm/v4/associations/{from}/{to}/batch/read"), Some(body)).await
+}
+
+/// `GET /crm/v4/associations/{from}/{to}/labels`: what records of the two objects can be to one another.
+pub async fn association_types(
+    cx: &Cx<'_>,
+    op: &'static str,
+    from: &str,
+    to: &str,
+) -> Result<Answer<AssociationTypes>, Error> {
+    read(cx, op, Method::GET, &format!("/crm/v4/associations/{from}/{to}/labels"), None::<&()>).await
 }
 
 /// `GET /crm/v3/owners`: the account's people who are active.

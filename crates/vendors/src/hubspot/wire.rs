@@ -132,6 +132,20 @@ pub struct TiedTo {
     pub to_object_id: Value,
 }
 
+/// The types of association between two objects.
+#[derive(Debug, Deserialize)]
+pub struct AssociationTypes {
+    pub results: Vec<AssociationType>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AssociationType {
+    pub category: String,
+    pub type_id: u32,
+    pub label: Option<String>,
+}
+
 /// A page of the account's people.
 #[derive(Debug, Deserialize)]
 pub struct Owners {

@@ -26,6 +26,10 @@ pub type Known = BTreeMap<Slot, RecordId>;
 /// A record at the other end of an association: object and number.
 pub type Other = (String, String);
 
+/// By the two objects: the types of an association as they stand in a body. Empty where the account has none without a
+/// label.
+pub type Types = BTreeMap<(String, String), Vec<Json>>;
+
 /// A step as it will be sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Work {
@@ -86,7 +90,7 @@ pub fn is_ready(step: &Step, known: &Known) -> bool {
 }
 
 /// Draws one step; an attendee's is drawn elsewhere.
-pub fn draw(key: &str, plan: &Plan, at: usize, known: &Known) -> Result<Work, Error> {
+pub fn draw(key: &str, types: &Types, plan: &Plan, at: usize, known: &Known) -> Result<Work, Error> {
     let step = &plan.steps[at];
     let object = fields::object_name(step.role, step.object.as_ref());
     let object = object.map_err(|why| misplanned(step, why, Vec::new()))?;
@@ -102,9 +106,12 @@ pub fn draw(key: &str, plan: &Plan, at: usize, known: &Known) -> Result<Work, Er
             if step.role == Role::Meeting {
                 seat(plan, known, &mut work, &mut properties, &mut with);
             }
-            let (typed, untyped): (Vec<Other>, Vec<Other>) =
-                with.into_iter().partition(|(to, _)| !types(object, to).is_empty());
-            let associations: Vec<Json> = typed.iter().map(|other| association(object, other)).collect();
+            let of = |to: &str| {
+                types.get(&(object.to_owned(), to.to_owned())).cloned().unwrap_or_else(|| known_types(object, to))
+            };
+            let (typed, untyped): (Vec<Other>, Vec<Other>) = with.into_iter().partition(|(to, _)| !of(to).is_empty());
+            let association = |(to, number): &Other| json!({ "to": { "id": number }, "types": of(to) });
+            let associations: Vec<Json> = typed.iter().map(association).collect();
             // Where nothing hangs on it, one that is there already may as well be brought up to date.
             let verb = if associations.is_empty() { Verb::Upsert } else { Verb::Create };
             let identity = own.as_str().to_owned();
@@ -226,17 +233,22 @@ pub fn attends(fields: &Fields, known: &Known) -> Option<RecordId> {
     }
 }
 
-/// What an association from one object to another is called.
-fn types(from: &str, to: &str) -> &'static [u32] {
-    ASSOCIATIONS.iter().find(|known| known.0 == from && known.1 == to).map_or(&[], |known| known.2)
+/// The types of an association from one object to another that every account has.
+fn known_types(from: &str, to: &str) -> Vec<Json> {
+    let known = ASSOCIATIONS.iter().find(|known| known.0 == from && known.1 == to);
+    known.into_iter().flat_map(|known| known.2).map(|id| association_type("HUBSPOT_DEFINED", *id)).collect()
 }
 
-fn association(from: &str, (to, number): &Other) -> Json {
-    let types: Vec<Json> = types(from, to)
-        .iter()
-        .map(|id| json!({ "associationCategory": "HUBSPOT_DEFINED", "associationTypeId": id }))
-        .collect();
-    json!({ "to": { "id": number }, "types": types })
+/// A type of association as it stands in a body.
+pub fn association_type(category: &str, id: u32) -> Json {
+    json!({ "associationCategory": category, "associationTypeId": id })
+}
+
+/// The objects that records to be made are to be associated with, where nobody knows yet how.
+pub fn untyped<'a>(types: &Types, works: impl Iterator<Item = &'a Work>) -> BTreeSet<(String, String)> {
+    let makes = |work: &&Work| work.row.as_ref().is_some_and(|row| matches!(row.verb, Verb::Create | Verb::Upsert));
+    let pairs = works.filter(makes).flat_map(|work| work.ties.iter().map(|(to, _)| (work.object.clone(), to.clone())));
+    pairs.filter(|pair| !types.contains_key(pair)).collect()
 }
 
 /// Objects of further records in the order of their first steps, so that a pass is the same every time.

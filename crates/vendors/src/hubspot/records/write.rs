@@ -6,7 +6,7 @@
 //! is written then. All of it may be sent twice: what is made bears its key, changes name absolute values, and associations
 //! are as good twice as once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_connect::{Answered, Cx, Error, ErrorKind, GraphOutcome, Retry, Usage, mirror::RowOutcome};
 use syncline_core::{
@@ -17,11 +17,12 @@ use syncline_core::{
 
 use super::{
     attend,
-    draw::{self, Known, Other, Row, Work},
+    draw::{self, Known, Other, Row, Types, Work},
     fields, id,
     ties::{self, Tie},
 };
 use crate::hubspot::{
+    api,
     batch::{self, Drawn, OP, Target, Verb},
     settings::key_property,
 };
@@ -32,7 +33,7 @@ const ORDER: [Role; 6] = [Role::Account, Role::Contact, Role::Case, Role::Opport
 /// Writes the plans.
 pub async fn write(cx: &Cx<'_>, plans: &[&Plan]) -> Result<Answered<Vec<GraphOutcome>>, Error> {
     let key = key_property(cx.settings, OP)?;
-    let mut desk = Desk { cx, key, calls: 0, usage: None };
+    let mut desk = Desk { cx, key, types: Types::new(), calls: 0, usage: None };
     let mut courses: Vec<Course<'_>> = plans.iter().map(|plan| Course::new(plan)).collect();
     for course in &mut courses {
         if let Some(step) =
@@ -128,6 +129,8 @@ impl<'p> Course<'p> {
 pub struct Desk<'a> {
     pub cx: &'a Cx<'a>,
     pub key: String,
+    /// What was learned of associations of the account's own.
+    types: Types,
     pub calls: u32,
     pub usage: Option<Usage>,
 }
@@ -135,20 +138,61 @@ pub struct Desk<'a> {
 impl Desk<'_> {
     /// Writes what can be written of one kind; whether there was anything.
     async fn pass(&mut self, courses: &mut [Course<'_>], role: Role) -> Result<bool, Error> {
-        let mut works: Vec<(usize, Work)> = Vec::new();
-        for (number, course) in courses.iter_mut().enumerate() {
-            for at in course.open(role) {
-                match draw::draw(&self.key, course.plan, at, &course.known) {
-                    Ok(work) => works.push((number, work)),
-                    Err(error) => course.stop(error, false),
+        let mut works = self.drawn(courses, role);
+        let untyped = draw::untyped(&self.types, works.iter().map(|(_, work)| work));
+        if !untyped.is_empty() {
+            let first = self.calls == 0;
+            if let Err(error) = self.learn_types(&untyped).await {
+                if first {
+                    return Err(error);
+                }
+                for (number, work) in works.iter().filter(|(_, work)| !work.ties.is_empty()) {
+                    courses[*number].stop(verdict(error.clone(), &courses[*number].plan.steps[work.at]), false);
                 }
             }
+            works = self.drawn(courses, role);
         }
         for object in draw::objects(&works) {
             let of_object: Vec<&(usize, Work)> = works.iter().filter(|(_, work)| work.object == object).collect();
             self.write_object(courses, &object, role, &of_object).await?;
         }
         Ok(!works.is_empty())
+    }
+
+    /// The steps of one kind that can go now, drawn.
+    fn drawn(&self, courses: &mut [Course<'_>], role: Role) -> Vec<(usize, Work)> {
+        let mut works: Vec<(usize, Work)> = Vec::new();
+        for (number, course) in courses.iter_mut().enumerate() {
+            for at in course.open(role) {
+                match draw::draw(&self.key, &self.types, course.plan, at, &course.known) {
+                    Ok(work) => works.push((number, work)),
+                    Err(error) => course.stop(error, false),
+                }
+            }
+        }
+        works
+    }
+
+    /// Asks how records of these objects are associated: who is made together with its associations has them even where
+    /// the answer is lost.
+    async fn learn_types(&mut self, pairs: &BTreeSet<(String, String)>) -> Result<(), Error> {
+        for (from, to) in pairs {
+            self.calls += 1;
+            let types = match api::association_types(self.cx, OP, from, to).await {
+                Ok(answer) => {
+                    self.usage = answer.usage.or(self.usage);
+                    let plain = answer.body.results.into_iter().find(|known| known.label.is_none());
+                    plain.map(|known| draw::association_type(&known.category, known.type_id)).into_iter().collect()
+                }
+                // There is no such object, or it cannot be seen: what is refused then tells it better.
+                Err(error) if matches!(error.kind, ErrorKind::Gone | ErrorKind::Invalid | ErrorKind::Forbidden) => {
+                    Vec::new()
+                }
+                Err(error) => return Err(error),
+            };
+            self.types.insert((from.clone(), to.clone()), types);
+        }
+        Ok(())
     }
 
     async fn write_object(

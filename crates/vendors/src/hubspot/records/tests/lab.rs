@@ -11,7 +11,7 @@ use syncline_core::{
 };
 use syncline_sandbox::{
     HubSpotAccount, HubSpotConfig,
-    hubspot::{HubSpotProperty, HubSpotRates, HubSpotRecord},
+    hubspot::{HubSpotObject, HubSpotProperty, HubSpotRates, HubSpotRecord},
 };
 use url::Url;
 
@@ -19,6 +19,9 @@ use crate::{
     hubspot::HubSpot,
     testing::site::{Asker, Calls, Hands},
 };
+
+/// An object that only this account has.
+pub const OBJECT: &str = "2-100";
 
 pub struct Lab {
     pub account: Arc<HubSpotAccount>,
@@ -39,6 +42,14 @@ impl Lab {
         for kind in ["contacts", "companies", "deals", "tickets", "meetings"] {
             config.properties.push((kind.to_owned(), HubSpotProperty::text("syncline_key").unique()));
         }
+        config.custom_objects.push(HubSpotObject {
+            type_id: OBJECT.into(),
+            name: "visit".into(),
+            singular: "visit".into(),
+            plural: "visits".into(),
+            required: Vec::new(),
+            properties: vec![HubSpotProperty::text("purpose"), HubSpotProperty::text("syncline_key").unique()],
+        });
         let hands = Hands::at("2026-05-06T12:00:00Z");
         let token = config.private_apps[0].token.clone();
         let account = HubSpotAccount::new(config, hands.clone()).unwrap();

@@ -10,7 +10,7 @@ use syncline_sandbox::{FaultKind, FaultRule};
 
 use super::{
     super::{draw, id},
-    lab::{Lab, booked, make, text},
+    lab::{Lab, OBJECT, booked, make, text},
 };
 
 fn tied(lab: &Lab, object: &str, to: &str) -> usize {
@@ -140,6 +140,29 @@ fn a_call_that_is_refused_as_a_whole_is_no_plans_fault() {
     let answered = lab.write(&[&booked()]).unwrap();
     let GraphOutcome::Unknown(error) = &answered.value[0] else { panic!("{answered:?}") };
     assert_eq!(error.kind, ErrorKind::RateLimited);
+}
+
+/// A record of an object of the account's own is made together with its associations, whose types are asked for: where the
+/// answer is lost, nothing of it is left undone.
+///
+/// proves: B28, V2
+#[test]
+fn a_further_record_is_made_with_its_associations() {
+    let lab = Lab::new();
+    let ada = id::of("contacts", &lab.account.create("contacts", &[("email", "ada@one.example")]).unwrap());
+    let fields = [("purpose", text("tea")), ("associations.contacts", Value::Id(ada))];
+    let fields = fields.into_iter().map(|(name, value)| (Field::Native(name.into()), value)).collect();
+    let mut visit = Step::new(Slot::Record(7), Role::Custom, Write::Upsert { key: "key-visit".into(), fields });
+    visit.object = Some(OBJECT.into());
+    let plan = Plan { steps: vec![visit] };
+    let lost = FaultRule::next(FaultKind::LostAnswer).on("POST", "/crm/v3/objects/2-100/batch/create");
+    lab.account.faults().add(lost).unwrap();
+    let before = lab.account.call_count();
+    assert!(matches!(lab.write(&[&plan]).unwrap().value[0], GraphOutcome::Unknown(_)));
+    assert_eq!(lab.account.call_count() - before, 2, "the types, and the record");
+    assert_eq!(tied(&lab, "visits", "contacts"), 1);
+    lab.done(&plan);
+    assert_eq!((lab.account.count("visits"), tied(&lab, "visits", "contacts")), (1, 1));
 }
 
 /// Guests and owners come to a meeting that is there, and leave it.

@@ -33,7 +33,7 @@ pub(super) fn meeting(
     let settings = cx.settings;
     let called_off = matches!(view.standing, Standing::Cancelled { .. } | Standing::Rejected { .. });
     let mut keep = Fields::new();
-    let (case, opportunity) = relate(cx, view, around, &mut keep, notes);
+    let (case, opportunity) = relate(cx, view, existing.is_some(), around, &mut keep, notes);
     let related = Related { case: case.as_deref(), opportunity: opportunity.as_deref() };
     keep.insert(Std::Subject.into(), Value::Text(subject(view, &settings.cancel.prefix, called_off)));
     keep.insert(Std::Description.into(), Value::Text(description(view, settings.language, &related)));
@@ -75,6 +75,7 @@ fn subject(view: &View<'_>, prefix: &str, called_off: bool) -> String {
 fn relate(
     cx: &Context<'_>,
     view: &View<'_>,
+    stands: bool,
     around: &Around<'_>,
     keep: &mut Fields,
     notes: &mut Vec<Note>,
@@ -83,7 +84,7 @@ fn relate(
         keep.insert(Std::Who.into(), person.value.clone());
     }
     if cx.ties == Ties::All {
-        tie_to_all(cx, view, around, keep);
+        tie_to_all(cx, view, stands, around, keep);
         return (None, None);
     }
     // Where the invitee cannot be told this time, the meeting stays with whom it was with.
@@ -112,23 +113,26 @@ fn relate(
     )
 }
 
-/// Ties the meeting to all that is around it, and to the record that the booking link names.
-fn tie_to_all(cx: &Context<'_>, view: &View<'_>, around: &Around<'_>, keep: &mut Fields) {
-    let own = |desired: &Desired| desired.existing.clone().map_or(Value::Slot(desired.slot), Value::Id);
-    let named = named_in_link(cx, view).and_then(|(role, id)| Some((reference_to(role)?, Value::Id(id))));
-    let ties = [
-        named,
-        around.person.and_then(|person| Some((Std::Account, person.account.clone()?))),
-        around.case.map(|case| (Std::Case, own(case))),
-        around.opportunity.map(|opportunity| (Std::Opportunity, own(opportunity))),
+/// Ties the meeting to all that is around it; where the booking link names a record of one kind, to that one of the kind.
+fn tie_to_all(cx: &Context<'_>, view: &View<'_>, stands: bool, around: &Around<'_>, keep: &mut Fields) {
+    // What a meeting that is made anew was tied to may be gone, too.
+    let last = |field: Std| cx.links.get(&Slot::Meeting).filter(|_| stands)?.image.get(&field.into()).cloned();
+    let tie = |(role, id): (Role, RecordId)| Some((reference_to(role)?, Value::Id(id)));
+    let named = if stands {
+        hint(cx, view).and_then(tie).filter(|(field, value)| last(*field).as_ref() == Some(value))
+    } else {
+        named_in_link(cx, view).and_then(tie)
+    };
+    let own = [
+        (Std::Account, around.person.and_then(|person| person.account.clone())),
+        (Std::Case, around.case.map(reference)),
+        (Std::Opportunity, around.opportunity.map(reference)),
     ];
-    // What was tied to a record that the link named stays with it.
-    let kept = [Std::Account, Std::Case, Std::Opportunity].into_iter().filter_map(|field| {
-        let value = cx.links.get(&Slot::Meeting)?.image.get(&field.into())?;
-        Some((field, value.clone()))
-    });
-    for (field, value) in kept.chain(ties.into_iter().flatten()) {
-        keep.insert(field.into(), value);
+    for (field, own) in own {
+        let named = named.as_ref().filter(|(of, _)| *of == field).map(|(_, value)| value.clone());
+        if let Some(value) = named.or(own).or_else(|| last(field)) {
+            keep.insert(field.into(), value);
+        }
     }
 }
 

@@ -53,8 +53,9 @@ pub trait Told: Crm {
     fn comes_back(&self);
     /// So many answers to writes are lost, although the writes were done.
     fn loses_answers(&self, times: u64);
-    /// What a booking by somebody new costs, and one by somebody who is linked.
+    /// What a booking by somebody new costs, the same once the host is known, and one by somebody who is linked.
     const CALLS_NEW: u64;
+    const CALLS_NEXT: u64;
     const CALLS_LINKED: u64;
     /// The same for a booking that moves.
     const CALLS_MOVED: u64;
@@ -66,6 +67,7 @@ fn text(record: &Map<String, Value>, name: &str) -> String {
 
 impl Told for Sandbox {
     const CALLS_NEW: u64 = 2;
+    const CALLS_NEXT: u64 = 2;
     const CALLS_LINKED: u64 = 1;
     const CALLS_MOVED: u64 = 2;
 
@@ -223,6 +225,7 @@ impl Crm for Hub {
 
 impl Told for Hub {
     const CALLS_NEW: u64 = 8;
+    const CALLS_NEXT: u64 = 7;
     const CALLS_LINKED: u64 = 1;
     const CALLS_MOVED: u64 = 2;
 

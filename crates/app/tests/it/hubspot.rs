@@ -1,10 +1,12 @@
 //! What HubSpot makes of bookings in its own way: associations, outcomes, owners who attend, tickets and deals, further
 //! addresses, merges.
 
+mod going_wrong;
+
 use std::{path::Path, slice::from_ref};
 
 use serde_json::Value;
-use syncline_sandbox::hubspot::{HubSpotProperty, HubSpotRecord};
+use syncline_sandbox::hubspot::{HubSpotObject, HubSpotProperty, HubSpotRecord};
 
 use crate::{
     crms::{Hub, Told, tied, value},
@@ -36,6 +38,13 @@ impl Lab {
         let (status, body) = hook.post(&mut self.server.connect(), &self.server.hook).expect("an answer");
         assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
         self.server.settle(&self.installation);
+    }
+
+    /// The same, and the calls that it took.
+    fn cost(&self, hook: &Hook) -> u64 {
+        let before = self.hub.calls();
+        self.say(hook);
+        self.hub.calls() - before
     }
 
     fn contact(&self, email: &str) -> String {
@@ -105,7 +114,7 @@ fn a_deal_and_a_ticket_are_associated_with_everything() {
         "case = { status = \"1\", origin = \"FORM\" }\nopportunity = { stage = \"appointmentscheduled\", amount = \"1500.50\" }",
     );
     let mut booking = ada();
-    lab.say(&booking.created());
+    assert_eq!(lab.cost(&booking.created()), Hub::CALLS_NEW + 2, "a batch each: {:?}", lab.hub.account.calls());
     let (contact, company) = (lab.hub.only("contacts"), lab.hub.only("companies"));
     let (ticket, deal, meeting) = (lab.hub.only("tickets"), lab.hub.only("deals"), lab.meeting());
     for record in [&ticket, &deal, &meeting] {
@@ -141,11 +150,11 @@ fn guests_and_co_hosts_attend_the_meeting() {
     assert!(value(&meeting, "hs_meeting_body").contains("stranger@far.example"));
     assert!(lab.log().contains("gone@host.example is no active user"));
     let mut alone = booking.with_company(&[], &[]);
-    lab.say(&alone.moved());
+    assert_eq!(lab.cost(&alone.moved()), Hub::CALLS_MOVED + 5, "{:?}", lab.hub.account.calls());
     assert_eq!(tied(&lab.meeting(), "contacts"), from_ref(&ada), "the others left: {}", lab.log());
     assert_eq!(value(&lab.meeting(), "hs_attendee_owner_ids"), "");
     booking = alone.with_company(&guests, &["ola@host.example"]);
-    lab.say(&booking.moved());
+    assert_eq!(lab.cost(&booking.moved()), Hub::CALLS_MOVED + 5, "{:?}", lab.hub.account.calls());
     assert_eq!(set(tied(&lab.meeting(), "contacts")), set(vec![ada, grace]), "{}", lab.log());
     assert_eq!(value(&lab.meeting(), "hs_attendee_owner_ids"), "88842095");
     assert_eq!(lab.hub.records("contacts").len(), 2, "nobody was made");
@@ -225,12 +234,8 @@ fn a_lead_is_a_contact_with_a_lead_status() {
     assert_eq!(lab.hub.records("contacts").len(), 1, "{}", lab.log());
 }
 
-/// Answers are mapped into properties of the account's own, and into a further record that is associated.
-///
-/// proves: B10, B27, B28
-#[test]
-fn answers_are_mapped_into_any_property_and_a_further_object() {
-    use syncline_sandbox::hubspot::HubSpotObject;
+/// An account with an object of its own, and settings that make a record of it.
+fn visits() -> (Hub, &'static str) {
     let hub = Hub::with(|config| {
         config.properties.push(("contacts".into(), HubSpotProperty::text("topic")));
         config.custom_objects.push(HubSpotObject {
@@ -257,6 +262,15 @@ fn answers_are_mapped_into_any_property_and_a_further_object() {
             { field = "associations.meetings", value = "{{ meeting.id }}" },
         ]
     "#;
+    (hub, settings)
+}
+
+/// Answers are mapped into properties of the account's own, and into a further record that is associated.
+///
+/// proves: B10, B27, B28
+#[test]
+fn answers_are_mapped_into_any_property_and_a_further_object() {
+    let (hub, settings) = visits();
     let lab = Lab::with("hub-mapped", settings, hub);
     let mut booking = ada().answering(&[("Topic", "Engines")]);
     lab.say(&booking.created());
@@ -265,6 +279,9 @@ fn answers_are_mapped_into_any_property_and_a_further_object() {
     let visit = lab.hub.only("visits");
     assert_eq!(value(&visit, "purpose"), "Engines");
     assert_eq!((tied(&visit, "contacts"), tied(&visit, "meetings")), (vec![contact.id], vec![meeting.id]));
+    let calls = lab.hub.account.calls();
+    let types: u64 = calls.iter().filter(|(path, _)| path.contains("/labels")).map(|(_, count)| count).sum();
+    assert_eq!(types, 2, "how it is associated is asked for once for each kind: {calls:?}");
     booking = booking.answering(&[("Topic", "Looms")]);
     lab.say(&booking.moved());
     assert_eq!(value(&lab.hub.only("contacts"), "topic"), "Looms", "{}", lab.log());

@@ -133,6 +133,7 @@ fn lives_its_life<C: Told>(name: &str) {
     assert_eq!(say(cancelled), 0, "said twice, it is no news");
     assert_eq!(say(Booking::new(2, "ada@analytical.example", "Ada Lovelace").created()), C::CALLS_LINKED);
     assert_eq!((crm.people().len(), crm.companies().len(), crm.meetings().len()), (1, 1, 2));
+    assert_eq!(say(Booking::new(3, "grace@navy.example", "Grace Hopper").created()), C::CALLS_NEXT, "{}", log());
     assert!(!installation.log().contains("analytical.example"), "nobody's address is in the log");
 }
 

@@ -60,6 +60,21 @@ fn a_field_that_is_not_there_holds_nothing() {
     assert_eq!(normal(Role::Contact, Std::Email, Value::text(" Ada@One.example ")), Value::text("ada@one.example"));
 }
 
+/// A property that the app may not see is left out of a row: it may hold something, so that nothing is written over it.
+#[test]
+fn what_is_hidden_is_not_empty() {
+    let row = Row {
+        id: "7".to_owned(),
+        properties: [("email".to_owned(), Some("ada@one.example".to_owned())), ("phone".to_owned(), None)].into(),
+        archived: false,
+        object_write_trace_id: None,
+    };
+    let fields = [Std::Email, Std::Phone, Std::LastName].map(Field::Std);
+    let record = fields::record("syncline_key", Role::Contact, "contacts", &fields, &row).unwrap();
+    assert_eq!(record.fields.get(&fields[0]), Some(&Value::text("ada@one.example")));
+    assert_eq!((record.fields.get(&fields[1]), record.fields.get(&fields[2])), (Some(&Value::Null), None));
+}
+
 fn any_value() -> impl Strategy<Value = Value> {
     prop_oneof![
         any::<String>().prop_map(Value::Text),

@@ -5,6 +5,7 @@
 
 mod acts;
 mod call;
+mod creations;
 mod hinted;
 mod keep;
 mod plan;

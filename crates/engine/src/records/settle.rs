@@ -198,7 +198,7 @@ impl Engine {
     }
 
     /// Takes rows in that were read beside the pages of changes.
-    async fn take(&self, turn: &Turn<'_>, rows: Vec<SeenRow>) -> Result<(), Halt> {
+    pub(crate) async fn take(&self, turn: &Turn<'_>, rows: Vec<SeenRow>) -> Result<(), Halt> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -276,13 +276,14 @@ impl Engine {
     }
 }
 
-/// Whether a record shows what a step was to write: then it was transferred, whoever failed to say so.
+/// Whether a step may have been carried out, although nobody said so: then it counts as a transfer. It was not where the
+/// record still shows all that it did before.
 fn is_written(out: &Outgoing, row: &Row) -> bool {
     if mutant::on(Mutant::LookUncounted) {
         return false;
     }
-    let shows = |field: &StepField| row.get(&field.rule) == Some(&field.target);
-    matches!(out.op, StepOp::Update { .. }) && out.fields.iter().all(shows)
+    let as_before = |field: &StepField| field.seen.is_some() && row.get(&field.rule) == field.seen.as_ref();
+    matches!(out.op, StepOp::Update { .. }) && !out.fields.iter().all(as_before)
 }
 
 /// A row that counts as news whatever time it bears.

@@ -192,8 +192,9 @@ impl Engine {
         let compiled = self.compiled(flow, &mut round.calls).await?;
         let turn = Turn { flow, compiled: &compiled, held, since, confirm_deletes };
         self.settle_open(&turn, &mut round).await?;
-        self.pull_due(&turn, &mut round).await?;
-        self.decide_and_push(&turn, &mut round).await?;
+        if self.pull_due(&turn, &mut round).await? {
+            self.decide_and_push(&turn, &mut round).await?;
+        }
         metrics::counter!("syncline_record_rounds_total").increment(1);
         Ok(round)
     }

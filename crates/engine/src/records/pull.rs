@@ -21,8 +21,9 @@ use crate::engine::Engine;
 const REFUSED_PAUSE: SignedDuration = SignedDuration::from_mins(15);
 
 impl Engine {
-    /// Reads what is due of both sides.
-    pub(crate) async fn pull_due(&self, turn: &Turn<'_>, round: &mut Round) -> Result<(), Halt> {
+    /// Reads what is due of both sides. Whether both have been read to their end by now: before that nobody knows who is
+    /// missing.
+    pub(crate) async fn pull_due(&self, turn: &Turn<'_>, round: &mut Round) -> Result<bool, Halt> {
         let mut states = self.pull_states(turn).await?;
         if turn.confirm_deletes {
             let now = self.world.clock.now();
@@ -55,7 +56,7 @@ impl Engine {
                 }
             }
         }
-        Ok(())
+        Ok(states.iter().all(|state| state.phase != PullPhase::First))
     }
 
     /// How far every kind of both sides has come; one that was never read is due at once.

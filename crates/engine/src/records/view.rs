@@ -46,6 +46,8 @@ pub(crate) struct KindView {
     pub(crate) field_kinds: BTreeMap<String, FieldKind>,
     /// Under which keys a row holds a field.
     pub(crate) keys: BTreeMap<String, Vec<RuleKey>>,
+    /// Which rules of which pairs look at it: two pairs may have the same rule, and one of them loses it.
+    rules: Vec<(String, RuleKey)>,
 }
 
 /// What was compiled, and when. By integration.
@@ -59,6 +61,7 @@ impl KindView {
         };
         let mut words: Vec<String> = self.fields.clone();
         words.extend(self.keys.iter().map(rules));
+        words.extend(self.rules.iter().map(|(pair, key)| format!("{pair} {}", key.0)));
         format!("{:08x}", RuleKey::of("", &words.join("\n")).0)
     }
 }
@@ -208,7 +211,9 @@ fn kind_views(flow: &Flow, side: Side, descriptions: &Described) -> BTreeMap<Str
         let field_kinds = keys.keys().filter_map(kind_of).collect();
         let mut fields: BTreeSet<String> = keys.keys().cloned().collect();
         fields.extend(spec.email.map(str::to_owned));
-        views.insert(name.clone(), KindView { spec, fields: fields.into_iter().collect(), field_kinds, keys });
+        let pairs = flow.pairs.iter().filter(|pair| pair.side(side).kind == *name);
+        let rules = pairs.flat_map(|pair| pair.rules.iter().map(|rule| (pair.name.clone(), rule.key))).collect();
+        views.insert(name.clone(), KindView { spec, fields: fields.into_iter().collect(), field_kinds, keys, rules });
     }
     views
 }

@@ -124,7 +124,7 @@ pub fn merge_field(
         return stands(base, evidence);
     }
     match rule.kind {
-        Kind::Set => now.merge_set(),
+        Kind::Set | Kind::Mark => now.merge_set(),
         Kind::OptOut => now.merge_opt_out(),
         Kind::Plain => now.merge_plain(),
     }

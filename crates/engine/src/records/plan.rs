@@ -225,6 +225,7 @@ impl Engine {
         let Turn { flow, compiled, .. } = *turn;
         let mut outgoing: Vec<Outgoing> = Vec::new();
         let room = self.quota_room(flow, self.world.clock.now()).await?;
+        let shut = self.gathering(turn).await?;
         loop {
             let now = self.world.clock.now();
             self.extend(turn, now).await?;
@@ -233,7 +234,7 @@ impl Engine {
                 break;
             }
             let limit = DECIDE_BATCH.min(usize::try_from(room).unwrap_or(usize::MAX));
-            let mut works = self.world.store.due_rows(&flow.workspace, &flow.id, now, limit).await?;
+            let mut works = self.world.store.due_rows_but(&flow.workspace, &flow.id, now, limit, &shut).await?;
             if works.is_empty() {
                 break;
             }
@@ -341,7 +342,7 @@ impl Engine {
                 let Some(partner) = &mut works[at].partner else { continue };
                 match found.get(&id) {
                     Some(seen) => {
-                        partner.seen = Some(row(view, &seen.fields));
+                        partner.seen = Some(row(view, seen));
                         partner.fate = fate(seen.fate.clone());
                     }
                     None => partner.fate = Fate::Deleted,

@@ -128,7 +128,14 @@ impl Engine {
         for (state, page) in due.into_iter().zip(pages) {
             let Some(view) = kinds.get(&state.kind) else { continue };
             let Changes { rows: seen, cursor, more } = page;
-            rows.extend(seen.into_iter().map(|seen| settled_row(seen_row(side, &state.kind, view, seen), now)));
+            let seen = seen.into_iter().map(|seen| settled_row(seen_row(side, &state.kind, view, seen), now));
+            let seen: Vec<SeenRow> = seen.collect();
+            rows.extend(match state.phase {
+                PullPhase::Sweep if !view.silent.is_empty() => {
+                    self.with_silent_changes(turn, side, &state.kind, &view.silent, seen).await?
+                }
+                _ => seen,
+            });
             if !more && state.phase == PullPhase::Sweep {
                 swept.push((state.kind.clone(), state.sweep));
             }
@@ -161,8 +168,14 @@ impl Engine {
         now: Timestamp,
     ) -> Halt {
         let mut pulls = due;
+        // What the account does not show any more is left out, and the rest asked for again.
+        let hidden = match error.kind {
+            ErrorKind::Field => self.hide_fields(turn.flow, side, &error.fields),
+            _ => Vec::new(),
+        };
         for state in &mut pulls {
             let pause = match error.retry {
+                _ if !hidden.is_empty() => SignedDuration::ZERO,
                 syncline_connect::Retry::Never => REFUSED_PAUSE,
                 syncline_connect::Retry::After(pause) => {
                     backoff::capped(SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX))
@@ -173,9 +186,6 @@ impl Engine {
             state.problem = Some(error.message.clone());
             state.next_at = later(now, pause);
         }
-        if error.kind == ErrorKind::Field {
-            self.forget_compiled(turn.flow);
-        }
         let take = TakeRows {
             workspace: turn.flow.workspace.clone(),
             integration: turn.flow.id.clone(),
@@ -185,7 +195,8 @@ impl Engine {
             pulls,
         };
         match self.world.store.take_rows(take).await {
-            Ok(Some(_)) => Halt::Side(side, error),
+            Ok(Some(_)) if hidden.is_empty() => Halt::Side(side, error),
+            Ok(Some(_)) => Halt::Hidden { side, fields: hidden, error },
             Ok(None) => Halt::Lost,
             Err(error) => Halt::Store(error),
         }

@@ -20,8 +20,7 @@ use super::{
     DECIDE_BATCH, Halt, Round, Turn,
     call::{mirror, mirrored, paid},
     plan::{Outgoing, Tied, month},
-    push::row_write,
-    rows::seen_row,
+    rows::{kept_key, row_write, seen_row},
     view::KindView,
     write_down::{at_rest, same_link},
 };
@@ -308,7 +307,7 @@ fn adopt_made(out: &Outgoing, seen: &Seen, view: &KindView) -> LinkChange {
         pair: out.pair.clone(),
         left,
         right,
-        images: Images::new(),
+        images: seen.key.iter().filter_map(|key| kept_key(view, out.side, key)).collect::<Images>(),
         refused: out.tied.refused.clone(),
         decided: Vec::new(),
         revision: out.tied.revision,

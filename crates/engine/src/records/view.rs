@@ -10,7 +10,8 @@ use syncline_connect::{Error, ErrorKind, Retry, mirror::KindSpec};
 use syncline_core::{
     description::{FieldKind, ObjectDescription},
     ids::{IntegrationId, WorkspaceId},
-    merge::{Dropped, Finding, Flow, KindFacts, RuleKey, Side, Weight, check_pair, read_key},
+    merge::{Dropped, Finding, Flow, Kind, KindFacts, Policy, RuleKey, Side, Weight, check_pair, read_key, time_key},
+    record::Field,
 };
 
 use super::{
@@ -43,10 +44,27 @@ pub(crate) struct KindView {
     pub(crate) field_kinds: BTreeMap<String, FieldKind>,
     /// Under which keys a row holds a field.
     pub(crate) keys: BTreeMap<String, Vec<RuleKey>>,
+    /// Under which keys a row holds when a field changed, of fields for which that decides.
+    pub(crate) times: BTreeMap<String, Vec<RuleKey>>,
+    /// Keys of fields whose change moves no time of the record.
+    pub(crate) silent: BTreeSet<RuleKey>,
+    /// Whether its records bear our key.
+    pub(crate) keyed: bool,
+    /// Entries that are marks of ours, by the field that holds them: they are told apart from what else stands there.
+    pub(crate) marks: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// What was compiled, and when. By integration.
-pub(crate) type CompiledFlows = Mutex<HashMap<(WorkspaceId, IntegrationId), (Timestamp, Arc<Compiled>)>>;
+/// What was compiled, by integration.
+pub(crate) type CompiledFlows = Mutex<HashMap<(WorkspaceId, IntegrationId), Believed>>;
+
+/// What is believed of an integration's fields.
+#[derive(Debug, Default)]
+pub(crate) struct Believed {
+    /// With the time at which both accounts described them.
+    compiled: Option<(Timestamp, Arc<Compiled>)>,
+    /// Fields that an account described and then would not show.
+    hidden: BTreeSet<(Side, String)>,
+}
 
 impl Compiled {
     pub(crate) fn kinds(&self, side: Side) -> &BTreeMap<String, KindView> {
@@ -72,6 +90,21 @@ impl Compiled {
             .collect()
     }
 
+    /// Whether a row holds under this key when a field changed.
+    pub(crate) fn is_time(&self, pair: &str, key: RuleKey) -> bool {
+        let pair = self.flow.pairs.iter().find(|known| known.name == pair);
+        pair.is_some_and(|pair| pair.rules.iter().any(|rule| time_key(rule.key) == key))
+    }
+
+    /// The vendor's name of a field that a record of the pair shows on a side, under whatever key.
+    pub(crate) fn shown_field(&self, pair: &str, key: RuleKey, side: Side) -> Option<&str> {
+        let read = || {
+            let pair = self.flow.pairs.iter().find(|known| known.name == pair)?;
+            pair.side(side).read.iter().find(|field| read_key(field) == key).map(String::as_str)
+        };
+        self.field(pair, key, side).or_else(read)
+    }
+
     /// The vendor's name of a rule's field on a side.
     pub(crate) fn field(&self, pair: &str, key: RuleKey, side: Side) -> Option<&str> {
         let pair = self.flow.pairs.iter().find(|known| known.name == pair)?;
@@ -85,22 +118,54 @@ impl Engine {
         let now = self.world.clock.now();
         let key = (flow.workspace.clone(), flow.id.clone());
         {
-            let known = self.compiled.lock().expect("no code panics while it holds this lock");
-            if let Some((learned, compiled)) = known.get(&key)
-                && now.duration_since(*learned).abs() < BELIEVED
-            {
+            let mut known = self.compiled.lock().expect("no code panics while it holds this lock");
+            let believed = known.entry(key.clone()).or_default();
+            let fresh = believed.compiled.as_ref().filter(|(learned, _)| now.duration_since(*learned).abs() < BELIEVED);
+            if let Some((_, compiled)) = fresh {
                 return Ok(Arc::clone(compiled));
             }
+            // After so long, what was hidden may be shown again.
+            if believed.compiled.is_some() {
+                *believed = Believed::default();
+            }
         }
+        let mut keyed = [false; 2];
         let mut descriptions = [BTreeMap::new(), BTreeMap::new()];
         for (place, side) in Side::BOTH.into_iter().enumerate() {
             descriptions[place] =
                 self.described_kinds(flow, side, calls).await.map_err(|error| Halt::Side(side, error))?;
+            let facet = self.side_setup(flow, side).and_then(mirror).map_err(|error| Halt::Side(side, error))?;
+            keyed[place] = facet.keeps_keys();
         }
-        let compiled = Arc::new(compile(flow, &descriptions));
         let mut known = self.compiled.lock().expect("no code panics while it holds this lock");
-        known.insert(key, (now, Arc::clone(&compiled)));
+        let believed = known.entry(key).or_default();
+        for (side, field) in &believed.hidden {
+            for (_, description) in descriptions[place(*side)].values_mut() {
+                description.fields.remove(field);
+            }
+        }
+        let compiled = Arc::new(compile(flow, &descriptions, keyed, &believed.hidden));
+        believed.compiled = Some((now, Arc::clone(&compiled)));
         Ok(compiled)
+    }
+
+    /// Takes it that a side does not show these fields, whatever it says of them; yields those that were believed and read
+    /// until now. What is left of the mapping is compiled anew.
+    pub(crate) fn hide_fields(&self, flow: &RecordFlow, side: Side, fields: &[Field]) -> Vec<String> {
+        let mut known = self.compiled.lock().expect("no code panics while it holds this lock");
+        let believed = known.entry((flow.workspace.clone(), flow.id.clone())).or_default();
+        let read = |name: &String| {
+            let compiled = believed.compiled.as_ref().map(|(_, compiled)| compiled);
+            compiled.is_some_and(|compiled| compiled.kinds(side).values().any(|view| view.keys.contains_key(name)))
+        };
+        let native = fields.iter().filter_map(|field| match field {
+            Field::Native(name) => Some(name.clone()),
+            Field::Std(_) => None,
+        });
+        let hidden: Vec<String> = native.filter(read).collect();
+        believed.hidden.extend(hidden.iter().map(|name| (side, name.clone())));
+        believed.compiled = None;
+        hidden
     }
 
     /// Forgets what is believed of an integration's fields.
@@ -148,7 +213,19 @@ fn kind_of(pair: &syncline_core::merge::PairDraft, side: Side) -> &str {
     }
 }
 
-fn compile(flow: &RecordFlow, descriptions: &[Described; 2]) -> Compiled {
+fn place(side: Side) -> usize {
+    match side {
+        Side::Left => 0,
+        Side::Right => 1,
+    }
+}
+
+fn compile(
+    flow: &RecordFlow,
+    descriptions: &[Described; 2],
+    keyed: [bool; 2],
+    hidden: &BTreeSet<(Side, String)>,
+) -> Compiled {
     let (mut pairs, mut dropped, mut findings) = (Vec::new(), Vec::new(), Vec::new());
     for draft in &flow.pairs {
         let facts = |place: usize, kind: &str| {
@@ -167,16 +244,29 @@ fn compile(flow: &RecordFlow, descriptions: &[Described; 2]) -> Compiled {
         pairs.push(pair);
     }
     let flow = Flow { pairs };
-    let kinds = [kind_views(&flow, Side::Left, &descriptions[0]), kind_views(&flow, Side::Right, &descriptions[1])];
+    let views = |side: Side| kind_views(&flow, side, &descriptions[place(side)], keyed[place(side)], hidden);
+    let kinds = [views(Side::Left), views(Side::Right)];
     Compiled { flow, dropped, findings, kinds }
 }
 
-fn kind_views(flow: &Flow, side: Side, descriptions: &Described) -> BTreeMap<String, KindView> {
+fn kind_views(
+    flow: &Flow,
+    side: Side,
+    descriptions: &Described,
+    keyed: bool,
+    hidden: &BTreeSet<(Side, String)>,
+) -> BTreeMap<String, KindView> {
     let mut views = BTreeMap::new();
     for (name, (spec, description)) in descriptions {
         let mut keys: BTreeMap<String, Vec<RuleKey>> = BTreeMap::new();
+        let mut times: BTreeMap<String, Vec<RuleKey>> = BTreeMap::new();
         for pair in flow.pairs.iter().filter(|pair| pair.side(side).kind == *name) {
-            for rule in &pair.rules {
+            // What a link owes is no field of the left side.
+            let fields = pair.rules.iter().filter(|rule| rule.kind != Kind::Mark || side == Side::Right);
+            for rule in fields {
+                if let Policy::Newest(_) = rule.policy {
+                    times.entry(rule.end(side).field.clone()).or_default().push(time_key(rule.key));
+                }
                 keys.entry(rule.end(side).field.clone()).or_default().push(rule.key);
             }
             let settings = pair.side(side);
@@ -184,6 +274,13 @@ fn kind_views(flow: &Flow, side: Side, descriptions: &Described) -> BTreeMap<Str
                 keys.entry(field.clone()).or_default().push(read_key(field));
             }
         }
+        let mut marks: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for pair in flow.pairs.iter().filter(|pair| side == Side::Right && pair.right.kind == *name) {
+            if let Some(own) = &pair.marks {
+                marks.entry(own.draft.field.clone()).or_default().extend(own.draft.names());
+            }
+        }
+        keys.retain(|field, _| !hidden.contains(&(side, field.clone())));
         for key in keys.values_mut() {
             key.sort();
             key.dedup();
@@ -192,7 +289,14 @@ fn kind_views(flow: &Flow, side: Side, descriptions: &Described) -> BTreeMap<Str
         let field_kinds = keys.keys().filter_map(kind_of).collect();
         let mut fields: BTreeSet<String> = keys.keys().cloned().collect();
         fields.extend(spec.email.map(str::to_owned));
-        views.insert(name.clone(), KindView { spec, fields: fields.into_iter().collect(), field_kinds, keys });
+        // What only its vendor writes may change by what happens to another record.
+        let quiet = |field: &String| {
+            let shape = description.fields.get(field);
+            spec.created != Some(field.as_str()) && shape.is_some_and(|shape| !shape.createable && !shape.updateable)
+        };
+        let silent = keys.iter().filter(|(field, _)| quiet(field)).flat_map(|(_, keys)| keys.clone()).collect();
+        let fields = fields.into_iter().collect();
+        views.insert(name.clone(), KindView { spec, fields, field_kinds, keys, times, silent, keyed, marks });
     }
     views
 }

@@ -2,8 +2,12 @@
 
 mod alerts;
 mod apart;
+mod asks;
 mod company;
 mod desk;
+mod fields;
+mod marks;
+mod selection;
 
 use jiff::SignedDuration;
 use serde_json::json;

@@ -212,6 +212,8 @@ pub fn flow(rules: Vec<Rule>, deleted: WhenDeleted, create: bool, primary: Optio
         rules: rules.clone(),
         select: Select::All,
         primary,
+        marks: None,
+        on_request: false,
     };
     Flow { pairs: vec![pair("contact"), pair("lead")] }
 }

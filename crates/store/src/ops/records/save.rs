@@ -8,7 +8,7 @@ use syncline_core::{
 };
 
 use super::{
-    Flow, Tally,
+    Flow, Tally, asks,
     columns::{fate_columns, is_gone, list_json, side_column},
     flow::pulls,
     holds, quota, take_turn,
@@ -81,6 +81,7 @@ impl Op for Save {
         let steps = self.change_steps(db, &links).await?;
         holds::replace(db, flow, self.now, &rows.holds).await?;
         quota::add(db, flow, &rows.month, rows.tasks).await?;
+        asks::drop_answered(db, flow, &rows.answered).await?;
         tally.keep(db, flow).await?;
         let line = |entry| Line::of_integration(&flow.workspace, &flow.integration, entry);
         journal::write(db, &rows.journal.iter().map(line).collect::<Vec<_>>()).await?;

@@ -27,7 +27,8 @@ statements! {
     ADD = "insert into record_entry (workspace, integration, side, kind, record, match_key, changed_at, fate, into_record, \
         due_at, tries, revision, sweep, gone_at, seen) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, 0, ?11, ?12, ?13) \
         on conflict (workspace, integration, side, kind, record) do nothing {written}";
-    NEWS = "update record_entry set match_key = ?3, changed_at = ?4, fate = ?5, into_record = ?6, due_at = ?7, sweep = ?8, \
+    NEWS = "update record_entry set match_key = ?3, changed_at = ?4, fate = ?5, into_record = ?6, \
+        due_at = case when due_at < ?7 then due_at else ?7 end, sweep = ?8, \
         gone_at = ?9, seen = ?10, note = null, tries = 0, revision = revision + 1 where workspace = ?1 and id = ?2";
     SEEN_AGAIN = "update record_entry set sweep = ?3 where workspace = ?1 and id = ?2";
     HINT = "update record_entry set due_at = ?6, changed_at = null, note = null, tries = 0, revision = revision + 1 \

@@ -73,7 +73,7 @@ impl Engine {
                 return Ok(known.integrations.clone());
             }
         }
-        let rows = self.world.store.connections(workspace).await?;
+        let rows = self.world.store.connection_states(workspace).await?;
         let rests = |integration: &crate::setup::Integration| {
             rows.iter().any(|row| {
                 row.connection == integration.crm

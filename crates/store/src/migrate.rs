@@ -56,8 +56,13 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         version: 9,
-        sqlite: include_str!("../migrations/0009_asks.sqlite.sql"),
-        postgres: include_str!("../migrations/0009_asks.postgres.sql"),
+        sqlite: include_str!("../migrations/0009_mapping.sqlite.sql"),
+        postgres: include_str!("../migrations/0009_mapping.postgres.sql"),
+    },
+    Migration {
+        version: 10,
+        sqlite: include_str!("../migrations/0010_asks.sqlite.sql"),
+        postgres: include_str!("../migrations/0010_asks.postgres.sql"),
     },
 ];
 

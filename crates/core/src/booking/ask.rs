@@ -31,7 +31,8 @@ pub fn questions(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, no
     // Even where nothing is written now, what became of an earlier plan must not be forgotten.
     for (plan, step) in unsettled.iter().flat_map(|plan| plan.steps.iter().map(move |step| (*plan, step))) {
         match &step.write {
-            Write::Upsert { .. } if step.role == Role::Attendee => {
+            // Attendees are known by their meeting alone, those who were to leave as well.
+            _ if step.role == Role::Attendee => {
                 // The plan may have made the meeting, too; then its attendees are asked for once it is found.
                 let meeting =
                     cx.links.get(&Slot::Meeting).map(|link| &link.id).or_else(|| made(cx, plan, Slot::Meeting));

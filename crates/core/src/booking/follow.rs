@@ -54,7 +54,22 @@ pub(super) fn follow(cx: &Context<'_>, link: &Link) -> Followed {
         }
         break;
     }
-    if id == link.id { Followed::Stands } else { Followed::Became { role: link.role, id, account: None } }
+    if id == link.id {
+        return Followed::Stands;
+    }
+    // The account of the one that stays counts; as long as it was not looked up, that of the one that went.
+    let known = match cx.facts.trace(&id).flatten() {
+        Some(record) => reference(record, Std::Account),
+        None => link_reference(link, Std::Account),
+    };
+    Followed::Became { role: link.role, id, account: known }
+}
+
+fn link_reference(link: &Link, field: Std) -> Option<RecordId> {
+    match link.image.get(&field.into()) {
+        Some(Value::Id(id)) => Some(id.clone()),
+        _ => None,
+    }
 }
 
 /// The record whose trace would tell more about a link in doubt: its own, or that of the last known merge.

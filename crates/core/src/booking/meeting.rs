@@ -120,8 +120,14 @@ fn linked_what<'a>(cx: &Context<'a>) -> Option<&'a RecordId> {
 /// else the record that the booking link names, else case or opportunity by declared priority.
 fn what(cx: &Context<'_>, view: &View<'_>, around: &Around<'_>) -> Option<(Option<Slot>, Value)> {
     if let Some(id) = linked_what(cx) {
-        let own = [around.case, around.opportunity].into_iter().flatten().find(|own| own.existing.as_ref() == Some(id));
-        return Some((own.map(|own| own.slot), Value::Id(id.clone())));
+        let is_it = |own: &&Desired| {
+            own.existing.as_ref() == Some(id) || cx.links.get(&own.slot).is_some_and(|link| link.id == *id)
+        };
+        return Some(match [around.case, around.opportunity].into_iter().flatten().find(is_it) {
+            // It may have been made again under another id.
+            Some(own) => (Some(own.slot), reference(own)),
+            None => (None, Value::Id(id.clone())),
+        });
     }
     if !cx.links.contains_key(&Slot::Meeting)
         && cx.settings.match_order.contains(&MatchRule::RecordId)
@@ -135,7 +141,11 @@ fn what(cx: &Context<'_>, view: &View<'_>, around: &Around<'_>) -> Option<(Optio
         About::Opportunity => (around.opportunity, around.case),
     };
     let chosen = first.or(second)?;
-    Some((Some(chosen.slot), chosen.existing.clone().map_or(Value::Slot(chosen.slot), Value::Id)))
+    Some((Some(chosen.slot), reference(chosen)))
+}
+
+fn reference(record: &Desired) -> Value {
+    record.existing.clone().map_or(Value::Slot(record.slot), Value::Id)
 }
 
 /// The admin's word for how the booking stands. Where there is none for that, the meeting keeps the word that it had

@@ -10,7 +10,11 @@ use super::{
     base::{Base, TURNS_MAX, Told},
     rule::{Blanks, Direction, Kind, Policy, Rule},
 };
-use crate::{fit::Misfit, record::Value};
+use crate::{
+    fit::Misfit,
+    mutant::{self, Mutant},
+    record::Value,
+};
 
 /// What the vendors say of when a field changed, and whether somebody opted in on purpose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -116,7 +120,7 @@ pub fn merge_field(
     let (left, right) = (rule.left.normal(left), rule.right.normal(right));
     let changed = Changed::of(rule, base, &left, &right);
     let taken = [OnceCell::new(), OnceCell::new()];
-    let now = Now { rule, base, left: &left, right: &right, changed, evidence, taken };
+    let mut now = Now { rule, base, left: &left, right: &right, changed, evidence, taken };
     if let Some(base) = base
         && !changed.left
         && !changed.right
@@ -125,8 +129,8 @@ pub fn merge_field(
     }
     match rule.kind {
         Kind::Set | Kind::Mark => now.merge_set(),
-        Kind::OptOut => now.merge_opt_out(),
-        Kind::Plain => now.merge_plain(),
+        Kind::OptOut if !mutant::on(Mutant::OptOutPlain) => now.merge_opt_out(),
+        Kind::OptOut | Kind::Plain => now.merge_plain(),
     }
 }
 
@@ -193,6 +197,11 @@ impl Now<'_> {
         cell.get_or_init(|| self.rule.end(to).take(self.of(to.other()), self.rule.truncate))
     }
 
+    fn take(&mut self, to: Side) -> Result<Value, Misfit> {
+        let cell = if to == Side::Left { &mut self.taken[0] } else { &mut self.taken[1] };
+        cell.take().unwrap_or_else(|| self.rule.end(to).take(self.of(to.other()), self.rule.truncate))
+    }
+
     pub(super) fn of(&self, side: Side) -> &Value {
         match side {
             Side::Left => self.left,
@@ -229,7 +238,7 @@ impl Now<'_> {
         }
     }
 
-    fn merge_plain(&self) -> Merged {
+    fn merge_plain(&mut self) -> Merged {
         if self.agree() {
             return Merged::Adopt(self.as_base());
         }
@@ -263,7 +272,7 @@ impl Now<'_> {
     }
 
     /// The first time that both are seen, a blank never wins over a value.
-    fn fill_blank(&self) -> Merged {
+    fn fill_blank(&mut self) -> Merged {
         let from = if self.blank(Side::Left) { Side::Right } else { Side::Left };
         if self.rule.goes_to(from.other()) { self.carry(from) } else { Merged::Keep }
     }
@@ -300,7 +309,7 @@ impl Now<'_> {
     }
 
     /// Brings this side's value to the other, which holds something else.
-    fn carry(&self, from: Side) -> Merged {
+    fn carry(&mut self, from: Side) -> Merged {
         let to = from.other();
         if self.blank(from) && !self.blank(to) && self.decided().is_none() {
             match self.rule.blanks {
@@ -309,9 +318,9 @@ impl Now<'_> {
                 Blanks::Refuse => return self.hold_blank(to),
             }
         }
-        match self.taken(to) {
-            Ok(target) => self.write(to, target.clone()),
-            Err(misfit) => self.misfit(to, misfit.clone()),
+        match self.take(to) {
+            Ok(target) => self.write(to, target),
+            Err(misfit) => self.misfit(to, misfit),
         }
     }
 

@@ -12,7 +12,11 @@ use super::{
     row::Images,
     rule::{Kind, Rule, RuleKey},
 };
-use crate::{ids::RecordId, record::Value};
+use crate::{
+    ids::RecordId,
+    mutant::{self, Mutant},
+    record::Value,
+};
 
 /// What is to be done where one of both is gone; nothing where both are there.
 pub(super) fn decide_gone(flow: &Flow, pair: &PairSettings, case: &Case<'_>, tie: &Tie<'_>) -> Option<Decision> {
@@ -52,13 +56,18 @@ fn deleted(
     Decision::Delete { to }
 }
 
-/// Whether somebody changed a record since both agreed.
+/// Whether a record says something that the other one was never told: somebody changed it since both agreed, or they have
+/// not agreed yet.
 fn edited(pair: &PairSettings, known: &Known<'_>, tie: &Tie<'_>) -> bool {
-    pair.rules.iter().filter(|rule| rule.kind != Kind::Mark).any(|rule| {
-        let (now, before) = (known.row.and_then(|row| row.get(&rule.key)), tie.images.get(&rule.key));
+    let says = pair.rules.iter().filter(|rule| rule.kind != Kind::Mark).any(|rule| {
+        let Some(now) = known.row.and_then(|row| row.get(&rule.key)) else { return false };
         let end = rule.end(known.side);
-        now.zip(before).is_some_and(|(now, before)| end.normal(now) != end.normal(before.of(known.side)))
-    })
+        match tie.images.get(&rule.key) {
+            Some(before) => end.normal(now) != end.normal(before.of(known.side)),
+            None => rule.kind == Kind::Plain && *now != Value::Null && rule.goes_to(known.side.other()),
+        }
+    });
+    says && !mutant::on(Mutant::EditsDeleted)
 }
 
 /// Goes on with the record that took the place of one that is gone.

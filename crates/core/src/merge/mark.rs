@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::{
     Side,
     base::Base,
-    end::{End, entries},
+    end::{End, Entries, entries},
     row::Row,
     rule::{Blanks, Direction, Kind, Policy, Rule, RuleKey},
 };
@@ -96,7 +96,7 @@ impl Marks {
     /// Whether somebody asks, by a mark, for a counterpart of this record.
     pub(super) fn asks(&self, right: &Row) -> bool {
         let held = right.get(&mark_key(&self.draft.field));
-        held.and_then(Value::as_text).is_some_and(|held| entries(held).contains(&self.draft.added))
+        held.and_then(Value::as_text).is_some_and(|held| entries(held).iter().any(|mark| *mark == self.draft.added))
     }
 
     /// The rules for a record that has no mark, where they are others.
@@ -113,20 +113,19 @@ impl Marks {
     /// pair's; of records that are seen together for the first time, the mark that is there.
     pub(super) fn owed(&self, left: &Row, base: Option<&Base>, right: &Row) -> Row {
         let own: BTreeSet<&str> = self.draft.own().map(String::as_str).collect();
-        let held = |value: Option<&Value>| value.and_then(Value::as_text).map(entries).unwrap_or_default();
         let owed = match base {
             Some(base) => {
-                let before = held(Some(&base.left));
-                let moved = before.iter().any(|mark| self.draft.others.contains(mark));
+                let before = held_in(Some(&base.left));
+                let moved = before.iter().any(|mark| self.draft.others.contains(mark.as_ref()));
                 match &self.draft.converted {
                     Some(converted) if moved => Value::text(converted.clone()),
                     _ => base.left.clone(),
                 }
             }
             None => {
-                let shown = held(right.get(&mark_key(&self.draft.field)));
-                let there = shown.iter().find(|mark| own.contains(mark.as_str()));
-                Value::text(there.cloned().unwrap_or_else(|| self.draft.added.clone()))
+                let shown = held_in(right.get(&mark_key(&self.draft.field)));
+                let there = shown.iter().find(|mark| own.contains(mark.as_ref()));
+                Value::text(there.map_or(self.draft.added.as_str(), AsRef::as_ref))
             }
         };
         self.with(left, owed)
@@ -137,4 +136,8 @@ impl Marks {
         row.insert(mark_key(&self.draft.field), owed);
         row
     }
+}
+
+fn held_in(value: Option<&Value>) -> Entries<'_> {
+    value.and_then(Value::as_text).map(entries).unwrap_or_default()
 }

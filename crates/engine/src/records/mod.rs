@@ -17,7 +17,6 @@ mod rows;
 mod settle;
 mod setup;
 mod setups;
-mod silent;
 mod view;
 mod write_down;
 
@@ -46,8 +45,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{alerts, engine::Engine};
 
-/// Records that one transaction decides about.
+/// Records whose decisions one transaction writes down.
 pub(crate) const DECIDE_BATCH: usize = 500;
+
+/// Records that are decided about together: what they are about to write is read once more before, and the vendor that
+/// reads most by one call reads so many.
+pub(crate) const LOOK_BATCH: usize = 5_000;
 
 /// Writes that a round gathers before it sends them: with many waiting, vendors have cheaper ways. It bounds the memory
 /// of a round, whatever the size of the accounts.

@@ -8,11 +8,12 @@ use serde_json::json;
 use syncline_core::{
     ids::RecordId,
     merge::{Case, Decision, Fate, Images, Known, RuleKey, Side, Successor, Tie, decide},
+    mutant::{self, Mutant},
 };
 use syncline_store::{JournalEntry, JournalKind, LinkRef, SaveRows, StepField, StepOp, StoredEntry, StoredLink, Work};
 
 use super::{
-    Compiled, DECIDE_BATCH, Halt, ROUND_WRITES_MAX, RecordFlow, Round, Turn, later,
+    Compiled, DECIDE_BATCH, Halt, LOOK_BATCH, ROUND_WRITES_MAX, RecordFlow, Round, Turn, later,
     rows::{fate, known, row},
     write_down::Writing,
 };
@@ -102,6 +103,10 @@ impl Batch<'_> {
         let decision = self.ask(work, &same_key, successor.as_ref());
         if let Decision::Adopt { candidate, .. } = &decision {
             other = same_key.candidates.into_iter().nth(*candidate);
+        }
+        if let (Decision::Follow { .. }, Some(successor)) = (&decision, &successor) {
+            // It has a counterpart now: none is to be found or made for it.
+            self.taken.insert(successor.id);
         }
         if let Decision::Adopt { .. } | Decision::Create { .. } = decision {
             self.tied_keys.extend(entry.match_key.clone().map(|key| (entry.side, key)));
@@ -233,7 +238,8 @@ impl Engine {
             if room == 0 {
                 break;
             }
-            let limit = DECIDE_BATCH.min(usize::try_from(room).unwrap_or(usize::MAX));
+            let gathered = ROUND_WRITES_MAX.saturating_sub(outgoing.len()).max(DECIDE_BATCH);
+            let limit = LOOK_BATCH.min(gathered).min(usize::try_from(room).unwrap_or(usize::MAX));
             let mut works = self.world.store.due_rows_but(&flow.workspace, &flow.id, now, limit, &shut).await?;
             if works.is_empty() {
                 break;
@@ -242,18 +248,23 @@ impl Engine {
             works.sort_by_key(|work| rank_of(compiled, work));
             let mut batch = self.batch(turn, &works).await?;
             let works = self.verified(turn, &batch, works, round).await?;
-            let decided: Vec<Decided<'_>> = works.iter().filter_map(|work| batch.decide(work)).collect();
+            let mut decided: Vec<Decided<'_>> = works.iter().filter_map(|work| batch.decide(work)).collect();
+            let spent = keep_within(&mut decided, room);
             round.decided += decided.len();
             if !turn.confirm_deletes && self.too_many_deletes(flow, &decided).await? {
                 return Ok(());
             }
-            let seeks = self.write_down_rows(turn, decided, now, round, &mut outgoing).await?;
+            let mut seeks = Vec::new();
+            while !decided.is_empty() {
+                let part = decided.drain(..decided.len().min(DECIDE_BATCH)).collect();
+                seeks.extend(self.write_down_rows(turn, part, now, round, &mut outgoing).await?);
+            }
             self.seek(turn, seeks, round).await?;
             if outgoing.len() >= ROUND_WRITES_MAX {
                 round.more = true;
                 break;
             }
-            if !full {
+            if !full || spent {
                 break;
             }
         }
@@ -311,7 +322,8 @@ impl Engine {
     }
 
     /// Asks the side that is about to be written what it holds now, where it can be asked in batches: an edit that no
-    /// page has shown yet must not be overwritten. A record that is not there any more is gone.
+    /// page has shown yet must not be overwritten, and what is stored of a record may be older than this round. A record
+    /// that is not there any more is gone.
     async fn verified(
         &self,
         turn: &Turn<'_>,
@@ -320,16 +332,17 @@ impl Engine {
         round: &mut Round,
     ) -> Result<Vec<Work>, Halt> {
         let mut wanted: BTreeMap<(Side, String), Vec<(usize, RecordId)>> = BTreeMap::new();
+        if mutant::on(Mutant::Unverified) {
+            return Ok(works);
+        }
         for (at, work) in works.iter().enumerate() {
-            let Some(partner) = work.partner.as_ref().filter(|partner| partner.seen.is_none()) else { continue };
+            let Some(partner) = &work.partner else { continue };
             let Decision::Merge { merge, .. } = batch.ask(work, &SameKey::default(), None) else { continue };
-            let told = match partner.side {
-                Side::Left => &merge.to_left,
-                Side::Right => &merge.to_right,
-            };
-            if !told.is_empty() {
-                let key = (partner.side, partner.kind.clone());
-                wanted.entry(key).or_default().push((at, partner.record.clone()));
+            for (side, told) in [(Side::Left, &merge.to_left), (Side::Right, &merge.to_right)] {
+                if !told.is_empty() {
+                    let entry = if partner.side == side { partner } else { &work.entry };
+                    wanted.entry((side, entry.kind.clone())).or_default().push((at, entry.record.clone()));
+                }
             }
         }
         for ((side, kind), records) in wanted {
@@ -339,13 +352,17 @@ impl Engine {
             let ids: Vec<RecordId> = records.iter().map(|(_, id)| id.clone()).collect();
             let found = self.fetch_rows(turn, side, &kind, view, &ids, &mut round.calls).await?;
             for (at, id) in records {
-                let Some(partner) = &mut works[at].partner else { continue };
+                let Work { entry, partner, .. } = &mut works[at];
+                let Some(entry) = [Some(entry), partner.as_mut()].into_iter().flatten().find(|one| one.side == side)
+                else {
+                    continue;
+                };
                 match found.get(&id) {
                     Some(seen) => {
-                        partner.seen = Some(row(view, seen));
-                        partner.fate = fate(seen.fate.clone());
+                        entry.seen = Some(row(view, seen));
+                        entry.fate = fate(seen.fate.clone());
                     }
-                    None => partner.fate = Fate::Deleted,
+                    None => entry.fate = Fate::Deleted,
                 }
             }
         }
@@ -418,10 +435,42 @@ fn save_is_empty(save: &SaveRows) -> bool {
     save.entries.is_empty() && save.links.is_empty() && save.new_links.is_empty() && save.journal.is_empty()
 }
 
-fn rank_of(compiled: &Compiled, work: &Work) -> (usize, i64) {
+/// Keeps as many decisions as may be transferred: one that tells both sides is two transfers. Whether any was left out,
+/// which stays due.
+fn keep_within(decided: &mut Vec<Decided<'_>>, room: u64) -> bool {
+    let (mut left, before) = (room, decided.len());
+    decided.retain(|one| {
+        let enough = writes(&one.decision) <= left;
+        if enough {
+            left -= writes(&one.decision);
+        }
+        enough
+    });
+    decided.len() < before
+}
+
+fn writes(decision: &Decision) -> u64 {
+    match decision {
+        Decision::Merge { merge, .. } | Decision::Adopt { merge, .. } => {
+            u64::from(!merge.to_left.is_empty()) + u64::from(!merge.to_right.is_empty())
+        }
+        Decision::Create { .. } | Decision::Delete { .. } => 1,
+        Decision::Rest { .. }
+        | Decision::Follow { .. }
+        | Decision::Seek { .. }
+        | Decision::Detach { .. }
+        | Decision::Hold(_) => 0,
+    }
+}
+
+/// What became of records comes before what is made of them: a link follows the record that its own one became before
+/// anybody looks for a counterpart of that. Then the pairs' order.
+fn rank_of(compiled: &Compiled, work: &Work) -> (bool, usize, i64) {
+    let moved = |entry: &StoredEntry| matches!(entry.fate, Fate::MergedInto(_) | Fate::ConvertedTo(_));
+    let stays = ![Some(&work.entry), work.partner.as_ref()].into_iter().flatten().any(moved);
     let side = work.entry.side;
     let pair = compiled.flow.pairs.iter().position(|pair| pair.side(side).kind == work.entry.kind);
-    (pair.unwrap_or(usize::MAX), work.entry.id)
+    (stays, pair.unwrap_or(usize::MAX), work.entry.id)
 }
 
 /// The month that a transfer counts for.

@@ -23,6 +23,9 @@ use crate::engine::{Called, Engine};
 /// How long a description is believed; a field that goes missing sooner is refused by name, and then asked for anew.
 const BELIEVED: SignedDuration = SignedDuration::from_hours(6);
 
+/// How long it is believed that a mapped field is not there: it may come back any time.
+const BELIEVED_MISSING: SignedDuration = SignedDuration::from_hours(1);
+
 /// An integration, ready to decide.
 #[derive(Debug)]
 pub struct Compiled {
@@ -46,8 +49,6 @@ pub(crate) struct KindView {
     pub(crate) keys: BTreeMap<String, Vec<RuleKey>>,
     /// Under which keys a row holds when a field changed, of fields for which that decides.
     pub(crate) times: BTreeMap<String, Vec<RuleKey>>,
-    /// Keys of fields whose change moves no time of the record.
-    pub(crate) silent: BTreeSet<RuleKey>,
     /// Whether its records bear our key.
     pub(crate) keyed: bool,
     /// Entries that are marks of ours, by the field that holds them: they are told apart from what else stands there.
@@ -62,8 +63,23 @@ pub(crate) type CompiledFlows = Mutex<HashMap<(WorkspaceId, IntegrationId), Beli
 pub(crate) struct Believed {
     /// With the time at which both accounts described them.
     compiled: Option<(Timestamp, Arc<Compiled>)>,
-    /// Fields that an account described and then would not show.
-    hidden: BTreeSet<(Side, String)>,
+    /// Fields that an account described and then would not show, with the time of that: they may be shown again later.
+    hidden: Hidden,
+}
+
+type Hidden = BTreeMap<(Side, String), Timestamp>;
+
+impl KindView {
+    /// Tells apart which fields are read and for which rules.
+    pub(crate) fn fingerprint(&self) -> String {
+        let rules = |(field, keys): (&String, &Vec<RuleKey>)| {
+            keys.iter().fold(field.clone(), |words, key| format!("{words} {}", key.0))
+        };
+        let mut words: Vec<String> = self.fields.clone();
+        words.extend(self.keys.iter().chain(&self.times).map(rules));
+        words.extend(self.marks.iter().flat_map(|(field, marks)| marks.iter().map(move |mark| format!("{field}: {mark}"))));
+        format!("{:08x}", RuleKey::of("", &words.join("\n")).0)
+    }
 }
 
 impl Compiled {
@@ -120,14 +136,13 @@ impl Engine {
         {
             let mut known = self.compiled.lock().expect("no code panics while it holds this lock");
             let believed = known.entry(key.clone()).or_default();
-            let fresh = believed.compiled.as_ref().filter(|(learned, _)| now.duration_since(*learned).abs() < BELIEVED);
-            if let Some((_, compiled)) = fresh {
-                return Ok(Arc::clone(compiled));
+            if let Some((learned, compiled)) = &believed.compiled {
+                let long = if compiled.dropped.is_empty() { BELIEVED } else { BELIEVED_MISSING };
+                if now.duration_since(*learned).abs() < long {
+                    return Ok(Arc::clone(compiled));
+                }
             }
-            // After so long, what was hidden may be shown again.
-            if believed.compiled.is_some() {
-                *believed = Believed::default();
-            }
+            believed.hidden.retain(|_, since| now.duration_since(*since).abs() < BELIEVED);
         }
         let mut keyed = [false; 2];
         let mut descriptions = [BTreeMap::new(), BTreeMap::new()];
@@ -139,7 +154,7 @@ impl Engine {
         }
         let mut known = self.compiled.lock().expect("no code panics while it holds this lock");
         let believed = known.entry(key).or_default();
-        for (side, field) in &believed.hidden {
+        for (side, field) in believed.hidden.keys() {
             for (_, description) in descriptions[place(*side)].values_mut() {
                 description.fields.remove(field);
             }
@@ -163,7 +178,8 @@ impl Engine {
             Field::Std(_) => None,
         });
         let hidden: Vec<String> = native.filter(read).collect();
-        believed.hidden.extend(hidden.iter().map(|name| (side, name.clone())));
+        let now = self.world.clock.now();
+        believed.hidden.extend(hidden.iter().map(|name| ((side, name.clone()), now)));
         believed.compiled = None;
         hidden
     }
@@ -224,7 +240,7 @@ fn compile(
     flow: &RecordFlow,
     descriptions: &[Described; 2],
     keyed: [bool; 2],
-    hidden: &BTreeSet<(Side, String)>,
+    hidden: &Hidden,
 ) -> Compiled {
     let (mut pairs, mut dropped, mut findings) = (Vec::new(), Vec::new(), Vec::new());
     for draft in &flow.pairs {
@@ -254,7 +270,7 @@ fn kind_views(
     side: Side,
     descriptions: &Described,
     keyed: bool,
-    hidden: &BTreeSet<(Side, String)>,
+    hidden: &Hidden,
 ) -> BTreeMap<String, KindView> {
     let mut views = BTreeMap::new();
     for (name, (spec, description)) in descriptions {
@@ -280,7 +296,7 @@ fn kind_views(
                 marks.entry(own.draft.field.clone()).or_default().extend(own.draft.names());
             }
         }
-        keys.retain(|field, _| !hidden.contains(&(side, field.clone())));
+        keys.retain(|field, _| !hidden.contains_key(&(side, field.clone())));
         for key in keys.values_mut() {
             key.sort();
             key.dedup();
@@ -289,14 +305,8 @@ fn kind_views(
         let field_kinds = keys.keys().filter_map(kind_of).collect();
         let mut fields: BTreeSet<String> = keys.keys().cloned().collect();
         fields.extend(spec.email.map(str::to_owned));
-        // What only its vendor writes may change by what happens to another record.
-        let quiet = |field: &String| {
-            let shape = description.fields.get(field);
-            spec.created != Some(field.as_str()) && shape.is_some_and(|shape| !shape.createable && !shape.updateable)
-        };
-        let silent = keys.iter().filter(|(field, _)| quiet(field)).flat_map(|(_, keys)| keys.clone()).collect();
         let fields = fields.into_iter().collect();
-        views.insert(name.clone(), KindView { spec, fields, field_kinds, keys, times, silent, keyed, marks });
+        views.insert(name.clone(), KindView { spec, fields, field_kinds, keys, times, keyed, marks });
     }
     views
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 use syncline_core::{
     ids::{ExternalKey, RecordId},
     merge::{Change, Decision, Fate, Hold, HoldKind, Images, Row, RowMerge, RuleKey, Side, shown},
+    mutant::{self, Mutant},
 };
 use syncline_store::{
     EntryChange, JournalEntry, JournalKind, LinkChange, LinkRef, NewLink, NewStep, SaveRows, StepField, StepOp,
@@ -115,6 +116,10 @@ impl Writing<'_, '_> {
         let (left, right) = if entry.side == Side::Left { (entry, partner) } else { (partner, entry) };
         let mut images = link.images.clone();
         images.extend(merge.adopted.iter().cloned());
+        if mutant::on(Mutant::BaseOnSend) {
+            let planned = merge.to_left.iter().chain(&merge.to_right);
+            images.extend(planned.map(|change| (change.key, change.after.clone())));
+        }
         if images != link.images || !link.decided.is_empty() {
             let settled = |(key, _): &&(RuleKey, Side)| merge.settled.contains(key);
             let carried_out = link.decided.iter().filter(settled).copied().collect();
@@ -269,7 +274,13 @@ impl Writing<'_, '_> {
         for entry in [Some(&work.entry), work.partner.as_ref()].into_iter().flatten() {
             let note = Some(note.to_owned());
             let seen = left_showing(entry, work.link.as_ref());
-            self.save.entries.push(EntryChange { link: None, note, seen, let_go: true, ..at_rest(entry) });
+            self.save.entries.push(EntryChange {
+                link: None,
+                note,
+                seen,
+                let_go: !mutant::on(Mutant::LettingGoForgotten),
+                ..at_rest(entry)
+            });
             self.save.holds.push((entry.id, Vec::new()));
         }
         let text = format!("{} is no longer kept in step: {note}", named(&work.entry));

@@ -74,7 +74,9 @@ impl Operator<'_> {
         for flow in self.flows() {
             let counts = self.counts(flow).await;
             let pulls = self.wires.sim.store.pulls(&flow.workspace, &flow.id).await.unwrap_or_default();
-            let fresh = |at: Option<Timestamp>| at.is_some_and(|at| at > since);
+            // What a clock that ran ahead has noted lies in the future still.
+            let now = self.wires.sim.clock.now();
+            let fresh = |at: Option<Timestamp>| at.is_some_and(|at| at > since && at <= now);
             if counts.due + counts.open_steps > 0 || pulls.is_empty() || !pulls.iter().all(|pull| fresh(pull.swept_at))
             {
                 return false;

@@ -140,14 +140,16 @@ fn edits(wires: &Wires, journal: &[Line]) -> u64 {
     for (number, edit) in ledger.edits.iter().enumerate() {
         let End::Overwritten { unseen } = edit.end else { continue };
         let Some(value) = &edit.value else { continue };
-        if edit.fact == Fact::Out || ledger.was_seen_and_replaced(number) || told(journal, edit.fact, value) {
-            continue;
-        }
-        if unseen {
-            raced += 1;
+        let is_kept = ledger.holds(edit) || ledger.was_seen_and_replaced(number) || told(journal, edit.fact, value);
+        if edit.fact == Fact::Out || ledger.is_confused(&edit.who) || is_kept {
             continue;
         }
         let name = wires.company.accounts[edit.account].name();
+        if unseen {
+            wires.sim.note(|| format!("raced: {name}: {:?} of {} was {value}", edit.fact, edit.who));
+            raced += 1;
+            continue;
+        }
         let text =
             format!("{name}: {:?} of {} was set to {value}, and that is gone without a word", edit.fact, edit.who);
         wires.sim.violation("lost", text);

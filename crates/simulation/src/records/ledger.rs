@@ -1,6 +1,6 @@
-//! What people did and what became of it, kept beside the product and without asking it: per account every value, who set
-//! it last, and which edits were overwritten by a program. The promises that can be checked as things happen are checked
-//! here; what only the end tells is in `checks`.
+//! What people did and what became of it, kept beside the product: per account every value, who set it last, and which
+//! edits were overwritten by a program. The product is asked for nothing but whether a deleted record was in step. The
+//! promises that can be checked as things happen are checked here; what only the end tells is in `checks`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,8 +8,12 @@ use std::{
     time::Duration,
 };
 
+use futures::FutureExt;
+use syncline_core::{ids::RecordId, merge::Side};
+
 use super::{
     accounts::Account,
+    company::{flow_of, workspace},
     fact::{Deed, Fact, Shown},
 };
 use crate::sim::Sim;
@@ -85,6 +89,8 @@ pub struct Ledger {
     /// Fields that programs changed.
     pub changes: u64,
     pub acts: u64,
+    /// People whose addresses others have borne: by their addresses they are taken for each other, and rightly so.
+    confused: BTreeSet<String>,
 }
 
 impl Ledger {
@@ -97,6 +103,7 @@ impl Ledger {
             transfers: BTreeMap::new(),
             changes: 0,
             acts: 0,
+            confused: BTreeSet::new(),
         }
     }
 
@@ -110,6 +117,7 @@ impl Ledger {
         }
         let mapped: BTreeSet<String> = Fact::ALL.into_iter().filter_map(|fact| account.field(fact)).collect();
         for one in &written {
+            sim.note(|| format!("{}: a program: {:?} {} {:?}", account.name(), one.deed, one.id, one.fields));
             let own = |field: &&String| !mapped.contains(*field) && !account.own_fields().contains(&field.as_str());
             if let Some(foreign) = one.fields.iter().find(own) {
                 sim.violation("confined", format!("{}: {foreign} is written, which is not mapped", account.name()));
@@ -130,6 +138,7 @@ impl Ledger {
                 false => self.made(sim, &**account, at, shown),
             }
         }
+        self.look_for_doubles();
     }
 
     fn deleted(&mut self, sim: &Sim, account: &dyn Account, at: usize, id: &str, writer: Option<Writer>) {
@@ -140,7 +149,7 @@ impl Ledger {
             let key = |place: usize| (place, edit.who.clone(), fact, edit.value.clone());
             let travelled = (0..self.books.len()).any(|place| place != at && self.held.contains(&key(place)));
             let unseen = writer.is_none_or(|writer| edit.at >= writer.began) || !reads_first(account);
-            if !travelled && !unseen && edit.value.is_some() {
+            if !travelled && !unseen && edit.value.is_some() && !self.is_confused(&edit.who) {
                 let name = account.name();
                 sim.violation("lost", format!("{name}: {} of {} is deleted with an edit nobody saw", id, edit.who));
             }
@@ -150,11 +159,12 @@ impl Ledger {
 
     fn made(&mut self, sim: &Sim, account: &dyn Account, at: usize, shown: Shown) {
         let (who, name) = (shown.who().to_owned(), account.name());
-        if self.graves.contains(&(at, who.clone())) {
+        if self.graves.contains(&(at, who.clone())) && !self.is_confused(&who) {
             sim.violation("risen", format!("{name}: {who} was deleted and is made again"));
         }
         let twin = self.books[at].entries.values().find(|entry| entry.shown.who() == who);
         if let Some(twin) = twin
+            && !self.is_confused(&who)
             && (twin.fresh || twin.shown.get(Fact::Email) == shown.get(Fact::Email))
         {
             sim.violation("double", format!("{name}: {who} is made as {} beside {}", shown.id, twin.shown.id));
@@ -192,6 +202,30 @@ impl Ledger {
         entry.shown = shown;
     }
 
+    /// Notes who bears another's address.
+    fn look_for_doubles(&mut self) {
+        let mut bearers: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for entry in self.books.iter().flat_map(|book| book.entries.values()) {
+            if let Some(email) = entry.shown.get(Fact::Email) {
+                bearers.entry(email).or_default().insert(entry.shown.who());
+            }
+        }
+        let several = bearers.into_values().filter(|who| who.len() > 1).flatten().map(str::to_owned);
+        self.confused.extend(several);
+    }
+
+    /// Whether it can be told who this is.
+    pub fn is_confused(&self, who: &str) -> bool {
+        self.confused.contains(who)
+    }
+
+    /// Whether a record of this account holds this value of the person.
+    pub fn holds(&self, edit: &Edit) -> bool {
+        let entries = self.books.iter().flat_map(|book| book.entries.values());
+        let of_person = entries.filter(|entry| entry.shown.who() == edit.who);
+        of_person.into_iter().any(|entry| entry.shown.get(edit.fact) == edit.value.as_deref())
+    }
+
     fn remember(&mut self, at: usize, shown: &Shown) {
         for (fact, value) in &shown.facts {
             self.held.insert((at, shown.who().to_owned(), *fact, value.clone()));
@@ -210,7 +244,10 @@ impl Ledger {
         let mut touched: BTreeSet<String> = BTreeSet::new();
         for entry in gone.iter().filter_map(|id| book.entries.remove(id)) {
             touched.insert(entry.shown.who().to_owned());
-            self.graves.insert((at, entry.shown.who().to_owned()));
+            // Whom the product never knew is rightly made from what another account holds.
+            if was_in_step(sim, accounts, at, &entry.shown) {
+                self.graves.insert((at, entry.shown.who().to_owned()));
+            }
             self.replaced(entry.by.into_values());
         }
         for shown in now.into_values() {
@@ -242,6 +279,7 @@ impl Ledger {
         for entry in self.books.iter_mut().flat_map(|book| book.entries.values_mut()) {
             entry.fresh &= !touched.contains(entry.shown.who());
         }
+        self.look_for_doubles();
     }
 
     fn replaced(&mut self, by: impl Iterator<Item = By>) {
@@ -263,4 +301,19 @@ impl Ledger {
 /// Whether a record of this account is read once more before it is written: not where that takes a call for each.
 fn reads_first(account: &dyn Account) -> bool {
     account.name() != "post"
+}
+
+/// Whether any integration had tied this record to another one.
+fn was_in_step(sim: &Sim, accounts: &[Arc<dyn Account>], at: usize, shown: &Shown) -> bool {
+    let (side, tools) = match at {
+        0 => (Side::Left, &accounts[1..]),
+        tool => (Side::Right, &accounts[tool..=tool]),
+    };
+    let record = [RecordId::new(shown.id.clone())];
+    tools.iter().any(|tool| {
+        let flow = flow_of(&**tool);
+        // The simulation's store answers at once.
+        let rows = sim.store.rows_by_record(&workspace(), &flow, side, shown.kind, &record).now_or_never();
+        rows.and_then(Result::ok).unwrap_or_default().iter().any(|entry| entry.link.is_some())
+    })
 }

@@ -6,6 +6,8 @@ mod asks;
 mod company;
 mod desk;
 mod fields;
+mod found;
+mod kill;
 mod marks;
 mod selection;
 

@@ -175,6 +175,7 @@ async fn the_crm_is_told_in_batches() {
         assert_ne!(company.contact(&format!("p{n:03}@example.org"))["FirstName"], json!(null), "all go together");
     }
     company.calm().await;
+    assert_eq!(company.calm().await, 0, "what was written has been read back as well");
     edit(0..99, "Augusta");
     assert_eq!(company.minute().await, 0, "99 wait");
     edit(99..110, "Augusta");

@@ -14,7 +14,7 @@ use crate::{
 pub(crate) const WAITING_MAX: i64 = 10_000;
 
 statements! {
-    ASK_COUNT = "select count(*) from (select 1 from record_ask where workspace = ?1 and integration = ?2 limit ?3) a";
+    ASK_COUNT = "select count(*) from record_ask where workspace = ?1 and integration = ?2";
     ASK_ADD = "insert into record_ask (workspace, integration, pair, named_by, subject, asked_at) \
         values (?1, ?2, ?3, ?4, ?5, ?6) on conflict (workspace, integration, pair, named_by, subject) do nothing";
     ASKS = "select pair, named_by, subject from record_ask where workspace = ?1 and integration = ?2 \
@@ -56,7 +56,7 @@ impl Op for Add {
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<AskTaken> {
         let [ws, integration] = self.flow.key();
-        let waiting = db.row(&ASK_COUNT, &[ws, integration, P::Int(WAITING_MAX)]).await?;
+        let waiting = db.row(&ASK_COUNT, &[ws, integration]).await?;
         if waiting.map_or(Ok(0), |row| row.int(0))? >= WAITING_MAX {
             return Ok(AskTaken::Full);
         }

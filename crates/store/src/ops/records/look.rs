@@ -24,10 +24,11 @@ pub(crate) const TWINS_MAX: usize = 50;
 statements! {
     DUE = "select id, side, kind, record, match_key, link, seen, changed_at, fate, into_record, due_at, note, tries, revision, let_go \
         from record_entry e where workspace = ?1 and integration = ?2 and due_at <= ?3 \
-        and (?5 = 0 or tries > 0 or (?5 <> 3 and side <> ?5 - 1)) and not exists (select 1 from record_step s where s.workspace = e.workspace and s.link = e.link) \
+        and (?5 = 0 or tries > 0 or (?5 <> 3 and side <> ?5 - 1)) \
+        and not exists (select 1 from record_step s where s.workspace = e.workspace and s.link = e.link) \
         order by due_at, id limit ?4";
-    WAITING = "select count(*), min(due_at) from (select due_at from record_entry where workspace = ?1 and integration = ?2 \
-        and due_at <= ?4 and side = ?3 and tries = 0 order by due_at limit ?5) e";
+    WAITING = "select due_at from record_entry where workspace = ?1 and integration = ?2 and due_at <= ?4 and side = ?3 \
+        and tries = 0 order by due_at limit ?5";
     ENTRY_BY_ID = "select id, side, kind, record, match_key, link, seen, changed_at, fate, into_record, due_at, note, tries, \
         revision, let_go from record_entry where workspace = ?1 and integration = ?2 and id = ?3";
     ENTRY_BY_RECORD = "select id, side, kind, record, match_key, link, seen, changed_at, fate, into_record, due_at, note, \
@@ -119,8 +120,9 @@ impl Op for Waiting {
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let [ws, integration] = self.flow.key();
         let set = [ws, integration, side_column(self.side), P::time(self.now), limited(self.limit)];
-        let Some(row) = db.row(&WAITING, &set).await? else { return Ok(WaitingRows::default()) };
-        Ok(WaitingRows { rows: usize::try_from(row.int(0)?).unwrap_or(usize::MAX), oldest: row.opt_time(1)? })
+        let rows = db.rows(&WAITING, &set).await?;
+        let oldest = rows.first().map(|row| row.opt_time(0)).transpose()?.flatten();
+        Ok(WaitingRows { rows: rows.len(), oldest })
     }
 }
 

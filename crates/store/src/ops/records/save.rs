@@ -11,7 +11,7 @@ use super::{
     Flow, Tally, asks,
     columns::{fate_columns, is_gone, list_json, side_column},
     flow::pulls,
-    holds, quota, take_turn,
+    holds, quota, take_turn, wake,
 };
 use crate::{
     EntryChange, Held, LinkChange, LinkRef, MadeEntry, RowsSaved, SaveRows, Store,
@@ -30,7 +30,7 @@ statements! {
     LINK_DROP = "delete from record_link where workspace = ?1 and integration = ?2 and id = ?3 {written}";
     UNLINK = "update record_entry set link = null where workspace = ?1 and integration = ?2 and id = ?3 and link = ?4";
     STEPS_DROP = "delete from record_step where workspace = ?1 and integration = ?2 and link = ?3";
-    MADE_KNOWN = "update record_entry set link = ?6, match_key = coalesce(match_key, ?7) \
+    MADE_KNOWN = "update record_entry set link = ?6, match_key = coalesce(match_key, ?7), due_at = coalesce(due_at, ?8) \
         where workspace = ?1 and integration = ?2 and side = ?3 and kind = ?4 and record = ?5 returning id";
     MADE_ADD = "insert into record_entry (workspace, integration, side, kind, record, link, match_key, fate, tries, revision, \
         sweep) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, 0, ?8) {written}";
@@ -71,13 +71,16 @@ impl Op for Save {
         }
         take_turn(db, flow).await?;
         let mut tally = Tally::default();
-        self.drop_links(db, &mut tally).await?;
+        let parted = self.drop_links(db, &mut tally).await?;
         let links = self.add_links(db).await?;
         tally.links += links.len() as i64;
         let made = self.add_made(db, &mut tally).await?;
         self.change_links(db, &made).await?;
         self.carry_out(db).await?;
         self.change_entries(db, &links).await?;
+        for both in parted {
+            wake::twins(db, flow, &both, self.now).await?;
+        }
         let steps = self.change_steps(db, &links).await?;
         holds::replace(db, flow, self.now, &rows.holds).await?;
         quota::add(db, flow, &rows.month, rows.tasks).await?;
@@ -100,21 +103,26 @@ fn resolve(link: LinkRef, new: &[i64]) -> Result<i64> {
 }
 
 impl Save {
-    async fn drop_links<D: Db>(&self, db: &mut D, tally: &mut Tally) -> Result<()> {
+    /// Yields the records that were one thing and are so no longer.
+    async fn drop_links<D: Db>(&self, db: &mut D, tally: &mut Tally) -> Result<Vec<[i64; 2]>> {
         let [ws, integration] = self.flow.key();
         let sets: Vec<_> = self.rows.drop_links.iter().map(|id| [ws, integration, P::Int(*id)]).collect();
         let ends = db.each(&LINK_ENDS, &sets).await?;
-        let mut orphans = Vec::new();
+        let (mut orphans, mut parted) = (Vec::new(), Vec::new());
         for (id, row) in self.rows.drop_links.iter().zip(ends) {
             let Some(row) = row else { continue };
-            for end in [row.opt_int(0)?, row.opt_int(1)?].into_iter().flatten() {
+            let both = (row.opt_int(0)?, row.opt_int(1)?);
+            if let (Some(left), Some(right)) = both {
+                parted.push([left, right]);
+            }
+            for end in [both.0, both.1].into_iter().flatten() {
                 orphans.push([ws, integration, P::Int(end), P::Int(*id)]);
             }
         }
         db.each(&UNLINK, &orphans).await?;
         db.each(&STEPS_DROP, &sets).await?;
         tally.links -= db.each(&LINK_DROP, &sets).await?.into_iter().flatten().count() as i64;
-        Ok(())
+        Ok(parted)
     }
 
     async fn add_links<D: Db>(&self, db: &mut D) -> Result<Vec<i64>> {
@@ -152,9 +160,11 @@ impl Save {
             .iter()
             .map(|(_, link, made)| {
                 let (side, kind, record) = (side_column(made.side), P::Text(&made.kind), P::Text(made.record.as_str()));
-                [ws, integration, side, kind, record, P::Int(*link), P::opt_text(made.match_key.as_deref())]
+                let key = P::opt_text(made.match_key.as_deref());
+                [ws, integration, side, kind, record, P::Int(*link), key, P::time(self.now)]
             })
             .collect();
+        // One that was seen before anybody knew why it was there is decided about anew.
         let known = db.each(&MADE_KNOWN, &sets).await?;
         let (mut new, mut places) = (Vec::new(), Vec::new());
         for (((at, _, made), set), known) in made.iter().zip(&sets).zip(known) {
@@ -162,7 +172,7 @@ impl Save {
                 entries[*at] = Some(row.int(0)?);
                 continue;
             }
-            let [ws, integration, side, kind, record, link, key] = *set;
+            let [ws, integration, side, kind, record, link, key, _] = *set;
             let sweep = P::Int(super::take::sweep_of(&pulls, made.side, &made.kind));
             new.push([ws, integration, side, kind, record, link, key, sweep]);
             places.push(*at);

@@ -69,8 +69,8 @@ pub enum Merged {
 /// Two changes that clashed, and who won.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conflict {
-    /// Whose value was carried over; where both kept their own, the one that had not changed.
-    pub winner: Side,
+    /// Whose value was carried over; nobody's where both keep their own.
+    pub winner: Option<Side>,
     pub left: Value,
     pub right: Value,
 }
@@ -328,7 +328,7 @@ impl Now<'_> {
     fn write(&self, to: Side, target: Value) -> Merged {
         // The first time that both are seen, neither a blank nor consent that was never refused is anybody's word.
         let first = self.base.is_none() && (self.blank(to) || self.rule.kind == Kind::OptOut);
-        let conflict = (self.changed.on(to) && !first).then(|| self.conflict(to.other()));
+        let conflict = (self.changed.on(to) && !first).then(|| self.conflict(Some(to.other())));
         match to {
             Side::Left => self.tell(Some(target), None, conflict),
             Side::Right => self.tell(None, Some(target), conflict),
@@ -341,8 +341,7 @@ impl Now<'_> {
         let before = self.base.and_then(|base| base.told).filter(answers);
         let turns = before.map_or(0, |told| told.turns.saturating_add(1));
         if turns > TURNS_MAX && self.decided().is_none() {
-            let winner = if self.changed.left { Side::Right } else { Side::Left };
-            return Merged::Leave { base: self.as_base(), conflict: self.conflict(winner) };
+            return Merged::Leave { base: self.as_base(), conflict: self.conflict(None) };
         }
         let told = Told { left: to_left.is_some(), right: to_right.is_some(), turns: turns.min(TURNS_MAX) };
         let after = Base {
@@ -353,7 +352,7 @@ impl Now<'_> {
         Merged::Write { to_left, to_right, after, conflict }
     }
 
-    fn conflict(&self, winner: Side) -> Conflict {
+    fn conflict(&self, winner: Option<Side>) -> Conflict {
         Conflict { winner, left: self.left.clone(), right: self.right.clone() }
     }
 

@@ -128,9 +128,9 @@ impl Keep<'_, '_> {
                 };
                 let change = LinkChange { made: Some(made), left, right, images, ..self.link(out) };
                 self.save.links.push(change);
-                let seen = self.uncovered(&tied.source, out);
-                let link = Some(LinkRef::Known(tied.link));
-                self.save.entries.push(EntryChange { link, seen, ..at_rest(&tied.source) });
+                let seen = if tied.news { tied.source.seen.clone() } else { self.uncovered(&tied.source, out) };
+                let (link, due_at) = (Some(LinkRef::Known(tied.link)), tied.news.then_some(self.now));
+                self.save.entries.push(EntryChange { link, seen, due_at, ..at_rest(&tied.source) });
                 let text = format!("{} {id} made for {}", out.kind, named(&tied.source));
                 let details = self.details("created", out);
                 self.line(JournalKind::Written, text, details);
@@ -164,7 +164,7 @@ impl Keep<'_, '_> {
                 row.extend(out.fields.iter().map(|field| (field.rule, field.target.clone())));
             }
             // A field of which both sides were told is agreed once both are seen to hold the same.
-            let due_at = joint.then_some(self.now);
+            let due_at = (joint || tied.news).then_some(self.now);
             let link = Some(LinkRef::Known(tied.link));
             self.save.entries.push(EntryChange { link, seen: row, due_at, ..at_rest(entry) });
         }
@@ -288,7 +288,7 @@ impl Keep<'_, '_> {
             self.save.links.push(change);
         }
         // With a field named, the others go through at once; otherwise there is nothing left to send.
-        let due_at = (!whole && !is_create).then_some(self.now);
+        let due_at = ((!whole && !is_create) || tied.news).then_some(self.now);
         let note = Some(error.message.clone());
         // What somebody asked for is tried again when they say so.
         let dropped = is_create && !self.was_asked_for(out);

@@ -6,6 +6,7 @@
 mod acts;
 mod asks;
 mod call;
+mod creations;
 mod gather;
 mod hinted;
 mod keep;

@@ -13,7 +13,9 @@ use syncline_core::{
 use syncline_store::{JournalEntry, JournalKind, LinkRef, SaveRows, StepField, StepOp, StoredEntry, StoredLink, Work};
 
 use super::{
-    Compiled, DECIDE_BATCH, Halt, LOOK_BATCH, ROUND_WRITES_MAX, RecordFlow, Round, Turn, later,
+    Compiled, DECIDE_BATCH, Halt, LOOK_BATCH, ROUND_WRITES_MAX, RecordFlow, Round, Turn,
+    creations::Reserved,
+    later,
     rows::{fate, known, row},
     write_down::Writing,
 };
@@ -49,6 +51,8 @@ pub(crate) struct Tied {
     /// The record that it came from, and the one that is written, where it is there already.
     pub(crate) source: StoredEntry,
     pub(crate) target: Option<StoredEntry>,
+    /// Whether either of them has changed since the write was planned: however it ends, that is yet to be decided about.
+    pub(crate) news: bool,
 }
 
 /// What is known around a batch of records.
@@ -136,16 +140,10 @@ impl Batch<'_> {
     }
 
     fn successor(&self, work: &Work) -> Option<StoredEntry> {
-        let gone = [Some(&work.entry), work.partner.as_ref()];
-        gone.into_iter().flatten().find_map(|entry| {
-            let (into, same_kind) = match &entry.fate {
-                Fate::MergedInto(into) => (into, true),
-                Fate::ConvertedTo(into) => (into, false),
-                Fate::Live | Fate::Deleted | Fate::Missing => return None,
-            };
-            let found = self.around.by_record.get(&(entry.side, into.clone()))?;
-            found.iter().find(|found| (found.kind == entry.kind) == same_kind).cloned()
-        })
+        let (gone, into) = moved(work)?;
+        let same_kind = matches!(gone.fate, Fate::MergedInto(_));
+        let found = self.around.by_record.get(&(gone.side, into.clone()))?;
+        found.iter().find(|found| (found.kind == gone.kind) == same_kind).cloned()
     }
 
     fn ask(&self, work: &Work, same_key: &SameKey, successor: Option<&StoredEntry>) -> Decision {
@@ -227,6 +225,18 @@ impl Engine {
 
     /// Decides about all that is due, writes it down, and sends it.
     pub(crate) async fn decide_and_push(&self, turn: &Turn<'_>, round: &mut Round) -> Result<(), Halt> {
+        let mut reserved = Reserved::default();
+        let done = self.decide_and_push_while(turn, &mut reserved, round).await;
+        self.release_reserved(turn, reserved).await;
+        done
+    }
+
+    async fn decide_and_push_while(
+        &self,
+        turn: &Turn<'_>,
+        reserved: &mut Reserved,
+        round: &mut Round,
+    ) -> Result<(), Halt> {
         let Turn { flow, compiled, .. } = *turn;
         let mut outgoing: Vec<Outgoing> = Vec::new();
         let room = self.quota_room(flow, self.world.clock.now()).await?;
@@ -249,6 +259,10 @@ impl Engine {
             let mut batch = self.batch(turn, &works).await?;
             let works = self.verified(turn, &batch, works, round).await?;
             let mut decided: Vec<Decided<'_>> = works.iter().filter_map(|work| batch.decide(work)).collect();
+            let before = decided.len();
+            self.reserve_creations(turn, &mut decided, reserved, round).await?;
+            // What was put aside is still due, and would come again at once.
+            let aside = decided.len() < before;
             let spent = keep_within(&mut decided, room);
             round.decided += decided.len();
             if !turn.confirm_deletes && self.too_many_deletes(flow, &decided).await? {
@@ -264,11 +278,11 @@ impl Engine {
                 round.more = true;
                 break;
             }
-            if !full || spent {
+            if !full || spent || aside {
                 break;
             }
         }
-        self.push_outgoing(turn, outgoing, round).await
+        self.push_outgoing(turn, outgoing, reserved, round).await
     }
 
     /// Holds the integration for as long again as a few calls may take.
@@ -463,11 +477,19 @@ fn writes(decision: &Decision) -> u64 {
     }
 }
 
+/// The first of the two that became another record, and which.
+pub(crate) fn moved(work: &Work) -> Option<(&StoredEntry, &RecordId)> {
+    let both = [Some(&work.entry), work.partner.as_ref()];
+    both.into_iter().flatten().find_map(|entry| match &entry.fate {
+        Fate::MergedInto(into) | Fate::ConvertedTo(into) => Some((entry, into)),
+        Fate::Live | Fate::Deleted | Fate::Missing => None,
+    })
+}
+
 /// What became of records comes before what is made of them: a link follows the record that its own one became before
 /// anybody looks for a counterpart of that. Then the pairs' order.
 fn rank_of(compiled: &Compiled, work: &Work) -> (bool, usize, i64) {
-    let moved = |entry: &StoredEntry| matches!(entry.fate, Fate::MergedInto(_) | Fate::ConvertedTo(_));
-    let stays = ![Some(&work.entry), work.partner.as_ref()].into_iter().flatten().any(moved);
+    let stays = moved(work).is_none();
     let side = work.entry.side;
     let pair = compiled.flow.pairs.iter().position(|pair| pair.side(side).kind == work.entry.kind);
     (stays, pair.unwrap_or(usize::MAX), work.entry.id)

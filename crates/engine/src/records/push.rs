@@ -10,6 +10,7 @@ use syncline_store::{EntryChange, LinkRef, SaveRows, StepOp, StoredEntry};
 use super::{
     Halt, Round, Turn,
     call::{mirror, mirrored, paid},
+    creations::Reserved,
     later,
     plan::{Outgoing, month},
     rows::row_write,
@@ -39,6 +40,7 @@ impl Engine {
         &self,
         turn: &Turn<'_>,
         outgoing: Vec<Outgoing>,
+        reserved: &Reserved,
         round: &mut Round,
     ) -> Result<(), Halt> {
         let mut groups: BTreeMap<(Side, String, Class), Vec<Outgoing>> = BTreeMap::new();
@@ -54,6 +56,7 @@ impl Engine {
                 let batch: Vec<Outgoing> = waiting.drain(..fits).collect();
                 let now = self.world.clock.now();
                 self.extend(turn, now).await?;
+                self.extend_reserved(turn, reserved, now).await?;
                 if let Some(error) = self.push_batch(turn, side, &kind, batch, round).await? {
                     // The rest was planned and never sent.
                     self.put_off(turn, waiting, &error).await?;

@@ -27,9 +27,6 @@ use super::{
 };
 use crate::engine::{Called, Engine};
 
-/// Revisions count from 0.
-const NO_REVISION: i64 = -1;
-
 impl Engine {
     /// Looks at every step whose outcome is due to be seen.
     pub(crate) async fn settle_open(&self, turn: &Turn<'_>, round: &mut Round) -> Result<(), Halt> {
@@ -59,7 +56,10 @@ impl Engine {
         for ((side, kind, ticket), _) in tickets {
             // All of a ticket, also those beyond this page of steps: outcomes are told by position.
             let steps = self.world.store.steps_of_ticket(&turn.flow.workspace, &turn.flow.id, &ticket).await?;
-            let batch = self.outgoing_again(turn, steps).await?;
+            let mut batch = self.outgoing_again(turn, steps).await?;
+            for Tied { source, target, news, .. } in batch.iter_mut().map(|out| &mut out.tied) {
+                *news = [Some(&*source), target.as_ref()].into_iter().flatten().any(|entry| entry.due_at.is_some());
+            }
             let rows: Vec<_> = batch.iter().map(|out| row_write(turn.compiled, out)).collect();
             let setup = self.side_setup(turn.flow, side).map_err(|error| Halt::Side(side, error))?;
             self.extend(turn, self.world.clock.now()).await?;
@@ -88,7 +88,6 @@ impl Engine {
                 Side::Left => (pair.left.clone(), pair.right.clone()),
                 Side::Right => (pair.right.clone(), pair.left.clone()),
             };
-            let (target, source) = (target.map(untouched_news), source.map(untouched_news));
             Some(Outgoing {
                 step: step.id,
                 side: step.side,
@@ -104,6 +103,7 @@ impl Engine {
                     revision: pair.link.revision,
                     source: source?,
                     target,
+                    news: false,
                 },
             })
         });
@@ -201,7 +201,7 @@ impl Engine {
     }
 
     /// Takes rows in that were read beside the pages of changes.
-    async fn take(&self, turn: &Turn<'_>, rows: Vec<SeenRow>) -> Result<(), Halt> {
+    pub(crate) async fn take(&self, turn: &Turn<'_>, rows: Vec<SeenRow>) -> Result<(), Halt> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -279,22 +279,14 @@ impl Engine {
     }
 }
 
-/// A record that is due although its step is still open bears news that the step was planned without: however the step ends,
-/// they stay and are decided about then. A revision that no record has sees to that.
-fn untouched_news(entry: StoredEntry) -> StoredEntry {
-    match entry.due_at {
-        Some(_) => StoredEntry { revision: NO_REVISION, ..entry },
-        None => entry,
-    }
-}
-
-/// Whether a record shows what a step was to write: then it was transferred, whoever failed to say so.
+/// Whether a step may have been carried out, although nobody said so: then it counts as a transfer. It was not where the
+/// record still shows all that it did before.
 fn is_written(out: &Outgoing, row: &Row) -> bool {
     if mutant::on(Mutant::LookUncounted) {
         return false;
     }
-    let shows = |field: &StepField| row.get(&field.rule) == Some(&field.target);
-    matches!(out.op, StepOp::Update { .. }) && out.fields.iter().all(shows)
+    let as_before = |field: &StepField| field.seen.is_some() && row.get(&field.rule) == field.seen.as_ref();
+    matches!(out.op, StepOp::Update { .. }) && !out.fields.iter().all(as_before)
 }
 
 /// A row that counts as news whatever time it bears.

@@ -77,7 +77,9 @@ impl KindView {
         };
         let mut words: Vec<String> = self.fields.clone();
         words.extend(self.keys.iter().chain(&self.times).map(rules));
-        words.extend(self.marks.iter().flat_map(|(field, marks)| marks.iter().map(move |mark| format!("{field}: {mark}"))));
+        words.extend(
+            self.marks.iter().flat_map(|(field, marks)| marks.iter().map(move |mark| format!("{field}: {mark}"))),
+        );
         format!("{:08x}", RuleKey::of("", &words.join("\n")).0)
     }
 }
@@ -236,12 +238,7 @@ fn place(side: Side) -> usize {
     }
 }
 
-fn compile(
-    flow: &RecordFlow,
-    descriptions: &[Described; 2],
-    keyed: [bool; 2],
-    hidden: &Hidden,
-) -> Compiled {
+fn compile(flow: &RecordFlow, descriptions: &[Described; 2], keyed: [bool; 2], hidden: &Hidden) -> Compiled {
     let (mut pairs, mut dropped, mut findings) = (Vec::new(), Vec::new(), Vec::new());
     for draft in &flow.pairs {
         let facts = |place: usize, kind: &str| {

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use syncline_core::{
     ids::{ExternalKey, RecordId},
-    merge::{Change, Decision, Fate, Hold, HoldKind, Images, Row, RowMerge, RuleKey, Side, shown},
+    merge::{Change, Decision, Hold, HoldKind, Images, Row, RowMerge, RuleKey, Side, shown},
     mutant::{self, Mutant},
 };
 use syncline_store::{
@@ -16,7 +16,7 @@ use syncline_store::{
 
 use super::{
     Compiled, RecordFlow, Round, later,
-    plan::{Decided, Outgoing, Tied},
+    plan::{Decided, Outgoing, Tied, moved},
 };
 
 /// How long a planned write may be under way before another process looks what became of it.
@@ -49,6 +49,8 @@ impl Writing<'_, '_> {
             }
             Decision::Adopt { pair, merge, .. } => {
                 if let Some(other) = other {
+                    // A counterpart was to be made, and somebody made one meanwhile.
+                    self.save.drop_links.extend(work.link.as_ref().map(|link| link.id));
                     self.adopt(entry, &other, pair, merge);
                 }
             }
@@ -64,18 +66,11 @@ impl Writing<'_, '_> {
                 }
             }
             Decision::Seek { kind, record } => {
-                let side = self.gone_side(work);
+                let side = gone_side(work);
                 seeks.push((side, kind, record));
             }
             Decision::Delete { to } => self.delete(work, to),
             Decision::Detach { note } => self.detach(work, &note),
-        }
-    }
-
-    fn gone_side(&self, work: &Work) -> Side {
-        match (&work.entry.fate, &work.partner) {
-            (Fate::Live, Some(partner)) => partner.side,
-            _ => work.entry.side,
         }
     }
 
@@ -94,8 +89,8 @@ impl Writing<'_, '_> {
             right: Some(right.id),
             images: images.clone(),
         });
-        // Its place in a link that waited for its counterpart is taken.
-        self.save.drop_links.extend(entry.link.into_iter().chain(other.link));
+        // A link in which the other waited for a counterpart has none to wait for.
+        self.save.drop_links.extend(other.link);
         self.round.adopted += 1;
         let text = format!("{} and {} are one", named(left), named(right));
         self.line(JournalKind::Written, text, json!({ "action": "tied", "by": "address", "pair": pair.name }));
@@ -159,9 +154,13 @@ impl Writing<'_, '_> {
         for (key, conflict) in &merge.conflicts {
             let field = |side| self.compiled.field(tied.pair, *key, side).unwrap_or_default().to_owned();
             let (left, right) = (field(Side::Left), field(Side::Right));
-            let text =
-                format!("{}: {left} and {right} differed; the {} side won", named(tied.left), conflict.winner.as_str());
-            let details = json!({ "action": "conflict", "winner": conflict.winner.as_str(),
+            let end = match conflict.winner {
+                Some(winner) => format!("the {} side won", winner.as_str()),
+                None => "what one was told was answered by something else again and again, so both keep their own"
+                    .to_owned(),
+            };
+            let text = format!("{}: {left} and {right} differed; {end}", named(tied.left));
+            let details = json!({ "action": "conflict", "winner": conflict.winner.map(Side::as_str),
                 "left": { "field": left, "value": shown_value(&conflict.left) },
                 "right": { "field": right, "value": shown_value(&conflict.right) } });
             self.line(JournalKind::Written, text, details);
@@ -224,7 +223,7 @@ impl Writing<'_, '_> {
     }
 
     fn follow(&mut self, work: &Work, link: &StoredLink, successor: &StoredEntry, pair: usize, images: Images) {
-        let gone_side = self.gone_side(work);
+        let gone_side = gone_side(work);
         let pair = &self.compiled.flow.pairs[pair];
         let (gone, stays) = match &work.partner {
             Some(partner) if partner.side == gone_side => (partner, Some(&work.entry)),
@@ -305,6 +304,7 @@ impl Writing<'_, '_> {
             revision: planned.revision,
             source: planned.source.clone(),
             target: planned.target.cloned(),
+            news: false,
         };
         let out = Outgoing {
             step: 0,
@@ -362,6 +362,11 @@ fn left_showing(entry: &StoredEntry, link: Option<&StoredLink>) -> Option<Row> {
         Some(link) => Some(shown(entry.seen.as_ref(), &link.images, entry.side).into_owned()),
         None => entry.seen.clone(),
     }
+}
+
+/// The side of the record that became another.
+fn gone_side(work: &Work) -> Side {
+    moved(work).map_or(work.entry.side, |(gone, _)| gone.side)
 }
 
 /// A link as it is.

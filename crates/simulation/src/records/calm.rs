@@ -1,11 +1,10 @@
 //! The calm after the chaos: nothing goes wrong any more, an operator does his part, and everything must come to rest.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use jiff::Timestamp;
-use syncline_core::Clock;
+use syncline_core::{Clock, merge::Side};
 use syncline_engine::{Engine, records::RecordFlow};
-use syncline_store::{ConnectionStatus, FlowCounts, FlowStanding, FlowState, PAGE_MAX};
+use syncline_store::{ConnectionStatus, FlowCounts, FlowStanding, FlowState, PAGE_MAX, PullPhase, PullState};
 
 use super::{
     company::{SWEEP_EVERY, workspace},
@@ -21,6 +20,9 @@ const BOUND: Duration = Duration::from_secs(6 * 3600);
 const BOUND_AFTER_JUMP: Duration = Duration::from_secs(30 * 3600);
 /// How often the operator has what is held back tried again.
 const RETRIES: u32 = 3;
+
+/// How often each kind of each side of each integration was begun to be read as a whole.
+type Readings = BTreeMap<(usize, Side, String), i64>;
 
 /// The operator, with an engine of his own for what the command line would do.
 pub struct Operator<'a> {
@@ -41,13 +43,13 @@ impl Operator<'_> {
         let began = sim.clock.elapsed();
         let jumped = sim.story.faults.has(Fault::K1);
         let until = began + if jumped { BOUND_AFTER_JUMP } else { BOUND };
+        let read = self.readings().await;
         let mut retries = 0;
         while sim.clock.elapsed() < until {
             tokio::time::sleep(LOOK_EVERY).await;
             self.reconnect().await;
             self.go_on().await;
-            let since = sim.clock.now().saturating_sub(elapsed_since(sim.clock.elapsed(), began)).unwrap_or_default();
-            if !self.is_quiet(since).await {
+            if !self.is_quiet(&read).await {
                 continue;
             }
             if retries == RETRIES || !self.retry().await {
@@ -69,16 +71,27 @@ impl Operator<'_> {
         self.wires.sim.store.flow_counts(&flow.workspace, &flow.id).await.unwrap_or_default()
     }
 
+    /// How often each kind was read as a whole: times are no measure, where a clock ran ahead.
+    async fn readings(&self) -> Readings {
+        let mut readings = Readings::new();
+        for (at, flow) in self.flows().iter().enumerate() {
+            for pull in self.wires.sim.store.pulls(&flow.workspace, &flow.id).await.unwrap_or_default() {
+                readings.insert((at, pull.side, pull.kind), pull.sweep);
+            }
+        }
+        readings
+    }
+
     /// Nothing is due, nothing is under way, and both sides were read as a whole since the calm began.
-    async fn is_quiet(&self, since: Timestamp) -> bool {
-        for flow in self.flows() {
+    async fn is_quiet(&self, before: &Readings) -> bool {
+        for (at, flow) in self.flows().iter().enumerate() {
             let counts = self.counts(flow).await;
             let pulls = self.wires.sim.store.pulls(&flow.workspace, &flow.id).await.unwrap_or_default();
-            // What a clock that ran ahead has noted lies in the future still.
-            let now = self.wires.sim.clock.now();
-            let fresh = |at: Option<Timestamp>| at.is_some_and(|at| at > since && at <= now);
-            if counts.due + counts.open_steps > 0 || pulls.is_empty() || !pulls.iter().all(|pull| fresh(pull.swept_at))
-            {
+            let fresh = |pull: &PullState| {
+                let before = before.get(&(at, pull.side, pull.kind.clone())).copied().unwrap_or(0);
+                pull.phase == PullPhase::Changes && pull.sweep > before
+            };
+            if counts.due + counts.open_steps > 0 || pulls.is_empty() || !pulls.iter().all(fresh) {
                 return false;
             }
         }
@@ -145,8 +158,4 @@ impl Operator<'_> {
             self.wires.sim.violation("J3", format!("writes although everything was done: {before:?} became {after:?}"));
         }
     }
-}
-
-fn elapsed_since(now: Duration, then: Duration) -> jiff::SignedDuration {
-    jiff::SignedDuration::try_from(now.saturating_sub(then)).unwrap_or(jiff::SignedDuration::MAX)
 }

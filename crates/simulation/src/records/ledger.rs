@@ -82,8 +82,9 @@ pub struct Ledger {
     pub edits: Vec<Edit>,
     /// Every value that anything ever held, with where.
     held: BTreeSet<(usize, String, Fact, Option<String>)>,
-    /// People who were taken out of an account by its people, and by nobody put back.
-    graves: BTreeSet<(usize, String)>,
+    /// People who were taken out of an account by its people, and by nobody put back, with each integration that had them
+    /// in step.
+    graves: BTreeSet<(usize, String, usize)>,
     /// Records that programs wrote, by integration.
     pub transfers: BTreeMap<usize, u64>,
     /// Fields that programs changed.
@@ -91,6 +92,8 @@ pub struct Ledger {
     pub acts: u64,
     /// People whose addresses others have borne: by their addresses they are taken for each other, and rightly so.
     confused: BTreeSet<String>,
+    /// People who were found to be somebody else: they go on under that name.
+    merged: BTreeSet<String>,
 }
 
 impl Ledger {
@@ -104,6 +107,7 @@ impl Ledger {
             changes: 0,
             acts: 0,
             confused: BTreeSet::new(),
+            merged: BTreeSet::new(),
         }
     }
 
@@ -135,7 +139,7 @@ impl Ledger {
         for shown in now.into_values() {
             match self.books[at].entries.contains_key(&shown.id) {
                 true => self.changed(sim, &**account, at, shown, writer),
-                false => self.made(sim, &**account, at, shown),
+                false => self.made(sim, &**account, at, shown, writer),
             }
         }
         self.look_for_doubles();
@@ -157,9 +161,10 @@ impl Ledger {
         }
     }
 
-    fn made(&mut self, sim: &Sim, account: &dyn Account, at: usize, shown: Shown) {
+    fn made(&mut self, sim: &Sim, account: &dyn Account, at: usize, shown: Shown, writer: Option<Writer>) {
         let (who, name) = (shown.who().to_owned(), account.name());
-        if self.graves.contains(&(at, who.clone())) && !self.is_confused(&who) {
+        let rises = writer.is_some_and(|writer| self.graves.contains(&(at, who.clone(), writer.flow)));
+        if rises && !self.is_confused(&who) {
             sim.violation("risen", format!("{name}: {who} was deleted and is made again"));
         }
         let twin = self.books[at].entries.values().find(|entry| entry.shown.who() == who);
@@ -214,6 +219,15 @@ impl Ledger {
         self.confused.extend(several);
     }
 
+    pub fn merged(&mut self, who: &str) {
+        self.merged.insert(who.to_owned());
+    }
+
+    /// Whether this edit says who somebody is that was found to be somebody else.
+    pub fn is_former_name(&self, edit: &Edit) -> bool {
+        edit.fact == Fact::Last && self.merged.contains(&edit.who)
+    }
+
     /// Whether it can be told who this is.
     pub fn is_confused(&self, who: &str) -> bool {
         self.confused.contains(who)
@@ -242,17 +256,21 @@ impl Ledger {
         let mut book = std::mem::take(&mut self.books[at]);
         let gone: Vec<String> = book.entries.keys().filter(|id| !now.contains_key(*id)).cloned().collect();
         let mut touched: BTreeSet<String> = BTreeSet::new();
-        for entry in gone.iter().filter_map(|id| book.entries.remove(id)) {
+        let mut gone: Vec<Entry> = gone.iter().filter_map(|id| book.entries.remove(id)).collect();
+        for entry in &gone {
             touched.insert(entry.shown.who().to_owned());
-            // Whom the product never knew is rightly made from what another account holds.
-            if was_in_step(sim, accounts, at, &entry.shown) {
-                self.graves.insert((at, entry.shown.who().to_owned()));
+            // Whom an integration never knew is rightly made from what its other account holds.
+            for flow in in_step(sim, accounts, at, &entry.shown) {
+                self.graves.insert((at, entry.shown.who().to_owned(), flow));
             }
-            self.replaced(entry.by.into_values());
         }
         for shown in now.into_values() {
             self.remember(at, &shown);
-            let known = book.entries.remove(&shown.id);
+            let stays = book.entries.remove(&shown.id);
+            let is_new = stays.is_none();
+            // Whoever becomes a contact says nothing by that.
+            let became = gone.iter().position(|entry| is_new && entry.shown.who() == shown.who());
+            let known = stays.or_else(|| became.map(|place| gone.swap_remove(place)));
             let same = |fact: &Fact, value: &Option<String>| {
                 known.as_ref().is_some_and(|entry| entry.shown.facts.get(fact) == Some(value))
             };
@@ -268,12 +286,15 @@ impl Ledger {
                 let (who, value) = (shown.who().to_owned(), value.clone());
                 self.edits.push(Edit { at: moment, account: at, who, fact: *fact, value, before, end: End::Stands });
             }
-            if known.is_none() {
+            if is_new {
                 // Somebody who is put in anywhere may be made everywhere.
-                self.graves.retain(|(_, who)| who != shown.who());
+                self.graves.retain(|(_, who, _)| who != shown.who());
             }
             let fresh = known.is_some_and(|entry| entry.fresh);
             book.entries.insert(shown.id.clone(), Entry { shown, by, fresh });
+        }
+        for entry in gone {
+            self.replaced(entry.by.into_values());
         }
         self.books[at] = book;
         for entry in self.books.iter_mut().flat_map(|book| book.entries.values_mut()) {
@@ -303,17 +324,18 @@ fn reads_first(account: &dyn Account) -> bool {
     account.name() != "post"
 }
 
-/// Whether any integration had tied this record to another one.
-fn was_in_step(sim: &Sim, accounts: &[Arc<dyn Account>], at: usize, shown: &Shown) -> bool {
+/// The integrations that had tied this record to another one; each tool has one, in their order.
+fn in_step(sim: &Sim, accounts: &[Arc<dyn Account>], at: usize, shown: &Shown) -> Vec<usize> {
     let (side, tools) = match at {
-        0 => (Side::Left, &accounts[1..]),
-        tool => (Side::Right, &accounts[tool..=tool]),
+        0 => (Side::Left, 1..accounts.len()),
+        tool => (Side::Right, tool..tool + 1),
     };
     let record = [RecordId::new(shown.id.clone())];
-    tools.iter().any(|tool| {
-        let flow = flow_of(&**tool);
+    let tied = |tool: &usize| {
+        let flow = flow_of(&*accounts[*tool]);
         // The simulation's store answers at once.
         let rows = sim.store.rows_by_record(&workspace(), &flow, side, shown.kind, &record).now_or_never();
         rows.and_then(Result::ok).unwrap_or_default().iter().any(|entry| entry.link.is_some())
-    })
+    };
+    tools.filter(tied).map(|tool| tool - 1).collect()
 }

@@ -65,6 +65,7 @@ const fn kind(name: &'static str, role: Role) -> KindSpec {
         role,
         email: None,
         phone: None,
+        one_per_email: true,
         created: Some("createdate"),
         opt_out: None,
         sets: &[],

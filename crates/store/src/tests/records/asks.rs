@@ -31,7 +31,9 @@ on_all! {
         assert_eq!(store.asks(&ws(), &flow(), 10).await.unwrap().len(), 2, "whoever lost the lease answers nothing");
         save(&store, &held, 102, answered).await;
         assert_eq!(store.asks(&ws(), &flow(), 10).await.unwrap(), [by_address]);
-        assert_eq!(store.ask_for(&ws(), &flow(), by_record, at(103)).await.unwrap(), AskTaken::Waiting);
+        assert_eq!(store.ask_for(&ws(), &flow(), by_record.clone(), at(103)).await.unwrap(), AskTaken::Waiting);
+        store.erase_person(&ws(), "ada@example.org", at(104)).await.unwrap();
+        assert_eq!(store.asks(&ws(), &flow(), 10).await.unwrap(), [by_record], "nobody asks for who was erased");
         store.forget_flow(&ws(), &flow()).await.unwrap();
         assert_eq!(store.asks(&ws(), &flow(), 10).await.unwrap(), []);
     }

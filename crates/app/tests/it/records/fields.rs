@@ -66,6 +66,38 @@ async fn many_updates_go_by_an_import() {
     assert_eq!((after.0 - before.0, after.1 - before.1), (1, 0), "{:?}", desk.right.call_counts());
 }
 
+/// A tool that takes new contacts for later makes them of what was so far; what somebody changes in the CRM before that follows,
+/// and nothing is held back because a contact was seen before the tool said that it was made.
+///
+/// proves: V2, R11
+#[tokio::test]
+async fn what_changes_while_an_import_is_under_way_follows() {
+    let company = Company::changed(|flows| {
+        flows.remove(2);
+        flows.remove(0);
+        flows[0].left.every = SignedDuration::from_secs(1);
+        flows[0].right.every = SignedDuration::from_secs(1);
+    })
+    .await;
+    let ids: Vec<String> = (0..12).map(|n| company.seed("Contact", &format!("p{n:02}@example.org"))).collect();
+    let flow = &company.engine.setup().records[0];
+    let look = async || match company.engine.records_round(flow, false).await.expect("the database answers") {
+        RoundEnd::Done(_) => company.engine.records_status(flow).await.expect("it answers").counts.open_steps,
+        end => panic!("{end:?}"),
+    };
+    assert!(look().await > 0, "the tool takes them for later");
+    company.org.edit(&ids[3], &fields(json!({ "FirstName": "Ada" }))).expect("the edit is sound");
+    for _ in 0..3 {
+        company.hands.pass(SignedDuration::from_secs(3));
+        assert!(look().await > 0, "nothing is known of them yet");
+    }
+    company.calm().await;
+    let contact = company.campaign.contact(company.campaign_id("p03@example.org")).expect("it is there");
+    assert_eq!(contact["firstName"], json!("Ada"));
+    let holds = company.engine.world().store.holds(&flow.workspace, &flow.id, None, 50).await.expect("it answers");
+    assert!(holds.is_empty(), "{holds:?}");
+}
+
 /// With `newest`, the field's own time decides where its vendor tells it: a later change of another field does not make an
 /// older value the newer one.
 ///

@@ -6,7 +6,7 @@ use super::{
     check::Descriptions,
     diff::{Normalise, decide},
     facts::Questions,
-    follow::untraced,
+    follow::{untraced, untraced_account},
     mapped,
     matching::{account_key, address, company_domain, known, known_goes_first, person_key},
     owner::candidates,
@@ -108,6 +108,13 @@ fn ask_about_doubts(cx: &Context<'_>, company: &Company<'_>, ask: &mut Questions
         };
         if matters && let Some(id) = untraced(cx, link) {
             ask.traces.entry(link.role).or_default().insert(id);
+        }
+        // It may be the account that is gone.
+        if matters
+            && matches!(slot, Slot::Person | Slot::Guest(_))
+            && let Some(id) = untraced_account(cx, link)
+        {
+            ask.traces.entry(Role::Account).or_default().insert(id);
         }
     }
     // What hangs on the record in doubt may have been hung on another one by now.
@@ -269,6 +276,7 @@ pub fn fields_to_read(role: Role, settings: &BookingSettings, objects: &dyn Desc
         Role::Contact => &[
             Std::Key,
             Std::Email,
+            Std::OtherEmails,
             Std::Phone,
             Std::Mobile,
             Std::Account,

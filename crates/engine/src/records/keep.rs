@@ -233,6 +233,8 @@ impl Keep<'_, '_> {
                 self.save.entries.push(again);
             }
             (ErrorKind::Gone, StepOp::Delete { record, .. }) => self.done(out, record.clone()),
+            // It stays so until that one has given it up, which the store sees.
+            (ErrorKind::KeyTaken, StepOp::Update { .. }) => self.hold(out, error),
             _ if error.retry == Retry::Never || tied.source.tries >= TRIES_MAX => self.hold(out, error),
             _ => {
                 let again = self.engine.again(&tied.source, tied.link, error, self.now);

@@ -6,7 +6,6 @@
 mod acts;
 mod asks;
 mod call;
-mod creations;
 mod gather;
 mod hinted;
 mod keep;
@@ -18,6 +17,7 @@ mod rows;
 mod settle;
 mod setup;
 mod setups;
+mod verify;
 mod view;
 mod write_down;
 

@@ -8,21 +8,20 @@ use serde_json::json;
 use syncline_core::{
     ids::RecordId,
     merge::{Case, Decision, Fate, Images, Known, RuleKey, Side, Successor, Tie, decide},
-    mutant::{self, Mutant},
 };
 use syncline_store::{JournalEntry, JournalKind, LinkRef, SaveRows, StepField, StepOp, StoredEntry, StoredLink, Work};
 
 use super::{
-    Compiled, DECIDE_BATCH, Halt, LOOK_BATCH, ROUND_WRITES_MAX, RecordFlow, Round, Turn,
-    creations::Reserved,
-    later,
-    rows::{fate, known, row},
-    write_down::Writing,
+    Compiled, DECIDE_BATCH, Halt, LOOK_BATCH, ROUND_WRITES_MAX, RecordFlow, Round, Turn, later, rows::known,
+    verify::Reserved, write_down::Writing,
 };
 use crate::{alerts, engine::Engine};
 
 /// Counterparts that go because records were deleted: more in one round, and a person is asked first.
 const DELETES_MAX: usize = 50;
+
+/// Records in a row that each became the next: a lead a contact, and that one merged, and merged again.
+const SUCCESSORS_MAX: usize = 8;
 
 /// The share of all links, in percent, that has to be reached as well.
 const DELETES_PERCENT: u64 = 5;
@@ -102,8 +101,11 @@ impl Batch<'_> {
         }
         let mut other = None;
         let successor = self.successor(work);
-        let unmade = work.link.as_ref().is_none_or(|_| work.partner.is_none());
-        let same_key = if unmade { self.same_key(entry) } else { SameKey::default() };
+        if successor.as_ref().is_some_and(|successor| self.taken.contains(&successor.id)) {
+            // Another counterpart goes on with it: only then can be told what becomes of this one.
+            return None;
+        }
+        let same_key = self.same_key_of(work);
         let decision = self.ask(work, &same_key, successor.as_ref());
         if let Decision::Adopt { candidate, .. } = &decision {
             other = same_key.candidates.into_iter().nth(*candidate);
@@ -122,7 +124,27 @@ impl Batch<'_> {
         Some(Decided { work, decision, other, successor })
     }
 
-    /// Who bears the same key, on either side.
+    /// Who bears the same key, on either side; of nobody who has a counterpart.
+    pub(crate) fn same_key_of(&self, work: &Work) -> SameKey {
+        if work.link.is_some() && work.partner.is_some() {
+            return SameKey::default();
+        }
+        self.same_key(&work.entry)
+    }
+
+    /// A record as it is known by its key.
+    pub(crate) fn bearer(&self, key: Option<&str>, record: (Side, &String, &RecordId)) -> Option<&StoredEntry> {
+        let mut known = self.around.by_key[place(record.0)].get(key?)?.iter();
+        known.find(|entry| (entry.side, &entry.kind, &entry.record) == record)
+    }
+
+    /// Brings what is known by its key up to date; who bears another one by now is none of them.
+    pub(crate) fn refresh(&mut self, side: Side, refresh: impl Fn(&mut StoredEntry) -> bool) {
+        for entries in self.around.by_key[place(side)].values_mut() {
+            entries.retain_mut(&refresh);
+        }
+    }
+
     fn same_key(&self, entry: &StoredEntry) -> SameKey {
         let Some(key) = &entry.match_key else { return SameKey::default() };
         let across = entry.side.other();
@@ -139,14 +161,23 @@ impl Batch<'_> {
         }
     }
 
+    /// What a record became: the last that is known of where one became another, and that a third.
     fn successor(&self, work: &Work) -> Option<StoredEntry> {
-        let (gone, into) = moved(work)?;
-        let same_kind = matches!(gone.fate, Fate::MergedInto(_));
-        let found = self.around.by_record.get(&(gone.side, into.clone()))?;
-        found.iter().find(|found| (found.kind == gone.kind) == same_kind).cloned()
+        let mut found: Option<&StoredEntry> = None;
+        let mut gone = moved(work)?;
+        for _ in 0..SUCCESSORS_MAX {
+            let (from, into) = gone;
+            let same_kind = matches!(from.fate, Fate::MergedInto(_));
+            let known = self.around.by_record.get(&(from.side, into.clone())).into_iter().flatten();
+            let Some(next) = known.into_iter().find(|next| (next.kind == from.kind) == same_kind) else { break };
+            found = Some(next);
+            let Some(into) = became(next) else { break };
+            gone = (next, into);
+        }
+        found.cloned()
     }
 
-    fn ask(&self, work: &Work, same_key: &SameKey, successor: Option<&StoredEntry>) -> Decision {
+    pub(crate) fn ask(&self, work: &Work, same_key: &SameKey, successor: Option<&StoredEntry>) -> Decision {
         let candidates: Vec<Known<'_>> = same_key.candidates.iter().map(known).collect();
         let rivals: Vec<Known<'_>> = same_key.rivals.iter().map(known).collect();
         let case = Case {
@@ -166,8 +197,8 @@ impl Batch<'_> {
 
 /// Records that bear the key of one that has no counterpart.
 #[derive(Default)]
-struct SameKey {
-    candidates: Vec<StoredEntry>,
+pub(crate) struct SameKey {
+    pub(crate) candidates: Vec<StoredEntry>,
     occupied: bool,
     rivals: Vec<StoredEntry>,
 }
@@ -188,9 +219,7 @@ impl Engine {
                 keys.extend(work.entry.match_key.as_deref());
             }
             for entry in [Some(&work.entry), work.partner.as_ref()].into_iter().flatten() {
-                if let Fate::MergedInto(into) | Fate::ConvertedTo(into) = &entry.fate {
-                    successors.entry(entry.side).or_default().insert(into.clone());
-                }
+                successors.entry(entry.side).or_default().extend(became(entry).cloned());
             }
         }
         let keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
@@ -204,14 +233,23 @@ impl Engine {
                 }
             }
         }
-        for (side, records) in successors {
-            let records: Vec<RecordId> = records.into_iter().collect();
-            for kind in compiled.kinds(side).keys() {
-                let entries = self.world.store.rows_by_record(&flow.workspace, &flow.id, side, kind, &records).await?;
-                for entry in entries {
-                    around.by_record.entry((side, entry.record.clone())).or_default().push(entry);
+        for _ in 0..SUCCESSORS_MAX {
+            let mut further: BTreeMap<Side, BTreeSet<RecordId>> = BTreeMap::new();
+            for (side, records) in std::mem::take(&mut successors) {
+                let records: Vec<RecordId> = records.into_iter().collect();
+                for kind in compiled.kinds(side).keys() {
+                    let known =
+                        self.world.store.rows_by_record(&flow.workspace, &flow.id, side, kind, &records).await?;
+                    for entry in known {
+                        let place = (side, entry.record.clone());
+                        let next =
+                            became(&entry).filter(|next| !around.by_record.contains_key(&(side, (*next).clone())));
+                        further.entry(side).or_default().extend(next.cloned());
+                        around.by_record.entry(place).or_default().push(entry);
+                    }
                 }
             }
+            successors = further;
         }
         Ok(Batch {
             compiled,
@@ -257,12 +295,13 @@ impl Engine {
             let full = works.len() >= limit;
             works.sort_by_key(|work| rank_of(compiled, work));
             let mut batch = self.batch(turn, &works).await?;
-            let works = self.verified(turn, &batch, works, round).await?;
+            let due = works.len();
+            let works = self.verified(turn, &mut batch, works, reserved, round).await?;
             let mut decided: Vec<Decided<'_>> = works.iter().filter_map(|work| batch.decide(work)).collect();
             let before = decided.len();
             self.reserve_creations(turn, &mut decided, reserved, round).await?;
             // What was put aside is still due, and would come again at once.
-            let aside = decided.len() < before;
+            let aside = works.len() < due || decided.len() < before;
             let spent = keep_within(&mut decided, room);
             round.decided += decided.len();
             if !turn.confirm_deletes && self.too_many_deletes(flow, &decided).await? {
@@ -333,54 +372,6 @@ impl Engine {
             tracing::warn!(integration.id = %name, "Integration {name} has used {used} of {limit} transfers of this month");
         }
         Ok(())
-    }
-
-    /// Asks the side that is about to be written what it holds now, where it can be asked in batches: an edit that no
-    /// page has shown yet must not be overwritten, and what is stored of a record may be older than this round. A record
-    /// that is not there any more is gone.
-    async fn verified(
-        &self,
-        turn: &Turn<'_>,
-        batch: &Batch<'_>,
-        mut works: Vec<Work>,
-        round: &mut Round,
-    ) -> Result<Vec<Work>, Halt> {
-        let mut wanted: BTreeMap<(Side, String), Vec<(usize, RecordId)>> = BTreeMap::new();
-        if mutant::on(Mutant::Unverified) {
-            return Ok(works);
-        }
-        for (at, work) in works.iter().enumerate() {
-            let Some(partner) = &work.partner else { continue };
-            let Decision::Merge { merge, .. } = batch.ask(work, &SameKey::default(), None) else { continue };
-            for (side, told) in [(Side::Left, &merge.to_left), (Side::Right, &merge.to_right)] {
-                if !told.is_empty() {
-                    let entry = if partner.side == side { partner } else { &work.entry };
-                    wanted.entry((side, entry.kind.clone())).or_default().push((at, entry.record.clone()));
-                }
-            }
-        }
-        for ((side, kind), records) in wanted {
-            let Some(view) = turn.compiled.kinds(side).get(&kind).filter(|view| view.spec.reads_at_once > 0) else {
-                continue;
-            };
-            let ids: Vec<RecordId> = records.iter().map(|(_, id)| id.clone()).collect();
-            let found = self.fetch_rows(turn, side, &kind, view, &ids, &mut round.calls).await?;
-            for (at, id) in records {
-                let Work { entry, partner, .. } = &mut works[at];
-                let Some(entry) = [Some(entry), partner.as_mut()].into_iter().flatten().find(|one| one.side == side)
-                else {
-                    continue;
-                };
-                match found.get(&id) {
-                    Some(seen) => {
-                        entry.seen = Some(row(view, seen));
-                        entry.fate = fate(seen.fate.clone());
-                    }
-                    None => entry.fate = Fate::Deleted,
-                }
-            }
-        }
-        Ok(works)
     }
 
     /// Stops the integration where more counterparts would be deleted than anybody can have meant.
@@ -480,10 +471,14 @@ fn writes(decision: &Decision) -> u64 {
 /// The first of the two that became another record, and which.
 pub(crate) fn moved(work: &Work) -> Option<(&StoredEntry, &RecordId)> {
     let both = [Some(&work.entry), work.partner.as_ref()];
-    both.into_iter().flatten().find_map(|entry| match &entry.fate {
-        Fate::MergedInto(into) | Fate::ConvertedTo(into) => Some((entry, into)),
+    both.into_iter().flatten().find_map(|entry| Some((entry, became(entry)?)))
+}
+
+fn became(entry: &StoredEntry) -> Option<&RecordId> {
+    match &entry.fate {
+        Fate::MergedInto(into) | Fate::ConvertedTo(into) => Some(into),
         Fate::Live | Fate::Deleted | Fate::Missing => None,
-    })
+    }
 }
 
 /// What became of records comes before what is made of them: a link follows the record that its own one became before

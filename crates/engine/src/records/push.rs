@@ -10,10 +10,10 @@ use syncline_store::{EntryChange, LinkRef, SaveRows, StepOp, StoredEntry};
 use super::{
     Halt, Round, Turn,
     call::{mirror, mirrored, paid},
-    creations::Reserved,
     later,
     plan::{Outgoing, month},
     rows::row_write,
+    verify::Reserved,
     write_down::at_rest,
 };
 use crate::engine::Engine;

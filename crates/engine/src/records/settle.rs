@@ -123,6 +123,9 @@ impl Engine {
             let found = self.fetch_rows(turn, side, &kind, view, &ids, &mut round.calls).await?;
             let keys: Vec<ExternalKey> = batch.iter().filter_map(|out| key_of(&out.op)).collect();
             let made = self.find_made(turn, side, &kind, view, &keys, round).await?;
+            let unmade = batch.iter().filter(|out| key_of(&out.op).is_some_and(|key| !made.contains_key(&key)));
+            let addresses: Vec<String> = unmade.filter_map(|out| out.tied.source.match_key.clone()).collect();
+            let alike = self.find_alike(turn, side, &kind, view, &addresses, round).await?;
             let now = self.world.clock.now();
             let mut save = SaveRows { month: month(now), ..SaveRows::default() };
             let mut rows: Vec<SeenRow> = Vec::new();
@@ -137,6 +140,10 @@ impl Engine {
                             save.tasks += 1;
                             save.links.push(adopt_made(&out, seen, view));
                             rows.push(seen_row(side, &kind, view, seen.clone()));
+                        } else if let Some(row) = out.tied.source.match_key.as_ref().and_then(|key| alike.get(key)) {
+                            // Whoever made it, it may have been we: it counts, and they are tied by their address.
+                            save.tasks += 1;
+                            rows.push(fresh(row.clone()));
                         }
                     }
                     StepOp::Update { record, .. } | StepOp::Delete { record, .. } => match found.get(record) {
@@ -174,6 +181,26 @@ impl Engine {
         let answer = mirrored!(self, setup, |mirror, cx| mirror.find(cx, kind, Lookup::Key(keys), &view.fields));
         let found = paid(answer, &mut round.calls).map_err(|error| Halt::Side(side, error))?;
         Ok(found.into_iter().filter_map(|seen| Some((seen.key.clone()?, seen))).collect())
+    }
+
+    /// Who bears these addresses where there is one record to each: not every vendor keeps our keys.
+    async fn find_alike(
+        &self,
+        turn: &Turn<'_>,
+        side: Side,
+        kind: &str,
+        view: &KindView,
+        addresses: &[String],
+        round: &mut Round,
+    ) -> Result<BTreeMap<String, SeenRow>, Halt> {
+        if addresses.is_empty() || !view.spec.one_per_email {
+            return Ok(BTreeMap::new());
+        }
+        let setup = self.side_setup(turn.flow, side).map_err(|error| Halt::Side(side, error))?;
+        let answer = mirrored!(self, setup, |mirror, cx| mirror.find(cx, kind, Lookup::Email(addresses), &view.fields));
+        let found = paid(answer, &mut round.calls).map_err(|error| Halt::Side(side, error))?;
+        let rows = found.into_iter().map(|seen| seen_row(side, kind, view, seen));
+        Ok(rows.filter_map(|row| Some((row.match_key.clone()?, row))).collect())
     }
 
     /// Reads records by id.

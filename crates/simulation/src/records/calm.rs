@@ -44,12 +44,15 @@ impl Operator<'_> {
         let jumped = sim.story.faults.has(Fault::K1);
         let until = began + if jumped { BOUND_AFTER_JUMP } else { BOUND };
         let read = self.readings().await;
-        let mut retries = 0;
+        let (mut retries, mut before) = (0, None);
         while sim.clock.elapsed() < until {
             tokio::time::sleep(LOOK_EVERY).await;
             self.reconnect().await;
             self.go_on().await;
-            if !self.is_quiet(&read).await {
+            // What was written last has to be seen by the other integrations.
+            let written = self.written();
+            let still = before.replace(written) == Some(written);
+            if !self.is_quiet(&read).await || !still {
                 continue;
             }
             if retries == RETRIES || !self.retry().await {
@@ -82,9 +85,13 @@ impl Operator<'_> {
         readings
     }
 
-    /// Nothing is due, nothing is under way, and both sides were read as a whole since the calm began.
+    /// Nothing is stopped, due or under way, and both sides were read as a whole since the calm began.
     async fn is_quiet(&self, before: &Readings) -> bool {
         for (at, flow) in self.flows().iter().enumerate() {
+            let state = self.wires.sim.store.flow_state(&flow.workspace, &flow.id).await.ok().flatten();
+            if state.is_some_and(|state| state.standing == FlowStanding::Stopped) {
+                return false;
+            }
             let counts = self.counts(flow).await;
             let pulls = self.wires.sim.store.pulls(&flow.workspace, &flow.id).await.unwrap_or_default();
             let fresh = |pull: &PullState| {
@@ -145,15 +152,17 @@ impl Operator<'_> {
         any
     }
 
+    /// How many fields and records programs have written.
+    fn written(&self) -> (u64, u64) {
+        let ledger = lock(&self.wires.ledger);
+        (ledger.changes, ledger.transfers.values().sum::<u64>())
+    }
+
     /// Once more through everything, and nothing may be written.
     pub async fn once_more(&self) {
-        let written = || {
-            let ledger = lock(&self.wires.ledger);
-            (ledger.changes, ledger.transfers.values().sum::<u64>())
-        };
-        let before = written();
+        let before = self.written();
         tokio::time::sleep(SWEEP_EVERY.unsigned_abs() + LOOK_EVERY).await;
-        let after = written();
+        let after = self.written();
         if after != before {
             self.wires.sim.violation("J3", format!("writes although everything was done: {before:?} became {after:?}"));
         }

@@ -44,6 +44,10 @@ async fn sides(wires: &Wires, flow: &RecordFlow, journal: &[Line]) -> u64 {
     let mut apart = 0;
     let mut tied: [BTreeSet<&str>; 2] = [BTreeSet::new(), BTreeSet::new()];
     for LinkedPair { left: one, right: two, .. } in &links {
+        // A counterpart that was to be made and may not be any more: the record says why.
+        if [one, two].into_iter().flatten().all(|end| end.note.is_some()) && (one.is_none() || two.is_none()) {
+            continue;
+        }
         let (Some(one), Some(two)) = (one, two) else {
             sim.violation("equal", format!("{name}: a link of {one:?} with {two:?} has but one end"));
             continue;
@@ -143,7 +147,7 @@ fn edits(wires: &Wires, journal: &[Line]) -> u64 {
         let End::Overwritten { unseen } = edit.end else { continue };
         let Some(value) = &edit.value else { continue };
         let is_kept = ledger.holds(edit)
-            || ledger.is_former_name(edit)
+            || ledger.is_somebody_else(&edit.who)
             || ledger.was_seen_and_replaced(number)
             || told(journal, edit.fact, value);
         if edit.fact == Fact::Out || ledger.is_confused(&edit.who) || is_kept {

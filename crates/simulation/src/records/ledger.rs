@@ -89,6 +89,8 @@ pub struct Ledger {
     pub transfers: BTreeMap<usize, u64>,
     /// Fields that programs changed.
     pub changes: u64,
+    /// Edits that put back what a field held before: a write between of which nobody heard does not show.
+    pub put_back: u64,
     pub acts: u64,
     /// People whose addresses others have borne: by their addresses they are taken for each other, and rightly so.
     confused: BTreeSet<String>,
@@ -105,6 +107,7 @@ impl Ledger {
             graves: BTreeSet::new(),
             transfers: BTreeMap::new(),
             changes: 0,
+            put_back: 0,
             acts: 0,
             confused: BTreeSet::new(),
             merged: BTreeSet::new(),
@@ -155,7 +158,7 @@ impl Ledger {
             let unseen = writer.is_none_or(|writer| edit.at >= writer.began) || !reads_first(account);
             if !travelled && !unseen && edit.value.is_some() && !self.is_confused(&edit.who) {
                 let name = account.name();
-                sim.violation("lost", format!("{name}: {} of {} is deleted with an edit nobody saw", id, edit.who));
+                sim.violation("lost", format!("{name}: {id} of {} is deleted, and nobody saw {fact:?}", edit.who));
             }
             self.edits[number].end = End::Overwritten { unseen: true };
         }
@@ -170,7 +173,8 @@ impl Ledger {
         let twin = self.books[at].entries.values().find(|entry| entry.shown.who() == who);
         if let Some(twin) = twin
             && !self.is_confused(&who)
-            && (twin.fresh || twin.shown.get(Fact::Email) == shown.get(Fact::Email))
+            && !who.is_empty()
+            && (twin.fresh && !self.was_readdressed(&who) || twin.shown.get(Fact::Email) == shown.get(Fact::Email))
         {
             sim.violation("double", format!("{name}: {who} is made as {} beside {}", shown.id, twin.shown.id));
         }
@@ -184,6 +188,11 @@ impl Ledger {
         self.remember(at, &shown);
         let by = shown.facts.keys().map(|fact| (*fact, By::Program)).collect();
         self.books[at].entries.insert(shown.id.clone(), Entry { shown, by, fresh: true });
+    }
+
+    /// Whether somebody gave them another address: whoever knew them by the former one only takes them for somebody else.
+    fn was_readdressed(&self, who: &str) -> bool {
+        self.edits.iter().any(|edit| edit.who == who && edit.fact == Fact::Email && edit.before.is_some())
     }
 
     fn changed(&mut self, sim: &Sim, account: &dyn Account, at: usize, shown: Shown, writer: Option<Writer>) {
@@ -223,9 +232,9 @@ impl Ledger {
         self.merged.insert(who.to_owned());
     }
 
-    /// Whether this edit says who somebody is that was found to be somebody else.
-    pub fn is_former_name(&self, edit: &Edit) -> bool {
-        edit.fact == Fact::Last && self.merged.contains(&edit.who)
+    /// Whether this was found to be somebody else: what people said of them was given up by whoever merged the two.
+    pub fn is_somebody_else(&self, who: &str) -> bool {
+        self.merged.contains(who)
     }
 
     /// Whether it can be told who this is.
@@ -265,7 +274,6 @@ impl Ledger {
             }
         }
         for shown in now.into_values() {
-            self.remember(at, &shown);
             let stays = book.entries.remove(&shown.id);
             let is_new = stays.is_none();
             // Whoever becomes a contact says nothing by that.
@@ -277,6 +285,7 @@ impl Ledger {
             let mut by = known.as_ref().map_or_else(BTreeMap::new, |entry| entry.by.clone());
             for (fact, value) in shown.facts.iter().filter(|(fact, value)| !same(fact, value)) {
                 touched.insert(shown.who().to_owned());
+                self.put_back += u64::from(self.held.contains(&(at, shown.who().to_owned(), *fact, value.clone())));
                 if known.is_none() && value.is_none() {
                     continue;
                 }
@@ -290,6 +299,7 @@ impl Ledger {
                 // Somebody who is put in anywhere may be made everywhere.
                 self.graves.retain(|(_, who, _)| who != shown.who());
             }
+            self.remember(at, &shown);
             let fresh = known.is_some_and(|entry| entry.fresh);
             book.entries.insert(shown.id.clone(), Entry { shown, by, fresh });
         }

@@ -12,7 +12,7 @@ use crate::{
         facts::{Facts, Questions, website_spellings},
         mapped::{Outside, Undescribed, fields_of},
         message::BookingMessage,
-        project::{Context, Links},
+        project::{Context, Links, Ties},
         settings::BookingSettings,
     },
     ids::{ChainId, ConnectionId, RecordId, SharedKey, WorkspaceId},
@@ -264,6 +264,7 @@ pub struct Desk {
     pub now: Timestamp,
     pub chain: ChainId,
     pub relates_many: bool,
+    pub ties: Ties,
 }
 
 impl Desk {
@@ -277,6 +278,7 @@ impl Desk {
             now,
             chain: ChainId::from("bk_1"),
             relates_many: false,
+            ties: Ties::One,
         }
     }
 
@@ -298,6 +300,7 @@ impl Desk {
                 facts,
                 now: self.now,
                 relates_many: self.relates_many,
+                ties: self.ties,
                 identify: &identify,
             });
         };

@@ -168,8 +168,14 @@ impl Engine {
         now: Timestamp,
     ) -> Halt {
         let mut pulls = due;
+        // What the account does not show any more is left out, and the rest asked for again.
+        let hidden = match error.kind {
+            ErrorKind::Field => self.hide_fields(turn.flow, side, &error.fields),
+            _ => Vec::new(),
+        };
         for state in &mut pulls {
             let pause = match error.retry {
+                _ if !hidden.is_empty() => SignedDuration::ZERO,
                 syncline_connect::Retry::Never => REFUSED_PAUSE,
                 syncline_connect::Retry::After(pause) => {
                     backoff::capped(SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX))
@@ -180,9 +186,6 @@ impl Engine {
             state.problem = Some(error.message.clone());
             state.next_at = later(now, pause);
         }
-        if error.kind == ErrorKind::Field {
-            self.forget_compiled(turn.flow);
-        }
         let take = TakeRows {
             workspace: turn.flow.workspace.clone(),
             integration: turn.flow.id.clone(),
@@ -192,7 +195,8 @@ impl Engine {
             pulls,
         };
         match self.world.store.take_rows(take).await {
-            Ok(Some(_)) => Halt::Side(side, error),
+            Ok(Some(_)) if hidden.is_empty() => Halt::Side(side, error),
+            Ok(Some(_)) => Halt::Hidden { side, fields: hidden, error },
             Ok(None) => Halt::Lost,
             Err(error) => Halt::Store(error),
         }

@@ -21,8 +21,7 @@ use super::{
     DECIDE_BATCH, Halt, Round, Turn,
     call::{mirror, mirrored, paid},
     plan::{Outgoing, Tied, month},
-    push::row_write,
-    rows::seen_row,
+    rows::{kept_key, row_write, seen_row},
     view::KindView,
     write_down::{at_rest, same_link},
 };
@@ -57,7 +56,10 @@ impl Engine {
         for ((side, kind, ticket), _) in tickets {
             // All of a ticket, also those beyond this page of steps: outcomes are told by position.
             let steps = self.world.store.steps_of_ticket(&turn.flow.workspace, &turn.flow.id, &ticket).await?;
-            let batch = self.outgoing_again(turn, steps).await?;
+            let mut batch = self.outgoing_again(turn, steps).await?;
+            for Tied { source, target, news, .. } in batch.iter_mut().map(|out| &mut out.tied) {
+                *news = [Some(&*source), target.as_ref()].into_iter().flatten().any(|entry| entry.due_at.is_some());
+            }
             let rows: Vec<_> = batch.iter().map(|out| row_write(turn.compiled, out)).collect();
             let setup = self.side_setup(turn.flow, side).map_err(|error| Halt::Side(side, error))?;
             self.extend(turn, self.world.clock.now()).await?;
@@ -101,6 +103,7 @@ impl Engine {
                     revision: pair.link.revision,
                     source: source?,
                     target,
+                    news: false,
                 },
             })
         });
@@ -368,7 +371,7 @@ fn adopt_made(out: &Outgoing, seen: &Seen, view: &KindView) -> LinkChange {
         pair: out.pair.clone(),
         left,
         right,
-        images: Images::new(),
+        images: seen.key.iter().filter_map(|key| kept_key(view, out.side, key)).collect::<Images>(),
         refused: out.tied.refused.clone(),
         decided: Vec::new(),
         revision: out.tied.revision,

@@ -10,6 +10,7 @@ use std::{
 
 use futures::FutureExt;
 use syncline_core::{ids::RecordId, merge::Side};
+use syncline_store::LinkedPair;
 
 use super::{
     accounts::Account,
@@ -350,7 +351,11 @@ fn in_step(sim: &Sim, accounts: &[Arc<dyn Account>], at: usize, shown: &Shown) -
         let flow = flow_of(&*accounts[*tool]);
         // The simulation's store answers at once.
         let rows = sim.store.rows_by_record(&workspace(), &flow, side, shown.kind, &record).now_or_never();
-        rows.and_then(Result::ok).unwrap_or_default().iter().any(|entry| entry.link.is_some())
+        let links: Vec<i64> = rows.and_then(Result::ok).unwrap_or_default().iter().filter_map(|row| row.link).collect();
+        let links = sim.store.links_by_id(&workspace(), &flow, &links).now_or_never();
+        // With a counterpart that is only to be made it is in step with nobody yet.
+        let both = |pair: &LinkedPair| pair.left.is_some() && pair.right.is_some();
+        links.and_then(Result::ok).unwrap_or_default().iter().any(both)
     };
     tools.filter(tied).map(|tool| tool - 1).collect()
 }

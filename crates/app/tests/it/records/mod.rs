@@ -2,10 +2,14 @@
 
 mod alerts;
 mod apart;
+mod asks;
 mod company;
 mod desk;
+mod fields;
 mod found;
 mod kill;
+mod marks;
+mod selection;
 
 use jiff::SignedDuration;
 use serde_json::json;

@@ -23,7 +23,7 @@ use syncline_sandbox::{
     salesforce::{LeadConversion, SchemaChange},
     serve,
 };
-use syncline_store::{ActivityFilter, FlowStanding};
+use syncline_store::{ActivityFilter, FlowStanding, JournalKind, PAGE_MAX};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -444,11 +444,17 @@ async fn newest(engine: &Engine, flows: &[RecordFlow]) -> anyhow::Result<i64> {
 
 async fn print_since(engine: &Engine, flows: &[RecordFlow], seen: i64) -> anyhow::Result<i64> {
     let Some(flow) = flows.first() else { return Ok(seen) };
-    let filter = ActivityFilter { limit: LINES, ..ActivityFilter::default() };
+    let filter = ActivityFilter { limit: PAGE_MAX, ..ActivityFilter::default() };
     let mut rows = engine.world().store.activity(&flow.workspace, filter).await?;
     rows.retain(|row| row.id > seen);
     rows.reverse();
-    for row in &rows {
+    // The newest, and whatever concerns an integration as a whole.
+    let older = rows.len().saturating_sub(LINES);
+    for (at, row) in rows.iter().enumerate().filter(|(at, row)| *at >= older || row.entry.kind == JournalKind::Operator)
+    {
+        if at == older && older > 0 {
+            println!("    … and {older} lines before these");
+        }
         let name = row.integration.as_ref().map_or("", |integration| integration.as_str());
         println!("    {name:<15} {}", row.entry.text);
     }

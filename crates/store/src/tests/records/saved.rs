@@ -104,7 +104,8 @@ on_all! {
         let rows = SaveRows { entries: vec![rests(&left, Some(LinkRef::New(0)))], new_links: vec![joined(Some(&left), None)], ..SaveRows::default() };
         let link = save(&store, &held, 1, rows).await.links[0];
         store.take_rows(taking(&held, 2, vec![SeenRow { match_key: None, ..seen(Side::Right, "r", 2) }], Vec::new())).await.unwrap();
-        let entries = due(&store, 2).await.iter().map(|work| rests(&work.entry, None)).collect();
+        let as_seen = |work: &Work| EntryChange { seen: work.entry.seen.clone(), ..rests(&work.entry, None) };
+        let entries = due(&store, 2).await.iter().map(as_seen).collect();
         save(&store, &held, 2, SaveRows { entries, ..SaveRows::default() }).await;
         let made = MadeEntry { side: Side::Right, kind: "contact".to_owned(), record: "r".into(), match_key: Some("k".to_owned()) };
         let change = LinkChange { made: Some(made), ..unchanged(&link_of(&store, link).await.unwrap()) };

@@ -1,4 +1,5 @@
 //! Records that are made in the CRM because somebody asks: by the API, or by a webhook of the tool's automation.
+#![expect(clippy::disallowed_types, reason = "the test is a client like any other, with one of its own")]
 
 use std::sync::Arc;
 

@@ -20,6 +20,7 @@ use syncline_store::{
 use super::{
     DECIDE_BATCH, Halt, Round, Turn,
     call::{mirrored, paid},
+    keep::written_line,
     plan::{Outgoing, Tied, month},
     reads::fresh,
     rows::{kept_key, row_write, seen_row},
@@ -65,15 +66,15 @@ impl Engine {
             let setup = self.side_setup(turn.flow, side).map_err(|error| Halt::Side(side, error))?;
             self.extend(turn, self.world.clock.now()).await?;
             let answer = mirrored!(self, setup, |mirror, cx| mirror.collect(cx, &kind, &ticket, &rows));
-            let written = match paid(answer, &mut round.calls) {
-                Ok(written) => written,
+            let outcomes = match paid(answer, &mut round.calls) {
+                Ok(outcomes) => outcomes,
                 // Nobody will ever say what became of it: each record is looked at.
                 Err(error) if error.retry == Retry::Never => {
                     Written::Rows(batch.iter().map(|_| RowOutcome::Unknown(error.clone())).collect())
                 }
                 Err(error) => return Err(Halt::Side(side, error)),
             };
-            self.keep_written(turn, &batch, written, round).await?;
+            self.keep_written(turn, &batch, outcomes, round).await?;
         }
         Ok(())
     }
@@ -136,7 +137,9 @@ impl Engine {
                 match &out.op {
                     StepOp::Create { key } => {
                         if let Some(seen) = made.get(key) {
+                            round.created += 1;
                             save.tasks += 1;
+                            save.journal.push(written_line(turn.compiled, &out, &seen.id, now));
                             save.links.push(adopt_made(&out, seen, view));
                             rows.push(seen_row(side, &kind, view, seen.clone()));
                         }
@@ -144,11 +147,19 @@ impl Engine {
                     StepOp::Update { record, .. } | StepOp::Delete { record, .. } => match found.get(record) {
                         Some(seen) => {
                             let row = fresh(seen_row(side, &kind, view, seen.clone()));
-                            save.tasks += u32::from(is_written(&out, &row.row));
+                            if is_written(&out, &row.row) {
+                                round.updated += 1;
+                                save.tasks += 1;
+                                save.journal.push(written_line(turn.compiled, &out, record, now));
+                            }
                             rows.push(row);
                         }
                         None => {
-                            save.tasks += u32::from(matches!(out.op, StepOp::Delete { .. }));
+                            if matches!(out.op, StepOp::Delete { .. }) {
+                                round.deleted += 1;
+                                save.tasks += 1;
+                                save.journal.push(written_line(turn.compiled, &out, record, now));
+                            }
                             save.entries.extend(out.tied.target.as_ref().map(gone));
                         }
                     },

@@ -326,7 +326,8 @@ impl Engine {
     ) -> Result<Vec<Work>, Halt> {
         let mut wanted: BTreeMap<(Side, String), Vec<(usize, RecordId)>> = BTreeMap::new();
         for (at, work) in works.iter().enumerate() {
-            let Some(partner) = work.partner.as_ref().filter(|partner| partner.seen.is_none()) else { continue };
+            // One that is due was read just now.
+            let Some(partner) = work.partner.as_ref().filter(|partner| partner.due_at.is_none()) else { continue };
             let Decision::Merge { merge, .. } = batch.ask(work, &SameKey::default(), None) else { continue };
             let told = match partner.side {
                 Side::Left => &merge.to_left,

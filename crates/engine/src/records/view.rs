@@ -10,7 +10,7 @@ use syncline_connect::{Error, ErrorKind, Retry, mirror::KindSpec};
 use syncline_core::{
     description::{FieldKind, ObjectDescription},
     ids::{IntegrationId, WorkspaceId},
-    merge::{Dropped, Finding, Flow, KindFacts, RuleKey, Side, Weight, check_pair, read_key},
+    merge::{Dropped, Finding, Flow, KindFacts, RuleKey, Select, Side, Weight, check_pair, read_key},
 };
 
 use super::{
@@ -180,7 +180,10 @@ fn kind_views(flow: &Flow, side: Side, descriptions: &Described) -> BTreeMap<Str
                 keys.entry(rule.end(side).field.clone()).or_default().push(rule.key);
             }
             let settings = pair.side(side);
-            for field in settings.created.iter().chain(&settings.read) {
+            // What only the selection reads is read only where it does: a record that shows more than the images say is
+            // kept beside them.
+            let selects = side == Side::Left && pair.select == Select::New;
+            for field in settings.created.iter().filter(|_| selects).chain(&settings.read) {
                 keys.entry(field.clone()).or_default().push(read_key(field));
             }
         }

@@ -10,7 +10,9 @@ use syncline_connect::{Error, ErrorKind, Retry, mirror::KindSpec};
 use syncline_core::{
     description::{FieldKind, ObjectDescription},
     ids::{IntegrationId, WorkspaceId},
-    merge::{Dropped, Finding, Flow, Kind, KindFacts, Policy, RuleKey, Side, Weight, check_pair, read_key, time_key},
+    merge::{
+        Dropped, Finding, Flow, Kind, KindFacts, Policy, RuleKey, Select, Side, Weight, check_pair, read_key, time_key,
+    },
     record::Field,
 };
 
@@ -286,7 +288,10 @@ fn kind_views(
                 keys.entry(rule.end(side).field.clone()).or_default().push(rule.key);
             }
             let settings = pair.side(side);
-            for field in settings.created.iter().chain(&settings.read) {
+            // What only the selection reads is read only where it does: a record that shows more than the images say is
+            // kept beside them.
+            let selects = side == Side::Left && pair.select == Select::New;
+            for field in settings.created.iter().filter(|_| selects).chain(&settings.read) {
                 keys.entry(field.clone()).or_default().push(read_key(field));
             }
         }

@@ -12,6 +12,8 @@ use std::{
 
 use syncline_store::{MasterKey, Store, StoreOptions};
 
+use self::records::cpu_micros;
+
 fn main() {
     let mut args: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
     let of_records = args.first().is_some_and(|arg| arg == "records");
@@ -45,16 +47,18 @@ async fn open(url: &str) -> Store {
 
 async fn run_records(url: &str, file: &Path, people: usize) {
     let store = open(url).await;
-    let cpu = cpu_micros();
     let took = records::run(&store, people).await;
-    let cpu = (cpu_micros() - cpu) as f64;
-    let per_second = |count: usize, time: Duration| count as f64 / time.as_secs_f64();
-    println!("{} rows read: {:.0} a second", took.rows, per_second(took.rows, took.read));
-    println!("{} links adopted: {:.0} a second", took.links, per_second(took.links, took.adopt));
+    let lap = |what: &str, count: usize, lap: records::Lap| {
+        let (count, seconds) = (count.max(1) as f64, lap.wall.as_secs_f64());
+        println!("{what}: {:.0} a second, {:.1} µs of CPU each", count / seconds, lap.cpu as f64 / count);
+    };
+    lap(&format!("{} rows read", took.rows), took.rows, took.read);
+    lap(&format!("{} links made, merge and journal included", took.links), took.links, took.adopt);
+    let both = records::Lap { wall: took.read.wall + took.adopt.wall, cpu: took.read.cpu + took.adopt.cpu };
+    lap("both together, for each link", took.links, both);
     println!("nothing due: {:.2} ms; one change: {:.2} ms", millis(took.idle), millis(took.change));
-    let again = per_second(people, took.again);
-    println!("one side read again: {again:.0} rows a second, then {:.0} ms", millis(took.finish));
-    println!("CPU: {:.1} µs a link, reading included", cpu / took.links.max(1) as f64);
+    lap("one side read again", people, took.again);
+    println!("looking what was missing: {:.0} ms", millis(took.finish));
     store.close().await;
     if let Ok(size) = std::fs::metadata(file) {
         println!("{} bytes a link with both records, indexes included", size.len() / took.links.max(1) as u64);
@@ -80,12 +84,4 @@ async fn run(url: &str, bookings: usize) {
         each((cpu_micros() - cpu) as f64)
     );
     store.close().await;
-}
-
-/// This process' CPU time so far, its waiting excluded; 0 where the system does not tell.
-fn cpu_micros() -> u64 {
-    // Fields 14 and 15 of proc(5)'s stat: user and system time, in ticks of 10 ms.
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after_name = stat.rsplit(')').next().unwrap_or_default();
-    after_name.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * 10_000
 }

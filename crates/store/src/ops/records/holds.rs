@@ -20,6 +20,7 @@ use crate::{
 
 statements! {
     HOLDS_OF = "select holds from record_hold where workspace = ?1 and integration = ?2 and entry = ?3";
+    ANY_HOLD = "select 0 from record_hold where workspace = ?1 and integration = ?2 limit 1";
     HOLDS_SET = "insert into record_hold (workspace, integration, entry, holds) values (?1, ?2, ?3, ?4) \
         on conflict (workspace, integration, entry) do update set holds = excluded.holds";
     HOLDS_DROP = "delete from record_hold where workspace = ?1 and integration = ?2 and entry = ?3";
@@ -76,9 +77,12 @@ pub(super) async fn replace<D: Db>(
 ) -> Result<()> {
     let [ws, integration] = flow.key();
     let key = |entry: &i64| [ws, integration, P::Int(*entry)];
-    let free: Vec<_> = holds.iter().filter(|(_, holds)| holds.is_empty()).map(|(entry, _)| key(entry)).collect();
-    db.each(&HOLDS_DROP, &free).await?;
     let held: Vec<_> = holds.iter().filter(|(_, holds)| !holds.is_empty()).collect();
+    // Mostly nothing is held back of anybody, and then nobody need be asked about one by one.
+    if held.len() < holds.len() && db.row(&ANY_HOLD, &flow.key()).await?.is_some() {
+        let free: Vec<_> = holds.iter().filter(|(_, holds)| holds.is_empty()).map(|(entry, _)| key(entry)).collect();
+        db.each(&HOLDS_DROP, &free).await?;
+    }
     let before = db.each(&HOLDS_OF, &held.iter().map(|(entry, _)| key(entry)).collect::<Vec<_>>()).await?;
     let mut blobs = Vec::with_capacity(held.len());
     for ((entry, holds), before) in held.into_iter().zip(before) {

@@ -20,6 +20,8 @@ use crate::{
 const ANSWER_MAX: usize = 10_000;
 /// Records of one side that share a key and are told of: more than a person could choose from.
 pub(crate) const TWINS_MAX: usize = 50;
+/// The column behind those of an entry that tells whether another record bears its key.
+const TWIN: usize = 15;
 
 statements! {
     DUE = "select id, side, kind, record, match_key, link, seen, changed_at, fate, into_record, due_at, note, tries, revision, let_go \
@@ -35,7 +37,9 @@ statements! {
         tries, revision, let_go from record_entry \
         where workspace = ?1 and integration = ?2 and side = ?3 and kind = ?4 and record = ?5";
     ENTRY_BY_KEY = "select id, side, kind, record, match_key, link, seen, changed_at, fate, into_record, due_at, note, tries, \
-        revision, let_go from record_entry where workspace = ?1 and integration = ?2 and side = ?3 and match_key = ?4 and id > ?5 \
+        revision, let_go, (select 1 from record_entry t where t.workspace = e.workspace and t.integration = e.integration \
+        and t.side = e.side and t.match_key = e.match_key and t.id > e.id limit 1) \
+        from record_entry e where workspace = ?1 and integration = ?2 and side = ?3 and match_key = ?4 and id > ?5 \
         order by id limit 1";
     LINK_BY_ID = "select id, pair, left_entry, right_entry, images, refused, decided, revision from record_link \
         where workspace = ?1 and integration = ?2 and id = ?3";
@@ -233,7 +237,8 @@ impl Op for ByKey {
         let mut keys: Vec<&str> = self.keys.iter().map(String::as_str).collect();
         keys.sort_unstable();
         keys.dedup();
-        // Nearly every key is one record's, so all are asked for their next record at once until none has one left.
+        // Nearly every key is one record's: all are asked for their first record at once, and those that have more for the
+        // next one.
         let mut open: Vec<(&str, i64)> = keys.into_iter().map(|key| (key, 0)).collect();
         let mut found = Vec::new();
         for _ in 0..TWINS_MAX {
@@ -245,8 +250,12 @@ impl Op for ByKey {
             let rows: Vec<Option<Row>> = db.each(&ENTRY_BY_KEY, &sets).await?;
             let mut more = Vec::new();
             for ((key, _), row) in open.into_iter().zip(rows) {
-                let Some(entry) = row.map(entry_of).transpose()? else { continue };
-                more.push((key, entry.id));
+                let Some(row) = row else { continue };
+                let has_more = row.opt_int(TWIN)?.is_some();
+                let entry = entry_of(row)?;
+                if has_more {
+                    more.push((key, entry.id));
+                }
                 found.push(entry);
             }
             open = more;

@@ -15,7 +15,7 @@ use super::{
     take_turn, wake,
 };
 use crate::{
-    PullState, RowsTaken, SeenRow, Store, StoredFate, TakeRows,
+    PullPhase, PullState, RowsTaken, SeenRow, Store, StoredFate, TakeRows,
     db::{Db, Op, P, Row, Scope, statements, to_json},
     error::Result,
     ops::leases::is_held,
@@ -118,24 +118,25 @@ impl Op for Take {
         let pulls = pulls(db, &flow).await?;
         // Of a record that comes twice the last word counts. In the order of their index they are stored faster.
         let rows: BTreeMap<_, _> = take.rows.iter().map(|row| ((row.side, &row.kind, &row.record), row)).collect();
+        let mut taken = RowsTaken { repeated: take.rows.len() - rows.len(), ..RowsTaken::default() };
+        let rows = self.add_unread(db, &flow, &pulls, rows.into_values().collect(), &mut taken).await?;
         let [ws, integration] = flow.key();
         let keys: Vec<_> = rows
-            .values()
+            .iter()
             .map(|row| [ws, integration, side_column(row.side), P::Text(&row.kind), P::Text(row.record.as_str())])
             .collect();
         let known = db.each(&KNOWN, &keys).await?;
-        let mut taken = RowsTaken { repeated: take.rows.len() - rows.len(), ..RowsTaken::default() };
         let (mut new, mut changed, mut again) = (Vec::new(), Vec::new(), Vec::new());
         let mut freed = Vec::new();
-        for (row, known) in rows.into_values().zip(known) {
+        for (row, known) in rows.into_iter().zip(known) {
             let sweep = sweep_of(&pulls, row.side, &row.kind);
-            let json = to_json(&row.row)?;
-            let digest = digest(&json);
-            match compare(row, digest, known, sweep)? {
-                News::New => new.push(Sorted { row, json, digest, sweep, id: 0 }),
+            let mut sorted = Sorted::new(row, sweep)?;
+            match compare(row, sorted.digest, known, sweep)? {
+                News::New => new.push(sorted),
                 News::Changed { id, freed: key } => {
                     freed.extend(key);
-                    changed.push(Sorted { row, json, digest, sweep, id });
+                    sorted.id = id;
+                    changed.push(sorted);
                 }
                 News::Repeated { id, marked } => {
                     taken.repeated += 1;
@@ -148,13 +149,46 @@ impl Op for Take {
         db.each(&SEEN_AGAIN, &again).await?;
         taken.changed = changed.len();
         self.change(db, &flow, &changed).await?;
-        taken.new = self.add(db, &flow, &new).await?;
+        taken.new += self.add(db, &flow, &new).await?.into_iter().filter(|added| *added).count();
         wake::bearers(db, &flow, &freed, take.now).await?;
         Ok(Some(taken))
     }
 }
 
+impl<'a> Sorted<'a> {
+    fn new(row: &'a SeenRow, sweep: i64) -> Result<Self> {
+        let json = to_json(&row.row)?;
+        let digest = digest(&json);
+        Ok(Self { row, json, digest, sweep, id: 0 })
+    }
+}
+
 impl Take {
+    /// While a kind is read for the first time nearly every row is new, so it is not looked for before it is added.
+    /// Yields the rows that are known, or may be.
+    async fn add_unread<'a, D: Db>(
+        &self,
+        db: &mut D,
+        flow: &Flow,
+        pulls: &[PullState],
+        rows: Vec<&'a SeenRow>,
+        taken: &mut RowsTaken,
+    ) -> Result<Vec<&'a SeenRow>> {
+        let is_unread = |row: &&SeenRow| {
+            let of_row = |pull: &&PullState| pull.side == row.side && pull.kind == row.kind;
+            pulls.iter().find(of_row).is_some_and(|pull| pull.phase == PullPhase::First)
+        };
+        let (unread, mut rest): (Vec<_>, Vec<_>) = rows.into_iter().partition(is_unread);
+        let unread = unread
+            .into_iter()
+            .map(|row| Sorted::new(row, sweep_of(pulls, row.side, &row.kind)))
+            .collect::<Result<Vec<_>>>()?;
+        for (sorted, added) in unread.iter().zip(self.add(db, flow, &unread).await?) {
+            if added { taken.new += 1 } else { rest.push(sorted.row) }
+        }
+        Ok(rest)
+    }
+
     fn gone_at(&self, fate: &StoredFate) -> P<'static> {
         P::opt_time(is_gone(fate).then_some(self.0.now))
     }
@@ -174,7 +208,8 @@ impl Take {
         Ok(())
     }
 
-    async fn add<D: Db>(&self, db: &mut D, flow: &Flow, rows: &[Sorted<'_>]) -> Result<usize> {
+    /// Says of each row whether it was added: one that is known is not.
+    async fn add<D: Db>(&self, db: &mut D, flow: &Flow, rows: &[Sorted<'_>]) -> Result<Vec<bool>> {
         let [ws, integration] = flow.key();
         let sets: Vec<_> = rows
             .iter()
@@ -188,12 +223,13 @@ impl Take {
                 [ws, integration, side, kind, record, key, changed_at, fate, into, due, sweep, gone, seen, digest]
             })
             .collect();
+        let added: Vec<bool> = db.each(&ADD, &sets).await?.into_iter().map(|row| row.is_some()).collect();
         let mut tally = Tally::default();
-        for (Sorted { row, .. }, added) in rows.iter().zip(db.each(&ADD, &sets).await?) {
-            tally.add_entries(row.side, i64::from(added.is_some()));
+        for (Sorted { row, .. }, added) in rows.iter().zip(&added) {
+            tally.add_entries(row.side, i64::from(*added));
         }
         tally.keep(db, flow).await?;
-        Ok(rows.len())
+        Ok(added)
     }
 }
 

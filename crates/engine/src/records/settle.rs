@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use syncline_connect::{
     Retry,
     mirror::{Lookup, RowOutcome, Seen, Written},
@@ -18,7 +19,7 @@ use syncline_store::{
 };
 
 use super::{
-    DECIDE_BATCH, Halt, Round, Turn,
+    Compiled, DECIDE_BATCH, Halt, LOOK_BATCH, Round, Turn,
     call::{mirrored, paid},
     keep::written_line,
     plan::{Outgoing, Tied, month},
@@ -34,11 +35,11 @@ impl Engine {
     pub(crate) async fn settle_open(&self, turn: &Turn<'_>, round: &mut Round) -> Result<(), Halt> {
         loop {
             let now = self.world.clock.now();
-            let steps = self.world.store.open_steps(&turn.flow.workspace, &turn.flow.id, now, DECIDE_BATCH).await?;
+            let steps = self.world.store.open_steps(&turn.flow.workspace, &turn.flow.id, now, LOOK_BATCH).await?;
             if steps.is_empty() {
                 return Ok(());
             }
-            let full = steps.len() >= DECIDE_BATCH;
+            let full = steps.len() >= LOOK_BATCH;
             let (tickets, looked): (Vec<_>, Vec<_>) = steps.into_iter().partition(|step| step.ticket.is_some());
             self.collect(turn, tickets, round).await?;
             self.look_after(turn, looked, round).await?;
@@ -126,47 +127,13 @@ impl Engine {
             let keys: Vec<ExternalKey> = batch.iter().filter_map(|out| key_of(&out.op)).collect();
             let mut made = self.find_made(turn, side, &kind, view, &keys, round).await?;
             self.find_alike(turn, side, &kind, view, &batch, &mut made, round).await?;
-            let now = self.world.clock.now();
-            let mut save = SaveRows { month: month(now), ..SaveRows::default() };
-            let mut rows: Vec<SeenRow> = Vec::new();
-            for out in batch {
-                save.drop_steps.push(out.step);
-                let due_at = Some(now);
-                let link = Some(LinkRef::Known(out.tied.link));
-                save.entries.push(EntryChange { link, due_at, ..at_rest(&out.tied.source) });
-                match &out.op {
-                    StepOp::Create { key } => {
-                        if let Some(seen) = made.get(key) {
-                            round.created += 1;
-                            save.tasks += 1;
-                            save.journal.push(written_line(turn.compiled, &out, &seen.id, now));
-                            save.links.push(adopt_made(&out, seen, view));
-                            rows.push(seen_row(side, &kind, view, seen.clone()));
-                        }
-                    }
-                    StepOp::Update { record, .. } | StepOp::Delete { record, .. } => match found.get(record) {
-                        Some(seen) => {
-                            let row = fresh(seen_row(side, &kind, view, seen.clone()));
-                            if is_written(&out, &row.row) {
-                                round.updated += 1;
-                                save.tasks += 1;
-                                save.journal.push(written_line(turn.compiled, &out, record, now));
-                            }
-                            rows.push(row);
-                        }
-                        None => {
-                            if matches!(out.op, StepOp::Delete { .. }) {
-                                round.deleted += 1;
-                                save.tasks += 1;
-                                save.journal.push(written_line(turn.compiled, &out, record, now));
-                            }
-                            save.entries.extend(out.tied.target.as_ref().map(gone));
-                        }
-                    },
-                }
+            let looked = Looked { side, kind: &kind, view, compiled: turn.compiled, found, made };
+            for part in batch.chunks(DECIDE_BATCH) {
+                let now = self.world.clock.now();
+                let (save, rows) = looked.settle(part, now, round);
+                self.save(turn, now, save).await?;
+                self.take(turn, rows).await?;
             }
-            self.save(turn, now, save).await?;
-            self.take(turn, rows).await?;
         }
         Ok(())
     }
@@ -249,6 +216,61 @@ impl Engine {
                 Ok(())
             }
         }
+    }
+}
+
+/// What a look showed of records whose writes nobody knows the end of.
+struct Looked<'a> {
+    side: Side,
+    kind: &'a str,
+    view: &'a KindView,
+    compiled: &'a Compiled,
+    found: BTreeMap<RecordId, Seen>,
+    made: BTreeMap<ExternalKey, Seen>,
+}
+
+impl Looked<'_> {
+    /// Drops the steps and lets their records be decided about anew; yields the rows that were seen as well.
+    fn settle(&self, batch: &[Outgoing], now: Timestamp, round: &mut Round) -> (SaveRows, Vec<SeenRow>) {
+        let mut save = SaveRows { month: month(now), ..SaveRows::default() };
+        let mut rows: Vec<SeenRow> = Vec::new();
+        for out in batch {
+            save.drop_steps.push(out.step);
+            let (link, due_at) = (Some(LinkRef::Known(out.tied.link)), Some(now));
+            save.entries.push(EntryChange { link, due_at, ..at_rest(&out.tied.source) });
+            let done = match &out.op {
+                StepOp::Create { key } => self.made.get(key).map(|seen| {
+                    round.created += 1;
+                    save.links.push(adopt_made(out, seen, self.view));
+                    rows.push(self.row(seen));
+                    &seen.id
+                }),
+                StepOp::Update { record, .. } | StepOp::Delete { record, .. } => match self.found.get(record) {
+                    Some(seen) => {
+                        let row = fresh(self.row(seen));
+                        let is_done = is_written(out, &row.row);
+                        round.updated += usize::from(is_done);
+                        rows.push(row);
+                        is_done.then_some(record)
+                    }
+                    None => {
+                        let is_done = matches!(out.op, StepOp::Delete { .. });
+                        round.deleted += usize::from(is_done);
+                        save.entries.extend(out.tied.target.as_ref().map(gone));
+                        is_done.then_some(record)
+                    }
+                },
+            };
+            if let Some(record) = done {
+                save.tasks += 1;
+                save.journal.push(written_line(self.compiled, out, record, now));
+            }
+        }
+        (save, rows)
+    }
+
+    fn row(&self, seen: &Seen) -> SeenRow {
+        seen_row(self.side, self.kind, self.view, seen.clone())
     }
 }
 

@@ -14,7 +14,7 @@ use clap::Args;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Map, json};
 use syncline_connect::Secret;
-use syncline_core::Entropy;
+use syncline_core::{Clock, Entropy};
 use syncline_engine::{
     Engine,
     records::{RecordFlow, RoundEnd},
@@ -28,7 +28,7 @@ use crate::{
     commands::{StopSignal, init::write_key, serve::Running},
     config::TelemetryConfig,
     telemetry,
-    world::SystemEntropy,
+    world::{SystemClock, SystemEntropy},
 };
 
 /// Rounds within which everything has to come to rest.
@@ -276,7 +276,7 @@ async fn act(engine: &Engine, seen: &mut i64, what: &str, lines: bool) -> anyhow
     println!("\n{what}");
     let flows = &engine.setup().records;
     let (mut calls, mut writes) = (0, 0);
-    let mut quiet = 0;
+    let (mut quiet, began) = (0, SystemClock.now());
     for _ in 0..ROUNDS_MAX {
         let mut idle = true;
         for flow in flows {
@@ -285,8 +285,9 @@ async fn act(engine: &Engine, seen: &mut i64, what: &str, lines: bool) -> anyhow
                     calls += round.calls;
                     let written = round.created + round.updated + round.deleted;
                     writes += written;
-                    let counts = engine.records_status(flow).await?.counts;
-                    idle &= written + round.adopted == 0 && !round.more && counts.open_steps == 0;
+                    let state = engine.records_status(flow).await?;
+                    let is_seen = state.pulls.iter().all(|pull| pull.read_at.is_some_and(|at| at >= began));
+                    idle &= is_seen && written + round.adopted == 0 && !round.more && state.counts.open_steps == 0;
                 }
                 RoundEnd::Failed { side, error } => bail!("{}: the {side} side: {error}", flow.id),
                 end => bail!("{}: {end:?}", flow.id),

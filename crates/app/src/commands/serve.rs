@@ -141,6 +141,10 @@ impl Running {
             let (engine, stop) = (Arc::clone(&engine), stop.clone());
             tasks.spawn(async move { engine.keep_records(stop).await });
         }
+        if workers > 0 && !engine.setup().records.is_empty() {
+            let (engine, stop) = (Arc::clone(&engine), stop.clone());
+            tasks.spawn(async move { engine.keep_listening(stop).await });
+        }
         let installation = Arc::new(installation);
         tasks.spawn(upkeep(Arc::clone(&engine), Arc::clone(&installation), metrics, stop.clone()));
         Ok(Self { address, engine, installation, stop, tasks, _lock: lock })

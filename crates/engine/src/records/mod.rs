@@ -4,7 +4,9 @@
 //! a record is decided in `syncline_core::merge`; here is only who asks, stores and sends.
 
 mod call;
+mod hints;
 mod keep;
+mod listen;
 mod plan;
 mod preview;
 mod pull;
@@ -15,8 +17,9 @@ mod setup;
 mod view;
 mod write_down;
 
-pub(crate) use self::view::CompiledFlows;
+pub(crate) use self::{hints::Wakes, view::CompiledFlows};
 pub use self::{
+    listen::Listening,
     preview::{Preview, Sample},
     setup::{RecordFlow, RecordFlowState, SideSetup},
     view::Compiled,
@@ -160,7 +163,7 @@ impl Engine {
     }
 
     /// A connection of the integration that must not be called now.
-    async fn resting(&self, flow: &RecordFlow) -> StoreResult<Option<ConnectionId>> {
+    pub(crate) async fn resting(&self, flow: &RecordFlow) -> StoreResult<Option<ConnectionId>> {
         let now = self.world.clock.now();
         let rows = self.world.store.connections(&flow.workspace).await?;
         let sides = [&flow.left.connection, &flow.right.connection];
@@ -205,6 +208,7 @@ impl Engine {
     }
 
     async fn keep_flow(&self, flow: &RecordFlow, stop: CancellationToken) {
+        let wake = self.wakes.of(flow);
         while !stop.is_cancelled() {
             let more = match self.records_round(flow, false).await {
                 Ok(RoundEnd::Done(round)) => round.more,
@@ -223,6 +227,7 @@ impl Engine {
             tokio::select! {
                 biased;
                 () = tokio::time::sleep(pause) => {}
+                () = wake.notified() => {}
                 () = stop.cancelled() => {}
             }
         }

@@ -193,7 +193,7 @@ impl Engine {
 }
 
 /// A row that changed just now may change again without its time telling: the next reading of it counts, too.
-fn settled_row(row: SeenRow, now: Timestamp) -> SeenRow {
+pub(crate) fn settled_row(row: SeenRow, now: Timestamp) -> SeenRow {
     let settled = |at: &Timestamp| now.duration_since(*at) > UNSETTLED;
     SeenRow { changed_at: row.changed_at.filter(settled), ..row }
 }

@@ -189,7 +189,7 @@ impl Engine {
     }
 
     /// Takes rows in that were read beside the pages of changes.
-    async fn take(&self, turn: &Turn<'_>, rows: Vec<SeenRow>) -> Result<(), Halt> {
+    pub(crate) async fn take(&self, turn: &Turn<'_>, rows: Vec<SeenRow>) -> Result<(), Halt> {
         if rows.is_empty() {
             return Ok(());
         }

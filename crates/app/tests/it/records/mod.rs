@@ -2,6 +2,7 @@
 
 mod company;
 mod desk;
+mod listening;
 
 use jiff::SignedDuration;
 use serde_json::json;

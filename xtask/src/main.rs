@@ -1,5 +1,8 @@
-//! House-keeping: `cargo xtask tidy` keeps the rules of STYLE.md that a compiler cannot.
+//! House-keeping: `cargo xtask tidy` keeps the rules of STYLE.md that a compiler cannot, `cargo xtask promises` says which
+//! promise is proven by which test, `cargo xtask supply` looks at the licences and sources of the dependencies.
 
+mod promises;
+mod supply;
 mod tidy;
 
 use std::{path::Path, process::ExitCode};
@@ -13,11 +16,33 @@ fn main() -> ExitCode {
                 eprintln!("{fault}");
             }
             println!("tidy: {} faults", faults.len());
-            if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            outcome(faults.is_empty())
         }
+        Some("promises") => {
+            let report = promises::check(root);
+            print!("{report}");
+            outcome(report.faults.is_empty())
+        }
+        Some("supply") => match supply::check(root) {
+            Ok(found) => {
+                for fault in &found.faults {
+                    eprintln!("{fault}");
+                }
+                println!("supply: {} packages, {} faults", found.packages, found.faults.len());
+                outcome(found.faults.is_empty())
+            }
+            Err(error) => {
+                eprintln!("supply: {error}");
+                ExitCode::FAILURE
+            }
+        },
         _ => {
-            eprintln!("usage: cargo xtask tidy");
+            eprintln!("usage: cargo xtask tidy | promises | supply");
             ExitCode::FAILURE
         }
     }
+}
+
+fn outcome(good: bool) -> ExitCode {
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

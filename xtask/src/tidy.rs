@@ -127,7 +127,8 @@ fn file_rules(name: &str, file: &Path, text: &str) -> Vec<Fault> {
     faults
 }
 
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
+/// Every Rust file below a folder, in order.
+pub fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let Ok(entries) = fs::read_dir(folder) else { return files };
     for entry in entries.flatten() {

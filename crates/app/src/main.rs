@@ -3,6 +3,7 @@
 mod commands;
 mod config;
 mod http;
+mod mail;
 mod telemetry;
 mod wiring;
 mod world;

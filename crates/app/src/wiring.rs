@@ -1,5 +1,6 @@
 //! From the configuration to running parts.
 
+mod alerts;
 mod polled;
 mod records;
 
@@ -22,7 +23,7 @@ use syncline_engine::{
     ConnectionSetup, Engine, GrantKind, Integration, LEASE_PER_CALL, Options, Setup, TemplateSource, Templating, World,
 };
 use syncline_server::SourceSetup;
-use syncline_store::{MasterKey, Store, StoreOptions};
+use syncline_store::{ConnectionStatus, MasterKey, Store, StoreOptions};
 use url::Url;
 
 use crate::{
@@ -134,6 +135,11 @@ impl Installation {
         hex::encode(&derive(key, &["webhook path", &self.config.workspace, source])[..16])
     }
 
+    /// The secret parts that are good: under the present key, and under former ones.
+    fn path_keys(&self, name: &str) -> Vec<String> {
+        std::iter::once(&self.master_key).chain(&self.old_keys).map(|key| self.path_key_under(key, name)).collect()
+    }
+
     /// The address at which a source delivers.
     pub fn webhook_url(&self, public: &Url, source: &str) -> String {
         format!("{}/hooks/{source}/{}", public.as_str().trim_end_matches('/'), self.path_key(source))
@@ -190,6 +196,7 @@ impl Installation {
         setup.templating = Some(Arc::new(Flows(flows)));
         setup.polled = self.polled()?;
         setup.records = self.records()?;
+        setup.record_setups = Some(Arc::new(records::Written(self.config.clone())));
         Ok(setup)
     }
 
@@ -298,6 +305,13 @@ impl Installation {
         for connection in &setup.connections {
             let vendor = connection.connector.manifest().vendor;
             store.ensure_connection(&connection.workspace, &connection.id, vendor).await?;
+            // A key needs nobody's consent to be used; one that was withdrawn or disconnected waits for a person.
+            let row = store.connection(&connection.workspace, &connection.id).await?;
+            let is_new = row.is_some_and(|row| row.status == ConnectionStatus::NotConnected);
+            if is_new && matches!(connection.grant, GrantKind::Key { .. }) {
+                let connected = ConnectionStatus::Connected;
+                store.set_status(&connection.workspace, &connection.id, connected, None).await?;
+            }
         }
         let world = World {
             store,

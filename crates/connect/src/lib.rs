@@ -6,6 +6,7 @@
 pub mod assertion;
 pub mod bookings;
 pub mod error;
+pub mod hints;
 pub mod http;
 pub mod listen;
 pub mod manifest;
@@ -19,13 +20,14 @@ pub mod signature;
 
 pub use bookings::{Bookings, RawRequest, Reading, Refusal};
 pub use error::{Error, ErrorKind, Retry};
+pub use hints::Hints;
 pub use http::{Http, HttpError};
 pub use listen::{Announcements, Heard, Hint, Listen, Opening};
 pub use manifest::{Manifest, RoleSpec};
 pub use mirror::Mirror;
 pub use oauth::{Grant, OAuth, TokenSet};
 pub use polling::{Ensured, Hook, Page, Poll, Polled, Start, Subscriptions};
-pub use records::{Answered, Find, GraphOutcome, Object, Records, Usage, Wanted};
+pub use records::{Answered, Find, GraphOutcome, Object, Records, Usage, Uses, Wanted};
 pub use secret::Secret;
 
 use std::{collections::BTreeMap, future::Future, pin::Pin};
@@ -81,6 +83,11 @@ pub trait Connector: Send + Sync {
 
     /// Lets its webhook subscription be looked after.
     fn subscriptions(&self) -> Option<&dyn Subscriptions> {
+        None
+    }
+
+    /// Tells by webhook that records may have changed.
+    fn hints(&self) -> Option<&dyn Hints> {
         None
     }
 

@@ -52,24 +52,40 @@ pub trait Records: Send + Sync {
         objects: &'a [Object],
     ) -> BoxFuture<'a, Result<Answered<Vec<Option<ObjectDescription>>>, Error>>;
 
-    /// Looks through the account before anything is written to it, line by line. `further` are the objects of further
-    /// records; whether they have the fields that are mapped is not asked here.
-    fn examine<'a>(
-        &'a self,
-        cx: &'a Cx<'a>,
-        further: &'a [ObjectName],
-    ) -> BoxFuture<'a, Result<Answered<Vec<Remark>>, Error>>;
+    /// Looks through the account before anything is written to it, line by line. Whether it has the fields that are
+    /// mapped is not asked here.
+    fn examine<'a>(&'a self, cx: &'a Cx<'a>, uses: &'a Uses) -> BoxFuture<'a, Result<Answered<Vec<Remark>>, Error>>;
 
     /// What [`Records::examine`] finds that has to be mended.
     fn check<'a>(&'a self, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Answered<Vec<Finding>>, Error>> {
         Box::pin(async move {
-            let Answered { value, calls, usage } = self.examine(cx, &[]).await?;
+            let Answered { value, calls, usage } = self.examine(cx, &Uses::default()).await?;
             let lacks = value.into_iter().filter_map(|remark| match remark {
                 Remark::Lacks(finding) => Some(finding),
                 Remark::Good(_) | Remark::Note(_) => None,
             });
             Ok(Answered { value: lacks.collect(), calls, usage })
         })
+    }
+}
+
+/// What the mappings make of an account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Uses {
+    /// The objects of further records.
+    pub further: Vec<ObjectName>,
+    /// Fields, by the vendor's own names, that a mapping fills whenever a record of the object is made.
+    pub filled: Vec<(Object, String)>,
+}
+
+impl Uses {
+    /// Whether a mapping fills this field of every new record of the object that plays this role.
+    pub fn fills(&self, role: Role, object: &str, name: &str) -> bool {
+        let meant = |on: &Object| match on {
+            Object::Of(filled) => *filled == role,
+            Object::Named(filled) => filled.as_str().eq_ignore_ascii_case(object),
+        };
+        self.filled.iter().any(|(on, filled)| meant(on) && filled.eq_ignore_ascii_case(name))
     }
 }
 

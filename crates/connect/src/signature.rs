@@ -10,7 +10,7 @@ use base64::{
 use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::{RawRequest, Refusal, Secret};
@@ -103,6 +103,27 @@ pub fn standard_webhooks(raw: &RawRequest, prefix: &str, secrets: &[Secret], now
         .filter_map(|text| BASE64.decode(text).ok())
         .take(MAX_SIGNATURES);
     settle(given.flat_map(|given| wanted.iter().map(|mac| mac.ct_eq(&given)).collect::<Vec<_>>()))
+}
+
+/// The signature of a message of our own, as [`standard_webhooks`] verifies it; nothing where the secret is no key.
+pub fn standard_signature(secret: &Secret, id: &str, at: Timestamp, body: &[u8]) -> Option<String> {
+    let key = standard_keys(secret.expose()).pop()?;
+    let time = at.as_second().to_string();
+    let mac = mac(&key, &[id.as_bytes(), b".", time.as_bytes(), b".", body]);
+    Some(format!("v1,{}", BASE64.encode(mac)))
+}
+
+/// A secret of ours that the sender returns as `Authorization: Bearer …`. Digests are compared, so that neither length nor
+/// content shows in the time.
+pub fn bearer(raw: &RawRequest, secrets: &[Secret]) -> Result<(), Refusal> {
+    let keys = text_keys(secrets)?;
+    let header = only(&raw.headers, "authorization")?;
+    let (scheme, given) = header.trim().split_once(' ').ok_or(Refusal::Unreadable)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Refusal::Unreadable);
+    }
+    let given = Sha256::digest(given.trim().as_bytes());
+    settle(keys.iter().map(|key| Sha256::digest(key).ct_eq(&given)))
 }
 
 /// HMAC-SHA256 of the parts, one behind the other.

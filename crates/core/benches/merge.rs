@@ -19,21 +19,11 @@ const GOAL_BYTES: usize = 200;
 
 fn shape(kind: FieldKind) -> FieldDescription {
     FieldDescription {
-        label: String::new(),
-        kind,
         length: Some(80),
         precision: 18,
         scale: 2,
-        createable: true,
-        updateable: true,
-        required: false,
-        restricted: false,
-        values: Vec::new(),
-        refers_to: Vec::new(),
-        nillable: true,
-        calculated: false,
-        unique: false,
-        habits: Habits { lower_case: false, trims: true, digits_only: false, whole_seconds: true },
+        habits: Habits { trims: true, whole_seconds: true, ..Habits::default() },
+        ..FieldDescription::plain("", kind)
     }
 }
 

@@ -46,6 +46,34 @@ pub struct FieldDescription {
     pub habits: Habits,
 }
 
+impl FieldDescription {
+    /// A field that takes any value of its kind, may be written and may be emptied; what is special is laid over it.
+    pub fn plain(label: impl Into<String>, kind: FieldKind) -> Self {
+        Self {
+            label: label.into(),
+            kind,
+            length: None,
+            precision: 0,
+            scale: 0,
+            createable: true,
+            updateable: true,
+            required: false,
+            restricted: false,
+            values: Vec::new(),
+            refers_to: Vec::new(),
+            nillable: true,
+            calculated: false,
+            unique: false,
+            habits: Habits::default(),
+        }
+    }
+
+    /// A plain field that can be read and not written.
+    pub fn read_only(label: impl Into<String>, kind: FieldKind) -> Self {
+        Self { createable: false, updateable: false, ..Self::plain(label, kind) }
+    }
+}
+
 /// What a vendor does to a value that it takes, beyond what kind and length say. Told by its connector, so that what we
 /// wrote is known again when it comes back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -65,11 +65,20 @@ const FREE_MAIL: &[&str] = &[
 /// The form in which addresses are compared: trimmed, NFC, lower case, domain in ASCII. Sub-addresses (`+tag`) stay:
 /// whether they name the same person is not ours to decide. `None` where the text cannot be an address.
 pub fn normal_email(typed: &str) -> Option<String> {
+    normal_address(typed).map(Cow::into_owned)
+}
+
+/// As [`normal_email`], without a copy of what was typed in that form.
+pub fn normal_address(typed: &str) -> Option<Cow<'_, str>> {
     let typed = typed.trim();
     // Nearly every address is plain ASCII, whose normal form is its lower case; a domain that is encoded already still
     // has to be judged.
-    let plain = typed.is_ascii() && !typed.contains("--");
-    let text = if plain { typed.to_ascii_lowercase() } else { typed.nfc().collect() };
+    let plain = typed.is_ascii() && !typed.as_bytes().windows(2).any(|two| two == b"--");
+    let text: Cow<'_, str> = match plain {
+        true if typed.bytes().any(|byte| byte.is_ascii_uppercase()) => Cow::Owned(typed.to_ascii_lowercase()),
+        true => Cow::Borrowed(typed),
+        false => Cow::Owned(typed.nfc().collect()),
+    };
     let (local, domain) = text.rsplit_once('@')?;
     if local.is_empty() || local.chars().any(|c| c.is_whitespace() || c.is_control() || c == '@') {
         return None;
@@ -78,7 +87,7 @@ pub fn normal_email(typed: &str) -> Option<String> {
     let domain = if plain { Cow::Borrowed(domain) } else { Cow::Owned(idna::domain_to_ascii(domain).ok()?) };
     if !domain.contains('.')
         || domain.split('.').any(str::is_empty)
-        || domain.contains(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '-')
+        || domain.bytes().any(|byte| !byte.is_ascii_alphanumeric() && byte != b'.' && byte != b'-')
     {
         return None;
     }
@@ -87,7 +96,7 @@ pub fn normal_email(typed: &str) -> Option<String> {
     }
     let local = if plain { Cow::Borrowed(local) } else { Cow::Owned(local.to_lowercase().nfc().collect::<String>()) };
     let email = format!("{local}@{domain}");
-    (email.chars().count() <= MAX_EMAIL_CHARS).then_some(email)
+    (email.chars().count() <= MAX_EMAIL_CHARS).then_some(Cow::Owned(email))
 }
 
 /// The domain of a normalised address.
@@ -146,6 +155,27 @@ pub fn squeeze(text: &str) -> String {
         out.push_str(word);
     }
     out
+}
+
+/// As [`squeeze`], without a copy of what has that form already.
+pub fn squeezed(text: &str) -> Cow<'_, str> {
+    if is_squeezed(text) { Cow::Borrowed(text) } else { Cow::Owned(squeeze(text)) }
+}
+
+/// Whether words are divided by single spaces, with nothing around them and no control characters.
+pub(crate) fn is_squeezed(text: &str) -> bool {
+    let mut spaced = true;
+    for c in text.chars() {
+        if c == ' ' {
+            if spaced {
+                return false;
+            }
+        } else if !c.is_ascii_graphic() && (c.is_whitespace() || c.is_control()) {
+            return false;
+        }
+        spaced = c == ' ';
+    }
+    !spaced || text.is_empty()
 }
 
 /// Fewest and most digits of a phone number that can be told apart from others: E.164 allows 15, and a zero in

@@ -85,6 +85,9 @@ pub struct Engine {
     pub(crate) checked: crate::mapping_check::CheckedHere,
     pub(crate) compiled: crate::records::CompiledFlows,
     pub(crate) wakes: crate::records::Wakes,
+    pub(crate) record_flows: Vec<Arc<crate::records::RecordFlow>>,
+    pub(crate) last_words: crate::records::LastWords,
+    pub(crate) stored_flows: crate::records::StoredFlows,
     workspaces: BTreeSet<WorkspaceId>,
     working: AtomicUsize,
     pace: tokio::sync::Mutex<Pace>,
@@ -131,6 +134,7 @@ impl Engine {
         let workspaces = setup.integrations.iter().map(|integration| integration.workspace.clone()).collect();
         Arc::new(Self {
             calls: Semaphore::new(options.calls_in_flight.max(1)),
+            record_flows: setup.records.iter().cloned().map(Arc::new).collect(),
             world,
             setup,
             options,
@@ -143,6 +147,8 @@ impl Engine {
             checked: Mutex::default(),
             compiled: Mutex::default(),
             wakes: crate::records::Wakes::default(),
+            last_words: Mutex::default(),
+            stored_flows: crate::records::StoredFlows::default(),
             workspaces,
             working: AtomicUsize::new(0),
             pace: tokio::sync::Mutex::new(Pace { busy: false, last: Instant::now() }),

@@ -4,6 +4,7 @@
 //! Absent on purpose: any vendor by name, environment, files, real clocks and real HTTP. What can fail, wait or
 //! surprise is handed in ([`World`]).
 
+pub mod alerts;
 mod describe;
 mod directory;
 mod dry_run;

@@ -14,10 +14,10 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use syncline_connect::{Error, Object};
+use syncline_connect::{Error, Object, Uses};
 use syncline_core::{
     booking::{
-        check::{Problem, check},
+        check::{Problem, check, filled},
         mapped::described_by,
         settings::BookingSettings,
     },
@@ -133,11 +133,20 @@ impl Engine {
         Ok(problems(parts, &objects))
     }
 
-    /// The objects of further records that bookings may write to this connection.
-    pub(crate) fn further_objects(&self, setup: &ConnectionSetup) -> Vec<ObjectName> {
+    /// What bookings may write to this connection beside what they always write.
+    pub(crate) fn uses(&self, setup: &ConnectionSetup) -> Uses {
         let parts = self.parts(setup);
-        let all: BTreeSet<ObjectName> = parts.iter().flat_map(|part| described_by(&part.settings).1).collect();
-        all.into_iter().collect()
+        let further: BTreeSet<ObjectName> = parts.iter().flat_map(|part| described_by(&part.settings).1).collect();
+        let of_roles = filled(parts.iter().map(|part| &*part.settings));
+        let mut filled: Vec<_> = of_roles.into_iter().map(|(role, name)| (Object::Of(role), name)).collect();
+        for object in &further {
+            let records =
+                parts.iter().flat_map(|part| &part.settings.records).filter(|record| record.object == *object);
+            let names = records.map(|record| record.fields.iter().map(|field| &field.name).collect::<BTreeSet<_>>());
+            let common = names.reduce(|one, other| &one & &other).unwrap_or_default();
+            filled.extend(common.into_iter().map(|name| (Object::Named(object.clone()), name.clone())));
+        }
+        Uses { further: further.into_iter().collect(), filled }
     }
 
     /// The settings of every meeting type that has its own, with the templates that are in force. A template that cannot

@@ -202,8 +202,8 @@ impl Engine {
     pub async fn examine(&self, setup: &ConnectionSetup) -> Result<Vec<Remark>, Error> {
         let crm = crm(setup)?;
         let token = self.token(setup, None).await?;
-        let further = self.further_objects(setup);
-        Ok(crm.examine(&self.cx(setup, &token), &further).await?.value)
+        let uses = self.uses(setup);
+        Ok(crm.examine(&self.cx(setup, &token), &uses).await?.value)
     }
 
     pub(crate) fn cx<'a>(&'a self, setup: &'a ConnectionSetup, token: &'a Token) -> Cx<'a> {

@@ -11,7 +11,7 @@ use syncline_core::{
 use url::Url;
 
 use crate::poll::PolledSource;
-use crate::records::RecordFlow;
+use crate::records::{RecordFlow, RecordSetups};
 use crate::templates::Templating;
 
 /// One connection to a vendor's account.
@@ -73,6 +73,8 @@ pub struct Setup {
     pub polled: Vec<PolledSource>,
     /// Integrations that keep records in step.
     pub records: Vec<RecordFlow>,
+    /// Makes those that are written through the API; without it there are none.
+    pub record_setups: Option<Arc<dyn RecordSetups>>,
 }
 
 impl Setup {

@@ -1,6 +1,14 @@
 //! Access tokens: kept in memory, refreshed once for all workers of all processes, stored before they are used.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::HashMap,
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use syncline_connect::{Connector, Error, ErrorKind, Grant, Retry, Secret, TokenSet, oauth::TokenCx};
@@ -13,6 +21,7 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use crate::{
+    alerts,
     engine::{Called, Engine},
     setup::{ConnectionSetup, GrantKind},
 };
@@ -26,8 +35,14 @@ const REFRESH_POLL: Duration = Duration::from_millis(100);
 /// How often to look at the most: together a little more than the lease.
 const REFRESH_POLLS: u32 = 700;
 
-/// How long before a known expiry a token counts as old, as a share of nothing but prudence.
+/// How long before a known expiry a token counts as old: as much as the clocks of two machines may differ.
 const EXPIRY_MARGIN: SignedDuration = SignedDuration::from_mins(5);
+
+/// How much earlier at the most, by account: those that were connected together are not renewed in one instant.
+const RENEWALS_SPREAD: SignedDuration = SignedDuration::from_mins(2);
+
+/// The part of a token's life that may be given up for both: a short one must not count as old from the beginning.
+const MARGIN_SHARE: i32 = 5;
 
 /// How long a connection rests whose app, key or policies the vendor refuses, before a token is asked for again.
 const REFUSED_PAUSE: SignedDuration = SignedDuration::from_mins(15);
@@ -42,7 +57,8 @@ pub(crate) struct Token {
     pub(crate) bearer: Secret,
     pub(crate) base_url: Url,
     pub(crate) version: i64,
-    expires_at: Option<Timestamp>,
+    /// From when on it counts as old; never, where nobody knows when it ends.
+    renew_at: Option<Timestamp>,
 }
 
 type Slot = Arc<Mutex<Option<Arc<Token>>>>;
@@ -63,12 +79,9 @@ impl Engine {
     pub(crate) async fn token(&self, setup: &ConnectionSetup, stale: Option<i64>) -> Called<Arc<Token>> {
         if let GrantKind::Key { key, base_url } = &setup.grant {
             return match stale {
-                None => Ok(Arc::new(Token {
-                    bearer: key.clone(),
-                    base_url: base_url.clone(),
-                    version: 0,
-                    expires_at: None,
-                })),
+                None => {
+                    Ok(Arc::new(Token { bearer: key.clone(), base_url: base_url.clone(), version: 0, renew_at: None }))
+                }
                 Some(_) => {
                     let error = reconnect("the vendor refuses the API key; make a new one there and enter it");
                     self.lose(setup, &error).await;
@@ -79,10 +92,7 @@ impl Engine {
         let slot = self.tokens.slot(setup);
         let mut held = slot.lock().await;
         let now = self.world.clock.now();
-        let good = |token: &Token| {
-            Some(token.version) != stale
-                && token.expires_at.is_none_or(|at| now < at.saturating_sub(EXPIRY_MARGIN).unwrap_or(at))
-        };
+        let good = |token: &Token| Some(token.version) != stale && token.renew_at.is_none_or(|at| now < at);
         if let Some(token) = held.as_ref().filter(|token| good(token)) {
             return Ok(Arc::clone(token));
         }
@@ -100,13 +110,30 @@ impl Engine {
             GrantKind::ClientCredentials => Grant::ClientCredentials,
             // There is nothing to exchange.
             GrantKind::Key { .. } => {
-                return self.world.store.resume(&setup.workspace, &setup.id).await.map(drop).map_err(database);
+                let (store, status) = (&self.world.store, ConnectionStatus::Connected);
+                store.set_status(&setup.workspace, &setup.id, status, None).await.map_err(database)?;
+                return store.resume(&setup.workspace, &setup.id).await.map(drop).map_err(database);
             }
         };
         let set = self.exchange(setup, &grant).await?;
         self.keep(setup, set, None, row.map_or(0, |row| row.version)).await?;
         self.world.store.resume(&setup.workspace, &setup.id).await.map_err(database)?;
         self.forget_token(setup).await;
+        Ok(())
+    }
+
+    /// Stops using an account: our copy of the grant is destroyed, and nothing is called on its behalf until a person
+    /// connects it again. What is known of its records stays, so that it goes on where it stopped.
+    pub async fn disconnect(&self, setup: &ConnectionSetup) -> syncline_store::Result<()> {
+        let store = &self.world.store;
+        store.disconnect(&setup.workspace, &setup.id).await?;
+        // Other grants than the browser's could be used again without anybody.
+        if !matches!(setup.grant, GrantKind::Browser) {
+            let why = format!("a person disconnected it; `syncline connect {}` takes it up again", setup.id);
+            store.set_status(&setup.workspace, &setup.id, ConnectionStatus::NeedsReconnect, Some(&why)).await?;
+        }
+        self.forget_token(setup).await;
+        self.forget_blocked();
         Ok(())
     }
 
@@ -166,7 +193,7 @@ impl Engine {
             bearer: Secret::new(tokens.access),
             base_url,
             version: row.version,
-            expires_at: tokens.expires_at,
+            renew_at: tokens.expires_at.map(|end| renew_at(end, None, spread(setup, row.version))),
         }))
     }
 
@@ -240,8 +267,9 @@ impl Engine {
                 .map(Arc::new)
                 .ok_or_else(|| reconnect("the account was disconnected meanwhile"));
         }
-        let token =
-            Token { bearer: set.access, base_url: set.base_url, version: version + 1, expires_at: set.expires_at };
+        let (version, now) = (version + 1, self.world.clock.now());
+        let renew_at = set.expires_at.map(|end| renew_at(end, Some(now), spread(setup, version)));
+        let token = Token { bearer: set.access, base_url: set.base_url, version, renew_at };
         tracing::info!(connection.id = %setup.id, "Renewed the access token of {}", setup.id);
         Ok(Arc::new(token))
     }
@@ -266,13 +294,28 @@ impl Engine {
     async fn lose(&self, setup: &ConnectionSetup, error: &Error) {
         tracing::error!(connection.id = %setup.id, "Connection {} needs to be connected again", setup.id);
         metrics::counter!("syncline_connections_lost_total").increment(1);
-        let status = ConnectionStatus::NeedsReconnect;
-        if let Err(error) = self.world.store.set_status(&setup.workspace, &setup.id, status, Some(&error.message)).await
-        {
+        let alert = alerts::connection_lost(setup, &error.message, self.world.clock.now());
+        let lost = self.world.store.lose_connection(&setup.workspace, &setup.id, &error.message, alert).await;
+        if let Err(error) = lost {
             tracing::warn!(%error, "Could not note that the connection is lost");
         }
         self.forget_blocked();
     }
+}
+
+/// When a token is renewed that ends at `end`; how long it lives in all is known to whoever has just got it.
+fn renew_at(end: Timestamp, got: Option<Timestamp>, spread: SignedDuration) -> Timestamp {
+    let margin = EXPIRY_MARGIN + spread;
+    let margin = got.map_or(margin, |got| margin.min(end.duration_since(got) / MARGIN_SHARE));
+    end.saturating_sub(margin).unwrap_or(end)
+}
+
+/// An account's own part of the spread, another with each token. Not by chance, so that all processes agree.
+fn spread(setup: &ConnectionSetup, version: i64) -> SignedDuration {
+    let mut hasher = DefaultHasher::new();
+    (&setup.workspace, &setup.id, version).hash(&mut hasher);
+    let seconds = RENEWALS_SPREAD.as_secs().unsigned_abs();
+    SignedDuration::from_secs(i64::try_from(hasher.finish() % seconds).unwrap_or_default())
 }
 
 /// The vendor's OAuth facet, or an error that says there is none.

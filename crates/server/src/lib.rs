@@ -21,7 +21,7 @@ mod shown;
 #[cfg(test)]
 mod tests;
 
-pub use api::openapi_json;
+pub use api::{TOKEN_PREFIX, openapi_json};
 pub use options::{Limits, ServerOptions};
 pub use serve::Server;
-pub use shared::SourceSetup;
+pub use shared::{HintSetup, SourceSetup};

@@ -5,6 +5,8 @@ use std::{sync::Arc, time::Duration};
 use syncline_connect::Secret;
 use url::Url;
 
+use crate::shared::HintSetup;
+
 /// The largest body that is read. Booking webhooks are a few kilobytes; OWASP ASVS 5.0 (4.1) asks for some limit.
 pub const BODY_LIMIT: usize = 1024 * 1024;
 
@@ -37,6 +39,8 @@ pub struct ServerOptions {
     /// Health and metrics have a port of their own, and the public one does not have them.
     pub separate_admin: bool,
     pub limits: Limits,
+    /// Connections whose vendors tell by webhook that something has changed.
+    pub hints: Vec<HintSetup>,
     /// The metrics in Prometheus' text format.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Whether the workers run.
@@ -55,6 +59,7 @@ impl ServerOptions {
             session_key,
             separate_admin: false,
             limits: Limits::default(),
+            hints: Vec::new(),
             metrics: Arc::new(String::new),
             workers_alive: Arc::new(|| true),
         }

@@ -10,7 +10,9 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use jiff::Timestamp;
+use serde_json::json;
 use syncline_core::ids::WorkspaceId;
+use syncline_store::{JournalEntry, JournalKind};
 use url::form_urlencoded;
 
 use crate::{
@@ -24,6 +26,9 @@ use crate::{
 /// No script, no picture, nothing from elsewhere.
 const CONTENT_POLICY: &str =
     "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// Characters of an address that the journal keeps.
+const ADDRESS_MAX: usize = 200;
 
 /// Around every page.
 pub(crate) struct Frame {
@@ -123,6 +128,15 @@ impl FromRequest<Arc<Shared>> for Sent {
         if !ours && !from_our_origin(&parts.headers, shared) {
             return Err(problem(Problem::new(Code::CrossSite)));
         }
+        let address: String = parts.uri.path().chars().take(ADDRESS_MAX).collect();
+        let entry = JournalEntry {
+            at: shared.now(),
+            kind: JournalKind::Operator,
+            text: format!("Asked for by somebody who is signed in: {address}"),
+            details: json!({ "method": parts.method.as_str(), "address": address, "by": "console" }),
+        };
+        let noted = shared.store().note(&signed.workspace, entry).await;
+        noted.map_err(|error| problem(Problem::store(shared, &error)))?;
         Ok(Self { signed, fields })
     }
 }

@@ -52,12 +52,22 @@ macro_rules! codes {
 codes! {
     NotFound = "not-found", NOT_FOUND, "There is nothing here";
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "This address does not take that method";
-    Unauthorised = "unauthorised", UNAUTHORIZED, "The admin token is missing or wrong";
+    Unauthorised = "unauthorised", UNAUTHORIZED, "The token is missing, wrong or has run out";
+    OutOfScope = "out-of-scope", FORBIDDEN, "This token may only read";
     BadSignature = "bad-signature", UNAUTHORIZED, "The webhook's signature was not accepted";
     BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE, "The body is too large";
     BodyTimeout = "body-timeout", REQUEST_TIMEOUT, "The body took too long to arrive";
     BadParameter = "bad-parameter", BAD_REQUEST, "A parameter cannot be understood";
     UnreadableBooking = "unreadable-booking", UNPROCESSABLE_ENTITY, "The body is no booking message";
+    UnreadableRequest = "unreadable-request", UNPROCESSABLE_ENTITY, "The body cannot be understood";
+    AgreementMissing = "agreement-missing", CONFLICT, "Nobody has agreed yet that people's data travels";
+    NotActive = "not-active", CONFLICT, "The integration is not active";
+    UnusableIntegration = "unusable-integration", UNPROCESSABLE_ENTITY, "The integration cannot work as it is written";
+    Outdated = "outdated", CONFLICT, "Somebody else changed it meanwhile";
+    NotPaused = "not-paused", CONFLICT, "The integration is active";
+    ConfiguredInFile = "configured-in-file", CONFLICT, "The configuration file has an integration of this name";
+    Busy = "busy", CONFLICT, "Another round is under way";
+    AccountUnavailable = "account-unavailable", BAD_GATEWAY, "An account cannot be asked right now";
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, "More comes in than can be taken in right now";
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The database does not answer right now";
     TooManyAttempts = "too-many-attempts", TOO_MANY_REQUESTS, "Too many failed sign-ins";

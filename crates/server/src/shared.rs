@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use syncline_connect::{Bookings, Connector, Secret};
+use syncline_connect::{Bookings, Connector, Hints, Secret};
 use syncline_core::ids::{ConnectionId, IntegrationId, WorkspaceId};
 use syncline_engine::{ConnectionSetup, Engine};
 use syncline_store::Store;
@@ -26,6 +26,33 @@ pub struct SourceSetup {
     pub path_key: String,
     /// The active webhook secrets; two during a rotation.
     pub secrets: Vec<Secret>,
+}
+
+/// A connection whose vendor tells by webhook that something has changed, as it is set up.
+#[derive(Clone)]
+pub struct HintSetup {
+    pub workspace: WorkspaceId,
+    pub id: ConnectionId,
+    pub connector: &'static dyn Connector,
+    /// Part of the webhook's address: at least 128 random bits.
+    pub path_key: String,
+    /// The whole address, as it was entered at the vendor: some sign it.
+    pub url: String,
+    /// The active webhook secrets; two during a rotation.
+    pub secrets: Vec<Secret>,
+}
+
+/// A connection that takes such webhooks.
+pub(crate) struct Hinting {
+    pub(crate) workspace: WorkspaceId,
+    pub(crate) id: ConnectionId,
+    pub(crate) vendor: &'static str,
+    pub(crate) overload_status: u16,
+    pub(crate) hints: &'static dyn Hints,
+    pub(crate) url: String,
+    pub(crate) secrets: Vec<Secret>,
+    pub(crate) bucket: Bucket,
+    path_key: [u8; 32],
 }
 
 /// A source that takes messages in.
@@ -51,6 +78,7 @@ pub(crate) struct Shared {
     pub(crate) sessions: Sessions,
     pub(crate) sign_ins: Throttle,
     sources: HashMap<String, Vec<Source>>,
+    hinting: HashMap<String, Vec<Hinting>>,
 }
 
 impl Shared {
@@ -73,9 +101,15 @@ impl Shared {
                 sources.entry(source.id.as_str().to_owned()).or_default().push(source);
             }
         }
+        let mut hinting: HashMap<String, Vec<Hinting>> = HashMap::new();
+        for setup in &options.hints {
+            if let Some(open) = open_hints(setup, &options) {
+                hinting.entry(open.id.as_str().to_owned()).or_default().push(open);
+            }
+        }
         let sessions = Sessions::new(options.session_key, options.secure_cookies, &*engine.world().entropy);
         let sign_ins = Throttle::new(options.limits.sign_ins_per_minute);
-        Self { engine, options, workspaces, sessions, sign_ins, sources }
+        Self { engine, options, workspaces, sessions, sign_ins, sources, hinting }
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -92,6 +126,19 @@ impl Shared {
         let given: [u8; 32] = Sha256::digest(path_key.as_bytes()).into();
         match self.sources.get(name) {
             Some(sources) => sources.iter().find(|source| bool::from(source.path_key.ct_eq(&given))),
+            None => {
+                let _: bool = NOBODY.ct_eq(&given).into();
+                None
+            }
+        }
+    }
+
+    /// The connection behind a webhook's address; like [`Shared::source_by_address`], whatever is wrong with it.
+    pub(crate) fn hinting_by_address(&self, name: &str, path_key: &str) -> Option<&Hinting> {
+        const NOBODY: [u8; 32] = [0; 32];
+        let given: [u8; 32] = Sha256::digest(path_key.as_bytes()).into();
+        match self.hinting.get(name) {
+            Some(all) => all.iter().find(|hinting| bool::from(hinting.path_key.ct_eq(&given))),
             None => {
                 let _: bool = NOBODY.ct_eq(&given).into();
                 None
@@ -178,5 +225,30 @@ fn open_source(setup: SourceSetup, options: &ServerOptions) -> Option<Source> {
         secrets,
         bucket: Bucket::new(options.limits.hooks_per_second, options.limits.hooks_burst),
         id: setup.id,
+    })
+}
+
+/// A connection without what it needs has no address at all.
+fn open_hints(setup: &HintSetup, options: &ServerOptions) -> Option<Hinting> {
+    let (manifest, id) = (setup.connector.manifest(), &setup.id);
+    let hints = setup.connector.hints()?;
+    let secrets: Vec<Secret> = setup.secrets.iter().filter(|secret| !secret.expose().is_empty()).cloned().collect();
+    if hints.signed() && secrets.is_empty() {
+        return None;
+    }
+    if setup.path_key.is_empty() {
+        tracing::error!(connection.id = %id, "Connection {id} takes no webhooks: its address has no key");
+        return None;
+    }
+    Some(Hinting {
+        path_key: Sha256::digest(setup.path_key.as_bytes()).into(),
+        workspace: setup.workspace.clone(),
+        vendor: manifest.vendor,
+        overload_status: manifest.overload_status,
+        hints,
+        url: setup.url.clone(),
+        secrets,
+        bucket: Bucket::new(options.limits.hooks_per_second, options.limits.hooks_burst),
+        id: setup.id.clone(),
     })
 }

@@ -3,5 +3,6 @@
 
 mod log;
 mod routes;
+mod tenants;
 pub(crate) mod vendor;
 pub(crate) mod world;

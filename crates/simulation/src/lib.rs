@@ -19,6 +19,7 @@ mod orgs;
 mod people;
 mod post;
 mod process;
+pub mod records;
 mod run;
 mod sim;
 mod story;

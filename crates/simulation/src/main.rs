@@ -10,7 +10,11 @@ use std::{
 use clap::Parser;
 #[cfg(feature = "mutants")]
 use syncline_core::mutant::Mutant;
-use syncline_simulation::{Campaign, Fault, FaultSet, Options, Reached, Totals, check, shrink};
+use syncline_simulation::{
+    Campaign, Fault, FaultSet, Options, Reached, Totals, check,
+    records::{self, Trouble},
+    shrink,
+};
 
 /// Runs the whole of Syncline against imitation orgs under virtual time, with faults drawn from seeds.
 #[derive(Parser)]
@@ -54,6 +58,15 @@ struct Arguments {
     #[cfg(feature = "mutants")]
     #[arg(long)]
     mutant: Option<String>,
+    /// Simulate records in step instead of bookings.
+    #[arg(long)]
+    records: bool,
+    /// With `--records`: what people may do beside plain edits, by its names; all where absent, nothing with an empty text.
+    #[arg(long, value_delimiter = ',')]
+    troubles: Option<Vec<String>>,
+    /// With `--records`: so many things that people do, instead of as many as the seed says.
+    #[arg(long)]
+    acts: Option<u64>,
     /// Threads; one per core where absent.
     #[arg(long)]
     threads: Option<usize>,
@@ -65,6 +78,9 @@ fn main() -> anyhow::Result<ExitCode> {
         Some(ids) => FaultSet::parse(ids).map_err(anyhow::Error::msg)?,
         None => FaultSet::all(),
     };
+    if arguments.records {
+        return in_step(&arguments, faults);
+    }
     let bookings = arguments.bookings.as_ref().map(|bookings| bookings.iter().copied().collect::<BTreeSet<_>>());
     let options = Options {
         faults,
@@ -89,6 +105,51 @@ fn main() -> anyhow::Result<ExitCode> {
 fn mutant(name: &str) -> anyhow::Result<Mutant> {
     let found = Mutant::ALL.into_iter().find(|mutant| format!("{mutant:?}") == name);
     found.ok_or_else(|| anyhow::anyhow!("there is no mutant `{name}`; there are {:?}", Mutant::ALL))
+}
+
+/// Records in step.
+fn in_step(arguments: &Arguments, faults: FaultSet) -> anyhow::Result<ExitCode> {
+    let named = |id: &String| {
+        let found = Trouble::ALL.iter().copied().find(|trouble| trouble.id() == id);
+        found.ok_or_else(|| anyhow::anyhow!("there is no trouble `{id}`"))
+    };
+    let troubles = match &arguments.troubles {
+        Some(ids) => ids.iter().filter(|id| !id.is_empty()).map(named).collect::<anyhow::Result<BTreeSet<_>>>()?,
+        None => Trouble::ALL.iter().copied().collect(),
+    };
+    let options = records::Options {
+        faults,
+        often: FaultSet::parse(arguments.often.as_deref().unwrap_or_default()).map_err(anyhow::Error::msg)?,
+        troubles,
+        acts: arguments.acts,
+        trace: arguments.trace,
+        #[cfg(feature = "mutants")]
+        mutant: arguments.mutant.as_deref().map(mutant).transpose()?,
+    };
+    let began = Instant::now();
+    let failed = match arguments.seed {
+        Some(seed) => {
+            let report = records::run(seed, &options);
+            print!("{}", report.trace);
+            println!(
+                "seed {seed}: digest {:016x}, {} calls, {:?} simulated",
+                report.digest, report.calls, report.simulated
+            );
+            for violation in &report.violations {
+                println!("VIOLATION {}: {}", violation.invariant, violation.text);
+            }
+            report.violations.len() as u64
+        }
+        None => {
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            let threads = arguments.threads.unwrap_or(cores);
+            let totals = records::Campaign { from: arguments.from, seeds: arguments.seeds, threads, options }.run();
+            print!("{}", totals.words());
+            totals.failed
+        }
+    };
+    println!("time        {:.1?}", began.elapsed());
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn one(seed: u64, arguments: &Arguments, mut options: Options) -> anyhow::Result<ExitCode> {

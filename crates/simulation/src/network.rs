@@ -45,10 +45,36 @@ pub struct Line {
     pub way_back: Mutex<Option<SchemaChange>>,
 }
 
+/// What hits all calls to an account for a while.
 #[derive(Default)]
-struct Weather {
+pub struct Weather {
     down_until: Option<Instant>,
     cut_off: BTreeMap<usize, Instant>,
+}
+
+impl Weather {
+    /// What the weather makes of a call, where it makes anything of it.
+    pub fn fate(&mut self, sim: &Sim, process: usize) -> Option<Fate> {
+        let now = Instant::now();
+        if self.cut_off.get(&process).is_some_and(|until| now < *until) {
+            return Some(Fate::Refused);
+        }
+        if self.down_until.is_some_and(|until| now < until) {
+            return Some(Fate::instead(503));
+        }
+        let window = |part, to| Duration::from_secs(sim.with_dice(part, |dice| dice.between(2, to)));
+        if sim.strikes("network", Fault::N10, 5) {
+            self.cut_off.insert(process, now + window("network", 120));
+            sim.fired(Fault::N10);
+            return Some(Fate::Refused);
+        }
+        if sim.strikes("network", Fault::H2, 8) {
+            self.down_until = Some(now + window("network", 60));
+            sim.fired(Fault::H2);
+            return Some(Fate::instead(503));
+        }
+        None
+    }
 }
 
 /// All lines.
@@ -118,27 +144,8 @@ impl Line {
         if !sim.in_chaos() || kind == Kind::Other {
             return Fate::Arrives;
         }
-        let now = Instant::now();
-        let mut weather = lock(&self.weather);
-        if weather.cut_off.get(&process).is_some_and(|until| now < *until) {
-            return Fate::Refused;
-        }
-        if weather.down_until.is_some_and(|until| now < until) {
-            return Fate::instead(503);
-        }
-        let window = |part, to| Duration::from_secs(sim.with_dice(part, |dice| dice.between(2, to)));
-        if sim.strikes("network", Fault::N10, 5) {
-            weather.cut_off.insert(process, now + window("network", 120));
-            sim.fired(Fault::N10);
-            return Fate::Refused;
-        }
-        if sim.strikes("network", Fault::H2, 8) {
-            weather.down_until = Some(now + window("network", 60));
-            sim.fired(Fault::H2);
-            return Fate::instead(503);
-        }
-        drop(weather);
-        Fate::draw(sim, kind)
+        let weather = lock(&self.weather).fate(sim, process);
+        weather.unwrap_or_else(|| Fate::draw(sim, kind))
     }
 
     /// The request reaches the org.
@@ -224,7 +231,9 @@ impl Carrier {
         // Whatever happens to this future, the watch learns that nobody waits for the answer any more.
         let mut open = Open { sim, line: &line, number: sent, definite: false };
         sim.note(|| format!("p{} {kind:?} ws{} #{sent} {fate}", self.life.process, line.customer));
-        let answer = self.exchange(&line, kind, fate, request).await;
+        let (org, run, late) = (Arc::clone(&line), Arc::clone(sim), Arc::clone(sim));
+        let arrive = move || org.arrive(&run, kind, request);
+        let answer = exchange(sim, host, fate, arrive, move || late.reach(Reached::LateArrival)).await;
         sim.note(|| match &answer {
             Ok(answer) => format!("p{} #{sent} {}", self.life.process, answer.status()),
             Err(error) => format!("p{} #{sent} {error}", self.life.process),
@@ -237,48 +246,46 @@ impl Carrier {
         self.life.pass(Point::Call).await;
         answer
     }
+}
 
-    async fn exchange(
-        &self,
-        line: &Arc<Line>,
-        kind: Kind,
-        fate: Fate,
-        request: Request<Bytes>,
-    ) -> Result<Response<Bytes>, HttpError> {
-        let sim = Arc::clone(&self.network.sim);
-        let host = request.uri().host().unwrap_or_default().to_owned();
-        let way = |sim: &Sim| Duration::from_millis(sim.with_dice("ways", |dice| dice.between(5, WAY_MILLIS)));
-        let (there, back) = (way(&sim), way(&sim));
-        if matches!(fate, Fate::Refused) {
-            tokio::time::sleep(there).await;
-            return Err(HttpError::NotSent { host, reason: "connection refused".into() });
-        }
-        let (answer, answered) = oneshot::channel();
-        let line = Arc::clone(line);
-        // On its own, so that a request that left arrives even where its sender died or gave up.
-        tokio::spawn(async move {
-            tokio::time::sleep(there + fate.delay()).await;
-            let is_late = !fate.delay().is_zero();
-            let Some(carried) = fate.carry(|| line.arrive(&sim, kind, request)) else {
-                if is_late {
-                    sim.reach(Reached::LateArrival);
-                }
-                return;
-            };
-            tokio::time::sleep(back).await;
-            // Nobody may be waiting any more.
-            drop(answer.send(carried));
-        });
-        match tokio::time::timeout(CALL_DEADLINE, answered).await {
-            Ok(Ok(Carried::Answer(answer))) => Ok(answer),
-            Ok(Ok(Carried::Reset)) => Err(HttpError::Unanswered { host, reason: "connection reset".into() }),
-            // A request that is lost says nothing; the deadline is what ends the wait.
-            Ok(Err(_)) => {
-                tokio::time::sleep(CALL_DEADLINE).await;
-                Err(HttpError::Unanswered { host, reason: "no answer in time".into() })
+/// Lets a request make its way, as its fate is, and waits for the answer as long as the product's carrier would.
+pub async fn exchange(
+    sim: &Sim,
+    host: String,
+    fate: Fate,
+    arrive: impl FnOnce() -> Response<Bytes> + Send + 'static,
+    late: impl FnOnce() + Send + 'static,
+) -> Result<Response<Bytes>, HttpError> {
+    let way = |sim: &Sim| Duration::from_millis(sim.with_dice("ways", |dice| dice.between(5, WAY_MILLIS)));
+    let (there, back) = (way(sim), way(sim));
+    if matches!(fate, Fate::Refused) {
+        tokio::time::sleep(there).await;
+        return Err(HttpError::NotSent { host, reason: "connection refused".into() });
+    }
+    let (answer, answered) = oneshot::channel();
+    // On its own, so that a request that left arrives even where its sender died or gave up.
+    tokio::spawn(async move {
+        tokio::time::sleep(there + fate.delay()).await;
+        let is_late = !fate.delay().is_zero();
+        let Some(carried) = fate.carry(arrive) else {
+            if is_late {
+                late();
             }
-            Err(_) => Err(HttpError::Unanswered { host, reason: "no answer in time".into() }),
+            return;
+        };
+        tokio::time::sleep(back).await;
+        // Nobody may be waiting any more.
+        drop(answer.send(carried));
+    });
+    match tokio::time::timeout(CALL_DEADLINE, answered).await {
+        Ok(Ok(Carried::Answer(answer))) => Ok(answer),
+        Ok(Ok(Carried::Reset)) => Err(HttpError::Unanswered { host, reason: "connection reset".into() }),
+        // A request that is lost says nothing; the deadline is what ends the wait.
+        Ok(Err(_)) => {
+            tokio::time::sleep(CALL_DEADLINE).await;
+            Err(HttpError::Unanswered { host, reason: "no answer in time".into() })
         }
+        Err(_) => Err(HttpError::Unanswered { host, reason: "no answer in time".into() }),
     }
 }
 

@@ -224,6 +224,23 @@ impl Story {
         story
     }
 
+    /// A story in which nobody books: the frame of the simulations that are not about bookings.
+    pub fn without_bookings(seed: u64, faults: FaultSet, often: FaultSet) -> Self {
+        Self {
+            seed,
+            customers: Vec::new(),
+            bookings: Vec::new(),
+            messages: Vec::new(),
+            processes: 1,
+            workers: 1,
+            poll: Duration::from_secs(PAUSE_MAX),
+            faults,
+            often,
+            pause_max: PAUSE_MAX,
+            reshaped: 0,
+        }
+    }
+
     /// The same story with these bookings alone, for finding the smallest one that still fails.
     #[must_use]
     pub fn only(mut self, kept: &BTreeSet<usize>) -> Self {

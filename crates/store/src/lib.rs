@@ -1,12 +1,14 @@
 //! All SQL of Syncline: inbox, chains, shared links, outbox, records in step, leases with their fences, cursors, journal
 //! and vault, in SQLite or PostgreSQL. What a row means to the outside, and when to claim or settle, is not decided here.
 
+mod alerts;
 mod db;
 mod error;
 mod gate;
 mod migrate;
 mod ops;
 mod options;
+mod person;
 mod records;
 mod types;
 mod vault;
@@ -22,19 +24,21 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use syncline_core::Entropy;
 
-use self::{
-    db::{Op, postgres::Postgres, sqlite::SqliteDb, threads::Threads},
-    options::Place,
-    vault::{DataKeys, MasterKeys, rotation},
-};
 pub use self::{
+    alerts::*,
     error::{Error, Result},
     gate::{Call, Gate},
     options::StoreOptions,
+    person::*,
     records::*,
     types::*,
     vault::MasterKey,
     views::*,
+};
+use self::{
+    db::{Op, postgres::Postgres, sqlite::SqliteDb, threads::Threads},
+    options::Place,
+    vault::{DataKeys, MasterKeys, rotation},
 };
 
 /// The store. Clones share everything.
@@ -74,6 +78,9 @@ impl Store {
                     check_canaries(&keys, &pg.run(rotation::Canaries).await?)?;
                 }
                 migrate::postgres(&pg).await?;
+                if !pg.obeys_policies().await? {
+                    tracing::warn!("{UNWALLED}");
+                }
                 let canaries = pg.run(rotation::Canaries).await?;
                 if let Some(canary) = missing_canary(&keys, &canaries, &*options.entropy)? {
                     pg.run(canary).await?;
@@ -142,6 +149,10 @@ impl Store {
     }
 }
 
+/// What is said where PostgreSQL's own walls do not stand.
+const UNWALLED: &str = "The database role is a superuser or bypasses row-level security, so PostgreSQL does not keep \
+    workspaces apart by itself: give Syncline a role of its own that owns its tables";
+
 fn run_inline<O: Op>(db: &Mutex<Option<SqliteDb>>, op: &O) -> Result<O::Out> {
     let mut db = db.lock().unwrap_or_else(PoisonError::into_inner);
     let db = db.as_mut().ok_or_else(|| Error::Unavailable("the store is closed".to_owned()))?;
@@ -163,6 +174,12 @@ fn open_sqlite(path: Option<&std::path::Path>, keys: &MasterKeys, entropy: &dyn 
         db.transact(&canary)?;
     }
     Ok(db)
+}
+
+/// Rewrites an SQLite file, so that nothing of what was deleted is left in it. A server that works on it meanwhile may be
+/// in the way; then it says so, and nothing is lost.
+pub fn compact(file: &std::path::Path) -> Result<()> {
+    SqliteDb::open(Some(file))?.batch("pragma secure_delete = on; vacuum; pragma wal_checkpoint(truncate)")
 }
 
 fn check_canaries(keys: &MasterKeys, canaries: &[(String, Vec<u8>)]) -> Result<()> {

@@ -39,10 +39,28 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0005_rest.sqlite.sql"),
         postgres: include_str!("../migrations/0005_rest.postgres.sql"),
     },
+    Migration {
+        version: 6,
+        sqlite: include_str!("../migrations/0006_alerts.sqlite.sql"),
+        postgres: include_str!("../migrations/0006_alerts.postgres.sql"),
+    },
+    Migration {
+        version: 7,
+        sqlite: include_str!("../migrations/0007_walls.sqlite.sql"),
+        postgres: include_str!("../migrations/0007_walls.postgres.sql"),
+    },
+    Migration {
+        version: 8,
+        sqlite: include_str!("../migrations/0008_api_tokens.sqlite.sql"),
+        postgres: include_str!("../migrations/0008_api_tokens.postgres.sql"),
+    },
 ];
 
 /// The advisory lock under which processes that start together take turns: "syncline" in ASCII.
 const POSTGRES_LOCK: i64 = 0x7379_6e63_6c69_6e65;
+
+/// Lets a step of PostgreSQL past the walls between workspaces.
+const EVERYBODY: &str = "set local syncline.workspace = '*'";
 
 /// Makes or updates SQLite's tables. SQLite itself keeps the number of the last step.
 pub(crate) fn sqlite(db: &SqliteDb) -> Result<()> {
@@ -72,6 +90,8 @@ pub(crate) async fn postgres(pg: &Postgres) -> Result<()> {
     let mut client = pg.client().await?;
     loop {
         let tx = client.transaction().await?;
+        // A step may touch everybody's rows.
+        tx.batch_execute(EVERYBODY).await?;
         tx.execute("select pg_advisory_xact_lock($1)", &[&POSTGRES_LOCK]).await?;
         tx.batch_execute("create table if not exists schema_version (version bigint primary key)").await?;
         let version: i64 = tx.query_one("select coalesce(max(version), 0) from schema_version", &[]).await?.get(0);

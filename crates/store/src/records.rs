@@ -23,6 +23,8 @@ pub struct FlowState {
     pub changed_at: Timestamp,
     /// Who agreed that people's data may travel, and when.
     pub agreed: Option<(String, Timestamp)>,
+    /// The version of the text that was agreed to.
+    pub agreed_text: Option<String>,
     /// Nothing that was made before is new (`select = "new"`).
     pub since: Option<Timestamp>,
 }
@@ -370,4 +372,33 @@ pub struct QuotaUse {
     pub used: u64,
     /// The highest share, in percent, that somebody was told of.
     pub told_percent: u32,
+}
+
+/// An integration as somebody wrote it through the API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordSetup {
+    pub integration: IntegrationId,
+    /// What was written, which the store does not read.
+    pub source: Vec<u8>,
+    /// Grows with every change.
+    pub version: i64,
+    pub at: Timestamp,
+    pub who: String,
+}
+
+/// What became of a change to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetupSaved {
+    As {
+        version: i64,
+    },
+    /// Somebody else changed it meanwhile; 0 where there is none.
+    Outdated {
+        version: i64,
+    },
+    /// It is active: pause it first.
+    Active,
+    NotThere,
+    /// There are as many as one workspace may have.
+    TooMany,
 }

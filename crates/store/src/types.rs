@@ -48,6 +48,42 @@ pub enum TakenIn {
     Duplicate,
 }
 
+/// A token of the API's callers, without the token itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiToken {
+    pub workspace: WorkspaceId,
+    /// Names it to people: `tok_` and hexadecimal digits.
+    pub id: String,
+    /// Which program bears it.
+    pub name: String,
+    pub scope: TokenScope,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+/// What the bearer of a token may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenScope {
+    Read,
+    /// Everything that the API does, reading included.
+    Write,
+}
+
+impl TokenScope {
+    /// The stable word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TokenScope::Read => "read",
+            TokenScope::Write => "write",
+        }
+    }
+
+    /// The scope of this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [TokenScope::Read, TokenScope::Write].into_iter().find(|scope| scope.as_str() == word)
+    }
+}
+
 /// The right to do a thing alone: a lease that was acquired.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {

@@ -1,11 +1,13 @@
 //! The command line: one file a command.
 
 mod activity;
+mod alerts;
 mod connect;
 mod demo;
 mod doctor;
 mod dry_run;
 mod init;
+mod person;
 mod records;
 mod replay;
 mod rotate_key;
@@ -13,6 +15,7 @@ mod sandbox;
 pub(crate) mod serve;
 mod sources;
 mod templates;
+mod tokens;
 
 use std::path::PathBuf;
 
@@ -40,6 +43,8 @@ enum Command {
     Sources(ConfigArg),
     /// Prints what happened and why.
     Activity(activity::ActivityArgs),
+    /// Tries the ways by which people are told of what they must know.
+    Alerts(alerts::AlertsArgs),
     /// Shows what a message would do, record by record and field by field, and does nothing.
     DryRun(dry_run::DryRunArgs),
     /// Tries bookings again that were laid aside.
@@ -50,6 +55,10 @@ enum Command {
     Templates(templates::TemplatesArgs),
     /// Keeps the records of two accounts in step: check, preview, activate, run, look, decide.
     Records(records::RecordsArgs),
+    /// Shows or erases all that is held about one person.
+    Person(person::PersonArgs),
+    /// Makes, lists and takes back tokens for programs that call the API.
+    Tokens(tokens::TokensArgs),
     /// Starts the imitation vendors alone, to test other code against.
     Sandbox(sandbox::SandboxArgs),
     /// Seals everything secret under a new master key while the server may go on running.
@@ -73,11 +82,14 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Connect(args) => connect::run(args).await,
         Command::Sources(args) => sources::run(&args.config).await,
         Command::Activity(args) => activity::run(args).await,
+        Command::Alerts(args) => alerts::run(args).await,
         Command::DryRun(args) => dry_run::run(args).await,
         Command::Replay(args) => replay::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,
         Command::Templates(args) => templates::run(args).await,
         Command::Records(args) => records::run(args).await,
+        Command::Person(args) => person::run(args).await,
+        Command::Tokens(args) => tokens::run(args).await,
         Command::Sandbox(args) => sandbox::run(args).await,
         Command::RotateKey(args) => rotate_key::run(args).await,
     }

@@ -6,13 +6,10 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
-use syncline_core::{
-    ids::IntegrationId,
-    merge::{RuleKey, Side},
-};
+use syncline_core::{ids::IntegrationId, merge::Side};
 use syncline_engine::{
     Engine,
-    records::{Listening, Preview, RecordFlow, Round, RoundEnd},
+    records::{AGREEMENT_VERSION, Listening, Preview, RecordFlow, Round, RoundEnd},
 };
 use syncline_store::{FlowStanding, HoldView};
 
@@ -114,10 +111,10 @@ pub async fn run(args: RecordsArgs) -> anyhow::Result<()> {
 
 async fn act(engine: &Arc<Engine>, act: Act) -> anyhow::Result<()> {
     match act {
-        Act::Check { name } => check(engine, flow(engine, &name)?).await,
+        Act::Check { name } => check(engine, &flow(engine, &name).await?).await,
         Act::Preview { name, json } => {
-            let flow = flow(engine, &name)?;
-            let preview = engine.records_preview(flow).await?.map_err(|end| anyhow::anyhow!(ended(&end)))?;
+            let flow = flow(engine, &name).await?;
+            let preview = engine.records_preview(&flow).await?.map_err(|end| anyhow::anyhow!(ended(&end)))?;
             if json {
                 println!("{}", serde_json::to_string(&preview)?);
             } else {
@@ -126,29 +123,29 @@ async fn act(engine: &Arc<Engine>, act: Act) -> anyhow::Result<()> {
             Ok(())
         }
         Act::Activate { name, agreed_by } => {
-            let flow = flow(engine, &name)?;
-            let state = engine.world().store.flow_state(&flow.workspace, &flow.id).await?;
-            if agreed_by.is_none() && state.is_none_or(|state| state.agreed.is_none()) {
+            let flow = flow(engine, &name).await?;
+            if !engine.activate(&flow, agreed_by.as_deref()).await? {
                 bail!(
-                    "people's data will travel between two accounts: say who agrees to that with --agreed-by \"NAME\""
+                    "people's data will travel between two accounts: say who agrees to docs/agreement.md, version {AGREEMENT_VERSION}, with --agreed-by \"NAME\""
                 );
             }
-            engine.set_standing(flow, FlowStanding::Active, None, agreed_by.as_deref()).await?;
             println!(
                 "{name} is active. `syncline serve` keeps it in step; `syncline records run {name}` does so once."
             );
             Ok(())
         }
         Act::Pause { name } => {
-            engine.set_standing(flow(engine, &name)?, FlowStanding::Paused, None, None).await?;
+            engine.set_standing(&flow(engine, &name).await?, FlowStanding::Paused, None, None).await?;
             println!("{name} is paused.");
             Ok(())
         }
-        Act::Run { name, confirm_deletes, json } => rounds(engine, flow(engine, &name)?, confirm_deletes, json).await,
+        Act::Run { name, confirm_deletes, json } => {
+            rounds(engine, &flow(engine, &name).await?, confirm_deletes, json).await
+        }
         Act::Status { name, json } => status(engine, name.as_deref(), json).await,
-        Act::Holds { name, json } => holds(engine, flow(engine, &name)?, json).await,
+        Act::Holds { name, json } => holds(engine, &flow(engine, &name).await?, json).await,
         Act::Retry { name, entries } => {
-            let flow = flow(engine, &name)?;
+            let flow = flow(engine, &name).await?;
             let chosen = (!entries.is_empty()).then_some(entries.as_slice());
             let now = engine.world().clock.now();
             let released = engine.world().store.release_holds(&flow.workspace, &flow.id, chosen, now).await?;
@@ -156,20 +153,31 @@ async fn act(engine: &Arc<Engine>, act: Act) -> anyhow::Result<()> {
             Ok(())
         }
         Act::Resolve { name, entry, field, winner } => {
-            resolve(engine, flow(engine, &name)?, entry, &field, winner).await
+            resolve(engine, &flow(engine, &name).await?, entry, &field, winner).await
         }
     }
 }
 
-fn flow<'a>(engine: &'a Engine, name: &str) -> anyhow::Result<&'a RecordFlow> {
-    let all = &engine.setup().records;
-    all.iter().find(|flow| flow.id == IntegrationId::from(name)).with_context(|| {
+async fn flow(engine: &Engine, name: &str) -> anyhow::Result<Arc<RecordFlow>> {
+    let all = flows(engine).await?;
+    all.iter().cloned().find(|flow| flow.id == IntegrationId::from(name)).with_context(|| {
         let names: Vec<&str> = all.iter().map(|flow| flow.id.as_str()).collect();
         match names.as_slice() {
-            [] => "no [[records]] are configured".to_owned(),
-            names => format!("there is no integration `{name}` among [[records]]; there are: {}", names.join(", ")),
+            [] => "no integration keeps records in step: neither [[records]] nor the API has one".to_owned(),
+            names => format!("there is no integration `{name}`; there are: {}", names.join(", ")),
         }
     })
+}
+
+/// All of this installation: those of the file, and those that were written through the API.
+async fn flows(engine: &Engine) -> anyhow::Result<Vec<Arc<RecordFlow>>> {
+    let mut workspaces: Vec<_> = engine.setup().connections.iter().map(|setup| setup.workspace.clone()).collect();
+    workspaces.dedup();
+    let mut all = Vec::new();
+    for workspace in workspaces {
+        all.extend(engine.record_flows(&workspace).await?);
+    }
+    Ok(all)
 }
 
 fn ended(end: &RoundEnd) -> String {
@@ -227,7 +235,7 @@ fn show_preview(preview: &Preview) {
 
 async fn rounds(engine: &Engine, flow: &RecordFlow, confirm_deletes: bool, as_json: bool) -> anyhow::Result<()> {
     if confirm_deletes {
-        engine.set_standing(flow, FlowStanding::Active, None, None).await?;
+        engine.go_on(flow).await?;
     }
     let mut all = Round::default();
     for place in 0..ROUNDS_MAX {
@@ -267,8 +275,11 @@ fn round_json(round: &Round) -> serde_json::Value {
 }
 
 async fn status(engine: &Engine, name: Option<&str>, as_json: bool) -> anyhow::Result<()> {
-    let chosen = name.map(|name| flow(engine, name)).transpose()?;
-    for flow in engine.setup().records.iter().filter(|flow| chosen.is_none_or(|chosen| chosen.id == flow.id)) {
+    let chosen = match name {
+        Some(name) => vec![flow(engine, name).await?],
+        None => flows(engine).await?,
+    };
+    for flow in &chosen {
         let status = engine.records_status(flow).await?;
         let listening = engine.listening(flow).await?;
         let standing = status.state.as_ref().map_or(FlowStanding::Draft, |state| state.standing);
@@ -343,7 +354,7 @@ fn word(standing: FlowStanding) -> &'static str {
 }
 
 async fn holds(engine: &Engine, flow: &RecordFlow, as_json: bool) -> anyhow::Result<()> {
-    let names = engine.records_rule_names(flow).await?.map_err(|end| anyhow::anyhow!(ended(&end)))?;
+    let names = flow.rule_names();
     let mut after = None;
     let mut shown = 0;
     loop {
@@ -352,7 +363,7 @@ async fn holds(engine: &Engine, flow: &RecordFlow, as_json: bool) -> anyhow::Res
         after = Some(last.entry);
         for view in &page {
             shown += 1;
-            let field = view.hold.rule.and_then(|key| names.get(&key)).map(String::as_str);
+            let field = view.hold.rule.and_then(|key| names.get(&key)).map(ToString::to_string);
             if as_json {
                 println!(
                     "{}",
@@ -361,7 +372,7 @@ async fn holds(engine: &Engine, flow: &RecordFlow, as_json: bool) -> anyhow::Res
                         "since": view.since })
                 );
             } else {
-                show_hold(view, field);
+                show_hold(view, field.as_deref());
             }
         }
     }
@@ -379,19 +390,13 @@ fn show_hold(view: &HoldView, field: Option<&str>) {
 }
 
 async fn resolve(engine: &Engine, flow: &RecordFlow, entry: i64, field: &str, winner: Winner) -> anyhow::Result<()> {
-    let names = engine.records_rule_names(flow).await?.map_err(|end| anyhow::anyhow!(ended(&end)))?;
     let side = match winner {
         Winner::Left => Side::Left,
         Winner::Right => Side::Right,
     };
-    let meant: Vec<RuleKey> =
-        names.iter().filter(|(_, name)| name.split(" ↔ ").any(|one| one == field)).map(|(key, _)| *key).collect();
-    let now = engine.world().clock.now();
-    for rule in meant {
-        if engine.world().store.decide_hold(&flow.workspace, &flow.id, entry, rule, side, now).await? {
-            println!("Decided; it is carried out in the next round.");
-            return Ok(());
-        }
+    if engine.resolve_hold(flow, entry, field, side).await? {
+        println!("Decided; it is carried out in the next round.");
+        return Ok(());
     }
     bail!("nothing of field {field} is held back of record {entry}; `syncline records holds {}` lists what is", flow.id)
 }

@@ -86,6 +86,8 @@ impl Running {
         // Whatever is wrong in the configuration is said before anything is opened or changed.
         installation.setup(&installation.public_url()?)?;
         installation.http()?;
+        installation.alert_ways(&installation.public_url()?)?;
+        installation.hints(&installation.public_url()?)?;
         let lock = installation.database_file().map(|file| lock(&file.with_extension("lock"))).transpose()?;
         let store = installation.open_store().await?;
         if lock.is_some() {
@@ -106,6 +108,7 @@ impl Running {
         let engine = installation.engine(store, &public_url, options).await?;
         let mut server_options = ServerOptions::new(public_url.clone(), admin_token, installation.derive(&["session"]));
         server_options.sign_in_key = sign_in_key;
+        server_options.hints = installation.hints(&public_url)?;
         server_options.separate_admin = installation.config.server.admin_listen.is_some();
         server_options.metrics = {
             let metrics = metrics.clone();
@@ -137,13 +140,18 @@ impl Running {
             let (engine, stop) = (Arc::clone(&engine), stop.clone());
             tasks.spawn(async move { engine.poll_sources(stop).await });
         }
-        if workers > 0 && !engine.setup().records.is_empty() {
+        if workers > 0 && !engine.setup().connections.is_empty() {
             let (engine, stop) = (Arc::clone(&engine), stop.clone());
             tasks.spawn(async move { engine.keep_records(stop).await });
         }
-        if workers > 0 && !engine.setup().records.is_empty() {
+        if workers > 0 {
             let (engine, stop) = (Arc::clone(&engine), stop.clone());
             tasks.spawn(async move { engine.keep_listening(stop).await });
+        }
+        let ways = installation.alert_ways(&public_url)?;
+        if workers > 0 && (ways.mail.is_some() || ways.webhook.is_some()) {
+            let (engine, stop) = (Arc::clone(&engine), stop.clone());
+            tasks.spawn(async move { engine.tell_alerts(ways, stop).await });
         }
         let installation = Arc::new(installation);
         tasks.spawn(upkeep(Arc::clone(&engine), Arc::clone(&installation), metrics, stop.clone()));

@@ -30,6 +30,16 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
                 .for_each(|line| println!("  {line}"));
         }
     }
+    for connection in &installation.config.connections {
+        let connector = vendor(&connection.vendor)?;
+        let Some(hints) = connector.hints() else { continue };
+        println!("{} ({}), tells of changes", connection.name, connector.manifest().display_name);
+        if hints.signed() && connection.webhook_secrets.is_empty() {
+            println!("  give `webhook_secrets`, and it has an address; until then the account is asked every so often");
+        } else {
+            println!("  {}", installation.webhook_url(&public, &connection.name));
+        }
+    }
     if let Some(store) = store {
         store.close().await;
     }

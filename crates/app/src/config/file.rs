@@ -7,7 +7,10 @@ use anyhow::bail;
 use serde::Deserialize;
 use url::Url;
 
-use super::{booking::IntegrationConfig, limits, records::RecordsConfig, secrets::SecretRef, source::SourceApiConfig};
+use super::{
+    alerts::AlertsConfig, booking::IntegrationConfig, limits, records::RecordsConfig, secrets::SecretRef,
+    source::SourceApiConfig,
+};
 
 /// The whole file.
 #[derive(Debug, Clone, Deserialize)]
@@ -23,6 +26,10 @@ pub struct Config {
     /// changed later. 1 to 40 lower-case letters, digits and dashes.
     #[serde(default = "default_workspace")]
     pub workspace: String,
+    /// Accounts of one vendor that may be connected at the same time.
+    #[cfg_attr(test, schemars(range(min = 1, max = limits::ACCOUNTS_MAX)))]
+    #[serde(default = "default_accounts")]
+    pub accounts_per_vendor: usize,
     #[serde(default)]
     pub server: ServerConfig,
     #[serde(default)]
@@ -33,6 +40,8 @@ pub struct Config {
     pub network: NetworkConfig,
     #[serde(default)]
     pub telemetry: TelemetryConfig,
+    #[serde(default)]
+    pub alerts: AlertsConfig,
     #[serde(default)]
     pub connections: Vec<ConnectionConfig>,
     #[serde(default)]
@@ -49,6 +58,10 @@ fn default_database() -> String {
 
 fn default_workspace() -> String {
     "default".into()
+}
+
+fn default_accounts() -> usize {
+    5
 }
 
 /// `[server]`: where Syncline listens and how it is reached.
@@ -192,6 +205,10 @@ pub struct ConnectionConfig {
     #[cfg_attr(test, schemars(range(min = *limits::BUDGET_SHARE.start(), max = *limits::BUDGET_SHARE.end())))]
     #[serde(default = "default_budget_share")]
     pub budget_share: f64,
+    /// What the vendor's webhooks prove themselves with, for those that tell of changes: HubSpot's client secret, the bearer
+    /// token that a webhook of Brevo is made with. Two while one replaces the other. `syncline sources` prints the address.
+    #[serde(default)]
+    pub webhook_secrets: Vec<SecretRef>,
     /// The vendor's own settings; for Salesforce see [salesforce.md](salesforce.md).
     #[serde(default)]
     pub settings: BTreeMap<String, String>,

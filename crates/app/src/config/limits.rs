@@ -32,11 +32,32 @@ pub const LEASE_SECONDS_MIN: u32 = 3;
 /// A booking of a process that died waits so long at the most.
 pub const LEASE_SECONDS_MAX: u32 = 3600;
 
+/// The store lists no more connections than a thousand; this leaves room for every vendor.
+pub const ACCOUNTS_MAX: usize = 100;
+
 /// Ten years, the longest that common retention rules ask for.
 pub const KEEP_DAYS_MAX: u32 = 3650;
 
 /// Less than a hundredth would stop everything at once; more than all is no share.
 pub const BUDGET_SHARE: RangeInclusive<f64> = 0.01..=1.0;
+
+/// No vendor has more accounts than the operator wants.
+pub(super) fn check_accounts(config: &Config) -> anyhow::Result<()> {
+    let most = config.accounts_per_vendor;
+    if !(1..=ACCOUNTS_MAX).contains(&most) {
+        bail!("`accounts_per_vendor` is {most}; it is a number from 1 to {ACCOUNTS_MAX}");
+    }
+    for connection in &config.connections {
+        let vendor = &connection.vendor;
+        let accounts = config.connections.iter().filter(|other| other.vendor == *vendor).count();
+        if accounts > most {
+            bail!(
+                "there are {accounts} connections to {vendor}, and `accounts_per_vendor` is {most}; raise it at the top of the file"
+            );
+        }
+    }
+    Ok(())
+}
 
 impl EngineConfig {
     pub(super) fn check(&self) -> anyhow::Result<()> {

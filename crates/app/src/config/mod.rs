@@ -1,5 +1,6 @@
 //! The configuration file: one section a file, unknown keys refused, secrets only by reference.
 
+mod alerts;
 mod booking;
 mod file;
 mod limits;
@@ -15,6 +16,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
+pub use alerts::{MailConfig, MailSecurity};
 pub use booking::IntegrationConfig;
 pub use file::{Config, ConnectionConfig, Grant, SourceConfig, TelemetryConfig};
 pub use records::RecordsConfig;
@@ -47,7 +49,9 @@ impl Config {
     /// What the grammar cannot say: numbers are within their limits, names are unique, and what is referred to is there.
     fn check(&self) -> anyhow::Result<()> {
         self.engine.check()?;
+        self.alerts.check()?;
         limits::check_addresses(self)?;
+        limits::check_accounts(self)?;
         if !is_name(&self.workspace) {
             bail!("`workspace` cannot be `{}`: use 1 to 40 lower-case letters, digits and dashes", self.workspace);
         }
@@ -82,22 +86,10 @@ impl Config {
         }
         for records in &self.records {
             let name = &records.name;
-            if !is_name(name) {
-                bail!(
-                    "`{name}` cannot be the name of an integration: use 1 to 40 lower-case letters, digits and dashes"
-                );
-            }
             if !integrations.insert(name) {
                 bail!("two integrations are called `{name}`; every name is used once");
             }
-            for (side, connection) in [("left", &records.left), ("right", &records.right)] {
-                if !self.connections.iter().any(|known| known.name == *connection) {
-                    bail!(
-                        "integration `{name}` has `{connection}` on the {side}, but there is no such [[connections]] entry; add it or correct `{side}`"
-                    );
-                }
-            }
-            records.check().with_context(|| format!("in integration `{name}`"))?;
+            self.check_records(records)?;
         }
         for source in &self.sources {
             if !self.integrations.iter().any(|integration| integration.name == source.integration) {
@@ -115,6 +107,24 @@ impl Config {
             connection.check()?;
         }
         Ok(())
+    }
+}
+
+impl Config {
+    /// The same for one integration that keeps records in step, wherever it is written.
+    pub fn check_records(&self, records: &RecordsConfig) -> anyhow::Result<()> {
+        let name = &records.name;
+        if !is_name(name) {
+            bail!("`{name}` cannot be the name of an integration: use 1 to 40 lower-case letters, digits and dashes");
+        }
+        for (side, connection) in [("left", &records.left), ("right", &records.right)] {
+            if !self.connections.iter().any(|known| known.name == *connection) {
+                bail!(
+                    "integration `{name}` has `{connection}` on the {side}, but there is no such [[connections]] entry; add it or correct `{side}`"
+                );
+            }
+        }
+        records.check().with_context(|| format!("in integration `{name}`"))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which addresses the client calls.
 
 mod answers;
+mod tls;
 
 use std::net::IpAddr;
 

@@ -2,58 +2,51 @@
 
 use anyhow::{Context, bail};
 use jiff::SignedDuration;
-use syncline_connect::Connector;
-use syncline_core::ids::{ConnectionId, IntegrationId};
-use syncline_engine::records::{RecordFlow, SideSetup};
+use syncline_connect::{Connector, Secret};
+use syncline_core::ids::{ConnectionId, IntegrationId, WorkspaceId};
+use syncline_engine::records::{RecordFlow, RecordSetups, SideSetup};
+use syncline_server::HintSetup;
 use url::Url;
 
 use super::{Installation, vendor};
-use crate::config::{ConnectionConfig, RecordsConfig};
+use crate::config::{Config, ConnectionConfig, RecordsConfig};
 
 impl Installation {
     /// The integrations that keep records in step.
     pub(super) fn records(&self) -> anyhow::Result<Vec<RecordFlow>> {
         let flow = |config: &RecordsConfig| {
-            self.record_flow(config).with_context(|| format!("in integration `{}`", config.name))
+            record_flow(&self.config, self.workspace(), config)
+                .with_context(|| format!("in integration `{}`", config.name))
         };
         self.config.records.iter().map(flow).collect()
     }
 
-    fn record_flow(&self, config: &RecordsConfig) -> anyhow::Result<RecordFlow> {
-        let side = |name: &str, every: u32, kinds: Vec<&str>| {
-            let connection = self
-                .config
-                .connections
-                .iter()
-                .find(|connection| connection.name == name)
-                .with_context(|| format!("there is no connection `{name}`"))?;
-            let connector = vendor(&connection.vendor)?;
-            let display = connector.manifest().display_name;
-            let Some(mirror) = connector.mirror() else {
-                bail!("records of {display} cannot be kept in step");
-            };
-            for kind in kinds {
-                if mirror.kind(kind).is_none() {
-                    let known: Vec<&str> = mirror.kinds().iter().map(|kind| kind.name).collect();
-                    bail!("{display} has no `{kind}`; it has {}", known.join(", "));
-                }
+    /// Connections whose vendors may tell by webhook that something has changed. Like sources they keep their former
+    /// addresses while the master key is being changed.
+    pub fn hints(&self, public: &Url) -> anyhow::Result<Vec<HintSetup>> {
+        let mut hints = Vec::new();
+        for config in &self.config.connections {
+            let connector = vendor(&config.vendor)?;
+            if connector.hints().is_none() {
+                continue;
             }
-            anyhow::Ok(SideSetup {
-                connection: ConnectionId::new(name),
-                every: SignedDuration::from_secs(i64::from(every)),
-            })
-        };
-        let left = config.pairs.iter().map(|pair| pair.left.as_str()).collect();
-        let right = config.pairs.iter().map(|pair| pair.right.as_str()).collect();
-        Ok(RecordFlow {
-            workspace: self.workspace(),
-            id: IntegrationId::new(config.name.clone()),
-            left: side(&config.left, config.left_every_seconds, left)?,
-            right: side(&config.right, config.right_every_seconds, right)?,
-            pairs: config.drafts()?,
-            sweep_every: SignedDuration::from_hours(i64::from(config.sweep_hours)),
-            tasks_per_month: (config.tasks_per_month > 0).then_some(config.tasks_per_month),
-        })
+            let secrets = config.webhook_secrets.iter().map(|secret| secret.read_any(&self.base));
+            let secrets: Vec<Secret> = secrets
+                .collect::<Result<_, _>>()
+                .with_context(|| format!("in `webhook_secrets` of connection `{}`", config.name))?;
+            for path_key in self.path_keys(&config.name) {
+                let address = public.as_str().trim_end_matches('/');
+                hints.push(HintSetup {
+                    workspace: self.workspace(),
+                    id: ConnectionId::new(config.name.clone()),
+                    connector,
+                    url: format!("{address}/hooks/{}/{path_key}", config.name),
+                    path_key,
+                    secrets: secrets.clone(),
+                });
+            }
+        }
+        Ok(hints)
     }
 
     /// Where the API of an account that is connected by a key answers.
@@ -66,4 +59,64 @@ impl Installation {
         let home = home.with_context(|| format!("give `url`: every account of {name} has an address of its own"))?;
         Url::parse(home).with_context(|| format!("the address of {name}"))
     }
+}
+
+/// Integrations that are written through the API: read and checked as those of the file are.
+pub(super) struct Written(pub(super) Config);
+
+impl RecordSetups for Written {
+    fn flow(&self, name: &IntegrationId, source: &[u8]) -> Result<RecordFlow, String> {
+        self.made(name, source).map_err(|error| format!("{error:#}"))
+    }
+}
+
+impl Written {
+    fn made(&self, name: &IntegrationId, source: &[u8]) -> anyhow::Result<RecordFlow> {
+        let config: RecordsConfig = serde_json::from_slice(source)?;
+        if config.name != name.as_str() {
+            bail!("`name` is `{}`, and it is called {name}", config.name);
+        }
+        if self.0.integrations.iter().any(|integration| integration.name == config.name) {
+            bail!("an integration of bookings is called `{name}` already");
+        }
+        self.0.check_records(&config)?;
+        record_flow(&self.0, WorkspaceId::new(self.0.workspace.clone()), &config)
+    }
+}
+
+/// An integration as the engine takes it.
+fn record_flow(known: &Config, workspace: WorkspaceId, config: &RecordsConfig) -> anyhow::Result<RecordFlow> {
+    let side = |name: &str, every: u32, kinds: Vec<&str>| {
+        let connection = known
+            .connections
+            .iter()
+            .find(|connection| connection.name == name)
+            .with_context(|| format!("there is no connection `{name}`"))?;
+        let connector = vendor(&connection.vendor)?;
+        let display = connector.manifest().display_name;
+        let Some(mirror) = connector.mirror() else {
+            bail!("records of {display} cannot be kept in step");
+        };
+        for kind in kinds {
+            if mirror.kind(kind).is_none() {
+                let known: Vec<&str> = mirror.kinds().iter().map(|kind| kind.name).collect();
+                bail!("{display} has no `{kind}`; it has {}", known.join(", "));
+            }
+        }
+        anyhow::Ok(SideSetup {
+            connection: ConnectionId::new(name),
+            every: SignedDuration::from_secs(i64::from(every)),
+        })
+    };
+    let left = config.pairs.iter().map(|pair| pair.left.as_str()).collect();
+    let right = config.pairs.iter().map(|pair| pair.right.as_str()).collect();
+    Ok(RecordFlow {
+        workspace,
+        id: IntegrationId::new(config.name.clone()),
+        left: side(&config.left, config.left_every_seconds, left)?,
+        right: side(&config.right, config.right_every_seconds, right)?,
+        pairs: config.drafts()?,
+        sweep_every: SignedDuration::from_hours(i64::from(config.sweep_hours)),
+        tasks_per_month: (config.tasks_per_month > 0).then_some(config.tasks_per_month),
+    })
 }

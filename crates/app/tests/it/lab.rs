@@ -26,12 +26,12 @@ use tokio_util::sync::CancellationToken;
 const CALCOM_SECRET: &str = "laboratory-calcom-secret";
 
 /// The token that the laboratory's administrator has.
-const ADMIN_TOKEN: &str = "laboratory-admin-token-of-32-characters";
+pub const ADMIN_TOKEN: &str = "laboratory-admin-token-of-32-characters";
 
 /// How long anything may take before a test gives up on it.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
-struct WallClock;
+pub struct WallClock;
 
 impl Clock for WallClock {
     #[expect(clippy::disallowed_methods, reason = "a process outside the product's own walls reads the real clock")]
@@ -167,6 +167,14 @@ impl Installation {
         Self { folder, port: free_port() }
     }
 
+    /// Opens another origin to the server's HTTP client.
+    pub fn open_network(&self, url: &str) {
+        let path = self.folder.join("syncline.toml");
+        let config = std::fs::read_to_string(&path).expect("a configuration");
+        std::fs::write(&path, config.replacen("allow = [", &format!("allow = [\"{url}\", "), 1))
+            .expect("a configuration");
+    }
+
     /// Starts a server on the installation; waits until it answers.
     pub fn start(&self, binary: &Path, more: &[&str]) -> Server {
         self.start_on(binary, self.port, more)
@@ -241,7 +249,7 @@ impl Drop for Installation {
     }
 }
 
-fn secret(folder: &Path, name: &str, text: &str) {
+pub fn secret(folder: &Path, name: &str, text: &str) {
     let path = folder.join(name);
     std::fs::write(&path, text).expect("a secret file");
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("its mode");

@@ -1,5 +1,7 @@
 //! The product as a whole: the real executable as a process, over real sockets, on real databases, against the sandbox.
 
+mod alerts;
+mod api;
 mod before;
 mod checks;
 mod commands;
@@ -8,6 +10,7 @@ mod lab;
 mod mapping;
 mod people;
 mod polls;
+mod privacy;
 mod records;
 mod story;
 mod templates;

@@ -238,3 +238,44 @@ proptest! {
         prop_assert_eq!(hex_body(&raw, "x-cal-signature-256", &secrets(&["key"])), Err(Refusal::Mismatch));
     }
 }
+
+/// What we sign, those who take Standard Webhooks let in; with another body, id, time or secret they do not.
+///
+/// proves: O7, sec:S21
+#[test]
+fn our_own_signature_is_one_that_the_scheme_takes() {
+    for secret in ["whsec_c2VjcmV0IG9mIHRoZSB0ZXN0cw==", "a plain text of some length"] {
+        let secret = Secret::new(secret);
+        let signature = standard_signature(&secret, "alert_1", at(NOW), b"{}").expect("it is a key");
+        let verified = |id: &str, time: i64, body: &[u8], secret: &Secret| {
+            let time = time.to_string();
+            let headers = [("webhook-id", id), ("webhook-timestamp", &time), ("webhook-signature", &signature)];
+            standard_webhooks(&request(&headers, body), "webhook", std::slice::from_ref(secret), at(NOW))
+        };
+        assert_eq!(verified("alert_1", NOW, b"{}", &secret), Ok(()));
+        assert_eq!(verified("alert_2", NOW, b"{}", &secret), Err(Refusal::Mismatch));
+        assert_eq!(verified("alert_1", NOW + 1, b"{}", &secret), Err(Refusal::Mismatch));
+        assert_eq!(verified("alert_1", NOW, b"[]", &secret), Err(Refusal::Mismatch));
+        assert_eq!(verified("alert_1", NOW, b"{}", &Secret::new("another secret")), Err(Refusal::Mismatch));
+    }
+    assert_eq!(standard_signature(&Secret::new("whsec_"), "alert_1", at(NOW), b"{}"), None);
+}
+
+/// proves: sec:S22, sec:S25, sec:S26
+#[test]
+fn a_bearer_is_one_of_the_secrets_and_nothing_else() {
+    let keys = secrets(&["the old token of the tests", "the new token of the tests"]);
+    for (header, verdict) in [
+        ("Bearer the old token of the tests", Ok(())),
+        ("bearer  the new token of the tests ", Ok(())),
+        ("Bearer the new token of the test", Err(Refusal::Mismatch)),
+        ("Bearer ", Err(Refusal::Unreadable)),
+        ("Basic the old token of the tests", Err(Refusal::Unreadable)),
+        ("the old token of the tests", Err(Refusal::Unreadable)),
+        ("", Err(Refusal::Unreadable)),
+    ] {
+        assert_eq!(bearer(&request(&[("authorization", header)], b""), &keys), verdict, "{header}");
+    }
+    assert_eq!(bearer(&request(&[], b""), &keys), Err(Refusal::Missing));
+    assert_eq!(bearer(&request(&[("authorization", "Bearer x")], b""), &[]), Err(Refusal::NoSecret));
+}

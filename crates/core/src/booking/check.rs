@@ -1,13 +1,14 @@
 //! Checks mappings against what the CRM says of its objects, on save and from time to time afterwards. It finds what
 //! can be known without a booking; what depends on one is found when it is written.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use jiff::tz::TimeZone;
 
 use super::{
     mapped::roles_named,
-    mapping::{MAPPINGS_MAX, Mapping, RECORDS_MAX, RecordTemplate, When, missing},
+    mapping::{MAPPINGS_MAX, Mapping, RECORDS_MAX, RecordTemplate, Target, When, missing},
+    settings::{BookingSettings, GuestPolicy, PersonMode},
 };
 use crate::{
     description::{FieldDescription, FieldKind, ObjectDescription},
@@ -91,6 +92,35 @@ pub fn check(mappings: &[Mapping], records: &[RecordTemplate], descriptions: &dy
         }
     }
     problems
+}
+
+/// The fields that these settings map, all of them, whenever they make a record of the role. A guest is a person, too.
+pub fn filled<'a>(settings: impl IntoIterator<Item = &'a BookingSettings>) -> Vec<(Role, String)> {
+    let mut common: BTreeMap<Role, BTreeSet<String>> = BTreeMap::new();
+    for one in settings {
+        let names = |on: Target| -> BTreeSet<String> {
+            one.mappings.iter().filter(|mapping| mapping.on == on).map(|mapping| mapping.name.clone()).collect()
+        };
+        let person = |on: Target| match one.guests {
+            GuestPolicy::Create => names(on).intersection(&names(Target::Guest)).cloned().collect(),
+            GuestPolicy::MatchOnly | GuestPolicy::Ignore => names(on),
+        };
+        let made = [
+            (one.create_account, Role::Account, names(Target::Account)),
+            (true, Role::Contact, person(Target::Contact)),
+            (one.person != PersonMode::Contact, Role::Lead, person(Target::Lead)),
+            (one.case.is_some(), Role::Case, names(Target::Case)),
+            (one.opportunity.is_some(), Role::Opportunity, names(Target::Opportunity)),
+            (true, Role::Meeting, names(Target::Meeting)),
+        ];
+        for (_, role, names) in made.into_iter().filter(|(makes, ..)| *makes) {
+            match common.entry(role) {
+                Entry::Vacant(first) => drop(first.insert(names)),
+                Entry::Occupied(mut known) => known.get_mut().retain(|name| names.contains(name)),
+            }
+        }
+    }
+    common.into_iter().flat_map(|(role, names)| names.into_iter().map(move |name| (role, name))).collect()
 }
 
 fn too_many(mappings: &[Mapping], records: &[RecordTemplate]) -> Vec<Problem> {

@@ -1,6 +1,8 @@
 //! What is to be done about one record: left alone, tied to its counterpart, made on the other side, brought in step,
 //! let go. Pure: who is asked for facts and who writes is not known here.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -273,8 +275,8 @@ fn decide_linked(flow: &Flow, case: &Case<'_>, tie: &Tie<'_>) -> Decision {
     let (own, across) =
         (shown(case.record.row, tie.images, case.record.side), shown(partner.row, tie.images, partner.side));
     let both = match case.record.side {
-        Side::Left => Pair { left: &own, right: &across },
-        Side::Right => Pair { left: &across, right: &own },
+        Side::Left => Pair { left: own.as_ref(), right: across.as_ref() },
+        Side::Right => Pair { left: across.as_ref(), right: own.as_ref() },
     };
     // The criteria may read what no rule maps: only a record that was read tells.
     let read = [&case.record, partner].into_iter().any(|known| known.side == Side::Left && known.row.is_some());
@@ -296,10 +298,10 @@ fn decide_linked(flow: &Flow, case: &Case<'_>, tie: &Tie<'_>) -> Decision {
 }
 
 /// What a linked record shows: as it was read, or as the images say.
-pub fn shown(row: Option<&Row>, images: &Images, side: Side) -> Row {
+pub fn shown<'a>(row: Option<&'a Row>, images: &Images, side: Side) -> Cow<'a, Row> {
     match row {
-        Some(row) => row.clone(),
-        None => images.iter().map(|(key, base)| (*key, base.of(side).clone())).collect(),
+        Some(row) => Cow::Borrowed(row),
+        None => Cow::Owned(images.iter().map(|(key, base)| (*key, base.of(side).clone())).collect()),
     }
 }
 

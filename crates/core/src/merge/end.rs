@@ -1,15 +1,18 @@
 //! One side's field of a rule: its normal form, and how a value of the other side becomes one of its own.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use jiff::tz::TimeZone;
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::{
     description::{FieldDescription, FieldKind},
-    expr::{Datum, Expression, Scope},
-    fit::{Misfit, fit, value_of},
-    person::{normal_email, squeeze},
+    expr::{Expression, Scope},
+    fit::{Fitted, Misfit, fit, fit_text, fit_value, is_plain_number, value_of},
+    person::{is_squeezed, normal_address, squeezed},
     record::Value,
 };
 
@@ -52,6 +55,7 @@ impl End {
     pub fn normal<'a>(&self, value: &'a Value) -> Cow<'a, Value> {
         match value {
             Value::Text(text) => self.normal_text(text).map_or(Cow::Borrowed(value), Cow::Owned),
+            Value::Decimal(text) if is_plain_number(text, self.scale()) => Cow::Borrowed(value),
             Value::Decimal(text) => match text.parse::<Decimal>() {
                 Ok(number) => {
                     let held = self.rounded(number).to_string();
@@ -73,12 +77,8 @@ impl End {
     fn normal_text(&self, text: &str) -> Option<Value> {
         let habits = self.shape.habits;
         let held: Cow<'_, str> = match self.shape.kind {
-            FieldKind::Email => normal_email(text).map_or(Cow::Borrowed(text), Cow::Owned),
-            FieldKind::Phone if habits.digits_only => {
-                let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-                let digits = digits.trim_start_matches("00");
-                if digits.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(digits.to_owned()) }
-            }
+            FieldKind::Email => normal_address(text).unwrap_or(Cow::Borrowed(text)),
+            FieldKind::Phone if habits.digits_only => digits_of(text),
             _ => Cow::Borrowed(text),
         };
         let small = |text: &str| text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
@@ -89,13 +89,18 @@ impl End {
         };
         // Last, because entries are sorted and told apart in the letters that they end up with.
         let held = match self.shape.kind {
-            FieldKind::MultiPicklist => Cow::Owned(join(&entries(&held))),
+            FieldKind::MultiPicklist if !are_entries(&held) => Cow::Owned(join(&entries(&held))),
             _ => held,
         };
         if held.trim().is_empty() {
             return Some(Value::Null);
         }
         (held != text).then(|| Value::Text(held.into_owned()))
+    }
+
+    /// Digits behind the point that this side keeps.
+    fn scale(&self) -> u32 {
+        if self.shape.kind == FieldKind::Number { self.shape.scale } else { u32::MAX }
     }
 
     fn rounded(&self, number: Decimal) -> Decimal {
@@ -112,19 +117,46 @@ impl End {
 
     /// The other side's value as this side would hold it.
     pub fn take(&self, other: &Value, truncate: bool) -> Result<Value, Misfit> {
-        let translated = self.translated(other)?;
-        let fitted = fit(&translated, &self.shape, &TimeZone::UTC)?;
+        let fitted = match (&self.convert, other) {
+            (None, Value::Text(text)) => self.fit_text(text),
+            (None, other) => fit_value(other, &self.shape, &TimeZone::UTC),
+            (Some(convert), other) => self.converted(convert, other),
+        };
+        self.held(fitted?, truncate)
+    }
+
+    /// As [`End::take`], of a text.
+    pub(super) fn take_text(&self, other: &str, truncate: bool) -> Result<Value, Misfit> {
+        match self.convert {
+            None => self.held(self.fit_text(other)?, truncate),
+            Some(_) => self.take(&Value::text(other), truncate),
+        }
+    }
+
+    fn fit_text(&self, other: &str) -> Result<Fitted, Misfit> {
+        fit_text(&self.renamed(other), &self.shape, &TimeZone::UTC)
+    }
+
+    /// What fits, in the form in which this side would give it back.
+    fn held(&self, fitted: Fitted, truncate: bool) -> Result<Value, Misfit> {
+        let Fitted { value, cut } = fitted;
         if self.shape.kind == FieldKind::Phone
-            && let Value::Text(number) = &fitted.value
+            && let Value::Text(number) = &value
         {
             check_phone(number)?;
         }
-        let value = self.normal(&fitted.value).into_owned();
-        let (value, cut) = self.shortened(value)?;
-        if (fitted.cut || cut) && !truncate {
+        let (value, cut_again) = self.shortened(self.normalised(value))?;
+        if (cut || cut_again) && !truncate {
             return Err(self.too_long());
         }
         if value == Value::Null { self.empty() } else { Ok(value) }
+    }
+
+    fn normalised(&self, value: Value) -> Value {
+        match self.normal(&value) {
+            Cow::Borrowed(_) => value,
+            Cow::Owned(normal) => normal,
+        }
     }
 
     /// Nothing, where this side's field may be without a value.
@@ -160,8 +192,8 @@ impl End {
         match &value {
             Value::Text(text) if self.exceeds(text) => match self.shape.kind {
                 FieldKind::Text | FieldKind::TextArea => {
-                    let fitted = fit(&Datum::text(text), &self.shape, &TimeZone::UTC)?;
-                    Ok((self.normal(&fitted.value).into_owned(), true))
+                    let fitted = fit_text(text, &self.shape, &TimeZone::UTC)?;
+                    Ok((self.normalised(fitted.value), true))
                 }
                 _ => Err(self.too_long()),
             },
@@ -169,23 +201,45 @@ impl End {
         }
     }
 
-    fn translated(&self, other: &Value) -> Result<Datum, Misfit> {
+    /// A text of the other side in this side's words.
+    fn renamed<'a>(&self, other: &'a str) -> Cow<'a, str> {
+        if self.options.is_empty() {
+            return Cow::Borrowed(other);
+        }
+        let named = |entry: &'a str| self.options.get(entry).map_or(entry.to_owned(), String::clone);
+        match self.options.get(other) {
+            Some(option) => Cow::Owned(option.clone()),
+            None => Cow::Owned(other.split(ENTRY_SEPARATOR).map(named).collect::<Vec<_>>().join(";")),
+        }
+    }
+
+    fn converted(&self, convert: &Expression, other: &Value) -> Result<Fitted, Misfit> {
         let datum = match other {
-            Value::Text(text) if !self.options.is_empty() => {
-                let named = |entry: &str| self.options.get(entry).map_or(entry.to_owned(), String::clone);
-                match self.options.get(text) {
-                    Some(option) => Datum::text(option),
-                    None => Datum::text(&text.split(ENTRY_SEPARATOR).map(named).collect::<Vec<_>>().join(";")),
-                }
-            }
+            Value::Text(text) if !self.options.is_empty() => self.renamed(text).as_ref().into(),
             other => value_of(other),
         };
-        let Some(convert) = &self.convert else { return Ok(datum) };
         let mut scope = Scope::default();
         scope.set("value", datum);
-        convert.evaluate(&scope).map_err(|error| {
+        let converted = convert.evaluate(&scope).map_err(|error| {
             Misfit::new(format!("its value cannot be converted: {}", error.reason), "mend the mapping")
-        })
+        })?;
+        fit(&converted, &self.shape, &TimeZone::UTC)
+    }
+}
+
+/// The digits of a number that are dialled, without the access code that stands for the plus; the text where it has
+/// none.
+fn digits_of(text: &str) -> Cow<'_, str> {
+    let all = text.bytes().all(|byte| byte.is_ascii_digit());
+    let digits = if all {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.chars().filter(char::is_ascii_digit).collect::<String>())
+    };
+    match digits.trim_start_matches("00") {
+        "" => Cow::Borrowed(text),
+        dialled if dialled.len() < digits.len() => Cow::Owned(dialled.to_owned()),
+        _ => digits,
     }
 }
 
@@ -201,11 +255,31 @@ fn check_phone(number: &str) -> Result<(), Misfit> {
 }
 
 /// The entries of a value of several, sorted, each once.
-pub(super) fn entries(text: &str) -> std::collections::BTreeSet<String> {
-    text.split(ENTRY_SEPARATOR).map(squeeze).filter(|entry| !entry.is_empty()).collect()
+pub(super) type Entries<'a> = BTreeSet<Cow<'a, str>>;
+
+/// The entries that a text names.
+pub(super) fn entries(text: &str) -> Entries<'_> {
+    text.split(ENTRY_SEPARATOR).map(squeezed).filter(|entry| !entry.is_empty()).collect()
+}
+
+/// Whether a text is as [`join`] would write its entries.
+fn are_entries(text: &str) -> bool {
+    let mut before = "";
+    text.split(ENTRY_SEPARATOR).all(|entry| {
+        let follows = before < entry && is_squeezed(entry);
+        before = entry;
+        follows
+    })
 }
 
 /// Entries as one text.
-pub(super) fn join<'a>(entries: impl IntoIterator<Item = &'a String>) -> String {
-    entries.into_iter().map(String::as_str).collect::<Vec<_>>().join(";")
+pub(super) fn join(entries: &Entries<'_>) -> String {
+    let mut text = String::with_capacity(entries.iter().map(|entry| entry.len() + 1).sum());
+    for entry in entries {
+        if !text.is_empty() {
+            text.push(ENTRY_SEPARATOR);
+        }
+        text.push_str(entry);
+    }
+    text
 }

@@ -1,16 +1,14 @@
 //! The merge of a field whose value is several entries that come and go one by one: tags, lists, choices.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, cell::OnceCell};
 
 use super::{
     Side,
-    end::{End, entries, join},
+    end::{ENTRY_SEPARATOR, End, Entries, entries, join},
     field::{Merged, Now},
     rule::Blanks,
 };
-use crate::{fit::Misfit, record::Value};
-
-type Entries = BTreeSet<String>;
+use crate::{fit::Misfit, person::is_squeezed, record::Value};
 
 /// Why a side is not told.
 enum Stop {
@@ -29,7 +27,7 @@ impl Now<'_> {
     pub(super) fn merge_set(&self) -> Merged {
         let told = |to: Side| match self.decided() {
             Some(side) if side == to => Ok(None),
-            Some(side) => as_value(&self.named_all(side, to)?, self, to),
+            Some(side) => as_value(&named_entries(self.rule.end(to), self.of(side))?, self, to),
             None if self.rule.goes_to(to) => self.told_set(to),
             None => Ok(None),
         };
@@ -48,9 +46,12 @@ impl Now<'_> {
     /// What a side is to hold, where that is not what it holds.
     fn told_set(&self, to: Side) -> Result<Option<Value>, Stop> {
         let from = to.other();
-        let (now, own) = (entries_of(self.of(from)), entries_of(self.of(to)));
         let before = |side: Side| self.base.map_or_else(Entries::new, |base| entries_of(base.of(side)));
-        let (before, own_before) = (before(from), before(to));
+        let (now, before, own_before) = (entries_of(self.of(from)), before(from), before(to));
+        if now == before {
+            return Ok(None);
+        }
+        let own = entries_of(self.of(to));
         let theirs = Words::of(self.rule.end(to), now.union(&before));
         let ours = Words::of(self.rule.end(from), own.iter());
         let means = |their: &str, our: &str| theirs.say(their, our) || ours.say(our, their);
@@ -58,10 +59,10 @@ impl Now<'_> {
         for added in now.difference(&before) {
             // Another spelling of what is there already is nothing new.
             if !own.iter().any(|our| means(added, our)) {
-                merged.extend(theirs.of_entry(added)?);
+                merged.extend(theirs.of_entry(added)?.into_iter().map(Cow::Owned));
             }
         }
-        let gone: Vec<&String> = before.difference(&now).collect();
+        let gone: Vec<&str> = before.difference(&now).map(AsRef::as_ref).collect();
         let emptied = now.is_empty() && !before.is_empty();
         match self.rule.blanks {
             Blanks::Ignore if emptied => {}
@@ -77,45 +78,47 @@ impl Now<'_> {
         }
         if merged == own { Ok(None) } else { as_value(&merged, self, to) }
     }
-
-    /// All entries of one side in the other's words.
-    fn named_all(&self, from: Side, to: Side) -> Result<Entries, Misfit> {
-        named_entries(self.rule.end(to), self.of(from))
-    }
 }
 
-/// What one side calls the other's entries.
-struct Words<'a>(Vec<(&'a str, Result<Entries, Misfit>)>);
+/// An entry in another side's words: several where its options say so.
+type Names = Vec<String>;
+
+/// What one side calls the other's entries, each asked for when it is needed.
+struct Words<'a> {
+    end: &'a End,
+    names: Vec<(&'a str, OnceCell<Result<Names, Misfit>>)>,
+}
 
 impl<'a> Words<'a> {
-    fn of(end: &End, entries: impl Iterator<Item = &'a String>) -> Self {
-        Self(entries.map(|entry| (entry.as_str(), named(end, entry))).collect())
+    fn of<'e: 'a>(end: &'a End, entries: impl Iterator<Item = &'a Cow<'e, str>>) -> Self {
+        Self { end, names: entries.map(|entry| (entry.as_ref(), OnceCell::new())).collect() }
     }
 
-    fn find(&self, entry: &str) -> Option<&Result<Entries, Misfit>> {
-        self.0.iter().find(|(known, _)| *known == entry).map(|(_, names)| names)
+    fn find(&self, entry: &str) -> Option<&Result<Names, Misfit>> {
+        let (known, names) = self.names.iter().find(|(known, _)| *known == entry)?;
+        Some(names.get_or_init(|| named(self.end, known)))
     }
 
     fn say(&self, entry: &str, name: &str) -> bool {
-        self.find(entry).is_some_and(|names| names.as_ref().is_ok_and(|names| names.contains(name)))
+        self.find(entry).is_some_and(|names| names.as_ref().is_ok_and(|names| names.iter().any(|known| known == name)))
     }
 
-    fn of_entry(&self, entry: &str) -> Result<Entries, Misfit> {
-        self.find(entry).cloned().unwrap_or_else(|| Ok(Entries::new()))
+    fn of_entry(&self, entry: &str) -> Result<Names, Misfit> {
+        self.find(entry).cloned().unwrap_or_else(|| Ok(Names::new()))
     }
 }
 
 /// A whole set in this side's words.
-pub(super) fn named_entries(end: &End, value: &Value) -> Result<Entries, Misfit> {
+pub(super) fn named_entries(end: &End, value: &Value) -> Result<Entries<'static>, Misfit> {
     let mut out = Entries::new();
     for entry in entries_of(value) {
-        out.extend(named(end, &entry)?);
+        out.extend(named(end, &entry)?.into_iter().map(Cow::Owned));
     }
     Ok(out)
 }
 
 /// A set as one value, where the field can hold it.
-pub(super) fn set_value(end: &End, entries: &Entries) -> Result<Value, Misfit> {
+pub(super) fn set_value(end: &End, entries: &Entries<'_>) -> Result<Value, Misfit> {
     let text = join(entries);
     if text.is_empty() {
         end.empty()
@@ -126,7 +129,7 @@ pub(super) fn set_value(end: &End, entries: &Entries) -> Result<Value, Misfit> {
     }
 }
 
-fn as_value(entries: &Entries, now: &Now<'_>, to: Side) -> Result<Option<Value>, Stop> {
+fn as_value(entries: &Entries<'_>, now: &Now<'_>, to: Side) -> Result<Option<Value>, Stop> {
     if *entries == entries_of(now.of(to)) {
         return Ok(None);
     }
@@ -134,12 +137,17 @@ fn as_value(entries: &Entries, now: &Now<'_>, to: Side) -> Result<Option<Value>,
 }
 
 /// What this side calls an entry of the other.
-fn named(end: &End, entry: &str) -> Result<Entries, Misfit> {
-    let taken = end.take(&Value::text(entry), false)?;
-    Ok(entries_of(&taken))
+fn named(end: &End, entry: &str) -> Result<Names, Misfit> {
+    match end.take_text(entry, false)? {
+        Value::Text(text) if text.contains(ENTRY_SEPARATOR) || !is_squeezed(&text) => {
+            Ok(entries(&text).into_iter().map(Cow::into_owned).collect())
+        }
+        Value::Text(text) => Ok(vec![text]),
+        _ => Ok(Names::new()),
+    }
 }
 
-fn entries_of(value: &Value) -> Entries {
+fn entries_of(value: &Value) -> Entries<'_> {
     match value {
         Value::Text(text) => entries(text),
         _ => Entries::new(),

@@ -67,6 +67,13 @@ proptest! {
     }
 
     #[test]
+    fn what_has_its_form_is_not_copied(text in prop_oneof!["\\PC{0,20}", "[a ]{0,6}", "[a\u{a0}\u{85}\u{0} \t]{0,4}"]) {
+        let squeezed = squeezed(&text);
+        prop_assert_eq!(matches!(squeezed, Cow::Borrowed(_)), squeeze(&text) == text);
+        prop_assert_eq!(squeezed.into_owned(), squeeze(&text));
+    }
+
+    #[test]
     fn squeezing_twice_is_squeezing_once(text in ".{0,40}") {
         let once = squeeze(&text);
         prop_assert_eq!(squeeze(&once), once.clone());

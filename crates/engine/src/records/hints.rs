@@ -90,8 +90,9 @@ impl Engine {
     /// Sees to hints about records of a connection in every integration that it takes part in, and wakes those. Once it
     /// is back without an error, nothing of the hints is needed any more.
     pub(crate) async fn see_to_hints(&self, setup: &ConnectionSetup, hints: &[Hint]) -> StoreResult<()> {
-        let uses = self.uses(setup);
-        for flow in &self.setup.records {
+        let flows = self.record_flows(&setup.workspace).await?;
+        let uses = self.uses(setup, &flows);
+        for flow in &flows {
             for (side, kinds) in flow.sides_of(setup) {
                 let gathered = Gathered::of(hints, &kinds, uses > 1);
                 if gathered.is_empty() {
@@ -110,8 +111,8 @@ impl Engine {
     }
 
     /// How many write by way of this connection: what one of them writes is news to the others.
-    fn uses(&self, setup: &ConnectionSetup) -> usize {
-        let records = self.setup.records.iter().map(|flow| flow.sides_of(setup).count()).sum::<usize>();
+    fn uses(&self, setup: &ConnectionSetup, flows: &[Arc<RecordFlow>]) -> usize {
+        let records = flows.iter().map(|flow| flow.sides_of(setup).count()).sum::<usize>();
         let mine = |integration: &&crate::setup::Integration| {
             integration.workspace == setup.workspace && integration.crm == setup.id
         };

@@ -148,7 +148,7 @@ impl Keep<'_, '_> {
         }
         for entry in [Some(&tied.source), tied.target.as_ref()].into_iter().flatten() {
             let mut row = match joint {
-                true => Some(shown(entry.seen.as_ref(), &tied.images, entry.side)),
+                true => Some(shown(entry.seen.as_ref(), &tied.images, entry.side).into_owned()),
                 false => entry.seen.clone(),
             };
             if entry.side == out.side

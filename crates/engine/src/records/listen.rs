@@ -23,7 +23,7 @@ const LISTEN_LEASE: SignedDuration = SignedDuration::from_secs(60);
 /// How often it says so.
 const RENEW_EVERY: Duration = Duration::from_secs(20);
 
-/// How often to see whether the process that listens is still there.
+/// How often to see whether the process that listens is still there, and whether an integration has come.
 const ELSEWHERE_PAUSE: Duration = Duration::from_secs(15);
 
 /// How long until an account is asked again that refuses to be listened to for a reason which only a person can mend.
@@ -44,8 +44,10 @@ pub struct Listening {
 
 /// How a stretch of listening ended.
 enum End {
-    /// Another process listens, or nobody is to any more.
+    /// Another process listens.
     Elsewhere,
+    /// No integration has a use for it.
+    Unwanted,
     Failed(Error),
 }
 
@@ -87,7 +89,7 @@ impl Engine {
     pub async fn keep_listening(self: &Arc<Self>, stop: CancellationToken) {
         let mut loops = tokio::task::JoinSet::new();
         for at in 0..self.setup.connections.len() {
-            if self.kinds_heard(&self.setup.connections[at]).is_some() {
+            if listens(&self.setup.connections[at]).is_some() {
                 let (engine, stop) = (Arc::clone(self), stop.clone());
                 loops.spawn(async move { engine.listen_by_and_by(&engine.setup.connections[at], stop).await });
             }
@@ -103,21 +105,13 @@ impl Engine {
     pub async fn listening(&self, flow: &RecordFlow) -> StoreResult<Vec<(ConnectionId, Option<Listening>)>> {
         let mut all = Vec::new();
         for setup in self.setup.connections.iter().filter(|setup| flow.sides_of(setup).next().is_some()) {
-            if self.kinds_heard(setup).is_some() {
+            if listens(setup).is_some() {
                 let text = self.world.store.cursor(&setup.workspace, &state_name(setup)).await?;
                 let state = text.and_then(|text| serde_json::from_str(&text).ok());
                 all.push((setup.id.clone(), state));
             }
         }
         Ok(all)
-    }
-
-    /// The kinds of an account that matter; nothing where it is not to be listened to.
-    fn kinds_heard(&self, setup: &ConnectionSetup) -> Option<(&'static dyn Listen, BTreeSet<String>)> {
-        let listen = setup.connector.listen().filter(|listen| listen.wanted(&setup.settings))?;
-        let sides = self.setup.records.iter().flat_map(|flow| flow.sides_of(setup));
-        let kinds: BTreeSet<String> = sides.flat_map(|(_, kinds)| kinds).map(str::to_owned).collect();
-        (!kinds.is_empty()).then_some((listen, kinds))
     }
 
     async fn listen_by_and_by(&self, setup: &ConnectionSetup, stop: CancellationToken) {
@@ -129,7 +123,7 @@ impl Engine {
                 failures = 0;
             }
             let pause = match end {
-                Ok(End::Elsewhere) => ELSEWHERE_PAUSE,
+                Ok(End::Elsewhere | End::Unwanted) => ELSEWHERE_PAUSE,
                 Ok(End::Failed(error)) => {
                     failures = failures.saturating_add(1);
                     self.pause_before_listening(&error, failures)
@@ -163,7 +157,11 @@ impl Engine {
         stop: &CancellationToken,
         heard: &mut bool,
     ) -> StoreResult<End> {
-        let Some((listen, kinds)) = self.kinds_heard(setup) else { return Ok(End::Elsewhere) };
+        let Some((listen, kinds)) = listens(setup) else { return Ok(End::Unwanted) };
+        let flows = self.record_flows(&setup.workspace).await?;
+        if !flows.iter().any(|flow| flow.sides_of(setup).next().is_some()) {
+            return Ok(End::Unwanted);
+        }
         let Some(held) = self.hold(&setup.workspace, format!("listen:{}", setup.id), LISTEN_LEASE).await? else {
             return Ok(End::Elsewhere);
         };
@@ -177,6 +175,14 @@ impl Engine {
         self.let_go(&setup.workspace, &held).await;
         end
     }
+}
+
+/// The facet of an account that is to be listened to, and the kinds that could take part: which of them do may change
+/// at any time.
+fn listens(setup: &ConnectionSetup) -> Option<(&'static dyn Listen, BTreeSet<String>)> {
+    let listen = setup.connector.listen().filter(|listen| listen.wanted(&setup.settings))?;
+    let kinds = setup.connector.mirror()?.kinds();
+    Some((listen, kinds.iter().map(|kind| kind.name.to_owned()).collect()))
 }
 
 fn place_name(setup: &ConnectionSetup) -> String {

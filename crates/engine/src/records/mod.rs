@@ -3,7 +3,9 @@
 //! [`Engine::records_round`] is one round without timers; [`Engine::keep_records`] turns them. What is to be done about
 //! a record is decided in `syncline_core::merge`; here is only who asks, stores and sends.
 
+mod acts;
 mod call;
+mod hinted;
 mod hints;
 mod keep;
 mod listen;
@@ -14,16 +16,19 @@ mod push;
 mod rows;
 mod settle;
 mod setup;
+mod setups;
 mod view;
 mod write_down;
 
-pub(crate) use self::{hints::Wakes, view::CompiledFlows};
 pub use self::{
+    acts::AGREEMENT_VERSION,
     listen::Listening,
     preview::{Preview, Sample},
-    setup::{RecordFlow, RecordFlowState, SideSetup},
+    setup::{RecordFlow, RecordFlowState, RuleNames, SideSetup},
+    setups::{RecordSetups, Written},
     view::Compiled,
 };
+pub(crate) use self::{hinted::LastWords, hints::Wakes, setups::StoredFlows, view::CompiledFlows};
 
 use std::sync::Arc;
 
@@ -34,7 +39,7 @@ use syncline_store::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::Engine;
+use crate::{alerts, engine::Engine};
 
 /// Records that one transaction decides about.
 pub(crate) const DECIDE_BATCH: usize = 500;
@@ -191,20 +196,45 @@ impl Engine {
         Ok(round)
     }
 
-    /// Keeps all integrations in step until `stop`, each at its own pace: none waits for another's vendor.
+    /// Keeps all integrations in step until `stop`, each at its own pace: none waits for another's vendor. What is written
+    /// through the API meanwhile is taken up, and what is changed or dropped is let go.
     pub async fn keep_records(self: &Arc<Self>, stop: CancellationToken) {
         let mut loops = tokio::task::JoinSet::new();
-        for at in 0..self.setup.records.len() {
-            let (engine, stop) = (Arc::clone(self), stop.clone());
-            loops.spawn(async move { engine.keep_flow(&engine.setup.records[at], stop).await });
-        }
-        while let Some(ended) = loops.join_next().await {
-            if ended.is_err() && !stop.is_cancelled() {
-                tracing::error!(
-                    "An integration broke down, which is a fault of Syncline; it goes on at the next start"
-                );
+        let mut kept: Vec<(Arc<RecordFlow>, CancellationToken)> = Vec::new();
+        while !stop.is_cancelled() {
+            match self.all_record_flows().await {
+                Ok(flows) => {
+                    kept.retain(|(flow, gone)| {
+                        let stays = flows.iter().any(|known| Arc::ptr_eq(known, flow));
+                        if !stays {
+                            gone.cancel();
+                        }
+                        stays
+                    });
+                    for flow in flows {
+                        if !kept.iter().any(|(known, _)| Arc::ptr_eq(known, &flow)) {
+                            let (engine, gone) = (Arc::clone(self), stop.child_token());
+                            kept.push((Arc::clone(&flow), gone.clone()));
+                            loops.spawn(async move { engine.keep_flow(&flow, gone).await });
+                        }
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "The database did not answer; trying again"),
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                Some(ended) = loops.join_next(), if !loops.is_empty() => {
+                    if ended.is_err() && !stop.is_cancelled() {
+                        tracing::error!(
+                            "An integration broke down, which is a fault of Syncline; it goes on at the next start"
+                        );
+                    }
+                }
             }
         }
+        while loops.join_next().await.is_some() {}
     }
 
     async fn keep_flow(&self, flow: &RecordFlow, stop: CancellationToken) {
@@ -245,19 +275,6 @@ impl Engine {
         Ok(Ok(RecordsCheck { refused, warnings: compiled.finding_lines(Weight::Warning) }))
     }
 
-    /// The fields of every row of the mapping, by its key.
-    pub async fn records_rule_names(
-        &self,
-        flow: &RecordFlow,
-    ) -> StoreResult<Result<std::collections::BTreeMap<syncline_core::merge::RuleKey, String>, RoundEnd>> {
-        let compiled = match self.compiled_or_end(flow).await? {
-            Ok(compiled) => compiled,
-            Err(end) => return Ok(Err(end)),
-        };
-        let rules = compiled.flow.pairs.iter().flat_map(|pair| &pair.rules);
-        Ok(Ok(rules.map(|rule| (rule.key, format!("{} ↔ {}", rule.left.field, rule.right.field))).collect()))
-    }
-
     async fn compiled_or_end(&self, flow: &RecordFlow) -> StoreResult<Result<Arc<Compiled>, RoundEnd>> {
         match self.compiled(flow, &mut 0).await {
             Ok(compiled) => Ok(Ok(compiled)),
@@ -269,12 +286,14 @@ impl Engine {
 
     /// How an integration stands.
     pub async fn records_status(&self, flow: &RecordFlow) -> StoreResult<RecordFlowState> {
-        let (store, now) = (&self.world.store, self.world.clock.now());
+        let (store, month) = (&self.world.store, plan::month(self.world.clock.now()));
         Ok(RecordFlowState {
             state: store.flow_state(&flow.workspace, &flow.id).await?,
             pulls: store.pulls(&flow.workspace, &flow.id).await?,
             counts: store.flow_counts(&flow.workspace, &flow.id).await?,
-            quota: store.quota_use(&flow.workspace, &flow.id, &plan::month(now)).await?,
+            quota: store.quota_use(&flow.workspace, &flow.id, &month).await?,
+            month,
+            next_at: store.flow_next_due(&flow.workspace, &flow.id).await?,
         })
     }
 
@@ -294,6 +313,10 @@ impl Engine {
             standing,
             reason: reason.clone(),
             changed_at: now,
+            agreed_text: match (&agreed, first, by) {
+                (None, true, Some(_)) => Some(AGREEMENT_VERSION.to_owned()),
+                _ => before.as_ref().and_then(|state| state.agreed_text.clone()),
+            },
             agreed: if first { agreed.or_else(|| by.map(|by| (by.to_owned(), now))) } else { agreed },
             since: before.as_ref().and_then(|state| state.since).or(first.then_some(now)),
         };
@@ -305,8 +328,12 @@ impl Engine {
                 format!("Integration {} stopped: {}", flow.id, reason.as_deref().unwrap_or("a person has to look"))
             }
         };
-        let details = serde_json::json!({ "by": by });
+        let details = serde_json::json!({ "by": by, "agreed_to": by.and(state.agreed_text.as_deref()) });
         let line = JournalEntry { at: now, kind: JournalKind::Operator, text, details };
+        if standing == FlowStanding::Stopped {
+            let alert = alerts::stopped(&flow.id, state.reason.as_deref().unwrap_or("a person has to look"), now);
+            return self.world.store.stop_flow(&flow.workspace, &flow.id, state, line, alert).await;
+        }
         self.world.store.set_flow(&flow.workspace, &flow.id, state, Some(line)).await
     }
 }

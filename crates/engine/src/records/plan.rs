@@ -16,7 +16,7 @@ use super::{
     rows::{fate, known, row},
     write_down::Writing,
 };
-use crate::engine::Engine;
+use crate::{alerts, engine::Engine};
 
 /// Counterparts that go because records were deleted: more in one round, and a person is asked first.
 const DELETES_MAX: usize = 50;
@@ -292,13 +292,7 @@ impl Engine {
         limit: u64,
         now: Timestamp,
     ) -> Result<(), Halt> {
-        if !self.world.store.quota_told(&flow.workspace, &flow.id, &month(now), percent).await? {
-            return Ok(());
-        }
         let name = &flow.id;
-        tracing::warn!(integration.id = %name, "Integration {name} has used {used} of {limit} transfers of this month");
-        let state = self.world.store.flow_state(&flow.workspace, &flow.id).await?;
-        let Some(state) = state else { return Ok(()) };
         let text = if percent >= 100 {
             format!(
                 "{name} has used its {limit} transfers of this month; it goes on when the limit is raised or the month turns"
@@ -307,7 +301,12 @@ impl Engine {
             format!("{name} has used {percent} % of its {limit} transfers of this month")
         };
         let line = JournalEntry { at: now, kind: JournalKind::Operator, text, details: json!({ "used": used }) };
-        Ok(self.world.store.set_flow(&flow.workspace, &flow.id, state, Some(line)).await?)
+        let (month, store) = (month(now), &self.world.store);
+        let alert = alerts::quota(name, &month, percent, limit, now);
+        if store.tell_quota(&flow.workspace, name, &month, percent, line, alert).await? {
+            tracing::warn!(integration.id = %name, "Integration {name} has used {used} of {limit} transfers of this month");
+        }
+        Ok(())
     }
 
     /// Asks the side that is about to be written what it holds now, where it can be asked in batches: an edit that no

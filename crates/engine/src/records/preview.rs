@@ -1,5 +1,6 @@
 //! What activating an integration would do, before anything is written: counts, and a sample of each.
 
+use jiff::SignedDuration;
 use serde::Serialize;
 use syncline_core::merge::{Decision, Side};
 use syncline_store::{FlowStanding, Held};
@@ -23,6 +24,9 @@ pub struct Preview {
     /// Records that were looked at, of as many as wait.
     pub looked_at: usize,
     pub waiting: u64,
+    /// Whether both sides are read as a whole; otherwise the numbers tell of what was read until now, and the next preview
+    /// reads on.
+    pub complete: bool,
     pub tied: usize,
     pub created_left: usize,
     pub created_right: usize,
@@ -51,11 +55,20 @@ pub struct Sample {
 impl Engine {
     /// Reads both sides and tells what would be done. Nothing is written to either.
     pub async fn records_preview(&self, flow: &RecordFlow) -> syncline_store::Result<Result<Preview, RoundEnd>> {
+        self.records_preview_within(flow, SignedDuration::MAX).await
+    }
+
+    /// The same, but reads no further page once so much time has passed. What was read is kept.
+    pub async fn records_preview_within(
+        &self,
+        flow: &RecordFlow,
+        time: SignedDuration,
+    ) -> syncline_store::Result<Result<Preview, RoundEnd>> {
         let lease = self.options.call.saturating_mul(super::LEASE_CALLS);
         let Some(held) = self.hold(&flow.workspace, format!("records:{}", flow.id), lease).await? else {
             return Ok(Err(RoundEnd::Held));
         };
-        let ended = self.preview_while_held(flow, &held).await;
+        let ended = self.preview_while_held(flow, &held, time).await;
         self.let_go(&flow.workspace, &held).await;
         match ended {
             Ok(preview) => Ok(Ok(preview)),
@@ -65,7 +78,7 @@ impl Engine {
         }
     }
 
-    async fn preview_while_held(&self, flow: &RecordFlow, held: &Held) -> Result<Preview, Halt> {
+    async fn preview_while_held(&self, flow: &RecordFlow, held: &Held, time: SignedDuration) -> Result<Preview, Halt> {
         let mut round = super::Round::default();
         let compiled = self.compiled(flow, &mut round.calls).await?;
         let state = self.world.store.flow_state(&flow.workspace, &flow.id).await?;
@@ -76,7 +89,7 @@ impl Engine {
             round.more = false;
             self.extend(&turn, self.world.clock.now()).await?;
             self.pull_due(&turn, &mut round).await?;
-            if !round.more {
+            if !round.more || self.world.clock.now().duration_since(now) >= time {
                 break;
             }
         }
@@ -84,6 +97,7 @@ impl Engine {
         let works = self.world.store.due_rows(&flow.workspace, &flow.id, now, PREVIEW_MAX).await?;
         let mut preview = Preview {
             waiting: self.world.store.flow_counts(&flow.workspace, &flow.id).await?.due,
+            complete: !round.more,
             dropped: compiled.dropped_lines(),
             ..Preview::default()
         };

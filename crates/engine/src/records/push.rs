@@ -140,7 +140,7 @@ pub(crate) fn row_write(compiled: &Compiled, out: &Outgoing) -> RowWrite {
         StepOp::Delete { record, .. } => Op::Delete { id: record.clone() },
     };
     let seen = out.tied.target.as_ref().map(|target| {
-        let row = shown(target.seen.as_ref(), &out.tied.images, out.side);
+        let row = shown(target.seen.as_ref(), &out.tied.images, out.side).into_owned();
         let fields = row.into_iter().filter_map(|(key, value)| Some((name(key)?, value))).collect();
         Seen::live(target.record.clone(), fields)
     });

@@ -1,9 +1,11 @@
 //! What the operator set up for records in step, as values.
 
-use jiff::SignedDuration;
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
 use syncline_core::{
     ids::{ConnectionId, IntegrationId, WorkspaceId},
-    merge::{PairDraft, Side},
+    merge::{PairDraft, RuleKey, Side},
 };
 
 /// An integration that keeps the records of two accounts in step.
@@ -36,6 +38,29 @@ impl RecordFlow {
             Side::Right => &self.right,
         }
     }
+
+    /// The fields of every row of the mapping, by its key.
+    pub fn rule_names(&self) -> BTreeMap<RuleKey, RuleNames> {
+        let rows = self.pairs.iter().flat_map(|pair| &pair.rows);
+        rows.map(|row| {
+            let names = RuleNames { left: row.left.field.clone(), right: row.right.field.clone() };
+            (RuleKey::of(&names.left, &names.right), names)
+        })
+        .collect()
+    }
+}
+
+/// What a row of the mapping is called on both sides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleNames {
+    pub left: String,
+    pub right: String,
+}
+
+impl std::fmt::Display for RuleNames {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ↔ {}", self.left, self.right)
+    }
 }
 
 /// What a status page shows of an integration.
@@ -44,5 +69,10 @@ pub struct RecordFlowState {
     pub state: Option<syncline_store::FlowState>,
     pub pulls: Vec<syncline_store::PullState>,
     pub counts: syncline_store::FlowCounts,
+    /// What was used of this month's quota.
     pub quota: syncline_store::QuotaUse,
+    /// The month, as `2026-05`.
+    pub month: String,
+    /// When there is next something to do, the past included; nothing before the first reading.
+    pub next_at: Option<Timestamp>,
 }

@@ -345,7 +345,7 @@ fn step_fields(changes: Vec<Change>, joint: &BTreeSet<RuleKey>) -> Vec<StepField
 /// What a record shows; where it shows what the images say, they are all that is known of it once its link is gone.
 fn left_showing(entry: &StoredEntry, link: Option<&StoredLink>) -> Option<Row> {
     match link {
-        Some(link) => Some(shown(entry.seen.as_ref(), &link.images, entry.side)),
+        Some(link) => Some(shown(entry.seen.as_ref(), &link.images, entry.side).into_owned()),
         None => entry.seen.clone(),
     }
 }

@@ -87,6 +87,14 @@ impl CalendlyOrg {
                 Ok(rows) => page(rows),
                 Err(refusal) => refusal,
             },
+            (&Method::GET, ["routing_forms"]) => match self.forms(&asked) {
+                Ok(rows) => page(rows),
+                Err(refusal) => refusal,
+            },
+            (&Method::GET, ["routing_form_submissions"]) => match self.submissions(&asked) {
+                Ok(rows) => page(rows),
+                Err(refusal) => refusal,
+            },
             (&Method::POST, ["webhook_subscriptions"]) => self.subscribe(request.body()),
             (&Method::GET, ["webhook_subscriptions", uuid]) => {
                 let state = self.state();
@@ -169,6 +177,29 @@ impl CalendlyOrg {
         };
         let of_event = state.invitees.iter().filter(|known| known.event == event);
         of_event.filter(standing).map(|known| self.shown_invitee(known)).collect()
+    }
+
+    fn forms(&self, asked: &Query) -> Result<Vec<Value>, Response<Bytes>> {
+        if asked.get("organization") != Some(&self.organization()) {
+            return Err(invalid("organization", "is missing or not yours"));
+        }
+        if !self.config.is_admin {
+            return Err(denied("You do not have permission"));
+        }
+        let form = json!({"uri": format!("{HOME}/routing_forms/FORM1"), "name": "Contact sales", "status": "published",
+                          "organization": self.organization(), "questions": []});
+        Ok(vec![form])
+    }
+
+    fn submissions(&self, asked: &Query) -> Result<Vec<Value>, Response<Bytes>> {
+        let Some(form) = asked.get("form") else { return Err(invalid("form", "is missing")) };
+        let state = self.state();
+        let of_form = state.submissions.iter().filter(|one| one["routing_form"].as_str() == Some(form));
+        let mut rows: Vec<Value> = of_form.cloned().collect();
+        if asked.get("sort").is_some_and(|sort| sort == "created_at:desc") {
+            rows.reverse();
+        }
+        Ok(rows)
     }
 
     fn subscriptions(&self, asked: &Query) -> Result<Vec<Value>, Response<Bytes>> {

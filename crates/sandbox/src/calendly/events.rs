@@ -191,6 +191,7 @@ impl CalendlyOrg {
             "questions_and_answers": answers, "tracking": {}, "result": {"type": "custom_message", "value": {}},
             "submitter": null, "submitter_type": null, "created_at": stamp(now), "updated_at": stamp(now),
         });
+        state.submissions.push(payload.clone());
         self.send(&mut state, "routing_form_submission.created", &payload, now);
     }
 

@@ -83,6 +83,8 @@ struct State {
     events: Vec<Event>,
     invitees: Vec<Invitee>,
     subscriptions: Vec<Subscription>,
+    /// Submissions of the routing form, the oldest first.
+    submissions: Vec<serde_json::Value>,
     /// Webhooks under way: which subscription, and the body.
     pending: Vec<(String, String)>,
     numbers: u32,

@@ -35,6 +35,9 @@ pub(crate) struct Wanted {
     /// Only lines that have this text, in their sentence or behind it.
     #[param(max_length = 200)]
     text: Option<String>,
+    /// Only lines that name this record by the vendor's id of it.
+    #[param(max_length = 200)]
+    record: Option<String>,
     /// Only lines older than this one.
     before: Option<i64>,
     /// Lines of a page, 1 to 200.
@@ -62,22 +65,43 @@ pub(crate) async fn list(
         before: wanted.before,
         limit,
     };
-    let (rows, next_before) = find(&shared, workspace, filter, search(wanted.text)?.as_deref()).await?;
+    let (text, record) = (search(wanted.text)?, search(wanted.record)?);
+    let sought = Sought { text: text.map(|text| text.to_lowercase()), record };
+    let (rows, next_before) = find(&shared, workspace, filter, &sought).await?;
     Ok(axum::Json(ActivityPage { activity: rows.into_iter().map(Activity::from).collect(), next_before }))
 }
 
 /// Stored pages that one search looks through before it stops and lets the caller go on.
 const SEARCH_PAGES_MAX: usize = 10;
 
-/// The lines that pass the filter and have the text, and where to go on.
+/// What lines are searched for.
+#[derive(Debug, Default)]
+pub(crate) struct Sought {
+    /// In lower case.
+    pub(crate) text: Option<String>,
+    /// A record, by its name as a word of its own.
+    pub(crate) record: Option<String>,
+}
+
+impl Sought {
+    fn is_all(&self) -> bool {
+        self.text.is_none() && self.record.is_none()
+    }
+
+    fn is_met(&self, row: &ActivityRow) -> bool {
+        self.text.as_deref().is_none_or(|text| mentions(row, text))
+            && self.record.as_deref().is_none_or(|record| names(row, record))
+    }
+}
+
+/// The lines that pass the filter and are sought, and where to go on.
 pub(crate) async fn find(
     shared: &Shared,
     workspace: &WorkspaceId,
     mut filter: ActivityFilter,
-    text: Option<&str>,
+    sought: &Sought,
 ) -> Result<(Vec<ActivityRow>, Option<i64>), Problem> {
     let limit = filter.limit;
-    let text = text.map(str::to_lowercase);
     let mut found: Vec<ActivityRow> = Vec::new();
     for _ in 0..SEARCH_PAGES_MAX {
         let rows =
@@ -89,11 +113,11 @@ pub(crate) async fn find(
                 let last = found.last().map(|row| row.id);
                 return Ok((found, last));
             }
-            if text.as_deref().is_none_or(|text| mentions(&row, text)) {
+            if sought.is_met(&row) {
                 found.push(row);
             }
         }
-        if filter.before.is_none() || text.is_none() {
+        if filter.before.is_none() || sought.is_all() {
             break;
         }
     }
@@ -105,6 +129,21 @@ fn mentions(row: &ActivityRow, text: &str) -> bool {
     row.entry.text.to_lowercase().contains(text)
         || row.chain.as_ref().is_some_and(|chain| chain.as_str() == text)
         || says(&row.entry.details, text)
+}
+
+/// Whether the line names the record: as a word of its sentence, or as a value behind it.
+fn names(row: &ActivityRow, record: &str) -> bool {
+    let mut words = row.entry.text.split(|c: char| c.is_whitespace() || ",;:()".contains(c));
+    words.any(|word| word == record) || holds(&row.entry.details, record)
+}
+
+fn holds(details: &Json, record: &str) -> bool {
+    match details {
+        Json::String(said) => said == record,
+        Json::Array(list) => list.iter().any(|one| holds(one, record)),
+        Json::Object(map) => map.values().any(|one| holds(one, record)),
+        Json::Null | Json::Bool(_) | Json::Number(_) => false,
+    }
 }
 
 fn says(details: &Json, text: &str) -> bool {

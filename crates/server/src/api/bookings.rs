@@ -14,7 +14,7 @@ use utoipa::IntoParams;
 
 use super::{
     Answer, Asked,
-    access::Admin,
+    access::{Acting, Admin},
     model::{Booking, BookingHistory, BookingPage, Receipt},
     next_before, page_size, search,
     status::InWorkspace,
@@ -129,7 +129,7 @@ pub(crate) async fn read(
     ))]
 pub(crate) async fn replay(
     State(shared): State<Arc<Shared>>,
-    _: Admin,
+    acting: Acting,
     Path(chain): Path<String>,
     Asked(asked): Asked<InWorkspace>,
 ) -> Result<StatusCode, Problem> {
@@ -139,5 +139,6 @@ pub(crate) async fn replay(
         return Err(Problem::new(Code::NotFound));
     }
     shared.engine.wake();
+    acting.done(&shared, workspace).await?;
     Ok(StatusCode::NO_CONTENT)
 }

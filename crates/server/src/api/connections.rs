@@ -9,7 +9,7 @@ use axum::{
 
 use super::{
     Answer, Asked,
-    access::Admin,
+    access::{Acting, Admin},
     model::{Connection, ConnectionList, Disconnected, Health},
     status::InWorkspace,
     workspace,
@@ -72,11 +72,13 @@ pub(crate) async fn list(
     ))]
 pub(crate) async fn disconnect(
     State(shared): State<Arc<Shared>>,
-    _: Admin,
+    acting: Acting,
     Path(id): Path<String>,
     Asked(asked): Asked<InWorkspace>,
 ) -> Answer<Disconnected> {
     let workspace = workspace(&shared, asked.workspace.as_deref())?;
     let setup = shared.connection(workspace, &id).ok_or_else(|| Problem::new(Code::NotFound))?;
-    Ok(Json(Disconnected { revoked: oauth::disconnect(&shared, setup).await? }))
+    let revoked = oauth::disconnect(&shared, setup).await?;
+    acting.done(&shared, workspace).await?;
+    Ok(Json(Disconnected { revoked }))
 }

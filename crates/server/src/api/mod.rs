@@ -1,4 +1,4 @@
-//! The JSON API under `/api/v1`: the same store queries as the pages, for callers who bear the admin token.
+//! The JSON API under `/api/v1`: the same store queries as the pages, for callers who bear a token.
 
 mod access;
 pub(crate) mod activity;
@@ -8,13 +8,14 @@ mod dry_run;
 mod messages;
 pub(crate) mod model;
 mod openapi;
+mod records;
 mod status;
 
 use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{FromRequestParts, Query, rejection::QueryRejection},
+    extract::{FromRequest, FromRequestParts, Query, Request, rejection::QueryRejection},
     http::request::Parts,
     routing::{get, post},
 };
@@ -22,9 +23,12 @@ use serde::de::DeserializeOwned;
 use syncline_core::ids::WorkspaceId;
 use syncline_store::JournalKind;
 
+pub use access::TOKEN_PREFIX;
 pub use openapi::openapi_json;
 
 use crate::{
+    hooks::{body, depth},
+    options::JSON_DEPTH_MAX,
     problem::{Code, Problem},
     shared::Shared,
 };
@@ -50,6 +54,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/api/v1/connections", get(connections::list))
         .route("/api/v1/connections/{id}/disconnect", post(connections::disconnect))
         .route("/api/v1/messages", get(messages::list))
+        .merge(records::routes())
 }
 
 type Answer<T> = Result<Json<T>, Problem>;
@@ -65,6 +70,26 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<Shared>> for Asked<T> {
         query
             .map(|Query(asked)| Self(asked))
             .map_err(|rejection: QueryRejection| Problem::new(Code::BadParameter).detail(rejection.body_text()))
+    }
+}
+
+/// A JSON body within its limits; an empty one is an empty object. What cannot be understood is a problem.
+pub(crate) struct Given<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Given<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, shared: &Arc<Shared>) -> Result<Self, Problem> {
+        let bytes = body::read(shared, request.into_body()).await?;
+        if depth::exceeds(&bytes, JSON_DEPTH_MAX) {
+            let detail = format!("the body is nested deeper than {JSON_DEPTH_MAX} levels");
+            return Err(Problem::new(Code::UnreadableRequest).detail(detail));
+        }
+        let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+        // An object first: a list would pass for the fields in their order.
+        let given = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(text)
+            .and_then(|object| serde_json::from_value(object.into()));
+        given.map(Self).map_err(|error| Problem::new(Code::UnreadableRequest).detail(error.to_string()))
     }
 }
 

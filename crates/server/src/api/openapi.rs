@@ -6,14 +6,14 @@ use utoipa::{
     openapi::security::{Http, HttpAuthScheme, SecurityScheme},
 };
 
-use super::{activity, bookings, connections, dry_run, messages, model, status};
+use super::{activity, bookings, connections, dry_run, messages, model, records, status};
 use crate::problem::ProblemBody;
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Syncline",
-        description = "What was booked, what it became in the CRM, and why. Every request bears the admin token.",
+        description = "What was booked and what it became in the CRM, which records are kept in step between which accounts, and why. Every request bears the admin token, or one made by `syncline tokens create`.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     paths(
@@ -27,8 +27,22 @@ use crate::problem::ProblemBody;
         connections::list,
         connections::disconnect,
         messages::list,
+        records::list,
+        records::show,
+        records::setups::agreement,
+        records::setups::write,
+        records::setups::read,
+        records::setups::remove,
+        records::acts::check,
+        records::acts::preview,
+        records::acts::activate,
+        records::acts::pause,
+        records::acts::run,
+        records::holds::list,
+        records::holds::retry,
+        records::holds::resolve,
     ),
-    components(schemas(ProblemBody, model::Health, model::Work, model::MessageState)),
+    components(schemas(ProblemBody, model::Health, model::Work, model::MessageState, records::model::Standing, records::model::Winner)),
     modifiers(&AdminToken),
 )]
 struct Description;

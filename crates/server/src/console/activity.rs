@@ -11,7 +11,11 @@ use syncline_store::{ActivityFilter, ActivityRow, JournalKind};
 
 use super::Asked;
 use crate::{
-    api::{KINDS, PAGE_DEFAULT, activity::find, kind, search},
+    api::{
+        KINDS, PAGE_DEFAULT,
+        activity::{Sought, find},
+        kind, search,
+    },
     page::{self, Frame, Signed, time},
     problem::Problem,
     shared::Shared,
@@ -176,7 +180,8 @@ async fn log(shared: &Shared, signed: &Signed, wanted: Wanted) -> Result<Log, Pr
         limit: PAGE_DEFAULT,
         ..ActivityFilter::default()
     };
-    let (found, before) = find(shared, &signed.workspace, filter, text.as_deref()).await?;
+    let sought = Sought { text: text.as_deref().map(str::to_lowercase), record: None };
+    let (found, before) = find(shared, &signed.workspace, filter, &sought).await?;
     let frame = signed.frame(shared, "Activity");
     let (kind, text) = (chosen.map(JournalKind::as_str).unwrap_or_default(), text.unwrap_or_default());
     let integration = integration.unwrap_or_default();

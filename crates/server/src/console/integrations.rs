@@ -9,15 +9,15 @@ use axum::{
     response::Response,
 };
 use syncline_core::{
-    ids::WorkspaceId,
+    ids::{IntegrationId, WorkspaceId},
     merge::{HoldKind, RuleKey, Side},
 };
-use syncline_engine::records::{RecordFlow, RecordFlowState};
+use syncline_engine::records::{RecordFlow, RecordFlowState, RuleNames};
 use syncline_store::{ActivityFilter, FlowStanding, HoldView, PullState};
 
 use super::activity::Entry;
 use crate::{
-    api::activity::find,
+    api::activity::{Sought, find},
     page::{self, Frame, Sent, Signed, time},
     problem::{Code, Problem},
     shared::Shared,
@@ -103,18 +103,19 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>, signed: Signed) -> R
 async fn flows(shared: &Shared, signed: &Signed) -> syncline_store::Result<List> {
     let frame = signed.frame(shared, "Integrations");
     let mut flows = Vec::new();
-    for flow in of_workspace(shared, &signed.workspace) {
-        flows.push(standing(&frame, flow, &shared.engine.records_status(flow).await?));
+    for flow in shared.engine.record_flows(&signed.workspace).await? {
+        flows.push(standing(&frame, &flow, &shared.engine.records_status(&flow).await?));
     }
     Ok(List { frame, flows })
 }
 
 /// `GET /integrations/{id}`.
 pub(super) async fn show(State(shared): State<Arc<Shared>>, signed: Signed, Path(id): Path<String>) -> Response {
-    let Some(flow) = named(&shared, &signed.workspace, &id) else {
-        return page::problem(Problem::new(Code::NotFound));
+    let flow = match named(&shared, &signed.workspace, &id).await {
+        Ok(flow) => flow,
+        Err(problem) => return page::problem(problem),
     };
-    match detail(&shared, &signed, flow).await {
+    match detail(&shared, &signed, &flow).await {
         Ok(page) => page::html(StatusCode::OK, &page),
         Err(problem) => page::problem(problem),
     }
@@ -133,13 +134,9 @@ async fn detail(shared: &Shared, signed: &Signed, flow: &RecordFlow) -> Result<D
     if let Some(beyond) = more_held {
         held.retain(|hold| hold.entry != beyond);
     }
-    let names = match held.is_empty() {
-        true => BTreeMap::new(),
-        // With an account that cannot be asked the fields stay unnamed.
-        false => shared.engine.records_rule_names(flow).await.map_err(store_problem)?.unwrap_or_default(),
-    };
+    let names = flow.rule_names();
     let filter = ActivityFilter { integration: Some(flow.id.clone()), limit: LINES_SHOWN, ..ActivityFilter::default() };
-    let (lines, _) = find(shared, &signed.workspace, filter, None).await?;
+    let (lines, _) = find(shared, &signed.workspace, filter, &Sought::default()).await?;
     let standing_now = status.state.as_ref().map_or(FlowStanding::Draft, |state| state.standing);
     let agreed = status.state.as_ref().and_then(|state| state.agreed.as_ref());
     Ok(Detail {
@@ -158,10 +155,11 @@ async fn detail(shared: &Shared, signed: &Signed, flow: &RecordFlow) -> Result<D
 
 /// `POST /integrations/{id}`: what a person decided about it.
 pub(super) async fn act(State(shared): State<Arc<Shared>>, Path(id): Path<String>, sent: Sent) -> Response {
-    let Some(flow) = named(&shared, &sent.signed.workspace, &id) else {
-        return page::problem(Problem::new(Code::NotFound));
+    let flow = match named(&shared, &sent.signed.workspace, &id).await {
+        Ok(flow) => flow,
+        Err(problem) => return page::problem(problem),
     };
-    match carry_out(&shared, flow, &sent).await {
+    match carry_out(&shared, &flow, &sent).await {
         Ok(()) => {
             let frame = sent.signed.frame(&shared, "");
             page::redirect(&frame.href(&format!("/integrations/{id}")))
@@ -180,12 +178,11 @@ async fn carry_out(shared: &Shared, flow: &RecordFlow, sent: &Sent) -> Result<()
         }
         Some("activate") => {
             let by = sent.field("agreed_by").map(str::trim).filter(|by| !by.is_empty());
-            let known = store.flow_state(&flow.workspace, &flow.id).await.map_err(store_problem)?;
-            if by.is_none() && known.is_none_or(|state| state.agreed.is_none()) {
+            if !shared.engine.activate(flow, by).await.map_err(store_problem)? {
                 let detail = "say who agreed that these records may travel between the two accounts".to_owned();
                 return Err(Problem { detail: Some(detail), ..Problem::new(Code::BadParameter) });
             }
-            shared.engine.set_standing(flow, FlowStanding::Active, None, by).await.map_err(store_problem)
+            Ok(())
         }
         Some("retry") => {
             let chosen = entry.map(|entry| vec![entry]);
@@ -210,12 +207,9 @@ async fn carry_out(shared: &Shared, flow: &RecordFlow, sent: &Sent) -> Result<()
     }
 }
 
-fn of_workspace<'a>(shared: &'a Shared, workspace: &'a WorkspaceId) -> impl Iterator<Item = &'a RecordFlow> {
-    shared.engine.setup().records.iter().filter(move |flow| flow.workspace == *workspace)
-}
-
-fn named<'a>(shared: &'a Shared, workspace: &'a WorkspaceId, id: &'a str) -> Option<&'a RecordFlow> {
-    of_workspace(shared, workspace).find(|flow| flow.id.as_str() == id)
+async fn named(shared: &Shared, workspace: &WorkspaceId, id: &str) -> Result<Arc<RecordFlow>, Problem> {
+    let flow = shared.engine.record_flow(workspace, &IntegrationId::new(id)).await;
+    flow.map_err(|error| Problem::store(shared, &error))?.ok_or_else(|| Problem::new(Code::NotFound))
 }
 
 fn standing(frame: &Frame, flow: &RecordFlow, status: &RecordFlowState) -> Standing {
@@ -253,11 +247,11 @@ fn pull(state: &PullState) -> Pull {
     }
 }
 
-fn held(view: &HoldView, names: &BTreeMap<RuleKey, String>) -> Held {
+fn held(view: &HoldView, names: &BTreeMap<RuleKey, RuleNames>) -> Held {
     Held {
         entry: view.entry,
         record: Shown::value(&format!("{} {}", view.kind, view.record)),
-        field: view.hold.rule.and_then(|rule| names.get(&rule)).map(|name| Shown::value(name)),
+        field: view.hold.rule.and_then(|rule| names.get(&rule)).map(|names| Shown::value(&names.to_string())),
         rule: view.hold.rule.map(|rule| rule.0),
         undecided: view.hold.kind == HoldKind::Conflict && view.hold.rule.is_some(),
         reason: Shown::value(&view.hold.reason),

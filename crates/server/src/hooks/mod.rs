@@ -2,7 +2,7 @@
 //! in the request, and no vendor is called. The answer is never a redirect and never 410: senders switch off on those.
 
 pub(crate) mod body;
-mod depth;
+pub(crate) mod depth;
 
 use std::{sync::Arc, time::Instant};
 
@@ -15,13 +15,14 @@ use axum::{
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use syncline_connect::{RawRequest, Reading, Refusal, bookings::Malformed};
+use syncline_core::ids::ConnectionId;
 use syncline_store::{Content, Delivery, TakenIn};
 use tracing::Instrument;
 
 use crate::{
     options::JSON_DEPTH_MAX,
     problem::{Code, Problem, RETRY_AFTER},
-    shared::{Shared, Source},
+    shared::{Hinting, Shared, Source},
 };
 
 /// What became of a message.
@@ -31,6 +32,8 @@ pub(crate) enum Taken {
     Duplicate,
     Ignored,
     Parked,
+    /// A hint to look.
+    Noted,
 }
 
 impl Taken {
@@ -40,6 +43,7 @@ impl Taken {
             Taken::Duplicate => "duplicate",
             Taken::Ignored => "ignored",
             Taken::Parked => "parked",
+            Taken::Noted => "noted",
         }
     }
 }
@@ -51,6 +55,7 @@ impl IntoResponse for Taken {
             Taken::Duplicate => br#"{"status":"duplicate"}"#,
             Taken::Ignored => br#"{"status":"ignored"}"#,
             Taken::Parked => br#"{"status":"parked"}"#,
+            Taken::Noted => br#"{"status":"noted"}"#,
         };
         let mut response = Response::new(Body::from(body));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -65,11 +70,24 @@ pub(crate) async fn receive(
     request: Request,
 ) -> Response {
     // An address that cannot even be read is as unknown as any other.
-    let source = address.ok().and_then(|Path((name, key))| shared.source_by_address(&name, &key));
-    let Some(source) = source else {
+    let Ok(Path((name, key))) = address else {
         return Problem::new(Code::NotFound).into_response();
     };
     let started = Instant::now();
+    let (source, hinting) = (shared.source_by_address(&name, &key), shared.hinting_by_address(&name, &key));
+    if let Some(hinting) = hinting {
+        let answer = hint(&shared, hinting, request).await;
+        let outcome = match &answer {
+            Ok(taken) => taken.as_str(),
+            Err(problem) => problem.code.as_str(),
+        };
+        metrics::counter!("syncline_hooks_total", "vendor" => hinting.vendor, "outcome" => outcome).increment(1);
+        metrics::histogram!("syncline_hook_seconds").record(started.elapsed().as_secs_f64());
+        return answer.into_response();
+    }
+    let Some(source) = source else {
+        return Problem::new(Code::NotFound).into_response();
+    };
     let span = tracing::debug_span!("webhook", vendor = source.vendor, outcome = tracing::field::Empty);
     let answer = take(&shared, source, request).instrument(span.clone()).await;
     let outcome = match &answer {
@@ -83,6 +101,22 @@ pub(crate) async fn receive(
     answer.into_response()
 }
 
+/// A vendor's word that something has changed: it is verified, and the account is asked a little sooner. What it says is
+/// not read.
+async fn hint(shared: &Shared, hinting: &Hinting, request: Request) -> Result<Taken, Problem> {
+    let now = shared.now();
+    if let Err(wait) = hinting.bucket.take(now) {
+        return Err(Problem::new(Code::Overloaded).later(hinting.overload_status, wait));
+    }
+    let (head, body) = request.into_parts();
+    let raw = RawRequest { headers: head.headers, body: body::read(shared, body).await? };
+    let verified = hinting.hints.verify(&raw, &hinting.url, &hinting.secrets, now);
+    verified.map_err(|refusal| refused(&hinting.id, refusal))?;
+    let hinted = shared.engine.hinted(&hinting.workspace, &hinting.id).await;
+    hinted.map_err(|error| Problem::store(shared, &error).later(hinting.overload_status, RETRY_AFTER))?;
+    Ok(Taken::Noted)
+}
+
 async fn take(shared: &Shared, source: &Source, request: Request) -> Result<Taken, Problem> {
     let now = shared.now();
     if let Err(wait) = source.bucket.take(now) {
@@ -91,7 +125,7 @@ async fn take(shared: &Shared, source: &Source, request: Request) -> Result<Take
     let (head, body) = request.into_parts();
     let body = body::read(shared, body).await?;
     let raw = RawRequest { headers: head.headers, body };
-    source.bookings.verify(&raw, &source.secrets, now).map_err(|refusal| refused(source, refusal))?;
+    source.bookings.verify(&raw, &source.secrets, now).map_err(|refusal| refused(&source.id, refusal))?;
     let (key, content) = read(source, &raw, now).unwrap_or_else(|malformed| unread(&raw, malformed));
     let result = store(shared, source, key, raw, content, now).await;
     result.map_err(|error| {
@@ -190,8 +224,8 @@ async fn store(
     }
 }
 
-fn refused(source: &Source, refusal: Refusal) -> Problem {
-    tracing::warn!(connection.id = %source.id, reason = %refusal, "Refused a webhook of source {}", source.id);
+fn refused(id: &ConnectionId, refusal: Refusal) -> Problem {
+    tracing::warn!(connection.id = %id, reason = %refusal, "Refused a webhook of {id}");
     let detail = match refusal {
         Refusal::Missing => "the signature header is missing",
         Refusal::Unreadable => "the signature header cannot be read",

@@ -10,7 +10,8 @@ use base64::{Engine as _, prelude::BASE64_STANDARD as STANDARD};
 use futures::future::join_all;
 use jiff::SignedDuration;
 use proptest::prelude::*;
-use syncline_core::Clock;
+use syncline_core::{Clock, merge::Side};
+use syncline_store::{Held, PullPhase, PullState, TakeRows, WorkerId};
 
 use super::depth;
 use crate::tests::{
@@ -239,4 +240,73 @@ proptest! {
     fn any_bytes_have_a_depth(body in proptest::collection::vec(any::<u8>(), 0..200)) {
         prop_assert!(!depth::exceeds(&body, body.len()));
     }
+}
+
+/// When the left side of the integration between the accounts is read next.
+async fn next_read(world: &World) -> jiff::Timestamp {
+    world.store.pulls(&ws(), &"people".into()).await.unwrap()[0].next_at
+}
+
+async fn read_in_an_hour(world: &World) -> jiff::Timestamp {
+    let (now, name, holder) = (world.clock.now(), "records:people", WorkerId("w".to_owned()));
+    let later = now.saturating_add(SignedDuration::from_hours(1)).unwrap();
+    let fence = world.store.acquire_lease(&ws(), name, &holder, now, later).await.unwrap().unwrap();
+    let held = Held { name: name.to_owned(), holder: holder.clone(), fence };
+    let pull = PullState {
+        side: Side::Left,
+        kind: "Contact".to_owned(),
+        phase: PullPhase::Changes,
+        cursor: None,
+        next_at: later,
+        failures: 0,
+        problem: None,
+        read_at: Some(now),
+        sweep: 1,
+        changes_cursor: None,
+        swept_at: None,
+    };
+    let take =
+        TakeRows { workspace: ws(), integration: "people".into(), held, now, rows: Vec::new(), pulls: vec![pull] };
+    world.store.take_rows(take).await.unwrap().unwrap();
+    world.store.release_lease(&ws(), name, &holder, fence).await.unwrap();
+    later
+}
+
+/// A vendor's word that something has changed has the account asked within seconds; a burst of them costs no more; one that
+/// is forged, late or sent elsewhere does nothing.
+///
+/// proves: sec:S20, sec:S23, sec:S26, sec:S31
+#[tokio::test]
+async fn a_vendors_word_has_its_account_asked_sooner_and_does_nothing_else() {
+    let world = World::new();
+    let hook = format!("/hooks/crm/{PATH_KEY}");
+    let later = read_in_an_hour(&world).await;
+    let forged = signature("another secret", world.clock.now(), b"{}");
+    for (path, signature, status) in [
+        (hook.as_str(), forged.as_str(), StatusCode::UNAUTHORIZED),
+        (hook.as_str(), "nonsense", StatusCode::UNAUTHORIZED),
+        ("/hooks/crm/k7-00000000000000000000000000000000", forged.as_str(), StatusCode::NOT_FOUND),
+        ("/hooks/machine/k7-0123456789abcdef0123456789abcdef", forged.as_str(), StatusCode::NOT_FOUND),
+        // It has no secret, so it has no address.
+        ("/hooks/spare/k7-0123456789abcdef0123456789abcdef", forged.as_str(), StatusCode::NOT_FOUND),
+    ] {
+        let answer = world.request(Method::POST, path, &[("x-acme-signature", signature)], "{}").await;
+        assert_eq!(answer.status, status, "{path} {signature}");
+    }
+    let stale = signature(SECRET, world.clock.now().saturating_sub(SignedDuration::from_mins(6)).unwrap(), b"{}");
+    let answer = world.request(Method::POST, &hook, &[("x-acme-signature", &stale)], "{}").await;
+    assert_eq!(answer.code(), "bad-signature");
+    assert_eq!(next_read(&world).await, later, "nothing of that did anything");
+
+    let now = world.clock.now();
+    // Not even JSON: what it says is not read.
+    for body in ["nonsense", "[[[[", r#"{"id":"1"}"#] {
+        let answer = world.hook(&hook, body).await;
+        assert_eq!((answer.status, answer.text()), (StatusCode::OK, r#"{"status":"noted"}"#));
+    }
+    let soon = next_read(&world).await;
+    assert!(now < soon && soon.duration_since(now) <= SignedDuration::from_secs(2), "{soon}");
+    world.clock.advance(SignedDuration::from_millis(900));
+    world.hook(&hook, "again").await;
+    assert_eq!(next_read(&world).await, soon, "it is read after this one, too");
 }

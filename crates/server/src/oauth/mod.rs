@@ -209,8 +209,7 @@ pub(crate) async fn disconnect(shared: &Shared, setup: &ConnectionSetup) -> Resu
     let failed = |error: syncline_store::Error| Problem::store(shared, &error);
     let row = shared.store().connection(&setup.workspace, &setup.id).await.map_err(failed)?;
     // Ours first: if the vendor does not answer, the account is disconnected all the same.
-    shared.store().disconnect(&setup.workspace, &setup.id).await.map_err(failed)?;
-    shared.engine.forget_token(setup).await;
+    shared.engine.disconnect(setup).await.map_err(failed)?;
     let (Some(tokens), Some(oauth)) = (row.and_then(|row| row.tokens), setup.connector.oauth()) else {
         return Ok(false);
     };

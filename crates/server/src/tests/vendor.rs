@@ -11,8 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use sha2::Sha256;
 use syncline_connect::{
-    Bookings, BoxFuture, Connector, Error, ErrorKind, Grant, Http, HttpError, Manifest, OAuth, RawRequest, Reading,
-    Refusal, Retry, Secret, Settings, TokenSet,
+    Bookings, BoxFuture, Connector, Error, ErrorKind, Grant, Hints, Http, HttpError, Manifest, OAuth, RawRequest,
+    Reading, Refusal, Retry, Secret, Settings, TokenSet,
     bookings::Malformed,
     oauth::{App, TokenCx},
 };
@@ -49,6 +49,21 @@ impl Connector for TestVendor {
 
     fn oauth(&self) -> Option<&dyn OAuth> {
         Some(self)
+    }
+
+    fn hints(&self) -> Option<&dyn Hints> {
+        Some(self)
+    }
+}
+
+impl Hints for TestVendor {
+    fn signed(&self) -> bool {
+        true
+    }
+
+    fn verify(&self, raw: &RawRequest, url: &str, secrets: &[Secret], now: Timestamp) -> Result<(), Refusal> {
+        assert!(url.starts_with("https://sync.example/hooks/"), "{url}");
+        Bookings::verify(self, raw, secrets, now)
     }
 }
 

@@ -19,6 +19,7 @@ use syncline_connect::{Secret, Settings, oauth::App};
 use syncline_core::{
     Clock, Entropy,
     ids::{ChainId, ConnectionId, ExternalKey, IntegrationId, RecordId, WorkspaceId},
+    merge::{Blanks, Direction, EndDraft, KindSettings, PairDraft, Policy, RuleDraft, Select, WhenDeleted},
     record::{Fields, Role, Slot},
     step::Link,
 };
@@ -33,7 +34,7 @@ use tower::ServiceExt;
 use url::Url;
 
 use super::vendor::{RecordedHttp, VENDOR, signature};
-use crate::{Server, ServerOptions, SourceSetup};
+use crate::{HintSetup, Server, ServerOptions, SourceSetup};
 
 pub(crate) const SECRET: &str = "webhook-secret";
 pub(crate) const PATH_KEY: &str = "k7-0123456789abcdef0123456789abcdef";
@@ -132,15 +133,40 @@ fn connection(workspace: &str, id: &str, grant: GrantKind) -> ConnectionSetup {
     }
 }
 
-/// An integration of records between two accounts.
-fn records(workspace: &str) -> RecordFlow {
-    let side = |connection: &str| SideSetup { connection: connection.into(), every: SignedDuration::from_mins(2) };
+/// An integration between two accounts whose vendor, in these tests, keeps no records in step.
+fn flow(workspace: &str, name: &str) -> RecordFlow {
+    let side = |name: &str| SideSetup { connection: ConnectionId::new(name), every: SignedDuration::from_mins(2) };
+    let kind = |kind: &str| KindSettings {
+        kind: kind.to_owned(),
+        create: false,
+        deleted: WhenDeleted::Detach,
+        created: None,
+        read: Vec::new(),
+    };
+    let end = |field: &str| EndDraft { field: field.to_owned(), ..EndDraft::default() };
+    let row = RuleDraft {
+        left: end("LastName"),
+        right: end("SURNAME"),
+        direction: Direction::Both,
+        policy: Policy::Manual,
+        blanks: Blanks::Propagate,
+        truncate: false,
+        group: None,
+    };
+    let pair = PairDraft {
+        name: "contacts".to_owned(),
+        left: kind("Contact"),
+        right: kind("contact"),
+        rows: vec![row],
+        select: Select::All,
+        primary: None,
+    };
     RecordFlow {
         workspace: WorkspaceId::new(workspace),
-        id: IntegrationId::new("people"),
+        id: IntegrationId::new(name),
         left: side("crm"),
         right: side("spare"),
-        pairs: Vec::new(),
+        pairs: vec![pair],
         sweep_every: SignedDuration::from_hours(24),
         tasks_per_month: Some(100_000),
     }
@@ -186,7 +212,8 @@ impl World {
             connection("main", "machine", GrantKind::ClientCredentials),
             connection("other", "crm", GrantKind::Browser),
         ];
-        let setup = Setup { connections, records: vec![records("main"), records("other")], ..Setup::default() };
+        let records = vec![flow("main", "people"), flow("other", "people"), flow("other", "theirs")];
+        let setup = Setup { connections, records, ..Setup::default() };
         let engine = Engine::new(world, setup, syncline_engine::Options::default());
         let sources = vec![
             source("main", "web", PATH_KEY, SECRET),
@@ -197,6 +224,15 @@ impl World {
         let mut options = ServerOptions::new(public, Secret::new(ADMIN), [7; 32]);
         options.sign_in_key = Some(Secret::new(LINK_KEY));
         options.metrics = Arc::new(|| "syncline_up 1\n".to_owned());
+        let hint = |id: &str, key: &str, secret: &str| HintSetup {
+            workspace: ws(),
+            id: ConnectionId::new(id),
+            connector: &VENDOR,
+            path_key: key.to_owned(),
+            url: format!("https://sync.example/hooks/{id}/{key}"),
+            secrets: vec![Secret::new(secret)],
+        };
+        options.hints = vec![hint("crm", PATH_KEY, SECRET), hint("spare", PATH_KEY, "")];
         change(&mut options);
         let server = Server::new(engine, sources, options);
         Self { router: server.router(), server, store, clock, http }

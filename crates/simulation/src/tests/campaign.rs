@@ -6,6 +6,7 @@ use crate::{Campaign, Options, Reached};
 /// From so many seeds on, every kind of fault must have struck and every rare place been reached.
 const ENOUGH: u64 = 1000;
 
+/// proves: sec:S39 (no customer's words go to another customer's org)
 /// proves: V5, V1, V2, V3, B4, fault:C1, fault:C2, fault:C3, fault:N1, fault:N2, fault:N3, fault:N4, fault:N5, fault:N6,
 /// fault:N9, fault:N10, fault:H1, fault:H2, fault:H3, fault:H4, fault:H5, fault:H6, fault:H7, fault:W1, fault:W2,
 /// fault:W3, fault:W4, fault:W5, fault:W6, fault:W7, fault:W8, fault:T1, fault:T2, fault:T3, fault:T4, fault:K1,

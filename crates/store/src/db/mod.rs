@@ -9,6 +9,7 @@ mod tls;
 
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
+use syncline_core::ids::WorkspaceId;
 
 pub(crate) use self::dialect::{Sql, statements};
 use crate::error::{Error, Result};
@@ -171,6 +172,25 @@ pub(crate) trait Db: Send {
     }
 }
 
+/// Whose rows an operation may touch. PostgreSQL keeps all others from it, whatever its statements say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope<'a> {
+    One(&'a WorkspaceId),
+    /// Looks for work, keys or authorisations wherever they are.
+    All,
+}
+
+impl<'a> Scope<'a> {
+    /// The scope of an operation on rows that each say whose they are.
+    pub(crate) fn of(workspaces: impl IntoIterator<Item = &'a WorkspaceId>) -> Self {
+        let mut workspaces = workspaces.into_iter();
+        match workspaces.next() {
+            Some(first) if workspaces.all(|other| other == first) => Scope::One(first),
+            Some(_) | None => Scope::All,
+        }
+    }
+}
+
 /// One operation: a transaction with everything that it needs to know. It may be run again after a clash.
 pub(crate) trait Op: Send + Sync + 'static {
     /// What it yields.
@@ -182,6 +202,9 @@ pub(crate) trait Op: Send + Sync + 'static {
     /// Whether a power cut may take it back after it was answered. Only for what is as good as not done then, and whose
     /// later writes are all lasting: these carry it with them, because the log is kept in order.
     const FLEETING: bool = false;
+
+    /// Whose rows it may touch.
+    fn scope(&self) -> Scope<'_>;
 
     /// Does it.
     fn run<D: Db>(&self, db: &mut D) -> impl Future<Output = Result<Self::Out>> + Send;

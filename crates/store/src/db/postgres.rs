@@ -1,15 +1,20 @@
 //! PostgreSQL behind the same waist: a pool, pipelined statements, and transactions that are repeated when they clash.
 
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use deadpool_postgres::{
-    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, Transaction,
+    Client, ClientWrapper, Hook, HookError, Manager, ManagerConfig, ObjectId, Pool, PoolError, RecyclingMethod,
+    Runtime, Transaction,
 };
-use futures::future::try_join_all;
+use futures::future::{try_join, try_join_all};
 use tokio_postgres::types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{Db, Op, P, Row, Sql, Value, tls::Place, without_nul};
+use super::{Db, Op, P, Row, Scope, Sql, Value, tls::Place, without_nul};
 use crate::error::{Error, Result};
 
 /// How often a transaction is repeated that PostgreSQL undid because it clashed with another.
@@ -21,10 +26,22 @@ const CONNECTION_WAIT: Duration = Duration::from_secs(10);
 const SESSION: &str = "set lock_timeout = '10s'; set statement_timeout = '60s'; \
      set idle_in_transaction_session_timeout = '60s'; set timezone = 'UTC'";
 
+/// Tells PostgreSQL whose rows may be touched on this connection, until it is told otherwise.
+const SCOPE: &str = "select set_config('syncline.workspace', $1, false)";
+/// Connections of which it is remembered what they were told: more than a pool has open. Those that were closed are
+/// forgotten by forgetting all, which costs each of the others to be told once more.
+const TOLD_MAX: usize = 256;
+/// What the policies take for every workspace; no workspace is called that.
+pub(crate) const EVERY_WORKSPACE: &str = "*";
+/// Whether the policies hold for whoever is connected.
+const OBEYS_POLICIES: &str = "select not (rolsuper or rolbypassrls) from pg_roles where rolname = current_user";
+
 /// A pool of connections.
 #[derive(Clone)]
 pub(crate) struct Postgres {
     pool: Pool,
+    /// What each connection that nobody uses just now was told last. Being told costs as much as a statement.
+    told: Arc<Mutex<HashMap<ObjectId, String>>>,
 }
 
 impl Postgres {
@@ -47,11 +64,11 @@ impl Postgres {
             }))
             .build()
             .map_err(|error| Error::Other(error.to_string()))?;
-        Ok(Self { pool })
+        Ok(Self { pool, told: Arc::default() })
     }
 
     /// A connection for work that is not an operation.
-    pub(crate) async fn client(&self) -> Result<deadpool_postgres::Client> {
+    pub(crate) async fn client(&self) -> Result<Client> {
         self.pool.get().await.map_err(|error| match error {
             PoolError::PostCreateHook(HookError::Backend(error)) => error.into(),
             other => other.into(),
@@ -60,17 +77,30 @@ impl Postgres {
 
     /// Runs an operation in a transaction; again, where PostgreSQL undid it because of a clash.
     pub(crate) async fn run<O: Op>(&self, op: O) -> Result<O::Out> {
+        let scope = setting(op.scope())?;
         let mut client = self.client().await?;
+        let id = Client::id(&client);
+        // Taken out while it is in use: who breaks off in the middle leaves nobody knows what behind.
+        let known = self.told().remove(&id).is_some_and(|told| told == scope);
+        let untold = (!known).then_some(scope);
         if O::READS {
-            return op.run(&mut OnClient(&client)).await;
+            let mut db = OnClient { on: &client, untold };
+            let out = op.run(&mut db).await?;
+            self.remember(id, scope, db.untold);
+            return Ok(out);
         }
         let mut clashes = 0;
         loop {
-            let mut tx = InTransaction(client.transaction().await?);
+            let mut tx = InTransaction { on: client.transaction().await?, untold };
             let out = match op.run(&mut tx).await {
-                Ok(out) => tx.0.commit().await.map(|()| out).map_err(Error::from),
+                Ok(out) => {
+                    let left = tx.untold;
+                    let committed = tx.on.commit().await.map_err(Error::from);
+                    committed.map(|()| self.remember(id, scope, left)).map(|()| out)
+                }
                 Err(error) => {
-                    tx.0.rollback().await?;
+                    // What the connection was told in here is undone as well.
+                    tx.on.rollback().await?;
                     Err(error)
                 }
             };
@@ -82,10 +112,32 @@ impl Postgres {
         }
     }
 
+    fn told(&self) -> MutexGuard<'_, HashMap<ObjectId, String>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers what a connection was told, if it was.
+    fn remember(&self, id: ObjectId, scope: &str, untold: Option<&str>) {
+        if untold.is_some() {
+            return;
+        }
+        let mut told = self.told();
+        if told.len() >= TOLD_MAX {
+            told.clear();
+        }
+        told.insert(id, scope.to_owned());
+    }
+
     /// Whether the vault's tables are there, that is, whether this database was ever opened.
     pub(crate) async fn has_vault(&self) -> Result<bool> {
         let row = self.client().await?.query_one("select to_regclass('vault_canary') is not null", &[]).await?;
         Ok(row.try_get(0)?)
+    }
+
+    /// Whether PostgreSQL itself keeps workspaces apart: it does not for superusers and those that it lets through.
+    pub(crate) async fn obeys_policies(&self) -> Result<bool> {
+        let row = self.client().await?.query_opt(OBEYS_POLICIES, &[]).await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(false))
     }
 
     /// Closes all connections.
@@ -94,21 +146,58 @@ impl Postgres {
     }
 }
 
-struct InTransaction<'a>(Transaction<'a>);
-struct OnClient<'a>(&'a deadpool_postgres::Client);
+/// What the policies are told of a scope.
+fn setting(scope: Scope<'_>) -> Result<&str> {
+    match scope {
+        Scope::All => Ok(EVERY_WORKSPACE),
+        Scope::One(workspace) if workspace.as_str() == EVERY_WORKSPACE => {
+            Err(Error::Other("a workspace cannot be called `*`".to_owned()))
+        }
+        Scope::One(workspace) => Ok(workspace.as_str()),
+    }
+}
+
+/// `untold` is what the policies are to be told with the first statement, in the same round trip.
+struct InTransaction<'a> {
+    on: Transaction<'a>,
+    untold: Option<&'a str>,
+}
+
+struct OnClient<'a> {
+    on: &'a Client,
+    untold: Option<&'a str>,
+}
+
+/// What statements answer, sent behind the scope where that is still to be told. Polled together they go out together, in
+/// this order, and PostgreSQL does them in this order.
+macro_rules! told {
+    ($db:expr, $statements:expr) => {
+        match $db.untold {
+            None => $statements.await?,
+            Some(scope) => {
+                // Prepared beforehand: while that is waited for, the others must not overtake it.
+                let tell = $db.on.prepare_cached(SCOPE).await?;
+                let params: [&(dyn ToSql + Sync); 1] = [&scope];
+                let (_, answer) = try_join($db.on.execute(&tell, &params), $statements).await?;
+                $db.untold = None;
+                answer
+            }
+        }
+    };
+}
 
 macro_rules! db {
     ($name:ident) => {
         impl Db for $name<'_> {
             async fn run(&mut self, sql: &'static Sql, params: &[P<'_>]) -> Result<u64> {
-                let statement = self.0.prepare_cached(sql.postgres()).await?;
-                Ok(self.0.execute_raw(&statement, params).await?)
+                let statement = self.on.prepare_cached(sql.postgres()).await?;
+                Ok(told!(self, self.on.execute_raw(&statement, params)))
             }
 
             async fn rows(&mut self, sql: &'static Sql, params: &[P<'_>]) -> Result<Vec<Row>> {
-                let statement = self.0.prepare_cached(sql.postgres()).await?;
+                let statement = self.on.prepare_cached(sql.postgres()).await?;
                 let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|param| param as _).collect();
-                self.0.query(&statement, &params).await?.iter().map(read).collect()
+                told!(self, self.on.query(&statement, &params)).iter().map(read).collect()
             }
 
             async fn each<const N: usize>(
@@ -119,11 +208,12 @@ macro_rules! db {
                 if sets.is_empty() {
                     return Ok(Vec::new());
                 }
-                let statement = self.0.prepare_cached(sql.postgres()).await?;
+                let statement = self.on.prepare_cached(sql.postgres()).await?;
                 let params: Vec<[&(dyn ToSql + Sync); N]> =
                     sets.iter().map(|set| std::array::from_fn(|at| &set[at] as &(dyn ToSql + Sync))).collect();
-                // Polled together they go out together, in this order: one round trip for all.
-                let answers = try_join_all(params.iter().map(|set| self.0.query(&statement, set))).await?;
+                // One round trip for all.
+                let all = try_join_all(params.iter().map(|set| self.on.query(&statement, set)));
+                let answers = told!(self, all);
                 answers.iter().map(|rows| rows.first().map(read).transpose()).collect()
             }
         }

@@ -12,7 +12,7 @@ use syncline_core::{
 use super::fold::{self, Fold};
 use crate::{
     Claimed, Links, Store, WorkerId,
-    db::{Db, Op, P, Row, from_json, statements, time_of},
+    db::{Db, Op, P, Row, Scope, from_json, statements, time_of},
     error::Result,
 };
 
@@ -95,6 +95,10 @@ impl Op for Claim {
     /// Folded again and claimed again, from an inbox that is lasting. Nobody hears of a claim before a plan or a
     /// settlement is written down, which lasts, and what was claimed with it.
     const FLEETING: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Vec<Claimed>> {
         lock_workspace(db, &self.workspace).await?;

@@ -6,9 +6,10 @@ use syncline_core::ids::{ConnectionId, WorkspaceId};
 use zeroize::Zeroizing;
 
 use crate::{
-    ConnectionRow, ConnectionStatus, Store, StoredTokens,
-    db::{Db, Op, P, Row, from_json, statements, time_of, to_json},
+    ConnectionRow, ConnectionStatus, NewAlert, Store, StoredTokens,
+    db::{Db, Op, P, Row, Scope, from_json, statements, time_of, to_json},
     error::{Error, Result},
+    ops::alerts,
     vault::{self, Place},
 };
 
@@ -26,6 +27,8 @@ statements! {
         reason = case when paused_until is null then null else reason end \
         where workspace = ?1 and connection = ?2 and (cast(?4 as bigint) is null or version = ?4)";
     STATUS_SET = "update connection set status = ?3, reason = ?4 where workspace = ?1 and connection = ?2";
+    LOST_SET = "update connection set status = 'needs_reconnect', reason = ?3 \
+        where workspace = ?1 and connection = ?2 and status <> 'needs_reconnect'";
     PAUSE_SET = "update connection set paused_until = ?3, reason = ?4 where workspace = ?1 and connection = ?2";
     RESUME_SET = "update connection set paused_until = null, reason = case when status = 'connected' then null else reason end \
         where workspace = ?1 and connection = ?2";
@@ -91,10 +94,39 @@ impl Column {
 impl Op for Change {
     type Out = bool;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<bool> {
         let ids = [P::Text(self.workspace.as_str()), P::Text(self.connection.as_str())];
         let params: Vec<P<'_>> = ids.into_iter().chain(self.values.iter().flatten().map(Column::param)).collect();
         Ok(db.run(self.sql, &params).await? > 0)
+    }
+}
+
+/// A connection that does not work any more, and what people are told of it.
+struct Lose {
+    workspace: WorkspaceId,
+    connection: ConnectionId,
+    reason: String,
+    alert: NewAlert,
+}
+
+impl Op for Lose {
+    type Out = bool;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<bool> {
+        let params = [P::Text(self.workspace.as_str()), P::Text(self.connection.as_str()), P::Text(&self.reason)];
+        if db.run(&LOST_SET, &params).await? == 0 {
+            return Ok(false);
+        }
+        alerts::add(db, &self.workspace, std::slice::from_ref(&self.alert)).await?;
+        Ok(true)
     }
 }
 
@@ -107,6 +139,10 @@ struct Connections {
 impl Op for Connections {
     type Out = Vec<(ConnectionRow, Option<Vec<u8>>)>;
     const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let ws = P::Text(self.workspace.as_str());
@@ -229,6 +265,19 @@ impl Store {
         let reason = reason.map_or(Column::Null, |reason| Column::Text(reason.to_owned()));
         self.change(&STATUS_SET, workspace, connection, [Some(Column::Text(status.as_str().to_owned())), Some(reason)])
             .await
+    }
+
+    /// Says that a connection has to be made anew, together with what people are told of it. `false`, and nobody is told,
+    /// where that was said before.
+    pub async fn lose_connection(
+        &self,
+        workspace: &WorkspaceId,
+        connection: &ConnectionId,
+        reason: &str,
+        alert: NewAlert,
+    ) -> Result<bool> {
+        let (workspace, connection) = (workspace.clone(), connection.clone());
+        self.run(Lose { workspace, connection, reason: reason.to_owned(), alert }).await
     }
 
     /// Has nothing sent to a connection before a time.

@@ -6,7 +6,7 @@ use syncline_core::ids::{IntegrationId, WorkspaceId};
 
 use crate::{
     Store, WorkerId,
-    db::{Db, Op, P, statements, time_of},
+    db::{Db, Op, P, Scope, statements, time_of},
     error::Result,
 };
 
@@ -47,6 +47,10 @@ impl Op for NextDue {
     type Out = Option<Timestamp>;
     const READS: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::All
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         if db.row(&FIRST_NEW, &[]).await?.is_some() {
             return Ok(Some(Timestamp::UNIX_EPOCH));
@@ -67,6 +71,10 @@ struct ReclaimAll;
 impl Op for ReclaimAll {
     type Out = u64;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::All
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<u64> {
         let chains = db.run(&RECLAIM_CHAINS, &[]).await?;
         db.run(&RECLAIM_LEASES, &[]).await?;
@@ -80,6 +88,10 @@ struct ReleaseWorker {
 
 impl Op for ReleaseWorker {
     type Out = u64;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::All
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<u64> {
         db.run(&RELEASE, &[P::Text(&self.worker.0)]).await

@@ -13,7 +13,7 @@ use syncline_core::{
 use super::{
     intake,
     journal::{self, Line},
-    merge,
+    merge, person,
 };
 use crate::{
     JournalEntry, JournalKind,
@@ -23,6 +23,8 @@ use crate::{
 
 /// Inbox rows folded in one transaction.
 pub(crate) const FOLD_MAX: i64 = 256;
+/// Stands in [`NODE_GET`]'s answer for a booking whose person was erased; no chain has this number.
+pub(super) const ERASED_CHAIN: i64 = 0;
 /// How long a message waits that ties chains together of which one is being worked on.
 pub(crate) const HELD_BACK: SignedDuration = SignedDuration::from_secs(1);
 
@@ -45,6 +47,7 @@ statements! {
     CHAIN_SET = "update chain set revision = ?3, fence = ?4, owner = ?5, due_at = ?6, attempts = ?7, unsettled = ?8, \
         waiting_since = ?9, next_since = ?10, updated_at = ?11, rest_until = ?12, parked = 0, parked_reason = null, \
         parked_fix = null, deferred = 0 where workspace = ?1 and id = ?2";
+    ERASED_SET = "update inbox set state = ?3, reason = ?4, messages = null, body = null where workspace = ?1 and id = ?2";
     STATE_SET = "update chain_state set state = ?3, inbox = ?4, nodes = ?5 where workspace = ?1 and id = ?2";
 }
 
@@ -195,6 +198,8 @@ pub(super) struct Fold {
     done: Vec<i64>,
     held_back: Vec<i64>,
     set_aside: Vec<(i64, &'static str)>,
+    /// Messages about bookings whose person was erased.
+    erased: Vec<i64>,
 }
 
 struct NewRow {
@@ -264,7 +269,10 @@ async fn load<D: Db>(db: &mut D, workspace: &WorkspaceId, new: &[NewRow], fold: 
     for ((source, node), row) in ties.into_iter().zip(found) {
         let Some(row) = row else { continue };
         // A chain that cannot be read is left out here; its messages are set aside when they come to it.
-        let at = fold.by_id.get(&row.int(0)?).copied().unwrap_or(UNREADABLE);
+        let at = match row.int(0)? {
+            ERASED_CHAIN => ERASED,
+            id => fold.by_id.get(&id).copied().unwrap_or(UNREADABLE),
+        };
         fold.by_node.insert((source.to_owned(), node.to_owned()), at);
     }
     Ok(())
@@ -272,6 +280,8 @@ async fn load<D: Db>(db: &mut D, workspace: &WorkspaceId, new: &[NewRow], fold: 
 
 /// Stands for a chain whose stored state cannot be read.
 const UNREADABLE: usize = usize::MAX;
+/// Stands for a booking whose person was erased.
+const ERASED: usize = usize::MAX - 1;
 
 async fn fold_row<D: Db>(db: &mut D, workspace: &WorkspaceId, row: &NewRow, now: i64, fold: &mut Fold) -> Result<()> {
     for message in &row.messages {
@@ -281,6 +291,10 @@ async fn fold_row<D: Db>(db: &mut D, workspace: &WorkspaceId, row: &NewRow, now:
             if let Some(at) = fold.by_node.get(&(row.source.clone(), tie.as_str().to_owned())) {
                 found.insert(*at);
             }
+        }
+        if found.contains(&ERASED) {
+            fold.erased.push(row.id);
+            return Ok(());
         }
         if found.contains(&UNREADABLE) {
             fold.set_aside.push((row.id, "the stored state of its booking cannot be read"));
@@ -375,9 +389,12 @@ async fn write<D: Db>(db: &mut D, workspace: &WorkspaceId, now: Timestamp, fold:
         })
         .collect();
     db.each(&NODE_ADD, &sets).await?;
-    let sets: Vec<_> =
-        fold.done.iter().chain(fold.set_aside.iter().map(|(id, _)| id)).map(|id| [ws, P::Int(*id)]).collect();
+    let through = fold.done.iter().chain(fold.set_aside.iter().map(|(id, _)| id)).chain(&fold.erased);
+    let sets: Vec<_> = through.map(|id| [ws, P::Int(*id)]).collect();
     db.each(&NEW_DONE, &sets).await?;
+    let sets: Vec<_> =
+        fold.erased.iter().map(|id| [ws, P::Int(*id), P::Int(intake::IGNORED), P::Text(person::REASON)]).collect();
+    db.each(&ERASED_SET, &sets).await?;
     let after = now.checked_add(HELD_BACK).unwrap_or(now);
     let sets: Vec<_> = fold.held_back.iter().map(|id| [ws, P::Int(*id), P::time(after)]).collect();
     db.each(&NEW_HOLD, &sets).await?;

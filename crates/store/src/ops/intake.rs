@@ -6,7 +6,7 @@ use syncline_core::mutant::{self, Mutant};
 use super::journal::{self, Line};
 use crate::{
     Content, Delivery, JournalEntry, JournalKind, Store, TakenIn,
-    db::{Db, Op, P, Sql, statements, to_json},
+    db::{Db, Op, P, Scope, Sql, statements, to_json},
     error::Result,
     vault::{self, Place},
 };
@@ -37,6 +37,10 @@ pub(super) fn body_row<'a>(source: &'a str, key: &'a str) -> [&'a str; 2] {
 
 impl Op for TakeIn {
     type Out = TakenIn;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.delivery.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<TakenIn> {
         self.add(db, &NEW_ADD).await

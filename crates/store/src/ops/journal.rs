@@ -1,9 +1,10 @@
-//! Writing the activity log. Its lines are written in the transaction of what they tell of.
+//! Writing the activity log. Its lines are written in the transaction of what they tell of, if that is in the database.
 
 use syncline_core::ids::{ChainId, IntegrationId, WorkspaceId};
 
 use crate::{
-    db::{Db, P, statements, to_json},
+    Store,
+    db::{Db, Op, P, Scope, statements, to_json},
     error::Result,
     types::{JournalEntry, JournalKind},
 };
@@ -28,6 +29,31 @@ impl<'a> Line<'a> {
         entry: &'a JournalEntry,
     ) -> Self {
         Self { workspace, chain: None, integration: Some(integration.as_str()), entry }
+    }
+}
+
+/// A line that tells of nothing else in its transaction.
+struct Note {
+    workspace: WorkspaceId,
+    entry: JournalEntry,
+}
+
+impl Op for Note {
+    type Out = ();
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<()> {
+        write(db, &[Line { workspace: &self.workspace, chain: None, integration: None, entry: &self.entry }]).await
+    }
+}
+
+impl Store {
+    /// Writes down what somebody does who runs the installation.
+    pub async fn note(&self, workspace: &WorkspaceId, entry: JournalEntry) -> Result<()> {
+        self.run(Note { workspace: workspace.clone(), entry }).await
     }
 }
 

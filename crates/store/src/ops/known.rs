@@ -7,7 +7,7 @@ use syncline_core::{
 
 use crate::{
     Known, Links, Store,
-    db::{Db, Op, P, statements},
+    db::{Db, Op, P, Scope, statements},
     error::Result,
 };
 
@@ -28,6 +28,10 @@ struct KnownBooking {
 impl Op for KnownBooking {
     type Out = Option<Known>;
     const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Option<Known>> {
         for tie in &self.ties {

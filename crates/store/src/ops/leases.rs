@@ -6,7 +6,7 @@ use syncline_core::ids::{IntegrationId, WorkspaceId};
 use super::journal::{self, Line};
 use crate::{
     Held, JournalEntry, Store, WorkerId,
-    db::{Db, Op, P, statements},
+    db::{Db, Op, P, Scope, statements},
     error::Result,
 };
 
@@ -40,6 +40,10 @@ struct Acquire {
 impl Op for Acquire {
     type Out = Option<i64>;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<Option<i64>> {
         let params = [
             P::Text(self.workspace.as_str()),
@@ -61,6 +65,10 @@ struct Extend {
 
 impl Op for Extend {
     type Out = bool;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<bool> {
         let params = [
@@ -85,6 +93,10 @@ struct Release {
 impl Op for Release {
     type Out = bool;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<bool> {
         let params =
             [P::Text(self.workspace.as_str()), P::Text(&self.name), P::Text(&self.holder.0), P::Int(self.fence)];
@@ -101,6 +113,10 @@ impl Op for Cursor {
     type Out = Option<String>;
     const READS: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<Option<String>> {
         let row = db.row(&CURSOR_GET, &[P::Text(self.workspace.as_str()), P::Text(&self.name)]).await?;
         row.map(|mut row| row.text(0)).transpose()
@@ -115,6 +131,10 @@ struct SetCursor {
 
 impl Op for SetCursor {
     type Out = ();
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<()> {
         db.run(&CURSOR_SET, &[P::Text(self.workspace.as_str()), P::Text(&self.name), P::Text(&self.value)]).await?;
@@ -131,6 +151,10 @@ struct MoveCursor {
 
 impl Op for MoveCursor {
     type Out = bool;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.set.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<bool> {
         let workspace = &self.set.workspace;

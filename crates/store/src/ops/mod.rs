@@ -1,6 +1,8 @@
 //! The operations: each file holds some of the store's calls with their statements. Every statement names the
 //! workspace, save those that look across all of them for work, which say so.
 
+mod alerts;
+mod api_tokens;
 mod claim;
 mod connections;
 mod due;
@@ -11,6 +13,7 @@ mod known;
 mod leases;
 mod merge;
 mod oauth;
+mod person;
 mod plan;
 mod polls;
 mod reading;
@@ -23,6 +26,8 @@ mod templates;
 #[cfg(test)]
 pub(crate) fn statements() -> impl Iterator<Item = &'static (&'static str, &'static crate::db::Sql)> {
     [
+        alerts::STATEMENTS,
+        api_tokens::STATEMENTS,
         claim::STATEMENTS,
         connections::STATEMENTS,
         due::STATEMENTS,
@@ -44,5 +49,6 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static (&'static str, &'sta
     ]
     .into_iter()
     .flatten()
+    .chain(person::statements())
     .chain(records::statements())
 }

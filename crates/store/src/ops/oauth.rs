@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     Store,
-    db::{Db, Op, P, statements},
+    db::{Db, Op, P, Scope, statements},
     error::{Error, Result},
     vault::{self, Place},
 };
@@ -34,6 +34,10 @@ struct Begin {
 impl Op for Begin {
     type Out = ();
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<()> {
         let params = [
             P::Blob(&self.state_hash),
@@ -56,6 +60,10 @@ struct Take {
 
 impl Op for Take {
     type Out = Option<(WorkspaceId, ConnectionId, Vec<u8>)>;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::All
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let latest = self.now.checked_add(OAUTH_FLOW_MAX).unwrap_or(self.now);

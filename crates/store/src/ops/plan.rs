@@ -6,7 +6,7 @@ use syncline_core::ids::{ConnectionId, SharedKey, WorkspaceId};
 use super::shared::{self, Key};
 use crate::{
     PlanOutcome, Planned, Store,
-    db::{Db, Op, P, statements, to_json},
+    db::{Db, Op, P, Scope, statements, to_json},
     error::Result,
 };
 
@@ -52,6 +52,10 @@ struct Held<'a> {
 
 impl Op for Plan {
     type Out = Vec<PlanOutcome>;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(self.planned.iter().map(|planned| &planned.workspace))
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Vec<PlanOutcome>> {
         let mut order: Vec<usize> = (0..self.planned.len()).collect();

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Held, JournalEntry, PageTaken, PollState, PolledPage, Store, TakenIn,
-    db::{Db, Op, P, Row, statements},
+    db::{Db, Op, P, Row, Scope, statements},
     error::{Error, Result},
 };
 
@@ -50,6 +50,10 @@ struct Begin {
 impl Op for Begin {
     type Out = PollState;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<PollState> {
         let [workspace, source] = key(&self.workspace, &self.source);
         db.run(&POLL_BEGIN, &[workspace, source, P::time(self.since), P::time(self.now)]).await?;
@@ -66,6 +70,10 @@ struct Read {
 impl Op for Read {
     type Out = Option<PollState>;
     const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         db.row(&POLL_GET, &key(&self.workspace, &self.source)).await?.map(state_of).transpose()
@@ -92,6 +100,10 @@ struct TakePage {
 
 impl Op for TakePage {
     type Out = Option<PageTaken>;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.page.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let page = &self.page;
@@ -126,6 +138,10 @@ struct Failed {
 impl Op for Failed {
     type Out = bool;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<bool> {
         if !is_held(db, &self.workspace, &self.held, self.now).await? {
             return Ok(false);
@@ -148,6 +164,10 @@ struct NoteHook {
 
 impl Op for NoteHook {
     type Out = ();
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<()> {
         let [workspace, source] = key(&self.workspace, &self.source);

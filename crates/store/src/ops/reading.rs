@@ -9,7 +9,7 @@ use super::{intake, journal::is_rare};
 use crate::{
     ActivityFilter, ActivityRow, BookingDetail, BookingFilter, BookingRow, Counts, DETAIL_JOURNAL_MAX,
     DETAIL_MESSAGES_MAX, InboxRow, InboxState, JournalEntry, Links, PAGE_MAX, Store, WorkState,
-    db::{Db, Op, P, Row, from_json, statements},
+    db::{Db, Op, P, Row, Scope, from_json, statements},
     error::{Error, Result},
     vault::{self, Place},
 };
@@ -66,6 +66,10 @@ impl Op for Activity {
     type Out = Vec<ActivityRow>;
     const READS: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let filter = &self.filter;
         let integration = P::opt_text(filter.integration.as_ref().map(IntegrationId::as_str));
@@ -100,6 +104,10 @@ struct Bookings {
 impl Op for Bookings {
     type Out = Vec<BookingRow>;
     const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let sql = if self.filter.parked_only { &BOOKINGS_PARKED } else { &BOOKINGS };
@@ -158,6 +166,10 @@ struct Booking {
 impl Op for Booking {
     type Out = Option<BookingDetail>;
     const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let ws = P::Text(self.workspace.as_str());
@@ -233,6 +245,10 @@ impl Op for ParkedMessages {
     type Out = Vec<InboxRow>;
     const READS: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let params = [P::Text(self.workspace.as_str()), before(self.before), page(self.limit)];
         db.rows(&MESSAGES_PARKED, &params).await?.into_iter().map(inbox_row).collect()
@@ -247,6 +263,10 @@ struct Body {
 impl Op for Body {
     type Out = Option<(String, String, Vec<u8>)>;
     const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let Some(mut row) = db.row(&BODY, &[P::Text(self.workspace.as_str()), P::Int(self.id)]).await? else {
@@ -264,6 +284,10 @@ struct CountAll {
 impl Op for CountAll {
     type Out = Counts;
     const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Counts> {
         let ws = [P::Text(self.workspace.as_str())];
@@ -294,6 +318,10 @@ struct Health;
 impl Op for Health {
     type Out = ();
     const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::All
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<()> {
         db.row(&HEALTH, &[]).await.map(drop)

@@ -10,12 +10,13 @@ use syncline_core::{
 };
 
 use super::{
+    alerts,
     journal::{self, Line},
     shared::{self, Key},
 };
 use crate::{
     JournalEntry, JournalKind, Links, Outcome, Settlement, Store, Summary,
-    db::{Db, Op, P, statements, to_json},
+    db::{Db, Op, P, Scope, statements, to_json},
     error::Result,
 };
 
@@ -97,6 +98,10 @@ fn search_text(summary: &Summary) -> String {
 impl Op for Settle {
     type Out = Vec<bool>;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(self.settlements.iter().map(|settlement| &settlement.workspace))
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<Vec<bool>> {
         let mut order: Vec<usize> = (0..self.settlements.len()).collect();
         order.sort_by(|a, b| self.settlements[*a].chain.cmp(&self.settlements[*b].chain));
@@ -135,6 +140,11 @@ impl Op for Settle {
             })
             .collect();
         journal::write(db, &lines).await?;
+        let parked = settled.iter().filter(|one| matches!(one.settlement.outcome, Outcome::Parked { .. }));
+        let parked: BTreeSet<_> = parked.map(|one| (&one.settlement.workspace, one.integration.as_str())).collect();
+        for (workspace, integration) in parked {
+            alerts::add(db, workspace, &[alerts::parked(integration, self.now)]).await?;
+        }
         Ok(held)
     }
 }
@@ -248,6 +258,10 @@ struct Replay {
 
 impl Op for Replay {
     type Out = bool;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<bool> {
         let params = [P::Text(self.workspace.as_str()), P::Text(self.chain.as_str()), P::time(self.now)];

@@ -11,7 +11,7 @@ use syncline_core::{
 
 use crate::{
     Store,
-    db::{Db, Op, P, Row, statements},
+    db::{Db, Op, P, Row, Scope, statements},
     error::{Error, Result},
 };
 
@@ -107,6 +107,10 @@ struct SharedLinks {
 impl Op for SharedLinks {
     type Out = Vec<SharedLink>;
     const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let sets: Vec<_> = self.keys.iter().map(|key| params((&self.workspace, &self.connection, key))).collect();

@@ -3,10 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use syncline_core::ids::WorkspaceId;
 
-use super::{claim::lock_workspace, records::retention};
+use super::{alerts, claim::lock_workspace, records::retention};
 use crate::{
     Retention, Store,
-    db::{Db, Op, P, statements},
+    db::{Db, Op, P, Scope, statements},
     error::Result,
 };
 
@@ -19,6 +19,8 @@ const WAIT_KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// How long a record in step is remembered after it was found gone: the vendors' bins keep records for 30 days or
 /// less, and what comes back out of one must not count as new.
 const GONE_KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
+/// How long an alert that was told is kept: the quota's are told once a month, and never again.
+const ALERT_KEPT: SignedDuration = SignedDuration::from_hours(24 * 62);
 /// How long the use of a month's quota is kept.
 const QUOTA_KEPT: SignedDuration = SignedDuration::from_hours(24 * 400);
 
@@ -67,6 +69,10 @@ struct Batch {
 
 impl Op for Batch {
     type Out = Swept;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Swept> {
         match self.kind {
@@ -181,13 +187,19 @@ struct Leftovers {
 impl Op for Leftovers {
     type Out = u64;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<u64> {
         let ws = P::Text(self.workspace.as_str());
         let flows = db.run(&FLOWS_DROP, &[ws, P::time(self.now)]).await?;
         let old = self.now.checked_sub(WAIT_KEPT).unwrap_or(self.now);
         let waits = db.run(&WAITS_DROP, &[ws, P::time(old)]).await?;
         let month = self.now.checked_sub(QUOTA_KEPT).unwrap_or(self.now).strftime("%Y-%m").to_string();
-        Ok(flows + waits + retention::drop_months(db, &self.workspace, &month).await?)
+        let told = self.now.checked_sub(ALERT_KEPT).unwrap_or(self.now);
+        let alerts = alerts::drop_old(db, &self.workspace, told).await?;
+        Ok(flows + waits + alerts + retention::drop_months(db, &self.workspace, &month).await?)
     }
 }
 

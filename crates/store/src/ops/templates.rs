@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Activation, ActiveTemplate, JournalEntry, JournalKind, Saved, Store, TemplateEvent, TemplateRow, TemplateText,
-    db::{Db, Op, P, Row, statements},
+    db::{Db, Op, P, Row, Scope, statements},
     error::Result,
 };
 
@@ -105,6 +105,10 @@ struct Save {
 impl Op for Save {
     type Out = Saved;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.deed.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<Saved> {
         let deed = &self.deed;
         lock_workspace(db, &deed.workspace).await?;
@@ -138,6 +142,10 @@ struct Activate(Deed);
 impl Op for Activate {
     type Out = bool;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.0.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<bool> {
         let deed = &self.0;
         lock_workspace(db, &deed.workspace).await?;
@@ -169,6 +177,10 @@ struct RollBack(Deed);
 impl Op for RollBack {
     type Out = Option<Activation>;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.0.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<Option<Activation>> {
         let deed = &self.0;
         lock_workspace(db, &deed.workspace).await?;
@@ -193,6 +205,10 @@ struct List {
 impl Op for List {
     type Out = Vec<TemplateRow>;
     const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let rows = db.rows(&VERSIONS, &[P::Text(self.workspace.as_str()), P::Int(VERSIONS_MAX)]).await?;
@@ -219,6 +235,10 @@ impl Op for Get {
     type Out = Option<TemplateText>;
     const READS: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let [workspace, kind, name] = [P::Text(self.workspace.as_str()), P::Text(&self.kind), P::Text(&self.name)];
         let version = match self.version {
@@ -243,6 +263,10 @@ struct Active {
 impl Op for Active {
     type Out = Vec<ActiveTemplate>;
     const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let rows = db.rows(&ACTIVE_ALL, &[P::Text(self.workspace.as_str()), P::Int(ACTIVE_MAX)]).await?;
@@ -273,6 +297,10 @@ struct Events {
 impl Op for Events {
     type Out = Vec<TemplateEvent>;
     const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let rows = db.rows(&EVENTS_NEWEST, &[P::Text(self.workspace.as_str()), P::Int(self.limit)]).await?;

@@ -10,7 +10,7 @@ use futures::future::join_all;
 use super::world::*;
 use crate::{
     Database, Error, Store, TakenIn,
-    db::{Db, Op, Sql, postgres::Postgres},
+    db::{Db, Op, Scope, Sql, postgres::Postgres},
 };
 
 /// A copy of the files as they are on disk is what a killed process leaves behind.
@@ -48,6 +48,10 @@ struct Synced<const FLEETING: bool>;
 impl<const FLEETING: bool> Op for Synced<FLEETING> {
     type Out = i64;
     const FLEETING: bool = FLEETING;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::All
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> crate::Result<i64> {
         db.row(&SYNCHRONOUS, &[]).await?.map_or(Ok(-1), |row| row.int(0))
@@ -176,6 +180,10 @@ struct BreaksOff;
 impl Op for BreaksOff {
     type Out = ();
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::All
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> crate::Result<()> {
         db.run(&WRITE, &[]).await?;
         Err(Error::Other("on purpose".to_owned()))
@@ -208,6 +216,10 @@ struct Clashes {
 
 impl Op for Clashes {
     type Out = u32;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::All
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> crate::Result<u32> {
         let tried = self.tried.fetch_add(1, Ordering::SeqCst);

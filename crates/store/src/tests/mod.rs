@@ -1,9 +1,11 @@
 //! What must hold, on both databases.
 
+mod alerts;
 mod durability;
 mod flow;
 mod leases;
 mod model;
+mod person;
 mod polls;
 mod reading;
 mod records;
@@ -11,6 +13,7 @@ mod shared;
 mod statements;
 mod templates;
 mod vault;
+mod walls;
 pub(crate) mod world;
 
 #[path = "../../benches/booking/rounds.rs"]

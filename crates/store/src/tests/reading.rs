@@ -138,6 +138,7 @@ on_all! {
         assert_ne!(theirs[0].chain, chain_of("n"));
     }
 
+    /// proves: sec:G2
     async fn what_is_old_goes_bit_by_bit(world: &World) {
         let store = world.store().await;
         journal(&store, "old", &[JournalKind::Written]).await;

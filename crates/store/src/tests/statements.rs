@@ -3,7 +3,8 @@
 use super::world::*;
 use crate::{db::sqlite::SqliteDb, migrate, ops};
 
-/// Statements that read all of a small table (the outbox holds only what is in flight), or run once in a process' life.
+/// Statements that read all of a small table (the outbox holds only what is in flight), run once in a process' life, or look for a
+/// person wherever one may be.
 const MAY_SCAN: &[&str] = &[
     "CANARIES",
     "CANARY_DROP",
@@ -15,6 +16,8 @@ const MAY_SCAN: &[&str] = &[
     "RELEASE",
     "KEYS_OF_OTHERS",
     "COUNT",
+    "PAIRS",
+    "ENTRIES",
 ];
 
 #[test]
@@ -53,6 +56,7 @@ fn every_statement_names_the_workspace() {
         "RECLAIM_LEASES",
         "RELEASE",
         "FLOW_TAKE",
+        "TOKEN_FIND",
     ];
     for (name, sql) in ops::statements() {
         let text = sql.sqlite();

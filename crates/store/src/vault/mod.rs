@@ -11,7 +11,7 @@ use chacha20poly1305::{
 use syncline_core::{Entropy, ids::WorkspaceId};
 
 pub use self::keys::MasterKey;
-pub(crate) use self::keys::{DataKeys, MasterKeys};
+pub(crate) use self::keys::{DataKey, DataKeys, MasterKeys};
 use crate::error::{Error, Result};
 
 /// The form of sealed text: this byte, the nonce, then ciphertext with its tag.

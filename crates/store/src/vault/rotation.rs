@@ -9,7 +9,7 @@ use syncline_core::{Entropy, ids::WorkspaceId};
 use super::{MasterKey, MasterKeys, keys::DataKey};
 use crate::{
     Store,
-    db::{Db, Op, P, statements},
+    db::{Db, Op, P, Scope, statements},
     error::{Error, Result},
 };
 
@@ -33,6 +33,10 @@ pub(crate) struct Canaries;
 impl Op for Canaries {
     type Out = Vec<(String, Vec<u8>)>;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::All
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let rows = db.rows(&CANARIES, &[]).await?;
         rows.into_iter().map(|mut row| Ok((row.text(0)?, row.blob(1)?))).collect()
@@ -47,6 +51,10 @@ pub(crate) struct AddCanary {
 
 impl Op for AddCanary {
     type Out = ();
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::All
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<()> {
         db.run(&CANARY_ADD, &[P::Text(&self.master), P::Blob(&self.sealed)]).await?;
@@ -63,6 +71,10 @@ struct WrappedKey {
 
 impl Op for WrappedKey {
     type Out = Option<(String, Vec<u8>)>;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         if let Some((master, wrapped)) = &self.offer {
@@ -89,6 +101,10 @@ struct Rewrap {
 impl Op for Rewrap {
     type Out = Option<String>;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::All
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let current = self.keys.current();
         let rows = db.rows(&KEYS_OF_OTHERS, &[P::Text(current), P::Text(&self.after), P::Int(REWRAP_BATCH)]).await?;
@@ -112,6 +128,10 @@ struct Retire {
 
 impl Op for Retire {
     type Out = bool;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::All
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<bool> {
         db.run(&CANARY_DROP, &[P::Text(&self.master)]).await?;

@@ -25,22 +25,35 @@ pub fn describe(custom: &Fields, lists: &[List]) -> ObjectDescription {
         nillable: false,
         unique: true,
         habits: Habits { lower_case: true, trims: true, ..Habits::default() },
-        ..plain("E-mail", FieldKind::Email)
+        ..FieldDescription::plain("E-mail", FieldKind::Email)
     };
     put(EMAIL, email);
-    put("firstName", plain("First name", FieldKind::Text));
-    put("lastName", plain("Last name", FieldKind::Text));
-    put("phone", plain("Phone", FieldKind::Phone));
-    put(TAGS, plain("Tags", FieldKind::MultiPicklist));
+    put("firstName", FieldDescription::plain("First name", FieldKind::Text));
+    put("lastName", FieldDescription::plain("Last name", FieldKind::Text));
+    put("phone", FieldDescription::plain("Phone", FieldKind::Phone));
+    put(TAGS, FieldDescription::plain("Tags", FieldKind::MultiPicklist));
     let values: Vec<String> = lists.iter().map(|list| list.id.0.clone()).collect();
     let named: Vec<String> =
         lists.iter().take(NAMED_MAX).map(|list| format!("{} {}", list.id.0, list.name.0)).collect();
     let label = if named.is_empty() { "Lists".to_owned() } else { format!("Lists ({})", named.join(", ")) };
-    let on = FieldDescription { restricted: true, values: values.clone(), ..plain(&label, FieldKind::MultiPicklist) };
+    let on = FieldDescription {
+        restricted: true,
+        values: values.clone(),
+        ..FieldDescription::plain(label, FieldKind::MultiPicklist)
+    };
     put(LISTS, on);
-    put(LISTS_LEFT, FieldDescription { values, ..read_only("Lists unsubscribed from", FieldKind::MultiPicklist) });
-    put(OPT_OUT, FieldDescription { nillable: false, ..plain("Unsubscribed from all lists", FieldKind::Boolean) });
-    put(CREATED_AT, read_only("Created", FieldKind::DateTime));
+    put(
+        LISTS_LEFT,
+        FieldDescription { values, ..FieldDescription::read_only("Lists unsubscribed from", FieldKind::MultiPicklist) },
+    );
+    put(
+        OPT_OUT,
+        FieldDescription {
+            nillable: false,
+            ..FieldDescription::plain("Unsubscribed from all lists", FieldKind::Boolean)
+        },
+    );
+    put(CREATED_AT, FieldDescription::read_only("Created", FieldKind::DateTime));
     ObjectDescription {
         name: CONTACT.to_owned(),
         label: "Contact".to_owned(),
@@ -67,31 +80,7 @@ fn own(field: &Field, custom: &Fields) -> Option<(String, FieldDescription)> {
         restricted: chooses,
         values: if chooses { options.map(|option| option.value.0.clone()).collect() } else { Vec::new() },
         habits: Habits { whole_seconds: kind == FieldKind::DateTime, ..Habits::default() },
-        ..plain(&format!("{} (%{}%)", field.title.0, field.perstag.0), kind)
+        ..FieldDescription::plain(format!("{} (%{}%)", field.title.0, field.perstag.0), kind)
     };
     Some((field_name(id, several), described))
-}
-
-fn read_only(label: &str, kind: FieldKind) -> FieldDescription {
-    FieldDescription { createable: false, updateable: false, ..plain(label, kind) }
-}
-
-fn plain(label: &str, kind: FieldKind) -> FieldDescription {
-    FieldDescription {
-        label: label.to_owned(),
-        kind,
-        length: None,
-        precision: 0,
-        scale: 0,
-        createable: true,
-        updateable: true,
-        required: false,
-        restricted: false,
-        values: Vec::new(),
-        refers_to: Vec::new(),
-        nillable: true,
-        calculated: false,
-        unique: false,
-        habits: Habits::default(),
-    }
 }

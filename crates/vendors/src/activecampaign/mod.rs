@@ -10,6 +10,7 @@ mod changes;
 mod classify;
 mod convert;
 mod describe;
+mod hints;
 mod wire;
 mod write;
 
@@ -19,7 +20,7 @@ mod tests;
 use std::time::Duration;
 
 use syncline_connect::{
-    Answered, BoxFuture, Connector, Cx, Error, ErrorKind, Manifest, Mirror, Retry, Settings,
+    Answered, BoxFuture, Connector, Cx, Error, ErrorKind, Hints, Manifest, Mirror, Retry, Settings,
     mirror::{Ask, Changes, KindSpec, Lookup, RowWrite, Seen, Written},
 };
 use syncline_core::{description::ObjectDescription, ids::RecordId, record::Role};
@@ -64,6 +65,10 @@ impl Connector for ActiveCampaign {
     }
 
     fn mirror(&self) -> Option<&dyn Mirror> {
+        Some(self)
+    }
+
+    fn hints(&self) -> Option<&dyn Hints> {
         Some(self)
     }
 }

@@ -8,6 +8,7 @@ mod api;
 mod changes;
 mod classify;
 mod convert;
+mod hints;
 mod import;
 mod schema;
 mod walk;
@@ -20,7 +21,7 @@ mod tests;
 use std::time::Duration;
 
 use syncline_connect::{
-    Answered, BoxFuture, Connector, Cx, Error, ErrorKind, Manifest, Mirror, Retry, Settings,
+    Answered, BoxFuture, Connector, Cx, Error, ErrorKind, Hints, Manifest, Mirror, Retry, Settings,
     mirror::{Ask, Changes, KindSpec, Lookup, RowWrite, Seen, Written},
 };
 use syncline_core::{description::ObjectDescription, ids::RecordId, record::Role};
@@ -72,6 +73,10 @@ impl Connector for Brevo {
     }
 
     fn mirror(&self) -> Option<&dyn Mirror> {
+        Some(self)
+    }
+
+    fn hints(&self) -> Option<&dyn Hints> {
         Some(self)
     }
 }

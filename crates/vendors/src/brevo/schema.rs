@@ -57,7 +57,7 @@ impl Schema {
             fields.insert((*name).to_owned(), phone(label));
         }
         for (name, label) in [(EMAIL_OUT, "Opted out of e-mail"), (SMS_OUT, "Opted out of SMS")] {
-            let flag = FieldDescription { nillable: false, ..field(label, FieldKind::Boolean) };
+            let flag = FieldDescription { nillable: false, ..FieldDescription::plain(label, FieldKind::Boolean) };
             fields.insert(name.to_owned(), flag);
         }
         let named: Vec<(String, String)> = lists.iter().map(|list| (list.id.to_string(), list.name.clone())).collect();
@@ -65,12 +65,15 @@ impl Schema {
         let on = FieldDescription {
             restricted: true,
             values: values.clone(),
-            ..field(&with_labels("Lists", &named), FieldKind::MultiPicklist)
+            ..FieldDescription::plain(with_labels("Lists", &named), FieldKind::MultiPicklist)
         };
-        let left = FieldDescription { values, ..read_only("Lists unsubscribed from", FieldKind::MultiPicklist) };
+        let left = FieldDescription {
+            values,
+            ..FieldDescription::read_only("Lists unsubscribed from", FieldKind::MultiPicklist)
+        };
         fields.insert(LISTS.to_owned(), on);
         fields.insert(LISTS_LEFT.to_owned(), left);
-        fields.insert(CREATED_AT.to_owned(), read_only("Created", FieldKind::DateTime));
+        fields.insert(CREATED_AT.to_owned(), FieldDescription::read_only("Created", FieldKind::DateTime));
         ObjectDescription {
             name: CONTACT.to_owned(),
             label: "Contact".to_owned(),
@@ -105,20 +108,24 @@ fn takes(attribute: Attribute) -> Takes {
 
 fn described(name: &str, takes: &Takes) -> FieldDescription {
     match takes {
-        Takes::Text => field(name, FieldKind::Text),
-        Takes::Date => field(name, FieldKind::Date),
-        Takes::Float => FieldDescription { scale: FLOAT_SCALE, ..field(name, FieldKind::Number) },
-        Takes::Boolean => field(name, FieldKind::Boolean),
+        Takes::Text => FieldDescription::plain(name, FieldKind::Text),
+        Takes::Date => FieldDescription::plain(name, FieldKind::Date),
+        Takes::Float => FieldDescription { scale: FLOAT_SCALE, ..FieldDescription::plain(name, FieldKind::Number) },
+        Takes::Boolean => FieldDescription::plain(name, FieldKind::Boolean),
         Takes::Category(choices) => FieldDescription {
             restricted: true,
             values: choices.iter().map(|(value, _)| value.clone()).collect(),
-            ..field(&with_labels(name, choices), FieldKind::Picklist)
+            ..FieldDescription::plain(with_labels(name, choices), FieldKind::Picklist)
         },
-        Takes::Choices(options) => {
-            FieldDescription { restricted: true, values: options.clone(), ..field(name, FieldKind::MultiPicklist) }
+        Takes::Choices(options) => FieldDescription {
+            restricted: true,
+            values: options.clone(),
+            ..FieldDescription::plain(name, FieldKind::MultiPicklist)
+        },
+        Takes::Foreign => FieldDescription::read_only(name, FieldKind::Other),
+        Takes::Calculated => {
+            FieldDescription { calculated: true, ..FieldDescription::read_only(name, FieldKind::Other) }
         }
-        Takes::Foreign => read_only(name, FieldKind::Other),
-        Takes::Calculated => FieldDescription { calculated: true, ..read_only(name, FieldKind::Other) },
     }
 }
 
@@ -135,7 +142,7 @@ fn email() -> FieldDescription {
         nillable: false,
         unique: true,
         habits: Habits { lower_case: true, trims: true, ..Habits::default() },
-        ..field("E-mail", FieldKind::Email)
+        ..FieldDescription::plain("E-mail", FieldKind::Email)
     }
 }
 
@@ -143,30 +150,6 @@ fn phone(label: &str) -> FieldDescription {
     FieldDescription {
         unique: true,
         habits: Habits { digits_only: true, ..Habits::default() },
-        ..field(label, FieldKind::Phone)
-    }
-}
-
-fn read_only(label: &str, kind: FieldKind) -> FieldDescription {
-    FieldDescription { createable: false, updateable: false, ..field(label, kind) }
-}
-
-fn field(label: &str, kind: FieldKind) -> FieldDescription {
-    FieldDescription {
-        label: label.to_owned(),
-        kind,
-        length: None,
-        precision: 0,
-        scale: 0,
-        createable: true,
-        updateable: true,
-        required: false,
-        restricted: false,
-        values: Vec::new(),
-        refers_to: Vec::new(),
-        nillable: true,
-        calculated: false,
-        unique: false,
-        habits: Habits::default(),
+        ..FieldDescription::plain(label, FieldKind::Phone)
     }
 }

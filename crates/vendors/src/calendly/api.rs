@@ -1,5 +1,5 @@
-//! Calendly's API v2, one function per endpoint: who we are, scheduled events by their start, their invitees, webhook
-//! subscriptions. The only place in this folder that calls anything.
+//! Calendly's API v2, one function per endpoint: who we are, scheduled events by their start, their invitees, routing forms
+//! with their submissions, webhook subscriptions. The only place in this folder that calls anything.
 
 use http::Method;
 use jiff::Timestamp;
@@ -19,6 +19,12 @@ pub const PAGE: usize = 100;
 
 /// Pages of one event's invitees: as many as a message may name people.
 pub const INVITEE_PAGES_MAX: usize = MAX_PEOPLE / PAGE;
+
+/// Routing forms whose submissions are read; those beyond are told of by webhooks alone.
+pub const FORMS_MAX: usize = 10;
+
+/// Pages of one form's submissions since the last look: two hundred within an hour.
+pub const SUBMISSION_PAGES_MAX: usize = 2;
 
 /// Pages of subscriptions that are looked through; far more than anybody has.
 const SUBSCRIPTION_PAGES_MAX: usize = 10;
@@ -146,6 +152,37 @@ impl<'a> Api<'a> {
         Ok(rows)
     }
 
+    /// `GET /routing_forms`: the addresses of an organization's forms; none where its plan has no such thing, or where
+    /// the token's owner may not see them.
+    pub async fn forms(&mut self, organization: &str) -> Result<Vec<String>, Error> {
+        let query = [("organization", organization.to_owned()), ("count", PAGE.to_string())];
+        let Some(mut answer) = self.0.ask_if_allowed(&Question::get(&["routing_forms"], &query)).await? else {
+            return Ok(Vec::new());
+        };
+        let Some(Value::Array(forms)) = answer.remove("collection") else {
+            return Err(self.0.strange("no collection"));
+        };
+        Ok(forms.iter().filter_map(|form| form.get("uri")?.as_str().map(str::to_owned)).take(FORMS_MAX).collect())
+    }
+
+    /// `GET /routing_form_submissions`: those of one form since a moment, the newest first.
+    pub async fn submissions(&mut self, form: &str, since: Timestamp) -> Result<Vec<Map<String, Value>>, Error> {
+        let (mut rows, mut token) = (Vec::new(), None::<String>);
+        for _ in 0..SUBMISSION_PAGES_MAX {
+            let query = vec![("form", form.to_owned()), ("sort", "created_at:desc".to_owned())];
+            // A form that was deleted since it was listed has none any more.
+            let Some(page) = self.page(&["routing_form_submissions"], query, token.as_deref()).await? else { break };
+            let before = rows.len();
+            let listed = page.rows.len();
+            rows.extend(page.rows.into_iter().take_while(|row| created(row).is_none_or(|at| at >= since)));
+            token = page.next;
+            if token.is_none() || rows.len() < before + listed {
+                break;
+            }
+        }
+        Ok(rows)
+    }
+
     /// `GET /webhook_subscriptions`: the one that delivers to the address.
     pub async fn subscription_to(&mut self, owner: &Owner, url: &str) -> Result<Option<Subscription>, Error> {
         let mut token = None::<String>;
@@ -220,6 +257,11 @@ impl<'a> Api<'a> {
     fn nowhere(&self) -> Error {
         self.0.error(ErrorKind::Configuration, Retry::Never, "Calendly is not at this API address; check `url`")
     }
+}
+
+/// When a row was made.
+fn created(row: &Map<String, Value>) -> Option<Timestamp> {
+    serde_json::from_value::<Time>(row.get("created_at")?.clone()).ok()?.0
 }
 
 /// The token of the next page. Older answers carry it only within the address of that page.

@@ -102,6 +102,11 @@ pub fn row(invitee: Map<String, Value>, changed: Timestamp) -> Result<Vec<Bookin
     Ok(messages)
 }
 
+/// The messages of a submission that the API lists; none where a booking came of it, or nobody can be found by it.
+pub fn submitted(payload: Map<String, Value>, read: Timestamp) -> Result<Vec<BookingMessage>, Malformed> {
+    Ok(submission(payload, read, &|name| name.to_owned())?.messages)
+}
+
 /// The time of what happened. A booking is made once, so its creation counts; a cancellation changes the invitee, so
 /// its last change does. A no-show mark may leave the invitee's own times alone, so there the event's time counts.
 fn when(kind: &MessageKind, invitee: &Invitee, happened: Option<Timestamp>) -> Option<Timestamp> {

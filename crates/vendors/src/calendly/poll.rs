@@ -1,5 +1,5 @@
-//! The poll of Calendly: a scan of the events that start around now, and the invitees of those that changed. What is
-//! called stands in `api`, what invitees mean in `convert`.
+//! The poll of Calendly: a scan of the events that start around now, and the invitees of those that changed; and, once an
+//! hour, what routing forms brought. What is called stands in `api`, what it means in `convert`.
 //!
 //! Calendly cannot be asked for what changed since a moment. So each scan lists a window of starts and picks the events
 //! whose own time of change is new; once a day it also reads those whose invitees may change without it.
@@ -13,7 +13,7 @@ use syncline_connect::{Answered, BoxFuture, Cx, Error, ErrorKind, Page, Poll, Po
 
 use super::{
     Calendly,
-    api::{Api, INVITEE_PAGES_MAX, Listed, Owner, last_segment},
+    api::{Api, FORMS_MAX, INVITEE_PAGES_MAX, Listed, Owner, SUBMISSION_PAGES_MAX, last_segment},
     convert,
 };
 use crate::intake::{delivery, malformed, value::Time, wire};
@@ -29,6 +29,9 @@ const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 /// How often a scan also reads what may have changed without a trace: seats of shared events, marks on past ones.
 const DEEP_EVERY: SignedDuration = SignedDuration::from_hours(24);
 
+/// How often routing forms are looked at. Most organizations have none, and each has its call.
+const FORMS_EVERY: SignedDuration = SignedDuration::from_hours(1);
+
 /// Events whose invitees one page reads. The free plan allows 50 calls a minute.
 const EVENTS_READ_MAX: usize = 20;
 
@@ -43,6 +46,9 @@ struct Cursor {
     scanned: Option<Timestamp>,
     deep: Option<Timestamp>,
     scan: Option<Scan>,
+    /// When the routing forms were last looked at.
+    #[serde(default)]
+    forms: Option<Timestamp>,
 }
 
 /// A scan under way. Its window stays as it was when it began.
@@ -70,7 +76,8 @@ impl Poll for Calendly {
     }
 
     fn calls_per_page(&self) -> u32 {
-        u32::try_from(2 + EVENTS_READ_MAX + INVITEE_PAGES_MAX).expect("all are small")
+        u32::try_from(3 + EVENTS_READ_MAX + INVITEE_PAGES_MAX + FORMS_MAX * SUBMISSION_PAGES_MAX)
+            .expect("all are small")
     }
 
     /// Half of what a user may make on a paid plan (Calendly's API rate limits, read 2026-11: 500 a minute).
@@ -81,7 +88,7 @@ impl Poll for Calendly {
 
 async fn page(cx: &Cx<'_>, start: Start<'_>) -> Result<Answered<Page>, Error> {
     let mut cursor = match start {
-        Start::Since(floor) => Cursor { floor, owner: None, scanned: None, deep: None, scan: None },
+        Start::Since(floor) => Cursor { floor, owner: None, scanned: None, deep: None, scan: None, forms: None },
         Start::Cursor(text) => serde_json::from_str(text).map_err(|_| {
             Error::new(ErrorKind::Configuration, Retry::Never, "poll", "the stored cursor is not one of Calendly's")
         })?,
@@ -125,6 +132,12 @@ async fn page(cx: &Cx<'_>, start: Start<'_>) -> Result<Answered<Page>, Error> {
         (false, token) => (scan.token, scan.done) = (token, 0),
     }
     if !more {
+        if let Some(organization) = owner.user.is_none().then_some(&owner.organization)
+            && cursor.forms.is_none_or(|last| cx.now.duration_since(last) >= FORMS_EVERY)
+        {
+            rows.extend(submissions(&mut api, organization, cursor.forms.unwrap_or(cursor.floor), cx.now).await?);
+            cursor.forms = Some(cx.now);
+        }
         cursor.scanned = Some(scan.began);
         // The first scan reads all that is wanted, so it counts as a deep one.
         if scan.deep || cursor.deep.is_none() {
@@ -136,6 +149,33 @@ async fn page(cx: &Cx<'_>, start: Start<'_>) -> Result<Answered<Page>, Error> {
     let cursor = serde_json::to_string(&cursor)
         .map_err(|_| Error::new(ErrorKind::Configuration, Retry::Never, "poll", "the cursor cannot be written down"))?;
     Ok(Answered { value: Page { rows, cursor, more }, calls: api.calls(), usage: None })
+}
+
+/// What routing forms brought since the last look, where no booking came of it.
+async fn submissions(
+    api: &mut Api<'_>,
+    organization: &str,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<Vec<Polled>, Error> {
+    let mut rows = Vec::new();
+    for form in api.forms(organization).await? {
+        rows.extend(
+            api.submissions(&form, before(since, OVERLAP)).await?.into_iter().filter_map(|row| submitted(row, now)),
+        );
+    }
+    Ok(rows)
+}
+
+/// A submission as a row; `None` where nothing follows from it.
+fn submitted(row: Map<String, Value>, now: Timestamp) -> Option<Polled> {
+    let name = row.get("uri").and_then(Value::as_str).map(last_segment).unwrap_or_default().to_owned();
+    let body = Value::Object(row.clone()).to_string().into_bytes();
+    let content = convert::submitted(row, now);
+    if content.as_ref().is_ok_and(Vec::is_empty) {
+        return None;
+    }
+    Some(Polled { delivery: delivery(&["poll", "form", &name], &body), body, content })
 }
 
 fn before(moment: Timestamp, span: SignedDuration) -> Timestamp {

@@ -50,10 +50,7 @@ fn field(kind: &str, property: &Property) -> FieldDescription {
     let required = required(kind).contains(&property.name.as_str());
     let has_length = matches!(held, FieldKind::Text | FieldKind::TextArea | FieldKind::Email | FieldKind::Phone);
     FieldDescription {
-        label: property.label.clone(),
-        kind: held,
         length: has_length.then_some(TEXT_CHARS_MAX),
-        precision: 0,
         scale: if held == FieldKind::Number { NUMBER_SCALE } else { 0 },
         createable: writable,
         updateable: writable,
@@ -61,11 +58,11 @@ fn field(kind: &str, property: &Property) -> FieldDescription {
         // Owners, pipelines and stages are listed elsewhere.
         restricted: matches!(held, FieldKind::Picklist | FieldKind::MultiPicklist) && !property.external_options,
         values: property.options.iter().filter(|option| !option.hidden).map(|option| option.value.clone()).collect(),
-        refers_to: Vec::new(),
         nillable: !required,
         calculated: property.calculated,
         unique: property.has_unique_value || of_person,
         habits: Habits { lower_case: of_person, trims: of_person, ..Habits::default() },
+        ..FieldDescription::plain(property.label.as_str(), held)
     }
 }
 

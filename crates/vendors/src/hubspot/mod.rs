@@ -8,6 +8,7 @@ mod api;
 mod classify;
 mod convert;
 mod describe;
+mod hints;
 pub mod manifest;
 mod mirror;
 mod oauth;
@@ -19,7 +20,7 @@ mod wire;
 mod tests;
 
 use syncline_connect::{
-    BoxFuture, Connector, Error, Grant, Manifest, Mirror, OAuth, Secret, Settings, TokenSet,
+    BoxFuture, Connector, Error, Grant, Hints, Manifest, Mirror, OAuth, Secret, Settings, TokenSet,
     oauth::{App, TokenCx},
 };
 use url::Url;
@@ -36,6 +37,10 @@ impl Connector for HubSpot {
     }
 
     fn mirror(&self) -> Option<&dyn Mirror> {
+        Some(self)
+    }
+
+    fn hints(&self) -> Option<&dyn Hints> {
         Some(self)
     }
 

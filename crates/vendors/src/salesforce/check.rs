@@ -7,7 +7,7 @@ mod rules;
 use serde::Deserialize;
 use syncline_connect::{
     Answered, Cx, Error, Usage,
-    records::{Finding, Remark},
+    records::{Finding, Remark, Uses},
 };
 use syncline_core::{ids::ObjectName, record::Role};
 
@@ -30,9 +30,10 @@ const RECORD_TYPES_MAX: usize = 5;
 const API_OFF: &[&str] = &["API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED"];
 
 /// Looks at everything, line by line.
-pub async fn examine(cx: &Cx<'_>, further: &[ObjectName]) -> Result<Answered<Vec<Remark>>, Error> {
+pub async fn examine(cx: &Cx<'_>, uses: &Uses) -> Result<Answered<Vec<Remark>>, Error> {
     let org = Org::read(cx.settings, "check")?;
-    let mut look = Look { cx, org: &org, further: unnamed(&org, further), remarks: Vec::new(), calls: 0, usage: None };
+    let further = unnamed(&org, &uses.further);
+    let mut look = Look { cx, org: &org, uses, further, remarks: Vec::new(), calls: 0, usage: None };
     match look.at_everything().await {
         Ok(()) => {}
         Err(error) if error.code.as_deref().is_some_and(|code| API_OFF.contains(&code)) => {
@@ -69,6 +70,7 @@ fn api_off() -> Finding {
 struct Look<'a> {
     cx: &'a Cx<'a>,
     org: &'a Org,
+    uses: &'a Uses,
     further: Vec<ApiName>,
     remarks: Vec<Remark>,
     calls: u32,
@@ -110,7 +112,7 @@ impl Look<'_> {
     }
 
     fn object(&mut self, role: Role, object: &str, described: Option<&Describe>) {
-        let findings = findings_of(self.org, role, object, described);
+        let findings = findings_of(self.org, self.uses, role, object, described);
         if findings.is_empty() {
             self.remarks.push(objects::good(self.org, object));
         }

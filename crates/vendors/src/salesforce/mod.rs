@@ -30,11 +30,11 @@ use syncline_connect::{
     Answered, BoxFuture, Connector, Cx, Error, Find, Grant, GraphOutcome, Listen, Manifest, Mirror, OAuth, Object, Records,
     Secret, Settings, TokenSet,
     oauth::{App, TokenCx},
-    records::Remark,
+    records::{Remark, Uses},
 };
 use syncline_core::{
     description::ObjectDescription,
-    ids::{ObjectName, RecordId},
+    ids::RecordId,
     record::{Field, Record, Role, Value},
     step::Plan,
 };
@@ -109,12 +109,8 @@ impl Records for Salesforce {
         Box::pin(describe::describe(cx, objects))
     }
 
-    fn examine<'a>(
-        &'a self,
-        cx: &'a Cx<'a>,
-        further: &'a [ObjectName],
-    ) -> BoxFuture<'a, Result<Answered<Vec<Remark>>, Error>> {
-        Box::pin(check::examine(cx, further))
+    fn examine<'a>(&'a self, cx: &'a Cx<'a>, uses: &'a Uses) -> BoxFuture<'a, Result<Answered<Vec<Remark>>, Error>> {
+        Box::pin(check::examine(cx, uses))
     }
 }
 

@@ -3,6 +3,7 @@
 mod fuzzed;
 mod reference;
 mod refusals;
+mod told;
 
 pub(super) use reference::MatchOrder;
 

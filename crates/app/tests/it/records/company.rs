@@ -35,13 +35,13 @@ const ORG: &str = "https://org.sandbox";
 /// The org's own field for opting out: what the standard one is called hangs on the org.
 const OPT_OUT: &str = "Opted_Out__c";
 
-struct Company {
-    hands: Arc<Hands>,
-    org: Arc<SalesforceOrg>,
-    brevo: Arc<BrevoAccount>,
+pub(super) struct Company {
+    pub(super) hands: Arc<Hands>,
+    pub(super) org: Arc<SalesforceOrg>,
+    pub(super) brevo: Arc<BrevoAccount>,
     campaign: Arc<ActiveCampaignAccount>,
     hub: Arc<HubSpotAccount>,
-    engine: Arc<Engine>,
+    pub(super) engine: Arc<Engine>,
 }
 
 fn text(credentials: &Value, names: &[&str]) -> String {
@@ -103,8 +103,13 @@ fn flow(workspace: &WorkspaceId, name: &str, pairs: Vec<PairDraft>) -> RecordFlo
 
 impl Company {
     async fn new() -> Self {
+        Self::with(SalesforceConfig::default(), 1.0).await
+    }
+
+    /// With an org of this kind, of whose daily calls this share may be used up.
+    pub(super) async fn with(org: SalesforceConfig, budget_share: f64) -> Self {
         let hands = Arc::new(Hands(Mutex::new("2026-05-04T09:00:00Z".parse().expect("a time"))));
-        let org = SalesforceOrg::new(SalesforceConfig::default(), hands.clone(), Arc::new(Chance::new(3)));
+        let org = SalesforceOrg::new(org, hands.clone(), Arc::new(Chance::new(3)));
         let config = BrevoConfig { rates: BrevoRates::NONE, ..BrevoConfig::default() };
         for object in ["Contact", "Lead"] {
             let field = json!({ "object": object, "name": OPT_OUT, "label": "Opted out", "type": "boolean" });
@@ -139,7 +144,7 @@ impl Company {
                 redirect_uri: None,
             },
             grant: GrantKind::ClientCredentials,
-            budget_share: 1.0,
+            budget_share,
         };
         let keys = (brevo.credentials(""), campaign.credentials(""), hub.credentials(""));
         let hub_token = keys.2["private_apps"][0]["token"].as_str().expect("an app").to_owned();

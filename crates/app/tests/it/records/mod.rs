@@ -1,5 +1,7 @@
 //! Records in step, from two accounts through engine and store and back, under a clock that is moved by hand.
 
+mod alerts;
+mod apart;
 mod company;
 mod desk;
 mod listening;
@@ -78,7 +80,7 @@ async fn edits_travel_both_ways_field_by_field() {
 
 /// Opting out wins on both sides at once; opting in again on one side alone waits for a person, who can decide.
 ///
-/// proves: R17
+/// proves: R17, sec:G3
 #[tokio::test]
 async fn opting_out_travels_and_opting_in_waits() {
     let desk = Desk::new(vec![pair()]).await;

@@ -10,35 +10,46 @@ use rust_decimal::Decimal;
 use super::{cases, fold::fold, story};
 use crate::{
     booking::{
-        check::{Descriptions, check},
+        check::{Descriptions, check, filled},
         mapping::{Mapped, Mapping, Present, RecordField, RecordTemplate, Target, When, apply},
         message::MessageKind,
         scope::{Surroundings, sample, scope},
+        settings::{BookingSettings, GuestPolicy, PersonMode},
     },
-    description::{FieldDescription, FieldKind, Habits, ObjectDescription},
+    description::{FieldDescription, FieldKind, ObjectDescription},
     expr::{Datum, Expression, Scope},
     fit::{fit, value_of},
     ids::ObjectName,
     record::{Field, Fields, Role, Value},
 };
 
+/// What the doctor need not ask for: a mapping fills it, whichever booking makes the record.
+///
+/// proves: O5
+#[test]
+fn only_what_all_settings_fill_is_filled() {
+    let on = |on: Target, name: &str| Mapping { on, ..mapping(name, "x", When::Never) };
+    let settings = |mappings: Vec<Mapping>| BookingSettings { mappings, ..BookingSettings::default() };
+    let one = settings(vec![on(Target::Contact, "A"), on(Target::Contact, "B"), on(Target::Account, "C")]);
+    let other = settings(vec![on(Target::Contact, "B"), on(Target::Lead, "D"), on(Target::Case, "E")]);
+    let of = |role: Role, name: &str| (role, name.to_owned());
+    assert_eq!(filled([&one]), [of(Role::Account, "C"), of(Role::Contact, "A"), of(Role::Contact, "B")]);
+    assert_eq!(filled([&one, &other]), [of(Role::Contact, "B")], "neither makes a lead or a case");
+    let leads = BookingSettings { person: PersonMode::Lead, create_account: false, ..other.clone() };
+    assert_eq!(filled([&one, &leads]), [of(Role::Account, "C"), of(Role::Contact, "B"), of(Role::Lead, "D")]);
+    // Guests become contacts as well, by mappings of their own.
+    let guests = BookingSettings { guests: GuestPolicy::Create, ..one.clone() };
+    assert_eq!(filled([&guests]), [of(Role::Account, "C")]);
+    assert_eq!(filled([]), []);
+}
+
 pub fn field(kind: FieldKind) -> FieldDescription {
     FieldDescription {
-        label: String::new(),
-        kind,
-        length: None,
         precision: 18,
         scale: 2,
-        createable: true,
-        updateable: true,
-        required: false,
         restricted: true,
         values: vec!["Hot".to_owned(), "Cold".to_owned()],
-        refers_to: Vec::new(),
-        nillable: true,
-        calculated: false,
-        unique: false,
-        habits: Habits::default(),
+        ..FieldDescription::plain("", kind)
     }
 }
 

@@ -1,11 +1,13 @@
 //! One side's field by itself: its normal form is reached at once, and what it takes is what was given, or nothing.
 
-use jiff::{Timestamp, civil::date};
+use jiff::{Timestamp, civil::date, tz::TimeZone};
 use proptest::prelude::*;
+use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::table::shape;
 use crate::{
     description::{FieldDescription, FieldKind, Habits},
+    fit::{fit, fit_value, is_plain_number, value_of},
     ids::RecordId,
     merge::{Base, End, Told},
     record::Value,
@@ -110,6 +112,21 @@ proptest! {
             prop_assert!(digits(&given).ends_with(&digits(&taken)));
         } else {
             prop_assert!(given.starts_with(&taken), "{given:?} became {taken:?}");
+        }
+    }
+
+    /// Values that are taken as they are written are the same as those that are worked out. proves: R14
+    #[test]
+    fn what_is_taken_as_it_is_would_be_worked_out_so(end in ends(), value in values()) {
+        let worked_out = fit(&value_of(&value), &end.shape, &TimeZone::UTC);
+        prop_assert_eq!(fit_value(&value, &end.shape, &TimeZone::UTC), worked_out);
+        if let Value::Decimal(text) = &value
+            && is_plain_number(text, end.shape.scale)
+        {
+            let number: Decimal = text.parse().expect("it is written as a number");
+            let strategy = RoundingStrategy::MidpointAwayFromZero;
+            let rounded = number.round_dp_with_strategy(end.shape.scale, strategy).normalize();
+            prop_assert_eq!(&rounded.to_string(), text);
         }
     }
 

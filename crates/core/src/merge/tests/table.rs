@@ -9,23 +9,7 @@ use crate::{
 };
 
 pub fn shape(kind: FieldKind) -> FieldDescription {
-    FieldDescription {
-        label: String::new(),
-        kind,
-        length: None,
-        precision: 18,
-        scale: 2,
-        createable: true,
-        updateable: true,
-        required: false,
-        restricted: false,
-        values: Vec::new(),
-        refers_to: Vec::new(),
-        nillable: true,
-        calculated: false,
-        unique: false,
-        habits: Habits::default(),
-    }
+    FieldDescription { precision: 18, scale: 2, ..FieldDescription::plain("", kind) }
 }
 
 pub fn rule(kind: Kind, field: FieldKind, policy: Policy) -> Rule {
@@ -154,7 +138,7 @@ fn entries_of_a_set_travel_one_by_one() {
     ));
 }
 
-/// proves: R17
+/// proves: R17, sec:G3
 #[test]
 fn opting_out_wins_and_opting_in_needs_evidence() {
     let consent = rule(Kind::OptOut, FieldKind::Boolean, Policy::Prefer(Side::Left));

@@ -78,6 +78,7 @@ async fn with_holds() -> (World, Held, i64) {
         reason: None,
         changed_at: now,
         agreed: Some(("Ada <b>Lovelace</b>".to_owned(), now)),
+        agreed_text: None,
         since: Some(now),
     };
     world.store.set_flow(&ws(), &people(), state, None).await.unwrap();

@@ -1,26 +1,34 @@
 //! How an integration stands, how far each side has been read, and how much there is of everything.
 
 use jiff::Timestamp;
-use syncline_core::ids::{IntegrationId, WorkspaceId};
+use syncline_core::{
+    ids::{IntegrationId, WorkspaceId},
+    merge::Side,
+};
 
 use super::{
     Flow,
     columns::{count_of, side_column, side_of},
 };
 use crate::{
-    FlowCounts, FlowStanding, FlowState, JournalEntry, PullPhase, PullState, Store,
-    db::{Db, Op, P, Row, statements},
+    FlowCounts, FlowStanding, FlowState, JournalEntry, NewAlert, PullPhase, PullState, Store,
+    db::{Db, Op, P, Row, Scope, statements},
     error::{Error, Result},
-    ops::journal::{self, Line},
+    ops::{
+        alerts,
+        journal::{self, Line},
+    },
 };
 
 statements! {
-    FLOW_GET = "select standing, reason, changed_at, agreed_by, agreed_at, since from record_flow \
+    FLOW_GET = "select standing, reason, changed_at, agreed_by, agreed_at, since, agreed_text from record_flow \
         where workspace = ?1 and integration = ?2";
-    FLOW_SET = "insert into record_flow (workspace, integration, standing, reason, changed_at, agreed_by, agreed_at, since) \
-        values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) on conflict (workspace, integration) do update set \
+    FLOW_SET = "insert into record_flow (workspace, integration, standing, reason, changed_at, agreed_by, agreed_at, since, \
+        agreed_text) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) on conflict (workspace, integration) do update set \
         standing = excluded.standing, reason = excluded.reason, changed_at = excluded.changed_at, \
-        agreed_by = excluded.agreed_by, agreed_at = excluded.agreed_at, since = excluded.since";
+        agreed_by = excluded.agreed_by, agreed_at = excluded.agreed_at, since = excluded.since, \
+        agreed_text = excluded.agreed_text";
+    ACTIVE = "select 1 from record_flow where workspace = ?1 and integration = ?2 and standing = 'active'";
     PULLS = "select side, kind, phase, cursor, next_at, failures, problem, read_at, sweep, changes_cursor, swept_at \
         from record_pull where workspace = ?1 and integration = ?2 order by side, kind";
     PULL_SET = "insert into record_pull (workspace, integration, side, kind, phase, cursor, next_at, failures, problem, \
@@ -28,6 +36,9 @@ statements! {
         on conflict (workspace, integration, side, kind) do update set phase = excluded.phase, cursor = excluded.cursor, \
         next_at = excluded.next_at, failures = excluded.failures, problem = excluded.problem, read_at = excluded.read_at, \
         sweep = excluded.sweep, changes_cursor = excluded.changes_cursor, swept_at = excluded.swept_at";
+    PULL_SOON = "update record_pull set next_at = ?3 where workspace = ?1 and integration = ?2 and next_at > ?3";
+    PULL_SIDE_SOON = "update record_pull set next_at = ?4 \
+        where workspace = ?1 and integration = ?2 and side = ?3 and next_at > ?4";
     TALLY = "select entries_left, entries_right, links from record_tally where workspace = ?1 and integration = ?2";
     COUNT_DUE = "select count(*) from record_entry where workspace = ?1 and integration = ?2 and due_at is not null";
     COUNT_HELD = "select count(*) from record_hold where workspace = ?1 and integration = ?2";
@@ -74,6 +85,11 @@ fn phase_of(word: &str) -> Result<PullPhase> {
     }
 }
 
+/// Whether the integration is kept in step right now.
+pub(super) async fn is_active<D: Db>(db: &mut D, flow: &Flow) -> Result<bool> {
+    Ok(db.row(&ACTIVE, &flow.key()).await?.is_some())
+}
+
 struct Standing {
     flow: Flow,
 }
@@ -81,6 +97,10 @@ struct Standing {
 impl Op for Standing {
     type Out = Option<FlowState>;
     const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let Some(mut row) = db.row(&FLOW_GET, &self.flow.key()).await? else { return Ok(None) };
@@ -90,6 +110,7 @@ impl Op for Standing {
             changed_at: row.time(2)?,
             agreed: row.opt_text(3)?.zip(row.opt_time(4)?),
             since: row.opt_time(5)?,
+            agreed_text: row.opt_text(6)?,
         }))
     }
 }
@@ -98,10 +119,15 @@ struct SetStanding {
     flow: Flow,
     state: FlowState,
     journal: Option<JournalEntry>,
+    alert: Option<NewAlert>,
 }
 
 impl Op for SetStanding {
     type Out = ();
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<()> {
         let ([ws, integration], state) = (self.flow.key(), &self.state);
@@ -114,6 +140,7 @@ impl Op for SetStanding {
             P::opt_text(state.agreed.as_ref().map(|(who, _)| who.as_str())),
             P::opt_time(state.agreed.as_ref().map(|(_, at)| *at)),
             P::opt_time(state.since),
+            P::opt_text(state.agreed_text.as_deref()),
         ];
         db.run(&FLOW_SET, &params).await?;
         let lines: Vec<_> = self
@@ -121,7 +148,8 @@ impl Op for SetStanding {
             .iter()
             .map(|entry| Line::of_integration(&self.flow.workspace, &self.flow.integration, entry))
             .collect();
-        journal::write(db, &lines).await
+        journal::write(db, &lines).await?;
+        alerts::add(db, &self.flow.workspace, self.alert.as_slice()).await
     }
 }
 
@@ -132,6 +160,10 @@ struct Pulls {
 impl Op for Pulls {
     type Out = Vec<PullState>;
     const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         pulls(db, &self.flow).await
@@ -186,6 +218,30 @@ pub(super) async fn set_pulls<D: Db>(db: &mut D, flow: &Flow, pulls: &[PullState
     Ok(())
 }
 
+struct ReadSoon {
+    flow: Flow,
+    side: Option<Side>,
+    now: Timestamp,
+}
+
+impl Op for ReadSoon {
+    type Out = ();
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<()> {
+        let [ws, integration] = self.flow.key();
+        let now = P::time(self.now);
+        match self.side {
+            Some(side) => db.run(&PULL_SIDE_SOON, &[ws, integration, side_column(side), now]).await?,
+            None => db.run(&PULL_SOON, &[ws, integration, now]).await?,
+        };
+        Ok(())
+    }
+}
+
 struct Counts {
     flow: Flow,
 }
@@ -193,6 +249,10 @@ struct Counts {
 impl Op for Counts {
     type Out = FlowCounts;
     const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<FlowCounts> {
         let key = self.flow.key();
@@ -219,6 +279,10 @@ impl Op for NextDue {
     type Out = Option<Timestamp>;
     const READS: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let mut times: Vec<Timestamp> = pulls(db, &self.flow).await?.iter().map(|pull| pull.next_at).collect();
         for sql in [&NEXT_DUE, &NEXT_LOOK] {
@@ -244,12 +308,36 @@ impl Store {
         state: FlowState,
         journal: Option<JournalEntry>,
     ) -> Result<()> {
-        self.run(SetStanding { flow: Flow::new(workspace, integration), state, journal }).await
+        self.run(SetStanding { flow: Flow::new(workspace, integration), state, journal, alert: None }).await
+    }
+
+    /// The same for an integration that stops by itself, together with what people are told of it.
+    pub async fn stop_flow(
+        &self,
+        workspace: &WorkspaceId,
+        integration: &IntegrationId,
+        state: FlowState,
+        journal: JournalEntry,
+        alert: NewAlert,
+    ) -> Result<()> {
+        let (journal, alert) = (Some(journal), Some(alert));
+        self.run(SetStanding { flow: Flow::new(workspace, integration), state, journal, alert }).await
     }
 
     /// How far each kind of each side has been read.
     pub async fn pulls(&self, workspace: &WorkspaceId, integration: &IntegrationId) -> Result<Vec<PullState>> {
         self.run(Pulls { flow: Flow::new(workspace, integration) }).await
+    }
+
+    /// Has every kind of both sides, or of one, read at this time at the latest.
+    pub async fn read_soon(
+        &self,
+        workspace: &WorkspaceId,
+        integration: &IntegrationId,
+        side: Option<Side>,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.run(ReadSoon { flow: Flow::new(workspace, integration), side, now }).await
     }
 
     /// How much there is of everything. Entries and links are not counted but known; what is due, held or open is

@@ -5,7 +5,7 @@ use syncline_core::ids::{IntegrationId, WorkspaceId};
 use super::Flow;
 use crate::{
     Store,
-    db::{Db, Op, P, Sql, statements},
+    db::{Db, Op, P, Scope, Sql, statements},
     error::Result,
 };
 
@@ -45,6 +45,10 @@ struct ForgetFlow {
 impl Op for ForgetFlow {
     type Out = ();
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<()> {
         for sql in [&FLOW_FORGET, &PULLS_FORGET, &QUOTA_FORGET] {
             db.run(sql, &self.flow.key()).await?;
@@ -61,6 +65,10 @@ struct ForgetSome {
 impl Op for ForgetSome {
     /// Whether there may be more.
     type Out = bool;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<bool> {
         let [ws, integration] = self.flow.key();
@@ -81,6 +89,10 @@ struct ForgetTally {
 
 impl Op for ForgetTally {
     type Out = ();
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<()> {
         db.run(&TALLY_FORGET, &self.flow.key()).await?;

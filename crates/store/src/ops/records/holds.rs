@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     HoldView, PAGE_MAX, Store, StoredHold,
-    db::{Db, Op, P, Row, statements, to_json},
+    db::{Db, Op, P, Row, Scope, statements, to_json},
     error::Result,
 };
 
@@ -108,6 +108,10 @@ impl Op for Holds {
     type Out = Vec<HoldView>;
     const READS: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let [ws, integration] = self.flow.key();
         let (after, limit) = (P::Int(self.after.unwrap_or(0)), P::Int(self.limit.min(PAGE_MAX) as i64));
@@ -134,6 +138,10 @@ struct Release {
 impl Op for Release {
     type Out = u64;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<u64> {
         take_turn(db, &self.flow).await?;
         let ([ws, integration], now) = (self.flow.key(), P::time(self.now));
@@ -158,6 +166,10 @@ struct Decide {
 
 impl Op for Decide {
     type Out = bool;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<bool> {
         take_turn(db, &self.flow).await?;

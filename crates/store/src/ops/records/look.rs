@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     LinkedPair, Store, StoredEntry, StoredLink, StoredStep, Work,
-    db::{Db, Op, P, Row, statements},
+    db::{Db, Op, P, Row, Scope, statements},
     error::Result,
 };
 
@@ -96,6 +96,10 @@ impl Op for Due {
     type Out = Vec<Work>;
     const READS: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let [ws, integration] = self.flow.key();
         let rows = db.rows(&DUE, &[ws, integration, P::time(self.now), limited(self.limit)]).await?;
@@ -113,6 +117,10 @@ impl Op for ById {
     type Out = Vec<Work>;
     const READS: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let found = entries(db, &self.flow, &self.ids).await?.into_iter().flatten().collect();
         with_links(db, &self.flow, found).await
@@ -127,6 +135,10 @@ struct LinksById {
 impl Op for LinksById {
     type Out = Vec<LinkedPair>;
     const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let links: Vec<StoredLink> = links(db, &self.flow, &self.ids).await?.into_iter().flatten().collect();
@@ -154,6 +166,10 @@ impl Op for ByRecord {
     type Out = Vec<StoredEntry>;
     const READS: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let [ws, integration] = self.flow.key();
         let (side, kind) = (side_column(self.side), P::Text(&self.kind));
@@ -172,6 +188,10 @@ struct ByKey {
 impl Op for ByKey {
     type Out = Vec<StoredEntry>;
     const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let ([ws, integration], side) = (self.flow.key(), side_column(self.side));
@@ -209,6 +229,10 @@ impl Op for StepsOfTicket {
     type Out = Vec<StoredStep>;
     const READS: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let [ws, integration] = self.flow.key();
         let steps = db.rows(&STEPS_OF_TICKET, &[ws, integration, P::Text(&self.ticket)]).await?;
@@ -225,6 +249,10 @@ struct OpenSteps {
 impl Op for OpenSteps {
     type Out = Vec<StoredStep>;
     const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let [ws, integration] = self.flow.key();

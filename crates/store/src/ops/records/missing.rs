@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     FinishSweep, Store, StoredFate, SweepEnd,
-    db::{Db, Op, P, statements},
+    db::{Db, Op, P, Scope, statements},
     error::Result,
     ops::leases::is_held,
 };
@@ -40,6 +40,10 @@ impl Op for Count {
     type Out = Option<(u64, u64)>;
     const READS: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.end.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let end = &self.end;
         if !is_held(db, &end.workspace, &end.held, end.now).await? {
@@ -69,6 +73,10 @@ impl Op for Unseen {
     type Out = (Vec<i64>, Option<RecordId>);
     const READS: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.end.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let end = &self.end;
         let flow = Flow::new(&end.workspace, &end.integration);
@@ -94,6 +102,10 @@ struct MarkMissing {
 impl Op for MarkMissing {
     /// How many were marked; nothing where the lease is lost.
     type Out = Option<u64>;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.end.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let end = &self.end;

@@ -10,6 +10,7 @@ mod missing;
 mod quota;
 pub(super) mod retention;
 mod save;
+mod setups;
 mod take;
 
 use syncline_core::{
@@ -43,6 +44,7 @@ pub(super) fn statements() -> impl Iterator<Item = &'static (&'static str, &'sta
         quota::STATEMENTS,
         retention::STATEMENTS,
         save::STATEMENTS,
+        setups::STATEMENTS,
         take::STATEMENTS,
     ]
     .into_iter()

@@ -4,9 +4,13 @@ use syncline_core::ids::{IntegrationId, WorkspaceId};
 
 use super::{Flow, columns::count_of};
 use crate::{
-    QuotaUse, Store,
-    db::{Db, Op, P, statements},
+    JournalEntry, NewAlert, QuotaUse, Store,
+    db::{Db, Op, P, Scope, statements},
     error::Result,
+    ops::{
+        alerts,
+        journal::{self, Line},
+    },
 };
 
 statements! {
@@ -35,6 +39,10 @@ impl Op for Used {
     type Out = QuotaUse;
     const READS: bool = true;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<QuotaUse> {
         let [ws, integration] = self.flow.key();
         let Some(row) = db.row(&USED, &[ws, integration, P::Text(&self.month)]).await? else {
@@ -48,15 +56,27 @@ struct Told {
     flow: Flow,
     month: String,
     percent: u32,
+    news: Option<(JournalEntry, NewAlert)>,
 }
 
 impl Op for Told {
     type Out = bool;
 
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
+
     async fn run<D: Db>(&self, db: &mut D) -> Result<bool> {
         let [ws, integration] = self.flow.key();
         let params = [ws, integration, P::Text(&self.month), P::Int(self.percent.into())];
-        Ok(self.percent > 0 && db.run(&TOLD, &params).await? > 0)
+        if self.percent == 0 || db.run(&TOLD, &params).await? == 0 {
+            return Ok(false);
+        }
+        if let Some((entry, alert)) = &self.news {
+            journal::write(db, &[Line::of_integration(&self.flow.workspace, &self.flow.integration, entry)]).await?;
+            alerts::add(db, &self.flow.workspace, std::slice::from_ref(alert)).await?;
+        }
+        Ok(true)
     }
 }
 
@@ -80,6 +100,21 @@ impl Store {
         month: &str,
         percent: u32,
     ) -> Result<bool> {
-        self.run(Told { flow: Flow::new(workspace, integration), month: month.to_owned(), percent }).await
+        let (flow, month) = (Flow::new(workspace, integration), month.to_owned());
+        self.run(Told { flow, month, percent, news: None }).await
+    }
+
+    /// The same, together with the line of the activity log and what people are told.
+    pub async fn tell_quota(
+        &self,
+        workspace: &WorkspaceId,
+        integration: &IntegrationId,
+        month: &str,
+        percent: u32,
+        journal: JournalEntry,
+        alert: NewAlert,
+    ) -> Result<bool> {
+        let (flow, month) = (Flow::new(workspace, integration), month.to_owned());
+        self.run(Told { flow, month, percent, news: Some((journal, alert)) }).await
     }
 }

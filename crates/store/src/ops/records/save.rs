@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     EntryChange, Held, LinkChange, LinkRef, MadeEntry, RowsSaved, SaveRows, Store,
-    db::{Db, Op, P, statements, to_json},
+    db::{Db, Op, P, Scope, statements, to_json},
     error::{Error, Result},
     ops::{
         journal::{self, Line},
@@ -59,6 +59,10 @@ struct Save {
 
 impl Op for Save {
     type Out = Option<RowsSaved>;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let (flow, rows) = (&self.flow, &self.rows);

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     PullState, RowsTaken, SeenRow, Store, StoredFate, TakeRows,
-    db::{Db, Op, P, Row, statements, to_json},
+    db::{Db, Op, P, Row, Scope, statements, to_json},
     error::Result,
     ops::leases::is_held,
 };
@@ -68,6 +68,10 @@ struct Sorted<'a> {
 
 impl Op for Take {
     type Out = Option<RowsTaken>;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.0.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let take = &self.0;
@@ -163,6 +167,10 @@ struct Mark {
 
 impl Op for Mark {
     type Out = ();
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<()> {
         take_turn(db, &self.flow).await?;

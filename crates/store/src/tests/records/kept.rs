@@ -16,6 +16,7 @@ fn state(standing: FlowStanding) -> FlowState {
         reason: Some("it looks empty".to_owned()),
         changed_at: at(3),
         agreed: Some(("rosa".to_owned(), at(1))),
+        agreed_text: Some("1".to_owned()),
         since: Some(at(2)),
     }
 }

@@ -5,6 +5,7 @@ mod kept;
 mod model;
 mod rows;
 mod saved;
+mod setups;
 
 use std::collections::BTreeMap;
 

@@ -116,7 +116,7 @@ fn what_would_be_ignored_in_silence_is_refused() {
     assert_eq!(world.account.effects(), 1, "nothing was sent");
 }
 
-/// proves: R17
+/// proves: R17, sec:G3
 #[test]
 fn who_left_a_list_is_not_put_on_it_again() {
     let world = World::new();

@@ -249,6 +249,42 @@ fn nothing_older_than_the_beginning_is_read() {
     assert!(!lab.asker.poll(&Calendly, &mut cursor, late).is_empty(), "what changes later is of interest, however old");
 }
 
+/// A form that was submitted without a booking is found although its webhook was lost, and is the same as that.
+///
+/// proves: B5, B3
+#[test]
+fn lost_submissions_of_routing_forms_are_found() {
+    let lab = Lab::new();
+    let mut cursor = None;
+    lab.org.submit_form(&[("Email", "early@example.org"), ("Name", "Early Bird")]);
+    let told = lab.read(&lab.webhooks());
+    lab.asker.hands.pass(1200);
+    let first = lab.asker.poll(&Calendly, &mut cursor, lab.began);
+    assert_eq!((first.len(), told.len()), (1, 1));
+    let (found, told) = (chains(&first), chains(&told));
+    assert_eq!((&found[0].0, shown(&found[0].1)), (&told[0].0, shown(&told[0].1)), "whichever of them arrives");
+    lab.asker.hands.pass(600);
+    lab.org.submit_form(&[("Email", "ada@example.org")]);
+    lab.org.submit_form(&[("Team", "no address")]);
+    assert!(lab.asker.poll(&Calendly, &mut cursor, lab.began).is_empty(), "forms are looked at once an hour");
+    lab.asker.hands.pass(3600);
+    let calls = lab.org.calls();
+    let later = lab.asker.poll(&Calendly, &mut cursor, lab.began);
+    assert_eq!(lab.org.calls() - calls, 3, "events, forms, submissions");
+    let emails: Vec<&str> = later
+        .iter()
+        .filter_map(|message| message.booked.as_ref())
+        .map(|booked| booked.invitee.email.as_str())
+        .collect();
+    assert_eq!(emails, ["ada@example.org"], "what was read before is not read again, and nobody is found by a team");
+    // More submissions than a page holds.
+    for number in 0..130 {
+        lab.org.submit_form(&[("Email", &format!("p{number}@example.org"))]);
+    }
+    lab.asker.hands.pass(3600);
+    assert_eq!(lab.asker.poll(&Calendly, &mut cursor, lab.began).len(), 130);
+}
+
 /// proves: fault:W4
 #[test]
 fn a_disabled_subscription_is_made_anew() {

@@ -2,7 +2,7 @@
 
 use syncline_connect::{
     RoleSpec,
-    records::{Finding, Remark},
+    records::{Finding, Remark, Uses},
 };
 use syncline_core::record::{Role, Std};
 
@@ -22,7 +22,7 @@ const KEY_CHARS: usize = 35;
 const CUSTOM_MARK: &str = "__c";
 
 /// What an object lacks. Cases and opportunities are optional: their lack blocks nothing.
-pub fn findings_of(org: &Org, role: Role, object: &str, described: Option<&Describe>) -> Vec<Finding> {
+pub fn findings_of(org: &Org, uses: &Uses, role: Role, object: &str, described: Option<&Describe>) -> Vec<Finding> {
     let blocking = !matches!(role, Role::Case | Role::Opportunity);
     let Some(described) = described else {
         return vec![Finding {
@@ -52,7 +52,7 @@ pub fn findings_of(org: &Org, role: Role, object: &str, described: Option<&Descr
             });
         }
     }
-    findings.extend(required_fields(org, object, described));
+    findings.extend(required_fields(org, uses, role, object, described));
     findings.extend(hidden_fields(convert::spec(role), described));
     findings
 }
@@ -69,12 +69,13 @@ pub fn further_remark(org: &Org, object: &str, described: Option<&Describe>) -> 
     Some(key_finding(org, object, described, true).map_or_else(|| good(org, object), Remark::Lacks))
 }
 
-/// Fields of the org's own without which no record can be made: nothing but a mapping fills them.
-fn required_fields(org: &Org, object: &str, described: &Describe) -> Option<Finding> {
+/// Fields of the org's own without which no record can be made, and which no mapping fills: nothing else does.
+fn required_fields(org: &Org, uses: &Uses, role: Role, object: &str, described: &Describe) -> Option<Finding> {
     let ours = |name: &str| {
         let status = org.status_field.as_ref().map(ApiName::as_str);
         name.eq_ignore_ascii_case(org.key_field.as_str())
             || status.is_some_and(|status| name.eq_ignore_ascii_case(status))
+            || uses.fills(role, object, name)
     };
     let required = described.fields.iter().filter(|field| field.required() && field.name.ends_with(CUSTOM_MARK));
     let names: Vec<&str> = required.map(|field| field.name.as_str()).filter(|name| !ours(name)).collect();

@@ -2,10 +2,13 @@
 
 use serde_json::{Value as Json, json};
 use syncline_connect::{
-    ErrorKind, Records,
-    records::{Finding, Remark},
+    ErrorKind, Object, Records,
+    records::{Finding, Remark, Uses},
 };
-use syncline_core::record::{Role, Std};
+use syncline_core::{
+    ids::ObjectName,
+    record::{Role, Std},
+};
 
 use super::{
     super::{Salesforce, check, convert, manifest::read_only, wire::Describe},
@@ -88,7 +91,7 @@ fn all_good() -> Vec<Turn> {
 }
 
 fn examined(world: &World) -> String {
-    let remarks = now(Salesforce.examine(&world.cx(), &[])).unwrap().value;
+    let remarks = now(Salesforce.examine(&world.cx(), &Uses::default())).unwrap().value;
     let line = |remark: &Remark| match remark {
         Remark::Good(text) => format!("good: {text}"),
         Remark::Note(text) => format!("note: {text}"),
@@ -279,6 +282,28 @@ fn further_objects_and_required_fields_are_looked_at() {
     assert_eq!(now(Salesforce.check(&world.cx())).unwrap_err().kind, ErrorKind::Configuration);
 }
 
+/// What a mapping fills whenever the record is made is nothing to mend.
+///
+/// proves: O5, B13
+#[test]
+fn a_required_field_that_a_mapping_fills_is_no_finding() {
+    let demanded = |name: &str| json!({"name": name, "createable": true, "updateable": true, "nillable": false, "defaultedOnCreate": false});
+    let mut contact = object("Contact");
+    contact["fields"].as_array_mut().unwrap().extend([demanded("Region__c"), demanded("Branch__c")]);
+    let contact: Describe = serde_json::from_value(contact).unwrap();
+    let found = |filled: Vec<(Object, String)>| {
+        let uses = Uses { filled, ..Uses::default() };
+        shown(&check::findings_of(&org(), &uses, Role::Contact, "Contact", Some(&contact)))
+    };
+    let of = |on: Object, name: &str| (on, name.to_owned());
+    assert!(found(Vec::new()).contains("without a value for Region__c, Branch__c"));
+    assert!(found(vec![of(Object::Of(Role::Lead), "Region__c")]).contains("Region__c, Branch__c"), "of another object");
+    let half = found(vec![of(Object::Of(Role::Contact), "region__c")]);
+    assert!(half.contains("without a value for Branch__c") && !half.contains("Region__c"), "{half}");
+    let named = Object::Named(ObjectName::new("Contact"));
+    assert_eq!(found(vec![of(Object::Of(Role::Contact), "Region__c"), of(named, "Branch__c")]), "");
+}
+
 #[test]
 fn every_lack_is_named_with_its_fix() {
     let mut event = object("Event");
@@ -355,7 +380,7 @@ fn the_manifest_agrees_with_genuine_descriptions() {
             }
         }
         // Of what we need such an org lacks the key alone.
-        let findings = check::findings_of(&org(), role, spec.object, Some(&described));
+        let findings = check::findings_of(&org(), &Uses::default(), role, spec.object, Some(&described));
         assert_eq!(findings.len(), 1, "{}", shown(&findings));
         assert!(findings[0].problem.contains("Syncline_Uid__c"));
     }

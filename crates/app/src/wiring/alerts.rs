@@ -1,0 +1,27 @@
+//! From the configuration to the ways by which people are told.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use syncline_engine::alerts::{AlertHook, AlertWays, Mailer};
+use url::Url;
+
+use super::Installation;
+use crate::mail::Smtp;
+
+impl Installation {
+    /// The ways that are configured; `pages` is where links lead.
+    pub fn alert_ways(&self, pages: &Url) -> anyhow::Result<AlertWays> {
+        let config = &self.config.alerts;
+        let mail = config.mail.as_ref().map(|mail| Smtp::new(mail, &self.base)).transpose()?;
+        let webhook = config
+            .webhook
+            .as_ref()
+            .map(|webhook| {
+                let secret = webhook.secret.read(&self.base).context("in [alerts.webhook] `secret`")?;
+                anyhow::Ok(AlertHook { url: webhook.url.clone(), secret })
+            })
+            .transpose()?;
+        Ok(AlertWays { mail: mail.map(|mail| Arc::new(mail) as Arc<dyn Mailer>), webhook, pages: Some(pages.clone()) })
+    }
+}

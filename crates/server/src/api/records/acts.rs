@@ -1,0 +1,190 @@
+//! What a person may do with an integration: check it, preview it, start, pause and run it.
+//!
+//! What calls vendors goes on when the caller hangs up: a half-told round would keep the integration's lease until it
+//! runs out.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use jiff::SignedDuration;
+use syncline_engine::records::{AGREEMENT_VERSION, RoundEnd};
+use syncline_store::FlowStanding;
+
+use super::{
+    flow,
+    model::{Activate, Checked, Previewed, Ran, Rounded, RunNow},
+};
+use crate::{
+    api::{Answer, Asked, Given, access::Admin, status::InWorkspace, workspace},
+    problem::{Code, Problem, ProblemBody, RETRY_AFTER},
+    shared::Shared,
+};
+
+/// How long a preview reads on before it answers with what it has; proxies often give up after a minute.
+const PREVIEW_READS: SignedDuration = SignedDuration::from_secs(15);
+
+/// How long a caller waits for a round; one that takes longer goes on by itself.
+const RUN_WAITS: Duration = Duration::from_secs(15);
+
+/// Characters of a name that agrees.
+const AGREED_BY_MAX: usize = 200;
+
+/// Why an integration could not be asked or run, for the caller.
+fn ended(end: &RoundEnd) -> Problem {
+    match end {
+        RoundEnd::NotActive(FlowStanding::Stopped) => {
+            Problem::new(Code::NotActive).detail("it has stopped by itself; its `reason` says why and what to do")
+        }
+        RoundEnd::NotActive(_) => Problem::new(Code::NotActive).detail("activate it first"),
+        RoundEnd::Resting { connection } => Problem::new(Code::AccountUnavailable)
+            .detail(format!("connection {connection} rests; its `reason` says why")),
+        RoundEnd::Failed { side, error } => {
+            Problem::new(Code::AccountUnavailable).detail(format!("the {side} side: {}", error.message))
+        }
+        RoundEnd::Held | RoundEnd::Done(_) => Problem::new(Code::Busy).later(Code::Busy.status().as_u16(), RETRY_AFTER),
+    }
+}
+
+/// Sees a call to vendors through, whether or not the caller waits for it.
+pub(super) async fn seen_through<T: Send + 'static>(
+    shared: &Shared,
+    work: impl Future<Output = syncline_store::Result<T>> + Send + 'static,
+) -> Result<T, Problem> {
+    match tokio::spawn(work).await {
+        Ok(done) => done.map_err(|error| Problem::store(shared, &error)),
+        Err(_) => Err(Problem::new(Code::Internal)),
+    }
+}
+
+/// Asks both accounts for their fields and says which rows of the mapping cannot work, and why. Writes nothing.
+#[utoipa::path(post, path = "/api/v1/records/{name}/check", operation_id = "check_records", tag = "records",
+    security(("admin" = [])),
+    params(("name" = String, Path, description = "The integration's name"), InWorkspace),
+    responses(
+        (status = 200, body = Checked),
+        (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
+        (status = "5XX", body = ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn check(
+    State(shared): State<Arc<Shared>>,
+    _: Admin,
+    Path(name): Path<String>,
+    Asked(asked): Asked<InWorkspace>,
+) -> Answer<Checked> {
+    let flow = flow(&shared, workspace(&shared, asked.workspace.as_deref())?, &name).await?;
+    let engine = Arc::clone(&shared.engine);
+    let checked = seen_through(&shared, async move { engine.records_check(&flow).await }).await?;
+    let checked = checked.map_err(|end| ended(&end))?;
+    Ok(Json(Checked { works: checked.refused.is_empty(), refused: checked.refused, warnings: checked.warnings }))
+}
+
+/// Reads both sides and shows what activating would do: counts and a few of each. Writes to neither side. Where there is
+/// much to read it answers with what it has, and the next preview reads on.
+#[utoipa::path(post, path = "/api/v1/records/{name}/preview", operation_id = "preview_records", tag = "records",
+    security(("admin" = [])),
+    params(("name" = String, Path, description = "The integration's name"), InWorkspace),
+    responses(
+        (status = 200, body = Previewed),
+        (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
+        (status = "5XX", body = ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn preview(
+    State(shared): State<Arc<Shared>>,
+    _: Admin,
+    Path(name): Path<String>,
+    Asked(asked): Asked<InWorkspace>,
+) -> Answer<Previewed> {
+    let flow = flow(&shared, workspace(&shared, asked.workspace.as_deref())?, &name).await?;
+    let engine = Arc::clone(&shared.engine);
+    let work = async move { engine.records_preview_within(&flow, PREVIEW_READS).await };
+    let previewed = seen_through(&shared, work).await?.map_err(|end| ended(&end))?;
+    Ok(Json(previewed.into()))
+}
+
+/// Starts to keep the records in step. Somebody has to agree, once, that people's data travels between the two accounts.
+#[utoipa::path(post, path = "/api/v1/records/{name}/activate", operation_id = "activate_records", tag = "records",
+    security(("admin" = [])), request_body = Activate,
+    params(("name" = String, Path, description = "The integration's name"), InWorkspace),
+    responses(
+        (status = 204, description = "It is active"),
+        (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
+        (status = "5XX", body = ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn activate(
+    State(shared): State<Arc<Shared>>,
+    _: Admin,
+    Path(name): Path<String>,
+    Asked(asked): Asked<InWorkspace>,
+    Given(given): Given<Activate>,
+) -> Result<StatusCode, Problem> {
+    let flow = flow(&shared, workspace(&shared, asked.workspace.as_deref())?, &name).await?;
+    let agreed_by = given.agreed_by.as_deref().map(str::trim).filter(|name| !name.is_empty());
+    if agreed_by.is_some_and(|name| name.chars().count() > AGREED_BY_MAX) {
+        let detail = format!("`agreed_by` has at most {AGREED_BY_MAX} characters");
+        return Err(Problem::new(Code::UnreadableRequest).detail(detail));
+    }
+    if given.agreement.as_deref().is_some_and(|version| version != AGREEMENT_VERSION) {
+        let detail =
+            format!("the text that is agreed to has version {AGREEMENT_VERSION}; read it at /api/v1/agreement");
+        return Err(Problem::new(Code::AgreementMissing).detail(detail));
+    }
+    let agreed = shared.engine.activate(&flow, agreed_by).await.map_err(|error| Problem::store(&shared, &error))?;
+    if agreed { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::new(Code::AgreementMissing)) }
+}
+
+/// Stops writing until it is activated again. Nothing is lost meanwhile.
+#[utoipa::path(post, path = "/api/v1/records/{name}/pause", operation_id = "pause_records", tag = "records",
+    security(("admin" = [])),
+    params(("name" = String, Path, description = "The integration's name"), InWorkspace),
+    responses(
+        (status = 204, description = "It is paused"),
+        (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
+        (status = "5XX", body = ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn pause(
+    State(shared): State<Arc<Shared>>,
+    _: Admin,
+    Path(name): Path<String>,
+    Asked(asked): Asked<InWorkspace>,
+) -> Result<StatusCode, Problem> {
+    let flow = flow(&shared, workspace(&shared, asked.workspace.as_deref())?, &name).await?;
+    let paused = shared.engine.set_standing(&flow, FlowStanding::Paused, None, None).await;
+    paused.map_err(|error| Problem::store(&shared, &error))?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Runs a round at once, without waiting for the next look. A round that takes long goes on by itself.
+#[utoipa::path(post, path = "/api/v1/records/{name}/run", operation_id = "run_records", tag = "records",
+    security(("admin" = [])), request_body = RunNow,
+    params(("name" = String, Path, description = "The integration's name"), InWorkspace),
+    responses(
+        (status = 200, body = Ran),
+        (status = 202, body = Ran),
+        (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
+        (status = "5XX", body = ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn run(
+    State(shared): State<Arc<Shared>>,
+    _: Admin,
+    Path(name): Path<String>,
+    Asked(asked): Asked<InWorkspace>,
+    Given(given): Given<RunNow>,
+) -> Result<(StatusCode, Json<Ran>), Problem> {
+    let flow = flow(&shared, workspace(&shared, asked.workspace.as_deref())?, &name).await?;
+    let engine = Arc::clone(&shared.engine);
+    let work = async move { engine.run_now(&flow, given.confirm_deletes).await };
+    let Ok(end) = tokio::time::timeout(RUN_WAITS, seen_through(&shared, work)).await else {
+        return Ok((StatusCode::ACCEPTED, Json(Ran { done: false, round: None })));
+    };
+    match end? {
+        RoundEnd::Done(round) => {
+            let done = Ran { done: true, round: Some(Rounded::from(round)) };
+            Ok((StatusCode::OK, Json(done)))
+        }
+        end => Err(ended(&end)),
+    }
+}

@@ -1,0 +1,131 @@
+//! Many seeds on all cores, and what they came to.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use super::{
+    plot::{FAULTS, Trouble},
+    run::{Options, Report, run},
+};
+use crate::{
+    faults::{Fault, Fired},
+    sim::{Violation, lock},
+};
+
+/// Failing seeds that are kept with their words; further ones are counted.
+const FAILURES_KEPT: usize = 60;
+
+/// Which seeds.
+#[derive(Debug, Clone)]
+pub struct Campaign {
+    pub from: u64,
+    pub seeds: u64,
+    pub threads: usize,
+    pub options: Options,
+}
+
+/// What all seeds came to.
+#[derive(Debug, Default)]
+pub struct Totals {
+    pub seeds: u64,
+    pub acts: u64,
+    pub calls: u64,
+    pub changes: u64,
+    pub apart: u64,
+    pub raced: u64,
+    pub brakes: u64,
+    pub fired: Fired,
+    pub struck: BTreeMap<Trouble, u64>,
+    pub failed: u64,
+    /// Seeds with what they broke.
+    pub failures: Vec<(u64, Vec<Violation>)>,
+}
+
+impl Totals {
+    fn add(&mut self, report: Report) {
+        self.seeds += 1;
+        self.acts += report.acts;
+        self.calls += report.calls;
+        self.changes += report.changes;
+        self.apart += report.apart;
+        self.raced += report.raced;
+        self.brakes += report.brakes;
+        self.fired.merge(&report.fired);
+        for (trouble, times) in report.struck {
+            *self.struck.entry(trouble).or_default() += times;
+        }
+        if !report.violations.is_empty() {
+            self.failed += 1;
+            if self.failures.len() < FAILURES_KEPT {
+                self.failures.push((report.seed, report.violations));
+            }
+        }
+    }
+
+    /// The kinds of faults and troubles that struck less than once in a thousand seeds.
+    pub fn rare(&self) -> Vec<&'static str> {
+        let least = (self.seeds / 1000).max(1);
+        let faults = FAULTS.into_iter().filter(|fault| self.fired.of(*fault) < least).map(Fault::id);
+        let times = |trouble: Trouble| self.struck.get(&trouble).copied().unwrap_or(0);
+        let troubles = Trouble::ALL.iter().copied().filter(|trouble| times(*trouble) < least).map(Trouble::id);
+        faults.chain(troubles).collect()
+    }
+
+    /// The figures in words.
+    pub fn words(&self) -> String {
+        let mut out = String::new();
+        for (seed, violations) in &self.failures {
+            for violation in violations {
+                let _ = writeln!(out, "VIOLATION seed {seed} {}: {}", violation.invariant, violation.text);
+            }
+            let _ =
+                writeln!(out, "  cargo run --profile sim -p syncline-simulation -- --records --seed {seed} --trace");
+        }
+        let faults: Vec<String> = FAULTS.into_iter().map(|fault| format!("{fault} {}", self.fired.of(fault))).collect();
+        let troubles: Vec<String> = self.struck.iter().map(|(trouble, times)| format!("{trouble} {times}")).collect();
+        let _ = writeln!(out, "seeds       {}", self.seeds);
+        let _ = writeln!(out, "acts        {} of people, for which {} fields were changed", self.acts, self.changes);
+        let _ = writeln!(out, "calls       {}", self.calls);
+        let _ = writeln!(out, "faults      {}: {}", self.fired.total(), faults.join(" "));
+        let _ = writeln!(out, "troubles    {}", troubles.join(" "));
+        let _ = writeln!(
+            out,
+            "held        {} fields stay apart in the end, {} stops by the brake",
+            self.apart, self.brakes
+        );
+        let _ = writeln!(out, "raced       {} edits were overwritten before anybody could know of them", self.raced);
+        let _ = writeln!(out, "violations  {}", self.failed);
+        out
+    }
+}
+
+impl Campaign {
+    /// Runs all seeds; each keeps to one thread.
+    pub fn run(&self) -> Totals {
+        let next = AtomicU64::new(0);
+        let totals = Mutex::new(Totals::default());
+        std::thread::scope(|scope| {
+            for _ in 0..self.threads.max(1) {
+                scope.spawn(|| {
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        if number >= self.seeds {
+                            return;
+                        }
+                        let report = run(self.from + number, &self.options);
+                        lock(&totals).add(report);
+                    }
+                });
+            }
+        });
+        let mut totals = totals.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        totals.failures.sort_by_key(|(seed, _)| *seed);
+        totals
+    }
+}

@@ -1,0 +1,266 @@
+//! What people did and what became of it, kept beside the product and without asking it: per account every value, who set
+//! it last, and which edits were overwritten by a program. The promises that can be checked as things happen are checked
+//! here; what only the end tells is in `checks`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use super::{
+    accounts::Account,
+    fact::{Deed, Fact, Shown},
+};
+use crate::sim::Sim;
+
+/// One thing that a person wrote into one field of one record; a new record is one edit per field.
+#[derive(Debug, Clone)]
+pub struct Edit {
+    pub at: Duration,
+    pub account: usize,
+    /// Of whom.
+    pub who: String,
+    pub fact: Fact,
+    pub value: Option<String>,
+    /// What stood there before, which the person saw.
+    pub before: Option<String>,
+    pub end: End,
+}
+
+/// What became of an edit where it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    Stands,
+    /// Somebody wrote something else there, or took the record away.
+    Replaced,
+    /// A program wrote something else there.
+    Overwritten {
+        /// It may not have known of the edit: it had begun before that was made, or had no way to look.
+        unseen: bool,
+    },
+}
+
+/// Who set a value last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    Program,
+    Edit(usize),
+}
+
+/// A record as it was when it was last looked at.
+#[derive(Debug, Clone)]
+struct Entry {
+    shown: Shown,
+    by: BTreeMap<Fact, By>,
+    /// A program made it, and nobody did anything to the person since.
+    fresh: bool,
+}
+
+/// One account's records.
+#[derive(Debug, Default)]
+struct Book {
+    entries: BTreeMap<String, Entry>,
+    /// Effects that were looked at.
+    seen: u64,
+}
+
+/// Which program wrote: since when its round went on, and for which integration.
+#[derive(Debug, Clone, Copy)]
+pub struct Writer {
+    pub began: Duration,
+    pub flow: usize,
+}
+
+/// Everything that happened.
+pub struct Ledger {
+    books: Vec<Book>,
+    pub edits: Vec<Edit>,
+    /// Every value that anything ever held, with where.
+    held: BTreeSet<(usize, String, Fact, Option<String>)>,
+    /// People who were taken out of an account by its people, and by nobody put back.
+    graves: BTreeSet<(usize, String)>,
+    /// Records that programs wrote, by integration.
+    pub transfers: BTreeMap<usize, u64>,
+    /// Fields that programs changed.
+    pub changes: u64,
+    pub acts: u64,
+}
+
+impl Ledger {
+    pub fn new(accounts: usize) -> Self {
+        Self {
+            books: (0..accounts).map(|_| Book::default()).collect(),
+            edits: Vec::new(),
+            held: BTreeSet::new(),
+            graves: BTreeSet::new(),
+            transfers: BTreeMap::new(),
+            changes: 0,
+            acts: 0,
+        }
+    }
+
+    /// A program's request was dealt with, or a job of one came to its end.
+    pub fn by_program(&mut self, sim: &Sim, accounts: &[Arc<dyn Account>], at: usize, writer: Option<Writer>) {
+        let account = &accounts[at];
+        let (written, last) = account.written_since(self.books[at].seen);
+        self.books[at].seen = last;
+        if written.is_empty() {
+            return;
+        }
+        let mapped: BTreeSet<String> = Fact::ALL.into_iter().filter_map(|fact| account.field(fact)).collect();
+        for one in &written {
+            let own = |field: &&String| !mapped.contains(*field) && !account.own_fields().contains(&field.as_str());
+            if let Some(foreign) = one.fields.iter().find(own) {
+                sim.violation("confined", format!("{}: {foreign} is written, which is not mapped", account.name()));
+            }
+            if let Some(writer) = writer.filter(|_| one.deed != Deed::Updated || !one.fields.is_empty()) {
+                *self.transfers.entry(writer.flow).or_default() += 1;
+            }
+        }
+        let now: BTreeMap<String, Shown> =
+            account.people().into_iter().map(|shown| (shown.id.clone(), shown)).collect();
+        let gone: Vec<String> = self.books[at].entries.keys().filter(|id| !now.contains_key(*id)).cloned().collect();
+        for id in gone {
+            self.deleted(sim, &**account, at, &id, writer);
+        }
+        for shown in now.into_values() {
+            match self.books[at].entries.contains_key(&shown.id) {
+                true => self.changed(sim, &**account, at, shown, writer),
+                false => self.made(sim, &**account, at, shown),
+            }
+        }
+    }
+
+    fn deleted(&mut self, sim: &Sim, account: &dyn Account, at: usize, id: &str, writer: Option<Writer>) {
+        let Some(entry) = self.books[at].entries.remove(id) else { return };
+        for (fact, by) in entry.by {
+            let By::Edit(number) = by else { continue };
+            let edit = &self.edits[number];
+            let key = |place: usize| (place, edit.who.clone(), fact, edit.value.clone());
+            let travelled = (0..self.books.len()).any(|place| place != at && self.held.contains(&key(place)));
+            let unseen = writer.is_none_or(|writer| edit.at >= writer.began) || !reads_first(account);
+            if !travelled && !unseen && edit.value.is_some() {
+                let name = account.name();
+                sim.violation("lost", format!("{name}: {} of {} is deleted with an edit nobody saw", id, edit.who));
+            }
+            self.edits[number].end = End::Overwritten { unseen: true };
+        }
+    }
+
+    fn made(&mut self, sim: &Sim, account: &dyn Account, at: usize, shown: Shown) {
+        let (who, name) = (shown.who().to_owned(), account.name());
+        if self.graves.contains(&(at, who.clone())) {
+            sim.violation("risen", format!("{name}: {who} was deleted and is made again"));
+        }
+        let twin = self.books[at].entries.values().find(|entry| entry.shown.who() == who);
+        if let Some(twin) = twin
+            && (twin.fresh || twin.shown.get(Fact::Email) == shown.get(Fact::Email))
+        {
+            sim.violation("double", format!("{name}: {who} is made as {} beside {}", shown.id, twin.shown.id));
+        }
+        if shown.facts.contains_key(&Fact::Out) && account.field(Fact::Out).is_some() && name != "campaign" {
+            let is_out = |entry: &Entry| entry.shown.who() == who && entry.shown.get(Fact::Out).is_some();
+            let known = self.books.iter().flat_map(|book| book.entries.values()).any(is_out);
+            if known && shown.get(Fact::Out).is_none() {
+                sim.note(|| format!("{name}: {who} is made as if they had never opted out"));
+            }
+        }
+        self.remember(at, &shown);
+        let by = shown.facts.keys().map(|fact| (*fact, By::Program)).collect();
+        self.books[at].entries.insert(shown.id.clone(), Entry { shown, by, fresh: true });
+    }
+
+    fn changed(&mut self, sim: &Sim, account: &dyn Account, at: usize, shown: Shown, writer: Option<Writer>) {
+        self.remember(at, &shown);
+        let Some(entry) = self.books[at].entries.get_mut(&shown.id) else { return };
+        for (fact, value) in &shown.facts {
+            if entry.shown.facts.get(fact) == Some(value) {
+                continue;
+            }
+            self.changes += 1;
+            if *fact == Fact::Out && value.is_none() {
+                let name = account.name();
+                sim.violation("consent", format!("{name}: {} opted out, and a program takes that back", shown.who()));
+            }
+            if let Some(By::Edit(number)) = entry.by.insert(*fact, By::Program) {
+                let edit = &mut self.edits[number];
+                let unseen = writer.is_none_or(|writer| edit.at >= writer.began) || !reads_first(account);
+                edit.end = End::Overwritten { unseen };
+            }
+        }
+        entry.shown = shown;
+    }
+
+    fn remember(&mut self, at: usize, shown: &Shown) {
+        for (fact, value) in &shown.facts {
+            self.held.insert((at, shown.who().to_owned(), *fact, value.clone()));
+        }
+    }
+
+    /// A person did something in an account, just now.
+    pub fn by_person(&mut self, sim: &Sim, accounts: &[Arc<dyn Account>], at: usize) {
+        self.acts += 1;
+        let moment = sim.clock.elapsed();
+        self.books[at].seen = accounts[at].written_since(self.books[at].seen).1;
+        let now: BTreeMap<String, Shown> =
+            accounts[at].people().into_iter().map(|shown| (shown.id.clone(), shown)).collect();
+        let mut book = std::mem::take(&mut self.books[at]);
+        let gone: Vec<String> = book.entries.keys().filter(|id| !now.contains_key(*id)).cloned().collect();
+        let mut touched: BTreeSet<String> = BTreeSet::new();
+        for entry in gone.iter().filter_map(|id| book.entries.remove(id)) {
+            touched.insert(entry.shown.who().to_owned());
+            self.graves.insert((at, entry.shown.who().to_owned()));
+            self.replaced(entry.by.into_values());
+        }
+        for shown in now.into_values() {
+            self.remember(at, &shown);
+            let known = book.entries.remove(&shown.id);
+            let same = |fact: &Fact, value: &Option<String>| {
+                known.as_ref().is_some_and(|entry| entry.shown.facts.get(fact) == Some(value))
+            };
+            let mut by = known.as_ref().map_or_else(BTreeMap::new, |entry| entry.by.clone());
+            for (fact, value) in shown.facts.iter().filter(|(fact, value)| !same(fact, value)) {
+                touched.insert(shown.who().to_owned());
+                if known.is_none() && value.is_none() {
+                    continue;
+                }
+                self.replaced(by.get(fact).copied().into_iter());
+                by.insert(*fact, By::Edit(self.edits.len()));
+                let before = known.as_ref().and_then(|entry| entry.shown.facts.get(fact).cloned()).flatten();
+                let (who, value) = (shown.who().to_owned(), value.clone());
+                self.edits.push(Edit { at: moment, account: at, who, fact: *fact, value, before, end: End::Stands });
+            }
+            if known.is_none() {
+                // Somebody who is put in anywhere may be made everywhere.
+                self.graves.retain(|(_, who)| who != shown.who());
+            }
+            let fresh = known.is_some_and(|entry| entry.fresh);
+            book.entries.insert(shown.id.clone(), Entry { shown, by, fresh });
+        }
+        self.books[at] = book;
+        for entry in self.books.iter_mut().flat_map(|book| book.entries.values_mut()) {
+            entry.fresh &= !touched.contains(entry.shown.who());
+        }
+    }
+
+    fn replaced(&mut self, by: impl Iterator<Item = By>) {
+        for by in by {
+            if let By::Edit(number) = by {
+                self.edits[number].end = End::Replaced;
+            }
+        }
+    }
+
+    /// Whether somebody who saw this edit's value later put another in its place, anywhere.
+    pub fn was_seen_and_replaced(&self, number: usize) -> bool {
+        let edit = &self.edits[number];
+        let same = |later: &&Edit| later.who == edit.who && later.fact == edit.fact && later.before == edit.value;
+        self.edits[number + 1..].iter().any(|later| same(&later))
+    }
+}
+
+/// Whether a record of this account is read once more before it is written: not where that takes a call for each.
+fn reads_first(account: &dyn Account) -> bool {
+    account.name() != "post"
+}

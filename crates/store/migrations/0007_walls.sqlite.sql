@@ -1,0 +1,1 @@
+-- SQLite knows no policies on rows: there is nothing to do. Beside it stands what PostgreSQL gets.

@@ -64,10 +64,9 @@ async fn a_quota_is_told_twice_a_month_and_no_more() {
     let workspace = "acme".into();
     for _ in 0..12 {
         desk.round().await;
-        let (one, two) = tokio::join!(
-            desk.engine.alerts_round(&workspace, &ways(&post)),
-            other.alerts_round(&workspace, &ways(&post))
-        );
+        let ways = ways(&post);
+        let (one, two) =
+            tokio::join!(desk.engine.alerts_round(&workspace, &ways), other.alerts_round(&workspace, &ways));
         (one.expect("the database answers"), two.expect("the database answers"));
         desk.hands.pass(SignedDuration::from_mins(20));
     }

@@ -7,6 +7,7 @@ use axum::http::{Method, StatusCode};
 use jiff::SignedDuration;
 use serde_json::json;
 use syncline_core::{
+    Clock,
     ids::{IntegrationId, RecordId},
     merge::{Base, Fate, HoldKind, Images, RuleKey, Side},
     record::Value,

@@ -91,10 +91,10 @@ impl Engine {
     /// is back without an error, nothing of the hints is needed any more.
     pub(crate) async fn see_to_hints(&self, setup: &ConnectionSetup, hints: &[Hint]) -> StoreResult<()> {
         let flows = self.record_flows(&setup.workspace).await?;
-        let uses = self.uses(setup, &flows);
+        let writers = self.writers(setup, &flows);
         for flow in &flows {
             for (side, kinds) in flow.sides_of(setup) {
-                let gathered = Gathered::of(hints, &kinds, uses > 1);
+                let gathered = Gathered::of(hints, &kinds, writers > 1);
                 if gathered.is_empty() {
                     continue;
                 }
@@ -111,7 +111,7 @@ impl Engine {
     }
 
     /// How many write by way of this connection: what one of them writes is news to the others.
-    fn uses(&self, setup: &ConnectionSetup, flows: &[Arc<RecordFlow>]) -> usize {
+    fn writers(&self, setup: &ConnectionSetup, flows: &[Arc<RecordFlow>]) -> usize {
         let records = flows.iter().map(|flow| flow.sides_of(setup).count()).sum::<usize>();
         let mine = |integration: &&crate::setup::Integration| {
             integration.workspace == setup.workspace && integration.crm == setup.id
@@ -165,7 +165,7 @@ impl Engine {
         for (kind, ids) in &hints.records {
             let Some(view) = compiled.kinds(side).get(kind) else { continue };
             let ids: Vec<RecordId> = ids.iter().cloned().collect();
-            self.extend(flow, held, self.world.clock.now()).await?;
+            self.extend(&turn, self.world.clock.now()).await?;
             let found = self.fetch_rows(&turn, side, kind, view, &ids, &mut calls).await?;
             // What is not there says nothing: it may be hidden. A whole reading tells what is missing.
             let now = self.world.clock.now();

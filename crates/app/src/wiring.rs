@@ -14,10 +14,11 @@ use std::{
 use anyhow::{Context, bail};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use syncline_connect::{Connector, Records, Secret, oauth::App};
+use syncline_connect::{Connector, Secret, oauth::App};
 use syncline_core::{
-    booking::settings::BookingSettings,
+    booking::settings::{BookingSettings, StatusValues},
     ids::{ConnectionId, IntegrationId, WorkspaceId},
+    record::Role,
 };
 use syncline_engine::{
     ConnectionSetup, Engine, GrantKind, Integration, LEASE_PER_CALL, Options, Setup, TemplateSource, Templating, World,
@@ -178,9 +179,9 @@ impl Installation {
         let mut flows = BTreeMap::new();
         for integration in &self.config.integrations {
             let crm = self.config.connections.iter().find(|connection| connection.name == integration.crm);
-            let records = crm.map(|crm| vendor(&crm.vendor)).transpose()?.and_then(|connector| connector.records());
-            let named = |settings| named(records, settings);
-            flows.insert(IntegrationId::new(integration.name.clone()), (integration.clone(), records));
+            let crm = crm.map(|crm| vendor(&crm.vendor)).transpose()?;
+            let named = |settings| named(crm, settings);
+            flows.insert(IntegrationId::new(integration.name.clone()), (integration.clone(), crm));
             setup.integrations.push(Integration {
                 workspace: workspace.clone(),
                 id: IntegrationId::new(integration.name.clone()),
@@ -323,16 +324,28 @@ impl Installation {
     }
 }
 
-/// Fields by the names that the CRM's connector knows them by.
-fn named(records: Option<&dyn Records>, mut settings: BookingSettings) -> BookingSettings {
-    if let Some(records) = records {
-        settings.name_fields(|role, name| records.field(role, name));
+/// Settings in the terms of one CRM: fields by the names that its connector knows them by, its own field for how a
+/// meeting stands unless the operator names one, and whether it has leads.
+fn named(crm: Option<&'static dyn Connector>, mut settings: BookingSettings) -> BookingSettings {
+    let Some((crm, records)) = crm.and_then(|crm| Some((crm, crm.records()?))) else { return settings };
+    settings.name_fields(|role, name| records.field(role, name));
+    settings.leads = crm.manifest().role(Role::Lead).is_some();
+    if let Some(standing) = records.standing().filter(|_| settings.status_field.is_none()) {
+        let word = |word: &str| Some(word.to_owned());
+        settings.status_field = word(standing.field);
+        settings.status_values = StatusValues {
+            booked: word(standing.booked),
+            rescheduled: word(standing.rescheduled),
+            reschedule_requested: None,
+            cancelled: word(standing.cancelled),
+            no_show: word(standing.no_show),
+        };
     }
     settings
 }
 
 /// The configured flows, on which templates are laid.
-struct Flows(BTreeMap<IntegrationId, (IntegrationConfig, Option<&'static dyn Records>)>);
+struct Flows(BTreeMap<IntegrationId, (IntegrationConfig, Option<&'static dyn Connector>)>);
 
 impl Templating for Flows {
     fn settings(
@@ -342,7 +355,7 @@ impl Templating for Flows {
         name: &str,
         templates: &[TemplateSource<'_>],
     ) -> Result<BookingSettings, String> {
-        let (flow, records) = self.0.get(integration).ok_or("its integration is not configured")?;
+        let (flow, crm) = self.0.get(integration).ok_or("its integration is not configured")?;
         let kinds = templates.iter().map(|template| {
             let kind = TemplateKind::parse(template.kind)
                 .ok_or_else(|| format!("there are no {} templates", template.kind))?;
@@ -350,7 +363,7 @@ impl Templating for Flows {
         });
         let kinds = kinds.collect::<Result<Vec<_>, String>>()?;
         let settings = flow.settings_with(meeting_type, name, &kinds).map_err(|error| format!("{error:#}"))?;
-        Ok(named(*records, settings))
+        Ok(named(*crm, settings))
     }
 }
 

@@ -100,6 +100,8 @@ pub struct KindSpec {
     /// The vendor's names of the fields by which people are told apart.
     pub email: Option<&'static str>,
     pub phone: Option<&'static str>,
+    /// Whether the vendor refuses a second record with the same e-mail address.
+    pub one_per_email: bool,
     /// The field that tells when a record was made.
     pub created: Option<&'static str>,
     /// The field that is true where the person opted out of mail.

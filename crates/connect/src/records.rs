@@ -19,8 +19,9 @@ pub trait Records: Send + Sync {
         finds: &'a [Find],
     ) -> BoxFuture<'a, Result<Answered<Vec<Vec<Record>>>, Error>>;
 
-    /// Writes the plans, each wholly or not at all, outcome by position. `Err` only where nothing was sent or the
-    /// whole call was refused; an answer that never came makes every outcome [`GraphOutcome::Unknown`].
+    /// Writes the plans, outcome by position. `Err` only where nothing was sent or the first call was refused as a whole.
+    /// A vendor that cannot do all of a plan or nothing says of one that was done in part what it says of one whose
+    /// answer never came: [`GraphOutcome::Unknown`], with the error that stopped it.
     fn write<'a>(
         &'a self,
         cx: &'a Cx<'a>,
@@ -42,6 +43,12 @@ pub trait Records: Send + Sync {
     /// Our name of a field that the vendor names: [`Field::Native`] where the roles do not share it.
     fn field(&self, _role: Role, name: &str) -> Field {
         Field::Native(name.to_owned())
+    }
+
+    /// The field of a meeting by which the vendor itself tells how it stands, with its words; `None` where an admin has to
+    /// make one.
+    fn standing(&self) -> Option<&'static Standing> {
+        None
     }
 
     /// Describes objects, position by position; `None` where the account has no such object, or none that this user may
@@ -128,6 +135,16 @@ pub enum Wanted {
     EmailDomain(Vec<String>),
 }
 
+/// A field of the vendor's own for how a meeting stands, and what it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    pub field: &'static str,
+    pub booked: &'static str,
+    pub rescheduled: &'static str,
+    pub cancelled: &'static str,
+    pub no_show: &'static str,
+}
+
 /// An answer with what it cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answered<T> {
@@ -152,7 +169,7 @@ pub enum GraphOutcome {
     Done(Vec<(Slot, RecordId)>),
     /// Nothing of it was done.
     Refused(Error),
-    /// Nobody knows: look before repeating.
+    /// Some of it was done, or nobody knows: look before repeating.
     Unknown(Error),
 }
 

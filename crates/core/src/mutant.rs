@@ -30,10 +30,36 @@ pub enum Mutant {
     TokenUnstored,
     /// The journal is not written.
     JournalLost,
+    /// Opting out is a value like any other.
+    OptOutPlain,
+    /// A record is deleted although it says what its counterpart was never told.
+    EditsDeleted,
+    /// What both sides agreed on moves when a write is planned, not when it is done.
+    BaseOnSend,
+    /// It is forgotten that a record was in step once and was let go.
+    LettingGoForgotten,
+    /// What a look finds written does not count as transferred.
+    LookUncounted,
+    /// What is about to be written is not read before.
+    Unverified,
+    /// Whoever waited for an address is not told that it is free.
+    NobodyWoken,
 }
 
 impl Mutant {
-    /// Every one.
+    /// Those that the simulation of records in step finds.
+    pub const OF_RECORDS: [Mutant; 8] = [
+        Mutant::UnknownIsDone,
+        Mutant::OptOutPlain,
+        Mutant::EditsDeleted,
+        Mutant::BaseOnSend,
+        Mutant::LettingGoForgotten,
+        Mutant::LookUncounted,
+        Mutant::Unverified,
+        Mutant::NobodyWoken,
+    ];
+
+    /// Those that the simulation of bookings finds.
     pub const ALL: [Mutant; 13] = [
         Mutant::InboxForgets,
         Mutant::DeliveriesConfused,

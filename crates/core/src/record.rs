@@ -70,6 +70,8 @@ standard_fields! {
     FirstName = "first_name",
     LastName = "last_name",
     Email = "email",
+    /// Further addresses of the same person, separated by semicolons.
+    OtherEmails = "other_emails",
     Phone = "phone",
     Mobile = "mobile",
     /// A lead's company, as text.
@@ -80,6 +82,10 @@ standard_fields! {
     Account = "account",
     /// Reference to the contact.
     Contact = "contact",
+    /// Reference to the case.
+    Case = "case",
+    /// Reference to the opportunity.
+    Opportunity = "opportunity",
     Status = "status",
     Origin = "origin",
     Stage = "stage",

@@ -92,6 +92,8 @@ pub struct Engine {
     working: AtomicUsize,
     pace: tokio::sync::Mutex<Pace>,
     wake: Notify,
+    /// Held by the one worker that looks out for work.
+    lookout: tokio::sync::Mutex<()>,
 }
 
 /// The shortest pause after a turn that found work due which nobody may take yet.
@@ -153,6 +155,7 @@ impl Engine {
             working: AtomicUsize::new(0),
             pace: tokio::sync::Mutex::new(Pace { busy: false, last: Instant::now() }),
             wake: Notify::new(),
+            lookout: tokio::sync::Mutex::default(),
         })
     }
 
@@ -200,19 +203,20 @@ impl Engine {
         let _working = Working::count(&self.working);
         let worker = self.new_worker();
         while !stop.is_cancelled() {
-            let pause = match self.turn(&worker).await {
-                Ok(0) => self.pause_until_due().await,
+            let answered = match self.turn(&worker).await {
+                Ok(0) => true,
                 Ok(_) => continue,
                 Err(error) => {
                     tracing::warn!(%error, "The database did not answer; trying again");
-                    DATABASE_PAUSE
+                    false
                 }
             };
             tokio::select! {
                 // Without chance, so that a run can be repeated.
                 biased;
                 () = self.wake.notified() => {}
-                () = tokio::time::sleep(pause) => {}
+                () = self.until_due(), if answered => {}
+                () = tokio::time::sleep(DATABASE_PAUSE), if !answered => {}
                 () = stop.cancelled() => {}
             }
         }
@@ -255,19 +259,28 @@ impl Engine {
         Ok(handled)
     }
 
-    /// How long there is nothing to do. What is due for a connection that rests waits until the connection is back.
-    async fn pause_until_due(&self) -> Duration {
-        let (blocked, back) = self.all_blocked();
-        match self.world.store.next_due(&blocked).await {
-            Ok(due) => match due.into_iter().chain(back).min() {
-                Some(next) => {
-                    let wait = next.duration_since(self.world.clock.now());
-                    Duration::try_from(wait).unwrap_or(Duration::ZERO).clamp(BLOCKED_PAUSE, self.options.poll)
-                }
-                None => self.options.poll,
-            },
-            Err(_) => DATABASE_PAUSE,
+    /// Waits until a turn may find something to do. One worker of the process looks out for what nobody tells of, with a
+    /// question that writes nothing; the others rest.
+    async fn until_due(&self) {
+        let _lookout = self.lookout.lock().await;
+        loop {
+            let wait = self.wait_until_due().await;
+            tokio::time::sleep(wait.unwrap_or(self.options.poll)).await;
+            // A connection that rests may be back, which only a turn finds out.
+            if wait.is_some() || !self.all_blocked().0.is_empty() {
+                return;
+            }
         }
+    }
+
+    /// How long there is nothing to do; nothing where it is longer than anybody waits without asking again. What is due for
+    /// a connection that rests waits until the connection is back.
+    async fn wait_until_due(&self) -> Option<Duration> {
+        let (blocked, back) = self.all_blocked();
+        let Ok(due) = self.world.store.next_due(&blocked).await else { return Some(DATABASE_PAUSE) };
+        let next = due.into_iter().chain(back).min()?;
+        let wait = Duration::try_from(next.duration_since(self.world.clock.now())).unwrap_or(Duration::ZERO);
+        (wait <= self.options.poll).then_some(wait.max(BLOCKED_PAUSE))
     }
 
     /// A random number for jitter.

@@ -11,12 +11,12 @@ use syncline_core::{
         chain::View,
         facts::{Facts, Questions},
         mapped::{Outside, described_by},
-        project::Context,
+        project::{Context, Ties},
         settings::BookingSettings,
     },
     ids::{RecordId, SharedKey},
     mutant::{self, Mutant},
-    record::{Field, Role, Value},
+    record::{Field, Role, Std, Value},
 };
 use syncline_store::{Claimed, Result as StoreResult};
 
@@ -165,19 +165,28 @@ impl Engine {
             if askers.is_empty() {
                 return Ok(());
             }
-            let finds = look::finds(&ask, &settings_of(jobs), &*objects_of(jobs));
+            let mut finds = look::finds(&ask, &settings_of(jobs), &*objects_of(jobs));
+            for find in &mut finds {
+                let role = find.role;
+                find.fields.retain(|field| match field {
+                    Field::Std(Std::Key) | Field::Native(_) => true,
+                    Field::Std(std) => has(setup, role, *std),
+                });
+            }
             match self.find(setup, &finds).await {
                 Ok(answer) => {
                     for at in &askers {
                         jobs[*at].looks += share(answer.calls, askers.len());
                     }
-                    look::learn(&ask, &finds, answer.value, facts);
+                    look::learn(&ask, &finds, answer.value, facts, &identify);
                     for user in &ask.users {
                         let id = facts.user(user).flatten().cloned();
                         self.directory.learn(&setup.workspace, &setup.id, user, id, now);
                     }
                 }
-                Err(_) if mutant::on(Mutant::FailedLookIsAbsence) => look::learn(&ask, &finds, Vec::new(), facts),
+                Err(_) if mutant::on(Mutant::FailedLookIsAbsence) => {
+                    look::learn(&ask, &finds, Vec::new(), facts, &identify);
+                }
                 Err(error) => return Err(in_vain(jobs, |job| job.asked, error)),
             }
             asked.extend(ask);
@@ -259,6 +268,11 @@ fn in_vain<'a>(jobs: &mut Vec<Job<'a>>, concerns: impl Fn(&Job<'a>) -> bool, err
     InVain { jobs: failed, error }
 }
 
+/// Whether the object that plays the role in this CRM has the field.
+fn has(setup: &ConnectionSetup, role: Role, field: Std) -> bool {
+    setup.connector.manifest().role(role).is_some_and(|spec| spec.field(field).is_some())
+}
+
 /// All that a decision about a job depends on.
 pub(crate) fn context<'a>(
     setup: &'a ConnectionSetup,
@@ -276,6 +290,8 @@ pub(crate) fn context<'a>(
         facts,
         now,
         relates_many: job.relates_many,
+        // A CRM whose meetings have no field for the one record that they are about has one for each.
+        ties: if has(setup, Role::Meeting, Std::What) { Ties::One } else { Ties::All },
         outside: Outside {
             objects: &*job.objects,
             source: job.claimed.source.as_str(),

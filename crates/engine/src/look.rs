@@ -9,15 +9,13 @@ use syncline_core::{
         check::Descriptions,
         facts::{Facts, Questions, website_spellings},
         mapped,
+        project::Identify,
         settings::BookingSettings,
     },
     ids::RecordId,
     person::{normal_email, phone_digits},
     record::{Field, Record, Role, Std, Value},
 };
-
-/// The shortest text that is taken for the beginning of a user's id.
-const SHORT_ID_CHARS: usize = 15;
 
 /// The look-ups that answer all the questions. `settings` are those of every booking that asks.
 pub(crate) fn finds(ask: &Questions, settings: &[&BookingSettings], objects: &dyn Descriptions) -> Vec<Find> {
@@ -77,10 +75,7 @@ pub(crate) fn finds(ask: &Questions, settings: &[&BookingSettings], objects: &dy
     }
     for (role, ids) in &ask.traces {
         let mut fields = fields(*role, settings);
-        fields.push(Std::Deleted.into());
-        if matches!(role, Role::Account | Role::Contact | Role::Lead) {
-            fields.push(Std::MergedInto.into());
-        }
+        fields.extend([Std::Deleted.into(), Std::MergedInto.into()]);
         finds.push(Find::new(*role, vec![Wanted::Traces(ids.iter().cloned().collect())], fields));
     }
     finds
@@ -103,7 +98,13 @@ fn phone_spellings(typed: &str) -> Vec<String> {
 
 /// Takes the answers in, which stand in the order of [`finds`]. Users are told apart by being active; among several the
 /// lowest id is taken.
-pub(crate) fn learn(ask: &Questions, finds: &[Find], answers: Vec<Vec<Record>>, facts: &mut Facts) {
+pub(crate) fn learn(
+    ask: &Questions,
+    finds: &[Find],
+    answers: Vec<Vec<Record>>,
+    facts: &mut Facts,
+    identify: Identify<'_>,
+) {
     let mut users: Vec<Record> = Vec::new();
     let mut attendees: BTreeMap<RecordId, Vec<Record>> = BTreeMap::new();
     let mut traces: BTreeMap<RecordId, Record> = BTreeMap::new();
@@ -124,10 +125,10 @@ pub(crate) fn learn(ask: &Questions, finds: &[Find], answers: Vec<Vec<Record>>, 
     }
     users.sort_by(|a, b| a.id.cmp(&b.id));
     for key in &ask.users {
-        // Some vendors write an id in a short form, too, with which the long one begins.
+        // Some vendors write an id in more forms than one.
+        let named = identify(key).filter(|(role, _)| *role == Role::User).map(|(_, id)| id);
         let is_meant = |user: &&Record| {
-            (key.len() >= SHORT_ID_CHARS && user.id.as_str().starts_with(key.as_str()))
-                || user.text(Std::Email).and_then(normal_email).as_deref() == Some(key)
+            named.as_ref() == Some(&user.id) || user.text(Std::Email).and_then(normal_email).as_deref() == Some(key)
         };
         let user = users.iter().filter(|user| user.is(Std::Active)).find(is_meant);
         facts.add_user(key, user.map(|user| user.id.clone()));

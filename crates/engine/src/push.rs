@@ -2,9 +2,11 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use syncline_connect::{
-    Answered, Cx, Error, ErrorKind, Find, GraphOutcome, Object, Records, Retry, Usage, records::Remark,
+    Answered, BoxFuture, Cx, Error, ErrorKind, Find, GraphOutcome, Http, HttpError, Object, Records, Retry, Usage,
+    records::Remark,
 };
 use syncline_core::{
     description::ObjectDescription,
@@ -37,6 +39,23 @@ pub(crate) struct Blocked {
 
 /// How often the account's use is written down for the activity page.
 const USAGE_NOTE_EVERY: SignedDuration = SignedDuration::from_secs(10);
+
+/// Carries requests as long as the lease covers them: after that another worker may be writing.
+struct Leased<'a> {
+    engine: &'a Engine,
+    lease_until: Timestamp,
+}
+
+impl Http for Leased<'_> {
+    fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'_, Result<http::Response<Bytes>, HttpError>> {
+        if self.engine.is_covered(self.lease_until) {
+            return self.engine.world.http.send(request);
+        }
+        let host = request.uri().host().unwrap_or_default().to_owned();
+        let reason = "the lease was too short for another call; it is tried again".to_owned();
+        Box::pin(std::future::ready(Err(HttpError::NotSent { host, reason })))
+    }
+}
 
 /// How a call is named in metrics.
 #[derive(Clone, Copy)]
@@ -73,7 +92,7 @@ impl Engine {
                 return Ok(known.integrations.clone());
             }
         }
-        let rows = self.world.store.connections(workspace).await?;
+        let rows = self.world.store.connection_states(workspace).await?;
         let rests = |integration: &crate::setup::Integration| {
             rows.iter().any(|row| {
                 row.connection == integration.crm
@@ -153,7 +172,7 @@ impl Engine {
         );
         let mut answer = self.write_with_token(setup, plans, lease_until).instrument(span.clone()).await;
         for outcome in answer.iter_mut().flat_map(|answer| &mut answer.value) {
-            if let GraphOutcome::Refused(error) = outcome {
+            if let GraphOutcome::Refused(error) | GraphOutcome::Unknown(error) = outcome {
                 self.doubt_descriptions(setup, error);
             }
         }
@@ -169,13 +188,15 @@ impl Engine {
     ) -> Called<Answered<Vec<GraphOutcome>>> {
         let crm = crm(setup)?;
         let mut token = self.token(setup, None).await?;
-        let mut answer =
-            self.timed(setup, Op::Write, self.in_time(lease_until, crm.write(&self.cx(setup, &token), plans))).await;
+        // One write may take several calls, each of which has to be covered by the lease.
+        let leased = Leased { engine: self, lease_until };
+        let http: &dyn Http = &leased;
+        let cx = Cx { http, ..self.cx(setup, &token) };
+        let mut answer = self.timed(setup, Op::Write, self.in_time(lease_until, crm.write(&cx, plans))).await;
         if refused_token(&answer) {
             token = self.token(setup, Some(token.version)).await?;
-            answer = self
-                .timed(setup, Op::Write, self.in_time(lease_until, crm.write(&self.cx(setup, &token), plans)))
-                .await;
+            let cx = Cx { http, ..self.cx(setup, &token) };
+            answer = self.timed(setup, Op::Write, self.in_time(lease_until, crm.write(&cx, plans))).await;
         }
         self.note_usage(setup, &answer).await;
         answer
@@ -218,8 +239,7 @@ impl Engine {
 
     /// Makes the call only while the lease still covers it and its late arrival.
     async fn in_time<T>(&self, lease_until: Timestamp, call: impl Future<Output = Called<T>>) -> Called<T> {
-        let left = lease_until.duration_since(self.world.clock.now());
-        if left < self.options.call.saturating_mul(2) {
+        if !self.is_covered(lease_until) {
             return Err(Error::new(
                 ErrorKind::Unavailable,
                 Retry::Backoff,
@@ -228,6 +248,11 @@ impl Engine {
             ));
         }
         call.await
+    }
+
+    /// Whether the lease still covers another call and its late arrival.
+    fn is_covered(&self, lease_until: Timestamp) -> bool {
+        lease_until.duration_since(self.world.clock.now()) >= self.options.call.saturating_mul(2)
     }
 
     pub(crate) async fn timed<T>(

@@ -291,7 +291,8 @@ impl Engine {
         }
     }
 
-    async fn lose(&self, setup: &ConnectionSetup, error: &Error) {
+    /// The grant is void: a person has to connect the account again, and is told so.
+    pub(crate) async fn lose(&self, setup: &ConnectionSetup, error: &Error) {
         tracing::error!(connection.id = %setup.id, "Connection {} needs to be connected again", setup.id);
         metrics::counter!("syncline_connections_lost_total").increment(1);
         let alert = alerts::connection_lost(setup, &error.message, self.world.clock.now());

@@ -281,8 +281,12 @@ impl Engine {
                     let ids = match outcome {
                         GraphOutcome::Done(ids) => ids,
                         GraphOutcome::Unknown(_) if mutant::on(Mutant::UnknownIsDone) => Vec::new(),
-                        GraphOutcome::Refused(error) | GraphOutcome::Unknown(error) => {
-                            settlements.push(self.refused_push(setup, push, &error, now));
+                        GraphOutcome::Refused(error) => {
+                            settlements.push(self.refused_push(setup, push, &error, false, now));
+                            continue;
+                        }
+                        GraphOutcome::Unknown(error) => {
+                            settlements.push(self.refused_push(setup, push, &error, true, now));
                             continue;
                         }
                     };
@@ -290,7 +294,9 @@ impl Engine {
                     done.push(push.job.claimed.waiting_since);
                 }
             }
-            Err(error) => settlements.extend(chunk.iter().map(|push| self.refused_push(setup, push, &error, now))),
+            Err(error) => {
+                settlements.extend(chunk.iter().map(|push| self.refused_push(setup, push, &error, false, now)));
+            }
         }
         let shared = settlements.iter().flat_map(|settlement| settlement.shared.iter().cloned()).collect();
         self.settle(settlements).await?;
@@ -335,14 +341,22 @@ impl Engine {
     }
 
     /// A push that failed leaves what a former plan turned out to have done, and the people that it relied on; or the
-    /// record that a duplicate rule names, in the place of the one that it stopped.
-    fn refused_push(&self, setup: &ConnectionSetup, push: &Push<'_>, error: &Error, now: Timestamp) -> Settlement {
+    /// record that a duplicate rule names, in the place of the one that it stopped. `unsettled`: some of it may have been
+    /// done, and is looked for before anything is written again.
+    fn refused_push(
+        &self,
+        setup: &ConnectionSetup,
+        push: &Push<'_>,
+        error: &Error,
+        unsettled: bool,
+        now: Timestamp,
+    ) -> Settlement {
         let decision = &push.decision;
         let links = decision.relied_on(decision.adopted.as_ref().unwrap_or(&push.job.claimed.links));
         let stand_in = (error.kind == ErrorKind::DuplicateRule && push.job.settings.duplicates == Duplicates::UseMatch)
             .then(|| use_match(&links, &decision.plan, error.slot?, &error.matches))
             .flatten();
-        let before = Before { stand_in: stand_in.is_some(), links: stand_in.unwrap_or(links), unsettled: false };
+        let before = Before { stand_in: stand_in.is_some(), links: stand_in.unwrap_or(links), unsettled };
         self.refused(&setup.id, push.job.claimed, before, Some(&push.job.view), error, &push.job.shared, now)
     }
 

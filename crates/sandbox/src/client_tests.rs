@@ -169,7 +169,8 @@ fn activecampaign_python_works_against_the_sandbox() {
 fn grpc_and_avro_of_python_listen_to_the_sandbox() {
     let python = installed().join("python/bin/python");
     let selected = ["Account", "Contact", "Lead"].map(str::to_owned).to_vec();
-    let config = SalesforceConfig { change_events: Some(selected), ..SalesforceConfig::default() };
+    let config =
+        SalesforceConfig { change_events: Some(selected), event_keep_alive_seconds: 1, ..SalesforceConfig::default() };
     let checks = run(config, |base| {
         let mut command = Command::new(&python);
         command.arg(here().join("clients/pubsub_client.py")).arg(base);

@@ -103,8 +103,8 @@ impl Ending<'_> {
     /// A person connects again what was lost.
     async fn reconnect(&self) {
         for (customer, line) in self.sim.story.customers.iter().zip(&self.network.lines) {
-            let row = self.sim.store.connection(&customer.workspace(), &Customer::crm()).await;
-            if row.ok().flatten().is_some_and(|row| row.status == ConnectionStatus::NeedsReconnect) {
+            let rows = self.sim.store.connection_states(&customer.workspace()).await.unwrap_or_default();
+            if rows.iter().any(|row| row.status == ConnectionStatus::NeedsReconnect) {
                 self.sim.reach(Reached::Reconnected);
                 orgs::connect(&self.sim.store, customer, &line.org, &self.sim.clock).await;
             }

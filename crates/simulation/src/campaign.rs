@@ -49,6 +49,8 @@ pub struct Totals {
     pub messages: u64,
     pub calls: u64,
     pub points: u64,
+    /// The seed with the most points, and how many.
+    pub busiest: (u64, u64),
     pub regressed: u64,
     pub fired: Fired,
     pub reached: BTreeSet<Reached>,
@@ -66,6 +68,9 @@ impl Totals {
         self.messages += report.messages as u64;
         self.calls += report.calls;
         self.points += report.points;
+        if report.points > self.busiest.1 {
+            self.busiest = (report.seed, report.points);
+        }
         self.regressed += report.regressed;
         self.fired.merge(&report.fired);
         self.reached.extend(report.reached);
@@ -82,7 +87,7 @@ impl Totals {
     /// The fault kinds that struck less than once in a thousand seeds.
     pub fn rare(&self) -> Vec<Fault> {
         let least = (self.seeds / 1000).max(1);
-        Fault::ALL.iter().copied().filter(|fault| *fault != Fault::M2 && self.fired.of(*fault) < least).collect()
+        Fault::ALL.iter().copied().filter(|fault| self.fired.of(*fault) < least).collect()
     }
 
     /// So many of a hundred runs had drained by then.

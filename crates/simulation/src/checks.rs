@@ -23,6 +23,11 @@ pub fn records(org: &SalesforceOrg, object: &str) -> Vec<Record> {
     org.records(object).into_iter().filter(alive).collect()
 }
 
+/// Their ids alone.
+pub fn ids(org: &SalesforceOrg, object: &str) -> BTreeSet<String> {
+    org.columns(object, ["Id"]).into_iter().filter_map(|[id]| id.as_str().map(str::to_owned)).collect()
+}
+
 pub fn text<'a>(record: &'a Record, field: &str) -> &'a str {
     record.get(field).and_then(Value::as_str).unwrap_or_default()
 }
@@ -31,8 +36,8 @@ pub fn text<'a>(record: &'a Record, field: &str) -> &'a str {
 pub fn after_write(sim: &Sim, customer: usize, org: &SalesforceOrg) {
     for (object, field) in ONE_EACH {
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-        for record in records(org, object) {
-            let name = text(&record, field).to_lowercase();
+        for [name] in org.columns(object, [field]) {
+            let name = name.as_str().unwrap_or_default().to_lowercase();
             if !name.is_empty() {
                 *seen.entry(name).or_default() += 1;
             }
@@ -42,16 +47,14 @@ pub fn after_write(sim: &Sim, customer: usize, org: &SalesforceOrg) {
         }
     }
     let mut attending = BTreeSet::new();
-    for attendee in records(org, "EventRelation") {
-        let invited = attendee.get("IsInvitee") == Some(&Value::Bool(true));
-        let who = (text(&attendee, "EventId").to_owned(), text(&attendee, "RelationId").to_owned());
-        if invited && !attending.insert(who) {
+    for [invited, event, who] in org.columns("EventRelation", ["IsInvitee", "EventId", "RelationId"]) {
+        if invited == true && !attending.insert((event.to_string(), who.to_string())) {
             sim.violation("I2", format!("ws{customer} has somebody attend one meeting twice"));
         }
     }
     let prefix = &sim.story.customers[customer].settings.cancel.prefix;
-    for event in records(org, "Event") {
-        let count = text(&event, "Subject").matches(prefix.trim()).count();
+    for [subject] in org.columns("Event", ["Subject"]) {
+        let count = subject.as_str().unwrap_or_default().matches(prefix.trim()).count();
         if count > 1 {
             sim.violation("I10", format!("ws{customer} has a meeting with {count} prefixes"));
         }
@@ -170,12 +173,6 @@ fn passers(story: &Story, customer: usize) -> BTreeSet<String> {
 /// they point at.
 pub fn holdings(story: &Story, customer: usize, org: &SalesforceOrg) -> BTreeMap<String, Vec<String>> {
     let passers = passers(story, customer);
-    let passes = |record: &Record| {
-        ["Email", "Website", "Name"].iter().any(|field| {
-            let value = text(record, field).to_lowercase();
-            passers.iter().any(|passer| value == *passer || *field == "Website" && value.ends_with(passer.as_str()))
-        })
-    };
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     for (object, name) in [
         ("Account", "Name"),
@@ -183,12 +180,21 @@ pub fn holdings(story: &Story, customer: usize, org: &SalesforceOrg) -> BTreeMap
         ("Lead", "Email"),
         ("Case", "Subject"),
         ("Opportunity", "Name"),
+        ("Event", "StartDateTime"),
         ("User", "Email"),
     ] {
         for record in org.records(object) {
             names.insert(text(&record, "Id").to_owned(), format!("{object} {}", text(&record, name).to_lowercase()));
         }
     }
+    let passes = |record: &Record| {
+        let attends = names.get(text(record, "RelationId")).and_then(|name| name.split(' ').nth(1));
+        let of_field = ["Email", "Website", "Name"].iter().any(|field| {
+            let value = text(record, field).to_lowercase();
+            passers.iter().any(|passer| value == *passer || *field == "Website" && value.ends_with(passer.as_str()))
+        });
+        of_field || attends.is_some_and(|email| passers.contains(email))
+    };
     let kept: &[(&str, &[&str])] = &[
         ("Account", &["Name", "Website", "OwnerId"]),
         ("Contact", &["Email", "LastName", "FirstName", "AccountId", "OwnerId", "Phone"]),
@@ -209,6 +215,7 @@ pub fn holdings(story: &Story, customer: usize, org: &SalesforceOrg) -> BTreeMap
                 "Meeting_Status__c",
             ],
         ),
+        ("EventRelation", &["EventId", "RelationId", "Response"]),
     ];
     kept.iter()
         .map(|(object, fields)| {

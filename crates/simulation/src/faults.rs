@@ -78,6 +78,7 @@ faults! {
     S2 = "a field changes its type for a while",
     S3 = "a value is no longer offered for a while",
     M2 = "a person is merged into another record in the CRM",
+    M3 = "a meeting, its person or what it is about is deleted in the CRM",
 }
 
 impl fmt::Display for Fault {

@@ -11,6 +11,7 @@ use std::{
 use tracing::{
     Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
+    level_filters::LevelFilter,
     span,
 };
 
@@ -68,6 +69,10 @@ impl Visit for Words {
 }
 
 impl Subscriber for Listener {
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::INFO)
+    }
+
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         *metadata.level() <= Level::INFO && metadata.target().starts_with("syncline")
     }

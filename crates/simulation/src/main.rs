@@ -85,7 +85,6 @@ fn main() -> anyhow::Result<ExitCode> {
     let options = Options {
         faults,
         bookings,
-        trace: arguments.trace,
         often: FaultSet::parse(arguments.often.as_deref().unwrap_or_default()).map_err(anyhow::Error::msg)?,
         hurry: arguments.hurry,
         processes: arguments.processes,
@@ -122,15 +121,17 @@ fn in_step(arguments: &Arguments, faults: FaultSet) -> anyhow::Result<ExitCode> 
         often: FaultSet::parse(arguments.often.as_deref().unwrap_or_default()).map_err(anyhow::Error::msg)?,
         troubles,
         acts: arguments.acts,
-        trace: arguments.trace,
+        trace: false,
         #[cfg(feature = "mutants")]
         mutant: arguments.mutant.as_deref().map(mutant).transpose()?,
     };
     let began = Instant::now();
     let failed = match arguments.seed {
         Some(seed) => {
-            let report = records::run(seed, &options);
-            print!("{}", report.trace);
+            let report = records::run(seed, &records::Options { trace: true, ..options });
+            if arguments.trace {
+                print!("{}", report.trace);
+            }
             println!(
                 "seed {seed}: digest {:016x}, {} calls, {:?} simulated",
                 report.digest, report.calls, report.simulated
@@ -162,8 +163,10 @@ fn one(seed: u64, arguments: &Arguments, mut options: Options) -> anyhow::Result
             kept.map(|kept| format!(" --bookings {}", kept.join(","))).unwrap_or_default()
         );
     }
-    let report = check(seed, &options);
-    print!("{}", report.trace);
+    let report = check(seed, &Options { trace: true, ..options });
+    if arguments.trace {
+        print!("{}", report.trace);
+    }
     println!("seed {seed}: digest {:016x}, {} calls, {:?} simulated", report.digest, report.calls, report.simulated);
     for violation in &report.violations {
         println!("VIOLATION {}: {}", violation.invariant, violation.text);
@@ -196,6 +199,7 @@ fn show(totals: &Totals, campaign: &Campaign, took: Duration) -> anyhow::Result<
     writeln!(out, "seeds       {} from {}", totals.seeds, campaign.from)?;
     writeln!(out, "bookings    {} in {} messages", totals.bookings, totals.messages)?;
     writeln!(out, "calls       {}, and {} points at which a process could die", totals.calls, totals.points)?;
+    writeln!(out, "busiest     seed {} with {} points", totals.busiest.0, totals.busiest.1)?;
     let faults: Vec<String> = Fault::ALL.iter().map(|fault| format!("{fault} {}", totals.fired.of(*fault))).collect();
     writeln!(out, "faults      {}: {}", totals.fired.total(), faults.join(" "))?;
     let missed: Vec<String> =

@@ -1,7 +1,7 @@
-//! What the CRM's own people do there meanwhile: they edit, they merge, and they change what its objects are like. What
+//! What the CRM's own people do there meanwhile: they edit, merge and delete, and they change what its objects are like. What
 //! Syncline makes of it is looked at elsewhere.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value, json};
 use syncline_sandbox::salesforce::SchemaChange;
@@ -10,6 +10,7 @@ use crate::{
     checks::{self, Record},
     faults::Fault,
     network::{Line, Network},
+    post::PostOffice,
     sim::{Sim, lock},
 };
 
@@ -87,6 +88,51 @@ fn merge(sim: &Sim, line: &Line, object: &str, fields: &[&str], person: &Record)
         // A double that stays would be found by nobody's fault.
         Err(_) => drop(line.org.purge(&double)),
     }
+}
+
+/// They delete a meeting, whom it is with or what it is about. Syncline learns of it by the next news, so it happens only
+/// where such are to come for all that goes with the record.
+pub async fn deletes(sim: Arc<Sim>, network: Arc<Network>, post: Arc<PostOffice>) {
+    loop {
+        pause(&sim, "deletes", 30, 300).await;
+        if !sim.may(Fault::M3) {
+            return;
+        }
+        let line = some_line(&sim, &network, "deletes");
+        let meetings = line.org.columns("Event", ["Id", "WhoId", "WhatId", "StartDateTime"]);
+        let moving = post.still_to_move();
+        let (to_move, to_stay): (Vec<_>, Vec<_>) = meetings.iter().partition(|[.., start]| {
+            let booking = lock(&line.watch).at(start.as_str().unwrap_or_default());
+            booking.is_some_and(|(number, _)| moving.contains(&number))
+        });
+        if to_move.is_empty() {
+            continue;
+        }
+        let [id, who, what, _] = sim.with_dice("deletes", |dice| *dice.pick(&to_move));
+        let victim = sim.with_dice("deletes", |dice| *dice.pick(&[id, id, who, what]));
+        let Some(victim) = victim.as_str() else { continue };
+        if may_go(&sim, &line, victim, &to_stay) && line.org.delete(victim).is_ok() {
+            sim.fired(Fault::M3);
+            sim.note(|| format!("ws{} a person deletes {victim}", line.customer));
+            let left: BTreeSet<String> = checks::ids(&line.org, "Event");
+            lock(&line.watch).edits.retain(|edited, _| left.contains(edited));
+        }
+    }
+}
+
+/// Whether no meeting goes with the record that nobody looks at again, and whether all that is known of it comes from
+/// bookings: what people wrote on it before would be lost.
+fn may_go(sim: &Sim, line: &Line, victim: &str, to_stay: &[&[Value; 4]]) -> bool {
+    let customer = &sim.story.customers[line.customer];
+    let known_before = |[id, email]: &[Value; 2]| {
+        let of_person = |at: &usize| email.as_str().is_some_and(|email| email == customer.people[*at].email);
+        id == victim && customer.known.iter().any(of_person)
+    };
+    let stays = |id: &Value| to_stay.iter().any(|meeting| meeting[0] == *id);
+    let attends = line.org.columns("EventRelation", ["RelationId", "EventId"]);
+    to_stay.iter().all(|[_, who, what, _]| who != victim && what != victim)
+        && attends.iter().all(|[who, meeting]| who != victim || !stays(meeting))
+        && !line.org.columns("Contact", ["Id", "Email"]).iter().any(known_before)
 }
 
 /// They change a field that Syncline writes, and change it back after a while.

@@ -11,9 +11,10 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use syncline_core::Clock;
+use tokio::sync::Notify;
 
 use crate::{
-    bodies,
+    bodies, checks,
     clock::beginning,
     dice::Dice,
     faults::Fault,
@@ -26,8 +27,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Copies of one message in a burst.
 const BURST: u64 = 20;
-/// How often a sender that keeps to an order looks whether it is its turn.
-const ORDER_POLL: Duration = Duration::from_secs(1);
+/// How long after another message a sender that keeps to an order comes with its own.
+const ORDER_PAUSE: Duration = Duration::from_secs(1);
 /// How far messages overtake one another.
 const REORDER_SECONDS: u64 = 1500;
 
@@ -47,12 +48,23 @@ pub struct PostOffice {
     processes: Vec<Arc<Process>>,
     /// Messages that were accepted.
     accepted: Mutex<BTreeSet<usize>>,
+    /// Messages that any process was ever given.
+    sent: Mutex<BTreeSet<usize>>,
+    /// Told of every message that is accepted.
+    news: Notify,
     under_way: AtomicUsize,
 }
 
 impl PostOffice {
     pub fn new(sim: &Arc<Sim>, processes: Vec<Arc<Process>>) -> Arc<Self> {
-        Arc::new(Self { sim: Arc::clone(sim), processes, accepted: Mutex::default(), under_way: AtomicUsize::new(0) })
+        Arc::new(Self {
+            sim: Arc::clone(sim),
+            processes,
+            accepted: Mutex::default(),
+            sent: Mutex::default(),
+            news: Notify::new(),
+            under_way: AtomicUsize::new(0),
+        })
     }
 
     /// Sends everything on its way; says when the last first attempt is.
@@ -76,6 +88,20 @@ impl PostOffice {
     /// Messages that some process has accepted.
     pub fn accepted(&self) -> BTreeSet<usize> {
         lock(&self.accepted).clone()
+    }
+
+    /// Bookings whose last time nobody has heard of yet, and surely will: whatever happens to their meetings until then,
+    /// there is news that lead to a look at them.
+    pub fn still_to_move(&self) -> BTreeSet<usize> {
+        let (story, sent) = (&self.sim.story, lock(&self.sent));
+        let is_untold = |number: usize| {
+            let last = story.bookings[number].starts.len() - 1;
+            let tells = |message: &&Message| message.booking == Some(number) && message.version == last;
+            last > 0 && story.messages.iter().filter(tells).all(|message| !sent.contains(&message.number))
+        };
+        // Of those of which something is lost, what ties the new time to the old one may be it.
+        let is_sure = |number: &usize| is_untold(*number) && checks::is_complete(story, *number);
+        (0..story.bookings.len()).filter(is_sure).collect()
     }
 
     fn letters(&self, message: &Message) -> Vec<Letter> {
@@ -128,8 +154,13 @@ impl PostOffice {
         tokio::time::sleep(letter.at).await;
         let message = &self.sim.story.messages[letter.message];
         let mut dice = Dice::of(self.sim.story.seed, "sender", (letter.message as u64) << 8 | letter.copy);
-        while self.must_wait(message) {
-            tokio::time::sleep(ORDER_POLL).await;
+        loop {
+            let accepted = self.news.notified();
+            if !self.must_wait(message) {
+                break;
+            }
+            accepted.await;
+            tokio::time::sleep(ORDER_PAUSE).await;
         }
         loop {
             let process = Arc::clone(dice.pick(&self.processes));
@@ -169,6 +200,7 @@ impl PostOffice {
         };
         let path = format!("/hooks/{}/{key}", source.as_str());
         let known = lock(&self.accepted).contains(&message.number);
+        lock(&self.sent).insert(message.number);
         let answer = tokio::time::timeout(PATIENCE, process.post(&path, &headers, &message.body)).await;
         let answer = answer.ok().flatten();
         sim.note(|| {
@@ -180,6 +212,7 @@ impl PostOffice {
             Some((200, body)) => {
                 self.check_accepted(message, known, &body);
                 lock(&self.accepted).insert(message.number);
+                self.news.notify_waiters();
                 true
             }
             // A forged message, and an old one whose stamp has run out, are refused for good.

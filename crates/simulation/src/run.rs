@@ -1,6 +1,7 @@
 //! One run: chaos, then calm, then everything is looked at.
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
@@ -37,7 +38,7 @@ pub struct Options {
     pub faults: FaultSet,
     /// Of the bookings, only these.
     pub bookings: Option<BTreeSet<usize>>,
-    /// Whether the trace's text is kept.
+    /// Whether the trace is kept, and its digest.
     pub trace: bool,
     pub processes: Option<usize>,
     pub workers: Option<usize>,
@@ -81,7 +82,7 @@ pub struct Report {
     pub reached: BTreeSet<Reached>,
     /// Empty unless it was asked for.
     pub trace: String,
-    /// Of the trace and the journals: the same for the same run.
+    /// Of the trace, the journals in it: the same for the same run, and zero where it was not asked for.
     pub digest: u64,
     /// Per customer, what the org holds in the end.
     pub holdings: Vec<BTreeMap<String, Vec<String>>>,
@@ -138,19 +139,36 @@ pub fn story(seed: u64, options: &Options) -> Story {
     }
 }
 
-/// Plays a story in a runtime of its own, in which time stands still while anybody has something to do.
-pub fn play(story: Story, dies_at: Option<u64>, trace: bool) -> Report {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    let runtime = runtime.expect("a runtime without input and output needs nothing from the system");
-    runtime.block_on(perform(story, dies_at, trace))
+thread_local! {
+    /// The database of this thread's last run, which the next one empties.
+    static DATABASE: Cell<Option<Store>> = const { Cell::new(None) };
 }
 
-async fn perform(story: Story, dies_at: Option<u64>, trace: bool) -> Report {
-    let clock = TrueClock::start();
-    let entropy = Arc::new(Seeded::new(Dice::of(story.seed, "store", 0)));
+/// Plays a story in a runtime of its own, in which time stands still while anybody has something to do.
+pub fn play(story: Story, dies_at: Option<u64>, trace: bool) -> Report {
+    let store = database(story.seed);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.expect("a runtime without input and output needs nothing from the system");
+    let report = runtime.block_on(perform(story, store.clone(), dies_at, trace));
+    // Whatever still waits in it goes before anybody else uses the database.
+    drop(runtime);
+    DATABASE.set(Some(store));
+    report
+}
+
+/// An empty database for a run.
+fn database(seed: u64) -> Store {
+    let entropy = Arc::new(Seeded::new(Dice::of(seed, "store", 0)));
     let key = MasterKey::new(b"0123456789abcdef0123456789abcdef").expect("32 bytes make a key");
-    let options = StoreOptions { key, old_keys: Vec::new(), entropy, pool: 1 };
-    let store = Store::open_inline("sqlite::memory:", options).expect("a database in memory can always be made");
+    let options = StoreOptions { key, old_keys: Vec::new(), entropy: entropy.clone(), pool: 1 };
+    let renewed = DATABASE.take().and_then(|former| former.renewed(entropy));
+    renewed
+        .unwrap_or_else(|| Store::open_inline("sqlite::memory:", options))
+        .expect("a database in memory can always be made")
+}
+
+async fn perform(story: Story, store: Store, dies_at: Option<u64>, trace: bool) -> Report {
+    let clock = TrueClock::start();
     let sim = Sim::new(story, clock, store, true, trace);
     let _log = tracing::subscriber::set_default(Listener::new(&sim));
     let story = &sim.story;
@@ -176,6 +194,7 @@ async fn perform(story: Story, dies_at: Option<u64>, trace: bool) -> Report {
     tokio::spawn(wrong_clocks(Arc::clone(&sim), processes.clone(), last));
     tokio::spawn(people::edits(Arc::clone(&sim), Arc::clone(&network)));
     tokio::spawn(people::merges(Arc::clone(&sim), Arc::clone(&network)));
+    tokio::spawn(people::deletes(Arc::clone(&sim), Arc::clone(&network), Arc::clone(&post)));
     tokio::spawn(people::administers(Arc::clone(&sim), Arc::clone(&network)));
     tokio::time::sleep(last + CHAOS_AFTER).await;
     sim.calm();

@@ -71,7 +71,6 @@ impl Reached {
 pub struct Trace {
     lines: Vec<String>,
     digest: u64,
-    keeps: bool,
 }
 
 /// The shared state of one run.
@@ -83,7 +82,8 @@ pub struct Sim {
     chaos: AtomicBool,
     /// Commits and calls passed so far.
     pub points: AtomicU64,
-    trace: Mutex<Trace>,
+    /// Nothing where nobody wants it.
+    trace: Option<Mutex<Trace>>,
     fired: Mutex<Fired>,
     reached: Mutex<BTreeSet<Reached>>,
     violations: Mutex<Vec<Violation>>,
@@ -99,7 +99,7 @@ impl Sim {
             store,
             chaos: AtomicBool::new(chaos),
             points: AtomicU64::new(0),
-            trace: Mutex::new(Trace { keeps: keeps_trace, ..Trace::default() }),
+            trace: keeps_trace.then(Mutex::default),
             fired: Mutex::new(fired),
             reached: Mutex::default(),
             violations: Mutex::default(),
@@ -119,23 +119,25 @@ impl Sim {
         self.note(|| "--- calm ---".to_owned());
     }
 
-    /// Writes a line into the trace.
+    /// Writes a line into the trace, where there is one.
     pub fn note(&self, line: impl FnOnce() -> String) {
+        let Some(trace) = &self.trace else { return };
         let millis = self.clock.elapsed().as_millis();
         let line = format!("{:>10}.{:03} {}", millis / 1000, millis % 1000, line());
-        let mut trace = lock(&self.trace);
+        let mut trace = lock(trace);
         // FNV-1a: the same on every machine and in every version.
         for byte in line.bytes().chain([b'\n']) {
             trace.digest = (trace.digest ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
-        if trace.keeps && trace.lines.len() < TRACE_LINES_MAX {
+        if trace.lines.len() < TRACE_LINES_MAX {
             trace.lines.push(line);
         }
     }
 
-    /// The trace's text, where it was kept, and its digest.
+    /// The trace's text and its digest, where it was kept.
     pub fn trace(&self) -> (String, u64) {
-        let trace = lock(&self.trace);
+        let Some(trace) = &self.trace else { return (String::new(), 0) };
+        let trace = lock(trace);
         let mut text = String::new();
         for line in &trace.lines {
             let _ = writeln!(text, "{line}");

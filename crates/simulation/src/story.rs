@@ -162,6 +162,8 @@ pub struct Message {
     pub nature: Nature,
     /// It never leaves.
     pub lost: bool,
+    /// The version of the booking that it tells.
+    pub version: usize,
 }
 
 /// Everything that a seed decides before anything runs.
@@ -190,9 +192,13 @@ impl Story {
         let mut dice = Dice::of(seed, "story", 0);
         // Each run has some of the faults, so that one does not hide another.
         let share = *dice.pick(&[150, 350, 600]);
-        let faults: FaultSet = Fault::ALL.iter().copied().filter(|_| dice.chance(share)).collect();
-        // Open: merges break promises still (docs/simulation.md), so they strike only where they are asked for.
-        let faults = faults.without(Fault::M2).or(often).and(allowed);
+        let mut roll = |fault: &Fault| match fault {
+            // Dice of its own, so that the seeds from before it still mean what they meant.
+            Fault::M3 => Dice::of(seed, fault.id(), 0).chance(share),
+            _ => dice.chance(share),
+        };
+        let faults: FaultSet = Fault::ALL.iter().copied().filter(|fault| roll(fault)).collect();
+        let faults = faults.or(often).and(allowed);
         let mut processes = *dice.pick(&[1, 1, 2, 3]);
         if faults.has(Fault::T2) {
             // Within a process one worker asks for all.
@@ -341,6 +347,7 @@ impl Story {
                 said: Duration::from_secs(dice.between(5, 900)),
                 nature,
                 lost: false,
+                version: 0,
             });
         };
         if self.faults.has(Fault::W8) {
@@ -499,6 +506,7 @@ impl Teller<'_> {
             said: self.said,
             nature: Nature::Genuine,
             lost,
+            version: self.version,
         });
     }
 }

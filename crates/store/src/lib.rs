@@ -111,8 +111,20 @@ impl Store {
         Some(Self { inner: Arc::new(Inner { database, entropy, master_keys, data_keys: DataKeys::default() }) })
     }
 
-    fn with(database: Database, keys: MasterKeys, entropy: Arc<dyn Entropy>) -> Self {
-        let master_keys = RwLock::new(Arc::new(keys));
+    /// The same inline database as if it had just been made: empty, with its own source of chance. Its tables and prepared
+    /// statements are kept, which is what making one costs; a simulation plays run after run over it. Nothing for a store
+    /// that does not run inline or was closed.
+    pub fn renewed(&self, entropy: Arc<dyn Entropy>) -> Option<Result<Store>> {
+        let Database::Inline(db, _) = &self.inner.database else { return None };
+        let keys = self.master_keys();
+        let mut open = db.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = open.as_mut()?;
+        let ready = open.empty().and_then(|()| keep_canary(open, &keys, &*entropy));
+        Some(ready.map(|()| Self::with(Database::Inline(Arc::clone(db), None), keys, entropy)))
+    }
+
+    fn with(database: Database, keys: impl Into<Arc<MasterKeys>>, entropy: Arc<dyn Entropy>) -> Self {
+        let master_keys = RwLock::new(keys.into());
         Self { inner: Arc::new(Inner { database, entropy, master_keys, data_keys: DataKeys::default() }) }
     }
 
@@ -169,11 +181,16 @@ fn open_sqlite(path: Option<&std::path::Path>, keys: &MasterKeys, entropy: &dyn 
     }
     let mut db = SqliteDb::open(path)?;
     migrate::sqlite(&db)?;
-    let canaries = db.operate(&rotation::Canaries)?;
-    if let Some(canary) = missing_canary(keys, &canaries, entropy)? {
-        db.transact(&canary)?;
-    }
+    keep_canary(&mut db, keys, entropy)?;
     Ok(db)
+}
+
+fn keep_canary(db: &mut SqliteDb, keys: &MasterKeys, entropy: &dyn Entropy) -> Result<()> {
+    let canaries = db.operate(&rotation::Canaries)?;
+    match missing_canary(keys, &canaries, entropy)? {
+        Some(canary) => db.transact(&canary),
+        None => Ok(()),
+    }
 }
 
 /// Rewrites an SQLite file, so that nothing of what was deleted is left in it. A server that works on it meanwhile may be

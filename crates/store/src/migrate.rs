@@ -54,6 +54,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0008_api_tokens.sqlite.sql"),
         postgres: include_str!("../migrations/0008_api_tokens.postgres.sql"),
     },
+    Migration {
+        version: 9,
+        sqlite: include_str!("../migrations/0009_mapping.sqlite.sql"),
+        postgres: include_str!("../migrations/0009_mapping.postgres.sql"),
+    },
 ];
 
 /// The advisory lock under which processes that start together take turns: "syncline" in ASCII.

@@ -58,6 +58,8 @@ pub struct PullState {
     /// Cursor of the changes, kept while a sweep runs with a cursor of its own.
     pub changes_cursor: Option<String>,
     pub swept_at: Option<Timestamp>,
+    /// Which fields were read: with others, everything has to be read and decided about anew.
+    pub fields: Option<String>,
 }
 
 /// What is being read.

@@ -112,6 +112,11 @@ impl Heard {
         serde_json::from_slice(&self.body).ok()
     }
 
+    /// Whether it says nothing, or says it in JSON: a page of somebody on the way, sent as a success, does neither.
+    pub fn is_theirs(&self) -> bool {
+        self.body.is_empty() || self.read::<serde::de::IgnoredAny>().is_some()
+    }
+
     /// When the answer was given, by the vendor's clock.
     pub fn date(&self) -> Option<Timestamp> {
         let text = self.headers.get(header::DATE)?.to_str().ok()?;

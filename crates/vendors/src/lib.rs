@@ -27,6 +27,8 @@ pub mod intake;
 mod spans;
 #[cfg(test)]
 mod testing;
+#[cfg(any(feature = "hubspot", feature = "salesforce"))]
+mod texts;
 
 use syncline_connect::Connector;
 

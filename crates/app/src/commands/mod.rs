@@ -69,7 +69,7 @@ enum Command {
 #[derive(Debug, Args)]
 struct ConfigArg {
     /// The configuration file.
-    #[arg(long, default_value = "syncline.toml", env = "SYNCLINE_CONFIG")]
+    #[arg(long, global = true, default_value = "syncline.toml", env = "SYNCLINE_CONFIG")]
     config: PathBuf,
 }
 

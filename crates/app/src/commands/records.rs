@@ -1,7 +1,7 @@
 //! `syncline records`: integrations that keep the records of two accounts in step, from the first look to a person's
 //! decision about what was held back.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
@@ -111,7 +111,10 @@ pub async fn run(args: RecordsArgs) -> anyhow::Result<()> {
 
 async fn act(engine: &Arc<Engine>, act: Act) -> anyhow::Result<()> {
     match act {
-        Act::Check { name } => check(engine, &flow(engine, &name).await?).await,
+        Act::Check { name } => {
+            let flow = flow(engine, &name).await?;
+            check(engine, &flow).await
+        }
         Act::Preview { name, json } => {
             let flow = flow(engine, &name).await?;
             let preview = engine.records_preview(&flow).await?.map_err(|end| anyhow::anyhow!(ended(&end)))?;
@@ -135,15 +138,20 @@ async fn act(engine: &Arc<Engine>, act: Act) -> anyhow::Result<()> {
             Ok(())
         }
         Act::Pause { name } => {
-            engine.set_standing(&flow(engine, &name).await?, FlowStanding::Paused, None, None).await?;
+            let flow = flow(engine, &name).await?;
+            engine.set_standing(&flow, FlowStanding::Paused, None, None).await?;
             println!("{name} is paused.");
             Ok(())
         }
         Act::Run { name, confirm_deletes, json } => {
-            rounds(engine, &flow(engine, &name).await?, confirm_deletes, json).await
+            let flow = flow(engine, &name).await?;
+            rounds(engine, &flow, confirm_deletes, json).await
         }
         Act::Status { name, json } => status(engine, name.as_deref(), json).await,
-        Act::Holds { name, json } => holds(engine, &flow(engine, &name).await?, json).await,
+        Act::Holds { name, json } => {
+            let flow = flow(engine, &name).await?;
+            holds(engine, &flow, json).await
+        }
         Act::Retry { name, entries } => {
             let flow = flow(engine, &name).await?;
             let chosen = (!entries.is_empty()).then_some(entries.as_slice());
@@ -153,14 +161,16 @@ async fn act(engine: &Arc<Engine>, act: Act) -> anyhow::Result<()> {
             Ok(())
         }
         Act::Resolve { name, entry, field, winner } => {
-            resolve(engine, &flow(engine, &name).await?, entry, &field, winner).await
+            let flow = flow(engine, &name).await?;
+            resolve(engine, &flow, entry, &field, winner).await
         }
     }
 }
 
 async fn flow(engine: &Engine, name: &str) -> anyhow::Result<Arc<RecordFlow>> {
     let all = flows(engine).await?;
-    all.iter().cloned().find(|flow| flow.id == IntegrationId::from(name)).with_context(|| {
+    let found = all.iter().find(|flow| flow.id == IntegrationId::from(name));
+    found.cloned().with_context(|| {
         let names: Vec<&str> = all.iter().map(|flow| flow.id.as_str()).collect();
         match names.as_slice() {
             [] => "no integration keeps records in step: neither [[records]] nor the API has one".to_owned(),
@@ -171,11 +181,10 @@ async fn flow(engine: &Engine, name: &str) -> anyhow::Result<Arc<RecordFlow>> {
 
 /// All of this installation: those of the file, and those that were written through the API.
 async fn flows(engine: &Engine) -> anyhow::Result<Vec<Arc<RecordFlow>>> {
-    let mut workspaces: Vec<_> = engine.setup().connections.iter().map(|setup| setup.workspace.clone()).collect();
-    workspaces.dedup();
+    let workspaces: BTreeSet<_> = engine.setup().connections.iter().map(|setup| &setup.workspace).collect();
     let mut all = Vec::new();
     for workspace in workspaces {
-        all.extend(engine.record_flows(&workspace).await?);
+        all.extend(engine.record_flows(workspace).await?);
     }
     Ok(all)
 }

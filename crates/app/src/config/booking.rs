@@ -352,7 +352,7 @@ impl SettingsFile {
         };
         if self.status.field.is_none() && status_values != StatusValues::default() {
             bail!(
-                "`status` has values but no `field` to write them to; a Salesforce event has no status of its own, so add a custom field and name it"
+                "`status` has values but no `field` to write them to; where the CRM's meeting has no status of its own, add a field to it and name that one"
             );
         }
         let mappings: Vec<_> =
@@ -367,6 +367,8 @@ impl SettingsFile {
                 Person::Lead => PersonMode::Lead,
                 Person::ContactFirst => PersonMode::ContactFirst,
             },
+            // Which CRM it is stands elsewhere.
+            leads: true,
             open_lead: match self.open_lead {
                 OpenLeadFile::CreateContact => OpenLead::CreateContact,
                 OpenLeadFile::UseLead => OpenLead::UseLead,

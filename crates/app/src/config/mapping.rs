@@ -157,11 +157,14 @@ fn compiled(expression: Result<Expression, CompileError>, place: &str) -> anyhow
     expression.map_err(|error| anyhow!("the value of `{place}` cannot be used: {error}"))
 }
 
-/// A name that every CRM could have.
+/// A name that some CRM could have: some number their objects (`2-3453932`), and some have names in two parts
+/// (`associations.contacts`). Whether this one does its connector says.
 fn api_name(name: &str, place: &str) -> anyhow::Result<()> {
-    let sound = name.chars().next().is_some_and(|c| c.is_ascii_alphabetic())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        && name.len() <= API_NAME_CHARS_MAX;
+    let is_part = |part: &str| {
+        part.starts_with(|first: char| first.is_ascii_alphanumeric())
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+    };
+    let sound = name.split('.').all(is_part) && name.len() <= API_NAME_CHARS_MAX;
     if sound {
         Ok(())
     } else {

@@ -175,10 +175,7 @@ impl Http for Client {
         Box::pin(self.exchange(request))
     }
 
-    fn open(
-        &self,
-        request: http::Request<Outgoing>,
-    ) -> BoxFuture<'_, Result<http::Response<Incoming>, HttpError>> {
+    fn open(&self, request: http::Request<Outgoing>) -> BoxFuture<'_, Result<http::Response<Incoming>, HttpError>> {
         Box::pin(self.open_lasting(request))
     }
 }

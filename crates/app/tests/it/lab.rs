@@ -116,6 +116,42 @@ impl Drop for Sandbox {
     }
 }
 
+/// An imitation CRM on a port of its own, as far as a configuration has to know it.
+pub trait Crm {
+    fn url(&self) -> &str;
+
+    /// The connection's vendor, which is also its name.
+    fn vendor(&self) -> &'static str;
+
+    /// How the connection signs in; secrets go into files of the folder.
+    fn sign_in(&self, folder: &Path) -> String;
+}
+
+impl Crm for Sandbox {
+    fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn vendor(&self) -> &'static str {
+        "salesforce"
+    }
+
+    fn sign_in(&self, folder: &Path) -> String {
+        let credentials = self.org.credentials(&self.url);
+        secret(folder, "salesforce.key", credentials["client_secret"].as_str().expect("a secret"));
+        format!(
+            r#"
+            grant = "client_credentials"
+            client_id = "{client}"
+            client_secret = "file:salesforce.key"
+            settings = {{ login_host = "{url}", allow_host = "{url}" }}
+            "#,
+            client = credentials["client_id"].as_str().expect("a client"),
+            url = self.url,
+        )
+    }
+}
+
 /// A folder with a configuration: what an operator would have.
 pub struct Installation {
     pub folder: PathBuf,
@@ -124,15 +160,13 @@ pub struct Installation {
 
 impl Installation {
     /// `database` as in the configuration; `more` is put behind it.
-    pub fn new(name: &str, sandbox: &Sandbox, database: &str, more: &str) -> Self {
+    pub fn new(name: &str, crm: &impl Crm, database: &str, more: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("syncline-lab-{}-{name}", std::process::id()));
         drop(std::fs::remove_dir_all(&folder));
         std::fs::create_dir_all(&folder).expect("a folder");
-        let credentials = sandbox.org.credentials(&sandbox.url);
         secret(&folder, "syncline.key", &(0..32).map(|byte| format!("{:02x}", byte * 37 % 256)).collect::<String>());
         secret(&folder, "admin.key", ADMIN_TOKEN);
         secret(&folder, "calcom.key", CALCOM_SECRET);
-        secret(&folder, "salesforce.key", credentials["client_secret"].as_str().expect("a secret"));
         let config = format!(
             r#"
             database = "{database}"
@@ -144,12 +178,9 @@ impl Installation {
             call_seconds = 2
             lease_seconds = 6
             [[connections]]
-            name = "salesforce"
-            vendor = "salesforce"
-            grant = "client_credentials"
-            client_id = "{client}"
-            client_secret = "file:salesforce.key"
-            settings = {{ login_host = "{url}", allow_host = "{url}" }}
+            name = "{vendor}"
+            vendor = "{vendor}"
+            {sign_in}
             [[sources]]
             name = "calcom"
             vendor = "calcom"
@@ -157,11 +188,12 @@ impl Installation {
             secrets = ["file:calcom.key"]
             [[integrations]]
             name = "bookings"
-            crm = "salesforce"
+            crm = "{vendor}"
             {more}
             "#,
-            url = sandbox.url,
-            client = credentials["client_id"].as_str().expect("a client"),
+            url = crm.url(),
+            vendor = crm.vendor(),
+            sign_in = crm.sign_in(&folder),
         );
         std::fs::write(folder.join("syncline.toml"), config).expect("a configuration");
         Self { folder, port: free_port() }

@@ -5,6 +5,8 @@ mod api;
 mod before;
 mod checks;
 mod commands;
+mod crms;
+mod hubspot;
 mod kill;
 mod lab;
 mod mapping;

@@ -1,21 +1,29 @@
 //! Scenarios that read like a story: what an operator would see with one server and one org.
 
-use std::path::Path;
+use std::{path::Path, slice::from_ref};
 
 use serde_json::json;
 
-use crate::lab::{Booking, Connection, Installation, Sandbox, Server};
+use crate::{
+    crms::{Hub, Told},
+    lab::{Booking, Connection, Installation, Sandbox, Server},
+};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_syncline");
 
 fn started(name: &str, more: &str) -> (Sandbox, Installation, Server) {
-    let sandbox = Sandbox::start();
+    started_with(name, more)
+}
+
+/// One server and one CRM.
+pub fn started_with<C: Told>(name: &str, more: &str) -> (C, Installation, Server) {
+    let sandbox = C::start();
     let installation = Installation::new(name, &sandbox, "sqlite:syncline.db", more);
     let server = installation.start(Path::new(BINARY), &[]);
     (sandbox, installation, server)
 }
 
-fn post(server: &Server, hooks: &[crate::lab::Hook]) {
+pub fn post(server: &Server, hooks: &[crate::lab::Hook]) {
     let mut connection = server.connect();
     for hook in hooks {
         let (status, body) = hook.post(&mut connection, &server.hook).expect("an answer");
@@ -83,13 +91,64 @@ fn a_booking_lives_its_life_in_the_crm() {
     assert!(!installation.log().contains("analytical.example"), "nobody's address is in the log");
 }
 
+/// In any CRM: somebody new costs few calls and becomes a contact with a company and a meeting that the host owns; five
+/// moves leave one meeting; whoever is linked costs one call; a cancelled meeting says so.
+///
+/// proves: B2, B6, B11, B21, B22, P1
+#[test]
+fn a_booking_lives_its_life_in_any_crm() {
+    lives_its_life::<Sandbox>("any-life");
+    lives_its_life::<Hub>("any-life-hub");
+}
+
+fn lives_its_life<C: Told>(name: &str) {
+    let (crm, installation, server) = started_with::<C>(name, "");
+    let say = |hook| {
+        let before = crm.calls();
+        post(&server, &[hook]);
+        server.settle(&installation);
+        crm.calls() - before
+    };
+    let log = || server.api("/api/v1/activity?limit=50").to_string();
+    let mut booking = Booking::new(1, "Ada@Analytical.example", "Ada Lovelace");
+    assert_eq!(say(booking.created()), C::CALLS_NEW, "somebody new: {}", log());
+    let (people, companies, meetings) = (crm.people(), crm.companies(), crm.meetings());
+    assert_eq!((people.len(), companies.len(), meetings.len()), (1, 1, 1), "{}", log());
+    assert_eq!(people[0].email, "ada@analytical.example");
+    assert_eq!(people[0].company.as_ref(), Some(&companies[0]));
+    assert_eq!(meetings[0].with, from_ref(&people[0].id));
+    assert_eq!(meetings[0].owner, crm.rosa(), "the host owns the meeting");
+    for _ in 0..5 {
+        assert_eq!(say(booking.moved()), C::CALLS_MOVED, "a move: {}", log());
+    }
+    let moved = crm.meetings();
+    assert_eq!(moved.len(), 1, "five reschedules leave one meeting");
+    assert_eq!(moved[0].id, meetings[0].id);
+    assert_eq!(moved[0].start.duration_since(meetings[0].start), jiff::SignedDuration::from_hours(5));
+    assert_eq!(moved[0].description.matches("Rescheduled: ").count(), 5, "{}", moved[0].description);
+    let cancelled = booking.cancelled();
+    say(cancelled.clone());
+    assert_eq!(crm.meetings()[0].subject, "[CANCELLED] Introduction with Ada Lovelace");
+    assert!(crm.meetings()[0].description.contains("no time"));
+    assert_eq!(say(cancelled), 0, "said twice, it is no news");
+    assert_eq!(say(Booking::new(2, "ada@analytical.example", "Ada Lovelace").created()), C::CALLS_LINKED);
+    assert_eq!((crm.people().len(), crm.companies().len(), crm.meetings().len()), (1, 1, 2));
+    assert_eq!(say(Booking::new(3, "grace@navy.example", "Grace Hopper").created()), C::CALLS_NEXT, "{}", log());
+    assert!(!installation.log().contains("analytical.example"), "nobody's address is in the log");
+}
+
 /// Ten messages at once for ten people make ten contacts, and ten for one person make one; all of one company share an
 /// account.
 ///
 /// proves: B6, V3
 #[test]
 fn people_who_book_at_once_become_one_contact_each() {
-    let (sandbox, installation, server) = started("at-once", "");
+    book_at_once::<Sandbox>("at-once");
+    book_at_once::<Hub>("at-once-hub");
+}
+
+fn book_at_once<C: Told>(name: &str) {
+    let (crm, installation, server) = started_with::<C>(name, "");
     let at_once = |bookings: Vec<Booking>| {
         std::thread::scope(|scope| {
             for mut booking in bookings {
@@ -100,14 +159,46 @@ fn people_who_book_at_once_become_one_contact_each() {
         server.settle(&installation);
     };
     at_once((0..10).map(|n| Booking::new(n, &format!("person{n}@many.example"), "Some Body")).collect());
-    assert_eq!(sandbox.records("Contact").len(), 10);
-    assert_eq!(sandbox.records("Account").len(), 1, "one company, one account");
+    assert_eq!(crm.people().len(), 10);
+    assert_eq!(crm.companies().len(), 1, "one company, one account");
     at_once((10..20).map(|n| Booking::new(n, "One@single.example", "One Person")).collect());
-    assert_eq!(sandbox.records("Contact").len(), 11);
-    assert_eq!(sandbox.records("Account").len(), 2);
-    let events = sandbox.records("Event");
-    assert_eq!(events.len(), 20);
-    assert!(events.iter().all(|event| !event["WhoId"].is_null()), "every event has its person");
+    assert_eq!(crm.people().len(), 11);
+    assert_eq!(crm.companies().len(), 2);
+    let meetings = crm.meetings();
+    assert_eq!(meetings.len(), 20);
+    assert!(meetings.iter().all(|meeting| meeting.with.len() == 1), "every meeting has its person");
+}
+
+/// Whatever order the messages of a booking come in, the end is the same.
+///
+/// proves: B3, B4
+#[test]
+fn any_order_ends_the_same() {
+    ends_the_same::<Sandbox>("any-order");
+    ends_the_same::<Hub>("any-order-hub");
+}
+
+fn ends_the_same<C: Told>(name: &str) {
+    let (crm, installation, server) = started_with::<C>(name, "");
+    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    for (number, order) in orders.iter().enumerate() {
+        let mut booking = Booking::new(number, &format!("p{number}@c{number}.example"), "Some Body");
+        let hooks = [booking.created(), booking.moved(), booking.cancelled()];
+        for at in order {
+            post(&server, &[hooks[*at].clone()]);
+            server.settle(&installation);
+        }
+    }
+    let meetings = crm.meetings();
+    assert_eq!((crm.people().len(), meetings.len()), (6, 6));
+    for meeting in &meetings {
+        assert_eq!(meeting.subject, "[CANCELLED] Introduction with Some Body");
+        assert_eq!(meeting.description.matches("Rescheduled: ").count(), 1, "{meeting:?}");
+    }
+    let minutes = |meeting: &crate::crms::Met| (meeting.start.as_second() - 1_893_456_000) / 60;
+    let mut starts: Vec<i64> = meetings.iter().map(minutes).collect();
+    starts.sort_unstable();
+    assert_eq!(starts, [60, 160, 260, 360, 460, 560], "each at its last time");
 }
 
 /// A message whose signature is wrong, missing or of another body leaves nothing behind; one that cannot be read is kept.
@@ -133,25 +224,28 @@ fn what_is_not_signed_is_not_let_in() {
     assert_eq!(server.api("/api/v1/bookings")["bookings"], json!([]));
 }
 
-/// While Salesforce is down, bookings are taken all the same; once it is back, every one is there, once.
+/// While the CRM is down, bookings are taken all the same; once it is back, every one is there, once.
 ///
 /// proves: B14, B24, V2, V4
 #[test]
 fn an_outage_loses_and_doubles_nothing() {
-    let (sandbox, installation, server) = started("outage", "");
-    fault(&sandbox, &json!({"kind": "status", "status": 503, "path": "/services/data"}));
+    outlives_an_outage::<Sandbox>("outage");
+    outlives_an_outage::<Hub>("outage-hub");
+}
+
+fn outlives_an_outage<C: Told>(name: &str) {
+    let (crm, installation, server) = started_with::<C>(name, "");
+    crm.goes_down();
     let mut bookings: Vec<Booking> =
         (0..30).map(|n| Booking::new(n, &format!("p{n}@c{}.example", n % 7), "Some Body")).collect();
     let hooks: Vec<_> = bookings.iter_mut().map(Booking::created).collect();
     post(&server, &hooks);
     let waiting = server.api("/api/v1/status");
     assert_eq!(waiting["parked"], 0, "{waiting}");
-    assert!(sandbox.records("Contact").is_empty(), "a failed look-up creates nobody");
-    clear_faults(&sandbox);
+    assert!(crm.people().is_empty(), "a failed look-up creates nobody");
+    crm.comes_back();
     server.settle(&installation);
-    assert_eq!(sandbox.records("Contact").len(), 30);
-    assert_eq!(sandbox.records("Account").len(), 7);
-    assert_eq!(sandbox.records("Event").len(), 30);
+    assert_eq!((crm.people().len(), crm.companies().len(), crm.meetings().len()), (30, 7, 30));
 }
 
 /// Answers that are lost after the CRM applied the call: the records are looked up, adopted, and not made again. Only
@@ -160,16 +254,23 @@ fn an_outage_loses_and_doubles_nothing() {
 /// proves: V2, fault:N3
 #[test]
 fn a_lost_answer_doubles_nothing() {
-    let (sandbox, installation, server) = started("lost-answer", "");
-    fault(&sandbox, &json!({"kind": "applied_answer_lost", "path": "/services/data/v64.0/composite/graph", "next": 3}));
+    outlives_lost_answers::<Sandbox>("lost-answer");
+    outlives_lost_answers::<Hub>("lost-answer-hub");
+}
+
+fn outlives_lost_answers<C: Told>(name: &str) {
+    let (crm, installation, server) = started_with::<C>(name, "");
+    crm.loses_answers(3);
     let mut bookings: Vec<Booking> =
         (0..12).map(|n| Booking::new(n, &format!("p{n}@c{n}.example"), "Some Body")).collect();
     let hooks: Vec<_> = bookings.iter_mut().map(Booking::created).collect();
     post(&server, &hooks);
     server.settle(&installation);
-    clear_faults(&sandbox);
-    for object in ["Contact", "Account", "Event"] {
-        assert_eq!(sandbox.records(object).len(), 12, "{object}");
+    crm.comes_back();
+    assert_eq!((crm.people().len(), crm.companies().len(), crm.meetings().len()), (12, 12, 12));
+    let people: Vec<String> = crm.people().into_iter().map(|person| person.id).collect();
+    for meeting in crm.meetings() {
+        assert!(meeting.with.len() == 1 && people.contains(&meeting.with[0]), "{meeting:?}");
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     check::Descriptions,
     diff::{Normalise, decide},
     facts::Questions,
-    follow::untraced,
+    follow::{untraced, untraced_account},
     mapped,
     matching::{account_key, address, company_domain, known, known_goes_first, person_key},
     owner::candidates,
@@ -31,7 +31,8 @@ pub fn questions(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, no
     // Even where nothing is written now, what became of an earlier plan must not be forgotten.
     for (plan, step) in unsettled.iter().flat_map(|plan| plan.steps.iter().map(move |step| (*plan, step))) {
         match &step.write {
-            Write::Upsert { .. } if step.role == Role::Attendee => {
+            // Attendees are known by their meeting alone, those who were to leave as well.
+            _ if step.role == Role::Attendee => {
                 // The plan may have made the meeting, too; then its attendees are asked for once it is found.
                 let meeting =
                     cx.links.get(&Slot::Meeting).map(|link| &link.id).or_else(|| made(cx, plan, Slot::Meeting));
@@ -107,6 +108,13 @@ fn ask_about_doubts(cx: &Context<'_>, company: &Company<'_>, ask: &mut Questions
         };
         if matters && let Some(id) = untraced(cx, link) {
             ask.traces.entry(link.role).or_default().insert(id);
+        }
+        // It may be the account that is gone.
+        if matters
+            && matches!(slot, Slot::Person | Slot::Guest(_))
+            && let Some(id) = untraced_account(cx, link)
+        {
+            ask.traces.entry(Role::Account).or_default().insert(id);
         }
     }
     // What hangs on the record in doubt may have been hung on another one by now.
@@ -268,6 +276,7 @@ pub fn fields_to_read(role: Role, settings: &BookingSettings, objects: &dyn Desc
         Role::Contact => &[
             Std::Key,
             Std::Email,
+            Std::OtherEmails,
             Std::Phone,
             Std::Mobile,
             Std::Account,

@@ -239,12 +239,13 @@ impl<'a> Hall<'a> {
     /// The attendee that is there already, by our link or because somebody else made it.
     fn existing(&self, slot: Slot, attends: &Value) -> Option<RecordId> {
         let Value::Id(attends) = attends else { return None };
-        if let Some(known) = self.known() {
-            return known.get(attends).map(|record| record.id.clone());
+        if let Some(record) = self.known().and_then(|known| known.get(attends)) {
+            return Some(record.id.clone());
         }
+        // Ours may have another's name by now: whoever was merged into somebody left the place to the one who stays.
         let linked = self.linked(slot)?;
-        let link = &self.cx.links[&slot];
-        let same = link.image.get(&Std::Attends.into()).is_none_or(|with| *with == Value::Id(attends.clone()));
+        let made_with = self.cx.links[&slot].image.get(&Std::Attends.into());
+        let same = made_with.map_or(self.known().is_none(), |with| *with == Value::Id(attends.clone()));
         same.then(|| linked.clone())
     }
 

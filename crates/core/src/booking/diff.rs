@@ -79,13 +79,17 @@ impl Decision {
             .collect()
     }
 
-    /// The links together with the people and accounts that the plan relies on without having made them.
+    /// The links together with the people and accounts that the plan relies on without having made them. Where one in doubt
+    /// was followed, the next look goes on from where this one came to: of many merges in a row it follows only some.
     pub fn relied_on(&self, links: &Links) -> Links {
         let people =
             |slot: &Slot| matches!(slot, Slot::Account | Slot::GuestAccount(_) | Slot::Person | Slot::Guest(_));
         let mut all = links.clone();
         for (slot, link) in self.links(&[]).into_iter().filter(|(slot, _)| people(slot)) {
-            all.entry(slot).or_insert(link);
+            let known = all.entry(slot).or_insert_with(|| link.clone());
+            if known.doubt && known.id != link.id {
+                *known = link;
+            }
         }
         all
     }
@@ -213,7 +217,11 @@ fn settle(cx: &Context<'_>, plan: &Plan) -> Links {
                 }
             }
             Write::Delete { id } => {
-                if cx.facts.record(id).is_none() && links.get(&step.slot).is_some_and(|link| link.id == *id) {
+                let is_there = match step.role {
+                    Role::Attendee => attends(cx, &links, id),
+                    _ => cx.facts.record(id).is_some(),
+                };
+                if !is_there && links.get(&step.slot).is_some_and(|link| link.id == *id) {
                     links.remove(&step.slot);
                 }
             }
@@ -231,6 +239,12 @@ fn settle(cx: &Context<'_>, plan: &Plan) -> Links {
         }
     }
     links
+}
+
+/// Whether somebody still has this place in the booking's meeting, as far as the meeting was asked for its attendees.
+fn attends(cx: &Context<'_>, links: &Links, place: &RecordId) -> bool {
+    let known = links.get(&Slot::Meeting).and_then(|meeting| cx.facts.attendees(&meeting.id));
+    known.is_none_or(|known| known.values().any(|record| record.id == *place))
 }
 
 /// What we last agreed on about a record that was found under a planned key. Where its telling fields are as planned,

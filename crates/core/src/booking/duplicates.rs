@@ -40,8 +40,14 @@ pub fn doubt(links: &Links, slot: Option<Slot>, refused_itself: bool) -> Links {
         }
         // The CRM's own list of attendees is asked for before another is made or removed.
         Some(slot @ Slot::Attendee(_)) if refused_itself => drop(links.remove(&slot)),
+        // What it refers to: people, accounts, and the records that are made before it.
         _ => {
-            for (_, link) in links.iter_mut().filter(|(slot, _)| !own(**slot) && !matches!(slot, Slot::Attendee(_))) {
+            let referred = |one: &Slot| match one {
+                Slot::Case | Slot::Opportunity => Some(*one) != slot,
+                Slot::Meeting | Slot::Attendee(_) | Slot::Record(_) => false,
+                Slot::Account | Slot::GuestAccount(_) | Slot::Person | Slot::Guest(_) => true,
+            };
+            for (_, link) in links.iter_mut().filter(|(one, _)| referred(one)) {
                 link.doubt = true;
             }
         }

@@ -82,6 +82,10 @@ impl Facts {
             }
             push(self.by_email.entry((record.role, email)).or_default());
         }
+        let others = record.text(Std::OtherEmails).into_iter().flat_map(|text| text.split(';'));
+        for email in others.filter_map(normal_email) {
+            push(self.by_email.entry((record.role, email)).or_default());
+        }
         for phone in [Std::Phone, Std::Mobile] {
             if let Some(digits) = record.text(phone).and_then(phone_digits) {
                 push(self.by_phone.entry((record.role, digits)).or_default());

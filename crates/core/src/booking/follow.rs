@@ -3,7 +3,7 @@
 use super::{project::Context, settings::Deleted};
 use crate::{
     ids::RecordId,
-    record::{Record, Role, Slot, Std, Value},
+    record::{Fields, Record, Role, Slot, Std, Value},
     step::Link,
 };
 
@@ -54,7 +54,41 @@ pub(super) fn follow(cx: &Context<'_>, link: &Link) -> Followed {
         }
         break;
     }
-    if id == link.id { Followed::Stands } else { Followed::Became { role: link.role, id, account: None } }
+    if id == link.id {
+        return Followed::Stands;
+    }
+    // The account of the one that stays counts; as long as it was not looked up, that of the one that went.
+    let known = match cx.facts.trace(&id).flatten() {
+        Some(record) => reference(record, Std::Account),
+        None => link_reference(link, Std::Account),
+    };
+    Followed::Became { role: link.role, id, account: known }
+}
+
+/// The account as far as it was looked up: itself, the one that it was merged into, or none where it is gone.
+pub(super) fn account_that_stands(cx: &Context<'_>, id: &RecordId) -> Option<RecordId> {
+    match follow(cx, &doubted_account(id)) {
+        Followed::Stands => Some(id.clone()),
+        Followed::Became { id, .. } => Some(id),
+        Followed::Gone | Followed::Left => None,
+    }
+}
+
+/// The account whose trace would tell whether that of somebody in doubt still stands.
+pub(super) fn untraced_account(cx: &Context<'_>, person: &Link) -> Option<RecordId> {
+    let told = cx.facts.trace(&person.id).flatten().and_then(|record| reference(record, Std::Account));
+    untraced(cx, &doubted_account(&told.or_else(|| link_reference(person, Std::Account))?))
+}
+
+fn doubted_account(id: &RecordId) -> Link {
+    Link { doubt: true, ..Link::new(Role::Account, id.clone(), None, Fields::new()) }
+}
+
+fn link_reference(link: &Link, field: Std) -> Option<RecordId> {
+    match link.image.get(&field.into()) {
+        Some(Value::Id(id)) => Some(id.clone()),
+        _ => None,
+    }
 }
 
 /// The record whose trace would tell more about a link in doubt: its own, or that of the last known merge.

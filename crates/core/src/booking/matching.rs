@@ -101,7 +101,7 @@ pub fn find_person(who: &Who<'_>, settings: &BookingSettings, facts: &Facts) -> 
         PersonMode::Contact => Role::Contact,
         // An open lead is there and may not be used: a contact takes its place.
         PersonMode::Lead if !open_leads.is_empty() && !takes_open_lead(settings) => Role::Contact,
-        PersonMode::Lead | PersonMode::ContactFirst => Role::Lead,
+        PersonMode::Lead | PersonMode::ContactFirst => settings.new_lead(),
     };
     PersonMatch { role, id: None, account: None, rule: None, others: 0 }
 }
@@ -122,7 +122,7 @@ pub fn find_guest(who: &Who<'_>, settings: &BookingSettings, facts: &Facts) -> P
         .or_else(|| best(open_leads().collect(), who, MatchRule::OpenLeadEmail))
         .or_else(|| by_converted_lead(who, facts))
         .unwrap_or_else(|| {
-            let role = if settings.person == PersonMode::Contact { Role::Contact } else { Role::Lead };
+            let role = if settings.person == PersonMode::Contact { Role::Contact } else { settings.new_lead() };
             PersonMatch { role, id: None, account: None, rule: None, others: 0 }
         })
 }

@@ -5,7 +5,7 @@ use super::{
     chain::{Standing, View},
     matching::address,
     people::Person,
-    project::{Context, Desired, Note, hint, opportunity_name, own_key, text_value},
+    project::{Context, Desired, Note, Ties, hint, opportunity_name, own_key, text_value},
     settings::{About, BookingSettings, MatchRule},
     text::{Related, description, title, with_prefix},
 };
@@ -33,7 +33,7 @@ pub(super) fn meeting(
     let settings = cx.settings;
     let called_off = matches!(view.standing, Standing::Cancelled { .. } | Standing::Rejected { .. });
     let mut keep = Fields::new();
-    let (case, opportunity) = relate(cx, view, around, &mut keep, notes);
+    let (case, opportunity) = relate(cx, view, existing.is_some(), around, &mut keep, notes);
     let related = Related { case: case.as_deref(), opportunity: opportunity.as_deref() };
     keep.insert(Std::Subject.into(), Value::Text(subject(view, &settings.cancel.prefix, called_off)));
     keep.insert(Std::Description.into(), Value::Text(description(view, settings.language, &related)));
@@ -75,12 +75,17 @@ fn subject(view: &View<'_>, prefix: &str, called_off: bool) -> String {
 fn relate(
     cx: &Context<'_>,
     view: &View<'_>,
+    stands: bool,
     around: &Around<'_>,
     keep: &mut Fields,
     notes: &mut Vec<Note>,
 ) -> (Option<String>, Option<String>) {
     if let Some(person) = around.person {
         keep.insert(Std::Who.into(), person.value.clone());
+    }
+    if cx.ties == Ties::All {
+        tie_to_all(cx, view, stands, around, keep);
+        return (None, None);
     }
     // Where the invitee cannot be told this time, the meeting stays with whom it was with.
     let role = around.person.map(|person| person.role).or_else(|| Some(cx.links.get(&Slot::Person)?.role));
@@ -108,6 +113,47 @@ fn relate(
     )
 }
 
+/// Ties the meeting to all that is around it; where the booking link names a record of one kind, to that one of the kind.
+fn tie_to_all(cx: &Context<'_>, view: &View<'_>, stands: bool, around: &Around<'_>, keep: &mut Fields) {
+    // What a meeting that is made anew was tied to may be gone, too.
+    let last = |field: Std| cx.links.get(&Slot::Meeting).filter(|_| stands)?.image.get(&field.into()).cloned();
+    let tie = |(role, id): (Role, RecordId)| Some((reference_to(role)?, Value::Id(id)));
+    let named = if stands {
+        hint(cx, view).and_then(tie).filter(|(field, value)| last(*field).as_ref() == Some(value))
+    } else {
+        named_in_link(cx, view).and_then(tie)
+    };
+    let own = [
+        (Std::Account, around.person.and_then(|person| person.account.clone())),
+        (Std::Case, around.case.map(reference)),
+        (Std::Opportunity, around.opportunity.map(reference)),
+    ];
+    for (field, own) in own {
+        let named = named.as_ref().filter(|(of, _)| *of == field).map(|(_, value)| value.clone());
+        if let Some(value) = named.or(own).or_else(|| last(field)) {
+            keep.insert(field.into(), value);
+        }
+    }
+}
+
+/// The field by which a meeting refers to a record of this role.
+fn reference_to(role: Role) -> Option<Std> {
+    match role {
+        Role::Account => Some(Std::Account),
+        Role::Case => Some(Std::Case),
+        Role::Opportunity => Some(Std::Opportunity),
+        _ => None,
+    }
+}
+
+/// The record that the booking link names, where the meeting is to be made and it can be about that record.
+fn named_in_link(cx: &Context<'_>, view: &View<'_>) -> Option<(Role, RecordId)> {
+    let is_asked = !cx.links.contains_key(&Slot::Meeting) && cx.settings.match_order.contains(&MatchRule::RecordId);
+    let (role, id) = hint(cx, view).filter(|_| is_asked)?;
+    let is_fit = reference_to(role).is_some() && cx.facts.record(&id).is_some_and(|record| record.role == role);
+    is_fit.then_some((role, id))
+}
+
 /// What the meeting was tied to when it was last written.
 fn linked_what<'a>(cx: &Context<'a>) -> Option<&'a RecordId> {
     match cx.links.get(&Slot::Meeting)?.image.get(&Std::What.into()) {
@@ -120,14 +166,16 @@ fn linked_what<'a>(cx: &Context<'a>) -> Option<&'a RecordId> {
 /// else the record that the booking link names, else case or opportunity by declared priority.
 fn what(cx: &Context<'_>, view: &View<'_>, around: &Around<'_>) -> Option<(Option<Slot>, Value)> {
     if let Some(id) = linked_what(cx) {
-        let own = [around.case, around.opportunity].into_iter().flatten().find(|own| own.existing.as_ref() == Some(id));
-        return Some((own.map(|own| own.slot), Value::Id(id.clone())));
+        let is_it = |own: &&Desired| {
+            own.existing.as_ref() == Some(id) || cx.links.get(&own.slot).is_some_and(|link| link.id == *id)
+        };
+        return Some(match [around.case, around.opportunity].into_iter().flatten().find(is_it) {
+            // It may have been made again under another id.
+            Some(own) => (Some(own.slot), reference(own)),
+            None => (None, Value::Id(id.clone())),
+        });
     }
-    if !cx.links.contains_key(&Slot::Meeting)
-        && cx.settings.match_order.contains(&MatchRule::RecordId)
-        && let Some((role @ (Role::Account | Role::Case | Role::Opportunity), id)) = hint(cx, view)
-        && cx.facts.record(&id).is_some_and(|record| record.role == role)
-    {
+    if let Some((_, id)) = named_in_link(cx, view) {
         return Some((None, Value::Id(id)));
     }
     let (first, second) = match cx.settings.about {
@@ -135,7 +183,11 @@ fn what(cx: &Context<'_>, view: &View<'_>, around: &Around<'_>) -> Option<(Optio
         About::Opportunity => (around.opportunity, around.case),
     };
     let chosen = first.or(second)?;
-    Some((Some(chosen.slot), chosen.existing.clone().map_or(Value::Slot(chosen.slot), Value::Id)))
+    Some((Some(chosen.slot), reference(chosen)))
+}
+
+fn reference(record: &Desired) -> Value {
+    record.existing.clone().map_or(Value::Slot(record.slot), Value::Id)
 }
 
 /// The admin's word for how the booking stands. Where there is none for that, the meeting keeps the word that it had

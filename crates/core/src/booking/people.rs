@@ -3,14 +3,14 @@
 
 use super::{
     chain::View,
-    follow::{Followed, follow},
+    follow::{Followed, account_that_stands, follow},
     matching::{
         PersonMatch, Who, account_key, address, company_domain, find_account, find_guest, find_person, known,
         person_key,
     },
     message::Attendee,
     project::{Context, Desired, Note, Projection, hint, shared_record_key, text_value},
-    settings::{GuestPolicy, MatchRule},
+    settings::{GuestPolicy, MatchRule, PersonMode},
     text::display_name,
 };
 use crate::{
@@ -161,8 +161,9 @@ pub(super) fn person(
         return None;
     }
     let key = person_key(found.role, email);
-    let account = match (&found.account, found.role) {
-        (Some(id), _) => Some(Value::Id(id.clone())),
+    let known_account = found.account.as_ref().and_then(|id| account_that_stands(cx, id));
+    let account = match (known_account, found.role) {
+        (Some(id), _) => Some(Value::Id(id)),
         (None, Role::Contact) if found.id.is_none() && cx.settings.create_account => {
             Some(account(cx, view, comer, owner, out))
         }
@@ -180,7 +181,10 @@ pub(super) fn person(
     };
     out.accounts.extend(account.clone().map(|account| (comer.slot, account)));
     let mut remember = Fields::from([(Std::Email.into(), Value::text(email))]);
-    remember.extend(account.clone().map(|account| (Std::Account.into(), account)));
+    // An account that went away is not gone back to.
+    let had_account = || person_link(cx, comer).is_some_and(|link| link.image.contains_key(&Std::Account.into()));
+    let remembered = account.clone().or_else(|| had_account().then_some(Value::Null));
+    remember.extend(remembered.map(|account| (Std::Account.into(), account)));
     out.desired.push(Desired {
         slot: comer.slot,
         role: found.role,
@@ -224,17 +228,22 @@ fn find(
     found
 }
 
-/// The person that this booking is linked to already, with the account that was known with it.
+/// The person that this booking is linked to already, with the account that was known with it. Of one in doubt the record
+/// itself tells: it may be the account that is gone.
 fn linked(cx: &Context<'_>, link: &Link, email: &str) -> PersonMatch {
-    let known = known(cx.facts, email, cx.settings).filter(|known| known.id.as_ref() == Some(&link.id));
-    let account = match link.image.get(&Std::Account.into()) {
+    let id_in = |fields: &Fields| match fields.get(&Std::Account.into()) {
         Some(Value::Id(id)) => Some(id.clone()),
-        _ => known.and_then(|known| known.account).or_else(|| {
-            match cx.facts.record(&link.id)?.fields.get(&Std::Account.into()) {
-                Some(Value::Id(id)) => Some(id.clone()),
-                _ => None,
-            }
-        }),
+        _ => None,
+    };
+    let traced = cx.facts.trace(&link.id).flatten().filter(|_| link.doubt);
+    let account = match traced.filter(|record| record.fields.contains_key(&Std::Account.into())) {
+        Some(record) => id_in(&record.fields),
+        None => id_in(&link.image)
+            .or_else(|| {
+                let known = known(cx.facts, email, cx.settings)?;
+                known.account.filter(|_| known.id.as_ref() == Some(&link.id))
+            })
+            .or_else(|| id_in(&cx.facts.record(&link.id)?.fields)),
     };
     PersonMatch { role: link.role, id: Some(link.id.clone()), account, rule: None, others: 0 }
 }
@@ -275,9 +284,11 @@ fn person_fields(
     set(Std::Owner, owner.cloned().map(Value::Id));
     if role == Role::Lead {
         set(Std::Company, Some(Value::Text(company(cx, view, comer))));
-        set(Std::Status, text_value(cx.settings.lead_status.as_deref()));
     } else {
         set(Std::Account, account.cloned());
+    }
+    if role == Role::Lead || (!cx.settings.leads && cx.settings.person != PersonMode::Contact) {
+        set(Std::Status, text_value(cx.settings.lead_status.as_deref()));
     }
     fields
 }

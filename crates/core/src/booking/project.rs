@@ -38,6 +38,15 @@ pub type Links = BTreeMap<Slot, Link>;
 /// Judges whether a text has the form of a record id, and of which role.
 pub type Identify<'a> = &'a dyn Fn(&str) -> Option<(Role, RecordId)>;
 
+/// What a CRM ties a meeting to, beside its person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ties {
+    /// One record that it is about, and none where the person is a lead.
+    One,
+    /// The person's account, the case and the opportunity, as far as they exist.
+    All,
+}
+
 /// Everything that a projection depends on beside the booking itself.
 pub struct Context<'a> {
     pub workspace: &'a WorkspaceId,
@@ -50,6 +59,7 @@ pub struct Context<'a> {
     pub now: Timestamp,
     /// Whether the CRM lets a meeting be related to several people.
     pub relates_many: bool,
+    pub ties: Ties,
     pub outside: Outside<'a>,
     pub identify: Identify<'a>,
 }

@@ -9,6 +9,8 @@ use crate::record::{Field, Role};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BookingSettings {
     pub person: PersonMode,
+    /// Whether the CRM has leads beside contacts; where it has none, a contact is made in the place of one.
+    pub leads: bool,
     /// What happens in [`PersonMode::Lead`] when an open lead has the address already.
     pub open_lead: OpenLead,
     /// The rules by which a person is looked for, first match wins.
@@ -186,6 +188,11 @@ pub enum Language {
 }
 
 impl BookingSettings {
+    /// What somebody new becomes who is to be a lead.
+    pub(super) fn new_lead(&self) -> Role {
+        if self.leads { Role::Lead } else { Role::Contact }
+    }
+
     /// Learns which mapped fields all vendors share, so that none is written twice under two names.
     pub fn name_fields(&mut self, name: impl Fn(Role, &str) -> Field) {
         for mapping in &mut self.mappings {
@@ -200,6 +207,7 @@ impl Default for BookingSettings {
     fn default() -> Self {
         Self {
             person: PersonMode::Contact,
+            leads: true,
             open_lead: OpenLead::CreateContact,
             match_order: MatchRule::DEFAULT_ORDER.to_vec(),
             create_person: true,

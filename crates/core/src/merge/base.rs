@@ -27,8 +27,9 @@ pub struct Told {
     pub turns: u8,
 }
 
-/// After so many writes in a row that were each answered by another value, both sides keep their own.
-pub(super) const TURNS_MAX: u8 = 2;
+/// After so many writes in a row that were each answered by another value, both sides keep their own. People who edit the
+/// same field on both sides in turns answer each other, too, so it is not fewer.
+pub(super) const TURNS_MAX: u8 = 4;
 
 impl Told {
     /// This side.

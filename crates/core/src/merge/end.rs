@@ -1,9 +1,6 @@
 //! One side's field of a rule: its normal form, and how a value of the other side becomes one of its own.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::{borrow::Cow, collections::BTreeMap};
 
 use jiff::tz::TimeZone;
 use rust_decimal::{Decimal, RoundingStrategy};
@@ -44,6 +41,12 @@ impl End {
     /// Whether the other side's values are taken without being given other names.
     pub(super) fn as_it_is(&self) -> bool {
         self.options.is_empty() && self.convert.is_none()
+    }
+
+    /// Whether an entry of the other side, by itself, is one of this side's in the same letters.
+    pub(super) fn keeps_entry(&self, entry: &str) -> bool {
+        let free = !self.shape.restricted && self.shape.values.is_empty() && !self.shape.habits.lower_case;
+        self.as_it_is() && free && self.shape.kind == FieldKind::MultiPicklist && !self.exceeds(entry)
     }
 
     /// Whether an existing record's field can be written.
@@ -255,11 +258,20 @@ fn check_phone(number: &str) -> Result<(), Misfit> {
 }
 
 /// The entries of a value of several, sorted, each once.
-pub(super) type Entries<'a> = BTreeSet<Cow<'a, str>>;
+pub(super) type Entries<'a> = Vec<Cow<'a, str>>;
 
 /// The entries that a text names.
 pub(super) fn entries(text: &str) -> Entries<'_> {
-    text.split(ENTRY_SEPARATOR).map(squeezed).filter(|entry| !entry.is_empty()).collect()
+    as_entries(text.split(ENTRY_SEPARATOR).map(squeezed).filter(|entry| !entry.is_empty()).collect())
+}
+
+/// These entries in their order, each once.
+pub(super) fn as_entries(mut entries: Entries<'_>) -> Entries<'_> {
+    if !entries.is_sorted_by(|one, next| one < next) {
+        entries.sort_unstable();
+        entries.dedup();
+    }
+    entries
 }
 
 /// Whether a text is as [`join`] would write its entries.
@@ -273,7 +285,7 @@ fn are_entries(text: &str) -> bool {
 }
 
 /// Entries as one text.
-pub(super) fn join(entries: &Entries<'_>) -> String {
+pub(super) fn join(entries: &[Cow<'_, str>]) -> String {
     let mut text = String::with_capacity(entries.iter().map(|entry| entry.len() + 1).sum());
     for entry in entries {
         if !text.is_empty() {

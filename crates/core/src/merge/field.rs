@@ -10,7 +10,11 @@ use super::{
     base::{Base, TURNS_MAX, Told},
     rule::{Blanks, Direction, Kind, Policy, Rule},
 };
-use crate::{fit::Misfit, record::Value};
+use crate::{
+    fit::Misfit,
+    mutant::{self, Mutant},
+    record::Value,
+};
 
 /// What the vendors say of when a field changed, and whether somebody opted in on purpose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,8 +69,8 @@ pub enum Merged {
 /// Two changes that clashed, and who won.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conflict {
-    /// Whose value was carried over; where both kept their own, the one that had not changed.
-    pub winner: Side,
+    /// Whose value was carried over; nobody's where both keep their own.
+    pub winner: Option<Side>,
     pub left: Value,
     pub right: Value,
 }
@@ -116,7 +120,7 @@ pub fn merge_field(
     let (left, right) = (rule.left.normal(left), rule.right.normal(right));
     let changed = Changed::of(rule, base, &left, &right);
     let taken = [OnceCell::new(), OnceCell::new()];
-    let now = Now { rule, base, left: &left, right: &right, changed, evidence, taken };
+    let mut now = Now { rule, base, left: &left, right: &right, changed, evidence, taken };
     if let Some(base) = base
         && !changed.left
         && !changed.right
@@ -125,8 +129,8 @@ pub fn merge_field(
     }
     match rule.kind {
         Kind::Set => now.merge_set(),
-        Kind::OptOut => now.merge_opt_out(),
-        Kind::Plain => now.merge_plain(),
+        Kind::OptOut if !mutant::on(Mutant::OptOutPlain) => now.merge_opt_out(),
+        Kind::OptOut | Kind::Plain => now.merge_plain(),
     }
 }
 
@@ -193,6 +197,11 @@ impl Now<'_> {
         cell.get_or_init(|| self.rule.end(to).take(self.of(to.other()), self.rule.truncate))
     }
 
+    fn take(&mut self, to: Side) -> Result<Value, Misfit> {
+        let cell = if to == Side::Left { &mut self.taken[0] } else { &mut self.taken[1] };
+        cell.take().unwrap_or_else(|| self.rule.end(to).take(self.of(to.other()), self.rule.truncate))
+    }
+
     pub(super) fn of(&self, side: Side) -> &Value {
         match side {
             Side::Left => self.left,
@@ -229,7 +238,7 @@ impl Now<'_> {
         }
     }
 
-    fn merge_plain(&self) -> Merged {
+    fn merge_plain(&mut self) -> Merged {
         if self.agree() {
             return Merged::Adopt(self.as_base());
         }
@@ -263,7 +272,7 @@ impl Now<'_> {
     }
 
     /// The first time that both are seen, a blank never wins over a value.
-    fn fill_blank(&self) -> Merged {
+    fn fill_blank(&mut self) -> Merged {
         let from = if self.blank(Side::Left) { Side::Right } else { Side::Left };
         if self.rule.goes_to(from.other()) { self.carry(from) } else { Merged::Keep }
     }
@@ -300,7 +309,7 @@ impl Now<'_> {
     }
 
     /// Brings this side's value to the other, which holds something else.
-    fn carry(&self, from: Side) -> Merged {
+    fn carry(&mut self, from: Side) -> Merged {
         let to = from.other();
         if self.blank(from) && !self.blank(to) && self.decided().is_none() {
             match self.rule.blanks {
@@ -309,9 +318,9 @@ impl Now<'_> {
                 Blanks::Refuse => return self.hold_blank(to),
             }
         }
-        match self.taken(to) {
-            Ok(target) => self.write(to, target.clone()),
-            Err(misfit) => self.misfit(to, misfit.clone()),
+        match self.take(to) {
+            Ok(target) => self.write(to, target),
+            Err(misfit) => self.misfit(to, misfit),
         }
     }
 
@@ -319,7 +328,7 @@ impl Now<'_> {
     fn write(&self, to: Side, target: Value) -> Merged {
         // The first time that both are seen, neither a blank nor consent that was never refused is anybody's word.
         let first = self.base.is_none() && (self.blank(to) || self.rule.kind == Kind::OptOut);
-        let conflict = (self.changed.on(to) && !first).then(|| self.conflict(to.other()));
+        let conflict = (self.changed.on(to) && !first).then(|| self.conflict(Some(to.other())));
         match to {
             Side::Left => self.tell(Some(target), None, conflict),
             Side::Right => self.tell(None, Some(target), conflict),
@@ -332,8 +341,7 @@ impl Now<'_> {
         let before = self.base.and_then(|base| base.told).filter(answers);
         let turns = before.map_or(0, |told| told.turns.saturating_add(1));
         if turns > TURNS_MAX && self.decided().is_none() {
-            let winner = if self.changed.left { Side::Right } else { Side::Left };
-            return Merged::Leave { base: self.as_base(), conflict: self.conflict(winner) };
+            return Merged::Leave { base: self.as_base(), conflict: self.conflict(None) };
         }
         let told = Told { left: to_left.is_some(), right: to_right.is_some(), turns: turns.min(TURNS_MAX) };
         let after = Base {
@@ -344,7 +352,7 @@ impl Now<'_> {
         Merged::Write { to_left, to_right, after, conflict }
     }
 
-    fn conflict(&self, winner: Side) -> Conflict {
+    fn conflict(&self, winner: Option<Side>) -> Conflict {
         Conflict { winner, left: self.left.clone(), right: self.right.clone() }
     }
 

@@ -12,23 +12,29 @@ use super::{
     row::Images,
     rule::{Kind, Rule, RuleKey},
 };
-use crate::{ids::RecordId, record::Value};
+use crate::{
+    ids::RecordId,
+    mutant::{self, Mutant},
+    record::Value,
+};
 
 /// What is to be done where one of both is gone; nothing where both are there.
 pub(super) fn decide_gone(flow: &Flow, pair: &PairSettings, case: &Case<'_>, tie: &Tie<'_>) -> Option<Decision> {
-    let partner_gone = case.partner.is_some_and(|partner| *partner.fate != Fate::Live);
-    if partner_gone && *case.record.fate != Fate::Live {
-        return Some(Decision::Detach { note: "both are gone".to_owned() });
-    }
-    let both = [(Some(case.record), case.partner), (case.partner, Some(case.record))];
-    both.into_iter().find_map(|(gone, other)| {
-        let gone = gone?;
-        match gone.fate {
-            Fate::Live => None,
-            Fate::Deleted | Fate::Missing => Some(deleted(pair, &gone, other.as_ref(), case.since, tie)),
-            Fate::MergedInto(into) | Fate::ConvertedTo(into) => Some(follow(flow, pair, &gone, into, case, tie)),
+    let records = [Some(case.record), case.partner];
+    // What became another goes on as that, whatever happened to its counterpart meanwhile: otherwise what it became would
+    // count as somebody new.
+    for gone in records.into_iter().flatten() {
+        if let Fate::MergedInto(into) | Fate::ConvertedTo(into) = gone.fate {
+            return Some(follow(flow, pair, &gone, into, case, tie));
         }
-    })
+    }
+    let is_gone = |known: &Known<'_>| *known.fate != Fate::Live;
+    match records.map(|known| known.filter(is_gone)) {
+        [Some(_), Some(_)] => Some(Decision::Detach { note: "both are gone".to_owned() }),
+        [Some(gone), None] => Some(deleted(pair, &gone, case.partner.as_ref(), case.since, tie)),
+        [None, Some(gone)] => Some(deleted(pair, &gone, Some(&case.record), case.since, tie)),
+        [None, None] => None,
+    }
 }
 
 fn deleted(
@@ -52,13 +58,25 @@ fn deleted(
     Decision::Delete { to }
 }
 
-/// Whether somebody changed a record since both agreed.
+/// Whether a record says something that the other one was never told: somebody changed it since both agreed, or they have
+/// not agreed yet.
 fn edited(pair: &PairSettings, known: &Known<'_>, tie: &Tie<'_>) -> bool {
-    pair.rules.iter().any(|rule| {
-        let (now, before) = (known.row.and_then(|row| row.get(&rule.key)), tie.images.get(&rule.key));
+    let says = pair.rules.iter().any(|rule| {
+        let Some(now) = known.row.and_then(|row| row.get(&rule.key)) else { return false };
         let end = rule.end(known.side);
-        now.zip(before).is_some_and(|(now, before)| end.normal(now) != end.normal(before.of(known.side)))
-    })
+        match tie.images.get(&rule.key) {
+            Some(before) => end.normal(now) != end.normal(before.of(known.side)),
+            None => {
+                let is_said = match rule.kind {
+                    Kind::Plain => *now != Value::Null,
+                    Kind::OptOut => *now == Value::Bool(true),
+                    Kind::Set => false,
+                };
+                is_said && rule.goes_to(known.side.other())
+            }
+        }
+    });
+    says && !mutant::on(Mutant::EditsDeleted)
 }
 
 /// Goes on with the record that took the place of one that is gone.
@@ -121,7 +139,8 @@ fn merged_twice(pair: &PairSettings, gone: &Known<'_>, case: &Case<'_>, tie: &Ti
     });
     let wanted = pair.side(to).deleted == WhenDeleted::Delete && !opted_out;
     match other {
-        Some(other) if wanted && *other.fate == Fate::Live && !edited(pair, &other, tie) => Decision::Delete { to },
+        Some(other) if *other.fate != Fate::Live => Decision::Detach { note: "both are gone".to_owned() },
+        Some(other) if wanted && !edited(pair, &other, tie) => Decision::Delete { to },
         _ => Decision::Detach {
             note: "the record it was merged into has a counterpart of its own; merge the two on the other side, too"
                 .to_owned(),

@@ -112,11 +112,16 @@ impl RowMerge {
             Merged::Hold(hold) => self.holds.push((key, hold)),
             Merged::Write { to_left, to_right, after, conflict } => {
                 self.conflicts.extend(conflict.map(|conflict| (key, conflict)));
-                let lists = [&mut self.to_left, &mut self.to_right];
-                for ((target, seen), list) in [to_left, to_right].into_iter().zip(now).zip(lists) {
-                    if let Some(target) = target {
-                        list.push(Change { key, target, seen: seen.cloned(), after: after.clone() });
+                let [left, right] = now;
+                let change = |target, seen: Option<&Value>, after| Change { key, target, seen: seen.cloned(), after };
+                match (to_left, to_right) {
+                    (Some(to_left), Some(to_right)) => {
+                        self.to_left.push(change(to_left, left, after.clone()));
+                        self.to_right.push(change(to_right, right, after));
                     }
+                    (Some(target), None) => self.to_left.push(change(target, left, after)),
+                    (None, Some(target)) => self.to_right.push(change(target, right, after)),
+                    (None, None) => {}
                 }
             }
         }

@@ -4,11 +4,11 @@ use std::{borrow::Cow, cell::OnceCell};
 
 use super::{
     Side,
-    end::{ENTRY_SEPARATOR, End, Entries, entries, join},
+    end::{End, Entries, as_entries, entries, join},
     field::{Merged, Now},
     rule::Blanks,
 };
-use crate::{fit::Misfit, person::is_squeezed, record::Value};
+use crate::{fit::Misfit, record::Value};
 
 /// Why a side is not told.
 enum Stop {
@@ -46,23 +46,23 @@ impl Now<'_> {
     /// What a side is to hold, where that is not what it holds.
     fn told_set(&self, to: Side) -> Result<Option<Value>, Stop> {
         let from = to.other();
-        let before = |side: Side| self.base.map_or_else(Entries::new, |base| entries_of(base.of(side)));
-        let (now, before, own_before) = (entries_of(self.of(from)), before(from), before(to));
-        if now == before {
+        if self.base.is_some_and(|base| base.of(from) == self.of(from)) {
             return Ok(None);
         }
-        let own = entries_of(self.of(to));
-        let theirs = Words::of(self.rule.end(to), now.union(&before));
+        let before = |side: Side| self.base.map_or_else(Entries::new, |base| entries_of(base.of(side)));
+        let (now, before, own_before, own) =
+            (entries_of(self.of(from)), before(from), before(to), entries_of(self.of(to)));
+        let theirs = Words::of(self.rule.end(to), now.iter().chain(only_in(&before, &now)));
         let ours = Words::of(self.rule.end(from), own.iter());
         let means = |their: &str, our: &str| theirs.say(their, our) || ours.say(our, their);
         let mut merged = own.clone();
-        for added in now.difference(&before) {
+        for added in only_in(&now, &before) {
             // Another spelling of what is there already is nothing new.
             if !own.iter().any(|our| means(added, our)) {
-                merged.extend(theirs.of_entry(added)?.into_iter().map(Cow::Owned));
+                merged.extend(theirs.of_entry(added)?);
             }
         }
-        let gone: Vec<&str> = before.difference(&now).map(AsRef::as_ref).collect();
+        let gone: Vec<&str> = only_in(&before, &now).map(AsRef::as_ref).collect();
         let emptied = now.is_empty() && !before.is_empty();
         match self.rule.blanks {
             Blanks::Ignore if emptied => {}
@@ -76,17 +76,23 @@ impl Now<'_> {
                 });
             }
         }
+        let merged = as_entries(merged);
         if merged == own { Ok(None) } else { as_value(&merged, self, to) }
     }
 }
 
+/// Entries of one set that are not in another.
+fn only_in<'s, 'e>(one: &'s [Cow<'e, str>], other: &'s [Cow<'e, str>]) -> impl Iterator<Item = &'s Cow<'e, str>> {
+    one.iter().filter(|entry| other.binary_search(entry).is_err())
+}
+
 /// An entry in another side's words: several where its options say so.
-type Names = Vec<String>;
+type Names<'a> = Vec<Cow<'a, str>>;
 
 /// What one side calls the other's entries, each asked for when it is needed.
 struct Words<'a> {
     end: &'a End,
-    names: Vec<(&'a str, OnceCell<Result<Names, Misfit>>)>,
+    names: Vec<(&'a str, OnceCell<Result<Names<'a>, Misfit>>)>,
 }
 
 impl<'a> Words<'a> {
@@ -94,7 +100,7 @@ impl<'a> Words<'a> {
         Self { end, names: entries.map(|entry| (entry.as_ref(), OnceCell::new())).collect() }
     }
 
-    fn find(&self, entry: &str) -> Option<&Result<Names, Misfit>> {
+    fn find(&self, entry: &str) -> Option<&Result<Names<'a>, Misfit>> {
         let (known, names) = self.names.iter().find(|(known, _)| *known == entry)?;
         Some(names.get_or_init(|| named(self.end, known)))
     }
@@ -103,22 +109,23 @@ impl<'a> Words<'a> {
         self.find(entry).is_some_and(|names| names.as_ref().is_ok_and(|names| names.iter().any(|known| known == name)))
     }
 
-    fn of_entry(&self, entry: &str) -> Result<Names, Misfit> {
-        self.find(entry).cloned().unwrap_or_else(|| Ok(Names::new()))
+    fn of_entry(&self, entry: &str) -> Result<Names<'static>, Misfit> {
+        let names = self.find(entry).cloned().unwrap_or_else(|| Ok(Names::new()))?;
+        Ok(names.into_iter().map(|name| Cow::Owned(name.into_owned())).collect())
     }
 }
 
 /// A whole set in this side's words.
-pub(super) fn named_entries(end: &End, value: &Value) -> Result<Entries<'static>, Misfit> {
+pub(super) fn named_entries<'a>(end: &End, value: &'a Value) -> Result<Entries<'a>, Misfit> {
     let mut out = Entries::new();
     for entry in entries_of(value) {
-        out.extend(named(end, &entry)?.into_iter().map(Cow::Owned));
+        out.extend(named(end, &entry)?.into_iter().map(|name| Cow::Owned(name.into_owned())));
     }
-    Ok(out)
+    Ok(as_entries(out))
 }
 
 /// A set as one value, where the field can hold it.
-pub(super) fn set_value(end: &End, entries: &Entries<'_>) -> Result<Value, Misfit> {
+pub(super) fn set_value(end: &End, entries: &[Cow<'_, str>]) -> Result<Value, Misfit> {
     let text = join(entries);
     if text.is_empty() {
         end.empty()
@@ -129,7 +136,7 @@ pub(super) fn set_value(end: &End, entries: &Entries<'_>) -> Result<Value, Misfi
     }
 }
 
-fn as_value(entries: &Entries<'_>, now: &Now<'_>, to: Side) -> Result<Option<Value>, Stop> {
+fn as_value(entries: &[Cow<'_, str>], now: &Now<'_>, to: Side) -> Result<Option<Value>, Stop> {
     if *entries == entries_of(now.of(to)) {
         return Ok(None);
     }
@@ -137,14 +144,14 @@ fn as_value(entries: &Entries<'_>, now: &Now<'_>, to: Side) -> Result<Option<Val
 }
 
 /// What this side calls an entry of the other.
-fn named(end: &End, entry: &str) -> Result<Names, Misfit> {
-    match end.take_text(entry, false)? {
-        Value::Text(text) if text.contains(ENTRY_SEPARATOR) || !is_squeezed(&text) => {
-            Ok(entries(&text).into_iter().map(Cow::into_owned).collect())
-        }
-        Value::Text(text) => Ok(vec![text]),
-        _ => Ok(Names::new()),
+fn named<'a>(end: &End, entry: &'a str) -> Result<Names<'a>, Misfit> {
+    if end.keeps_entry(entry) {
+        return Ok(vec![Cow::Borrowed(entry)]);
     }
+    Ok(match end.take_text(entry, false)? {
+        Value::Text(text) => entries(&text).into_iter().map(|name| Cow::Owned(name.into_owned())).collect(),
+        _ => Names::new(),
+    })
 }
 
 fn entries_of(value: &Value) -> Entries<'_> {

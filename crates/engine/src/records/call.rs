@@ -36,6 +36,11 @@ macro_rules! mirrored {
                         continue;
                     }
                     engine.note_usage(setup, &answer).await;
+                    if let Err(error) = &answer
+                        && error.kind == syncline_connect::ErrorKind::Revoked
+                    {
+                        engine.lose(setup, error).await;
+                    }
                     break answer;
                 }
             }

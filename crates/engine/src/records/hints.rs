@@ -14,8 +14,9 @@ use syncline_core::{
 };
 use syncline_store::{FlowStanding, FlowState, Held, Result as StoreResult, TakeRows};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
-use super::{Halt, LEASE_CALLS, RecordFlow, Turn, pull::settled_row, rows::seen_row};
+use super::{Halt, LEASE_CALLS, RecordFlow, Turn, rows::seen_row};
 use crate::{engine::Engine, setup::ConnectionSetup};
 
 /// Records that are read by their ids at once. With more, a page of changes is cheaper.
@@ -87,9 +88,14 @@ impl RecordFlow {
 }
 
 impl Engine {
-    /// Sees to hints about records of a connection in every integration that it takes part in, and wakes those. Once it
-    /// is back without an error, nothing of the hints is needed any more.
-    pub(crate) async fn see_to_hints(&self, setup: &ConnectionSetup, hints: &[Hint]) -> StoreResult<()> {
+    /// Sees to hints about records of a connection in every integration that it takes part in, and wakes those. Whether
+    /// nothing of the hints is needed any more: not so where `stop` came first.
+    pub(crate) async fn see_to_hints(
+        &self,
+        setup: &ConnectionSetup,
+        hints: &[Hint],
+        stop: &CancellationToken,
+    ) -> StoreResult<bool> {
         let flows = self.record_flows(&setup.workspace).await?;
         let writers = self.writers(setup, &flows);
         for flow in &flows {
@@ -102,12 +108,16 @@ impl Engine {
                 metrics::counter!("syncline_hints_total").increment(u64::try_from(count).unwrap_or(u64::MAX));
                 while !self.take_hints(flow, side, &gathered).await? {
                     // A round is under way, here or elsewhere.
-                    tokio::time::sleep(TURN_PAUSE).await;
+                    tokio::select! {
+                        biased;
+                        () = stop.cancelled() => return Ok(false),
+                        () = tokio::time::sleep(TURN_PAUSE) => {}
+                    }
                 }
                 self.wakes.of(flow).notify_one();
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// How many write by way of this connection: what one of them writes is news to the others.
@@ -168,8 +178,7 @@ impl Engine {
             self.extend(&turn, self.world.clock.now()).await?;
             let found = self.fetch_rows(&turn, side, kind, view, &ids, &mut calls).await?;
             // What is not there says nothing: it may be hidden. A whole reading tells what is missing.
-            let now = self.world.clock.now();
-            let rows = found.into_values().map(|seen| settled_row(seen_row(side, kind, view, seen), now));
+            let rows = found.into_values().map(|seen| seen_row(side, kind, view, seen));
             self.take(&turn, rows.collect()).await?;
         }
         Ok(())

@@ -11,6 +11,7 @@ use syncline_connect::{
 use syncline_core::{
     ids::RecordId,
     merge::{Base, Change, Row, RuleKey, Side, payload_digest, shown},
+    mutant::{self, Mutant},
     record::Value,
 };
 use syncline_store::{
@@ -77,6 +78,9 @@ impl Keep<'_, '_> {
             RowOutcome::Taken { look_in } => {
                 let at = later(self.now, SignedDuration::try_from(look_in).unwrap_or(SignedDuration::MAX));
                 self.save.later_steps.push((out.step, None, at));
+            }
+            RowOutcome::Unknown(_) if mutant::on(Mutant::UnknownIsDone) && out.tied.target.is_some() => {
+                self.updated(out)
             }
             RowOutcome::Unknown(_) => {
                 // What was given up may still arrive within its deadline; only then does a look tell what became of it.
@@ -225,6 +229,8 @@ impl Keep<'_, '_> {
                 self.save.entries.push(again);
             }
             (ErrorKind::Gone, StepOp::Delete { record, .. }) => self.done(out, record.clone()),
+            // It stays so until that one has given it up, which the store sees.
+            (ErrorKind::KeyTaken, StepOp::Update { .. }) => self.hold(out, error),
             _ if error.retry == Retry::Never || tied.source.tries >= TRIES_MAX => self.hold(out, error),
             _ => {
                 let again = self.engine.again(&tied.source, tied.link, error, self.now);
@@ -258,11 +264,9 @@ impl Keep<'_, '_> {
                 after: Base::new(Value::Null, Value::Null),
             };
             let digest = payload_digest(out.side, &change);
+            // An address that another record bears is tried again once that one has changed: the store sees to it.
             refused.retain(|(key, _)| *key != field.rule);
-            // An address that another record bears is free once that one has changed.
-            if error.kind != ErrorKind::KeyTaken {
-                refused.push((field.rule, digest));
-            }
+            refused.push((field.rule, digest));
             if !whole {
                 holds.push(refused_hold(Some(field.rule), out.side, &error.message, fix));
             }

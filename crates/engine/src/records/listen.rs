@@ -257,8 +257,10 @@ impl Ear<'_> {
                 (self.hears, self.heard) = (true, true);
                 self.note(None).await?;
             }
-            if !heard.hints.is_empty() {
-                self.while_held(engine.see_to_hints(setup, &heard.hints)).await??;
+            if !heard.hints.is_empty()
+                && !self.while_held(engine.see_to_hints(setup, &heard.hints, self.stop)).await??
+            {
+                return Err(Halt::Stopped);
             }
             if let Some(place) = heard.place {
                 let now = engine.world.clock.now();

@@ -17,6 +17,7 @@ mod rows;
 mod settle;
 mod setup;
 mod setups;
+mod verify;
 mod view;
 mod write_down;
 
@@ -41,8 +42,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{alerts, engine::Engine};
 
-/// Records that one transaction decides about.
+/// Records whose decisions one transaction writes down.
 pub(crate) const DECIDE_BATCH: usize = 500;
+
+/// Records that are decided about together: what they are about to write is read once more before, and the vendor that
+/// reads most by one call reads so many.
+pub(crate) const LOOK_BATCH: usize = 5_000;
 
 /// Writes that a round gathers before it sends them: with many waiting, vendors have cheaper ways. It bounds the memory
 /// of a round, whatever the size of the accounts.

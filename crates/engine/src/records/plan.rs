@@ -12,14 +12,16 @@ use syncline_core::{
 use syncline_store::{JournalEntry, JournalKind, LinkRef, SaveRows, StepField, StepOp, StoredEntry, StoredLink, Work};
 
 use super::{
-    Compiled, DECIDE_BATCH, Halt, ROUND_WRITES_MAX, RecordFlow, Round, Turn, later,
-    rows::{fate, known, row},
-    write_down::Writing,
+    Compiled, DECIDE_BATCH, Halt, LOOK_BATCH, ROUND_WRITES_MAX, RecordFlow, Round, Turn, later, rows::known,
+    verify::Reserved, write_down::Writing,
 };
 use crate::{alerts, engine::Engine};
 
 /// Counterparts that go because records were deleted: more in one round, and a person is asked first.
 const DELETES_MAX: usize = 50;
+
+/// Records in a row that each became the next: a lead a contact, and that one merged, and merged again.
+const SUCCESSORS_MAX: usize = 8;
 
 /// The share of all links, in percent, that has to be reached as well.
 const DELETES_PERCENT: u64 = 5;
@@ -97,11 +99,18 @@ impl Batch<'_> {
         }
         let mut other = None;
         let successor = self.successor(work);
-        let unmade = work.link.as_ref().is_none_or(|_| work.partner.is_none());
-        let same_key = if unmade { self.same_key(entry) } else { SameKey::default() };
+        if successor.as_ref().is_some_and(|successor| self.taken.contains(&successor.id)) {
+            // Another counterpart goes on with it: only then can be told what becomes of this one.
+            return None;
+        }
+        let same_key = self.same_key_of(work);
         let decision = self.ask(work, &same_key, successor.as_ref());
         if let Decision::Adopt { candidate, .. } = &decision {
             other = same_key.candidates.into_iter().nth(*candidate);
+        }
+        if let (Decision::Follow { .. }, Some(successor)) = (&decision, &successor) {
+            // It has a counterpart now: none is to be found or made for it.
+            self.taken.insert(successor.id);
         }
         if let Decision::Adopt { .. } | Decision::Create { .. } = decision {
             self.tied_keys.extend(entry.match_key.clone().map(|key| (entry.side, key)));
@@ -113,7 +122,27 @@ impl Batch<'_> {
         Some(Decided { work, decision, other, successor })
     }
 
-    /// Who bears the same key, on either side.
+    /// Who bears the same key, on either side; of nobody who has a counterpart.
+    pub(crate) fn same_key_of(&self, work: &Work) -> SameKey {
+        if work.link.is_some() && work.partner.is_some() {
+            return SameKey::default();
+        }
+        self.same_key(&work.entry)
+    }
+
+    /// A record as it is known by its key.
+    pub(crate) fn bearer(&self, key: Option<&str>, record: (Side, &String, &RecordId)) -> Option<&StoredEntry> {
+        let mut known = self.around.by_key[place(record.0)].get(key?)?.iter();
+        known.find(|entry| (entry.side, &entry.kind, &entry.record) == record)
+    }
+
+    /// Brings what is known by its key up to date; who bears another one by now is none of them.
+    pub(crate) fn refresh(&mut self, side: Side, refresh: impl Fn(&mut StoredEntry) -> bool) {
+        for entries in self.around.by_key[place(side)].values_mut() {
+            entries.retain_mut(&refresh);
+        }
+    }
+
     fn same_key(&self, entry: &StoredEntry) -> SameKey {
         let Some(key) = &entry.match_key else { return SameKey::default() };
         let across = entry.side.other();
@@ -130,20 +159,23 @@ impl Batch<'_> {
         }
     }
 
+    /// What a record became: the last that is known of where one became another, and that a third.
     fn successor(&self, work: &Work) -> Option<StoredEntry> {
-        let gone = [Some(&work.entry), work.partner.as_ref()];
-        gone.into_iter().flatten().find_map(|entry| {
-            let (into, same_kind) = match &entry.fate {
-                Fate::MergedInto(into) => (into, true),
-                Fate::ConvertedTo(into) => (into, false),
-                Fate::Live | Fate::Deleted | Fate::Missing => return None,
-            };
-            let found = self.around.by_record.get(&(entry.side, into.clone()))?;
-            found.iter().find(|found| (found.kind == entry.kind) == same_kind).cloned()
-        })
+        let mut found: Option<&StoredEntry> = None;
+        let mut gone = moved(work)?;
+        for _ in 0..SUCCESSORS_MAX {
+            let (from, into) = gone;
+            let same_kind = matches!(from.fate, Fate::MergedInto(_));
+            let known = self.around.by_record.get(&(from.side, into.clone())).into_iter().flatten();
+            let Some(next) = known.into_iter().find(|next| (next.kind == from.kind) == same_kind) else { break };
+            found = Some(next);
+            let Some(into) = became(next) else { break };
+            gone = (next, into);
+        }
+        found.cloned()
     }
 
-    fn ask(&self, work: &Work, same_key: &SameKey, successor: Option<&StoredEntry>) -> Decision {
+    pub(crate) fn ask(&self, work: &Work, same_key: &SameKey, successor: Option<&StoredEntry>) -> Decision {
         let candidates: Vec<Known<'_>> = same_key.candidates.iter().map(known).collect();
         let rivals: Vec<Known<'_>> = same_key.rivals.iter().map(known).collect();
         let case = Case {
@@ -163,8 +195,8 @@ impl Batch<'_> {
 
 /// Records that bear the key of one that has no counterpart.
 #[derive(Default)]
-struct SameKey {
-    candidates: Vec<StoredEntry>,
+pub(crate) struct SameKey {
+    pub(crate) candidates: Vec<StoredEntry>,
     occupied: bool,
     rivals: Vec<StoredEntry>,
 }
@@ -185,9 +217,7 @@ impl Engine {
                 keys.extend(work.entry.match_key.as_deref());
             }
             for entry in [Some(&work.entry), work.partner.as_ref()].into_iter().flatten() {
-                if let Fate::MergedInto(into) | Fate::ConvertedTo(into) = &entry.fate {
-                    successors.entry(entry.side).or_default().insert(into.clone());
-                }
+                successors.entry(entry.side).or_default().extend(became(entry).cloned());
             }
         }
         let keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
@@ -201,14 +231,23 @@ impl Engine {
                 }
             }
         }
-        for (side, records) in successors {
-            let records: Vec<RecordId> = records.into_iter().collect();
-            for kind in compiled.kinds(side).keys() {
-                let entries = self.world.store.rows_by_record(&flow.workspace, &flow.id, side, kind, &records).await?;
-                for entry in entries {
-                    around.by_record.entry((side, entry.record.clone())).or_default().push(entry);
+        for _ in 0..SUCCESSORS_MAX {
+            let mut further: BTreeMap<Side, BTreeSet<RecordId>> = BTreeMap::new();
+            for (side, records) in std::mem::take(&mut successors) {
+                let records: Vec<RecordId> = records.into_iter().collect();
+                for kind in compiled.kinds(side).keys() {
+                    let known =
+                        self.world.store.rows_by_record(&flow.workspace, &flow.id, side, kind, &records).await?;
+                    for entry in known {
+                        let place = (side, entry.record.clone());
+                        let next =
+                            became(&entry).filter(|next| !around.by_record.contains_key(&(side, (*next).clone())));
+                        further.entry(side).or_default().extend(next.cloned());
+                        around.by_record.entry(place).or_default().push(entry);
+                    }
                 }
             }
+            successors = further;
         }
         Ok(Batch {
             compiled,
@@ -222,6 +261,18 @@ impl Engine {
 
     /// Decides about all that is due, writes it down, and sends it.
     pub(crate) async fn decide_and_push(&self, turn: &Turn<'_>, round: &mut Round) -> Result<(), Halt> {
+        let mut reserved = Reserved::default();
+        let done = self.decide_and_push_while(turn, &mut reserved, round).await;
+        self.release_reserved(turn, reserved).await;
+        done
+    }
+
+    async fn decide_and_push_while(
+        &self,
+        turn: &Turn<'_>,
+        reserved: &mut Reserved,
+        round: &mut Round,
+    ) -> Result<(), Halt> {
         let Turn { flow, compiled, .. } = *turn;
         let mut outgoing: Vec<Outgoing> = Vec::new();
         let room = self.quota_room(flow, self.world.clock.now()).await?;
@@ -232,7 +283,8 @@ impl Engine {
             if room == 0 {
                 break;
             }
-            let limit = DECIDE_BATCH.min(usize::try_from(room).unwrap_or(usize::MAX));
+            let gathered = ROUND_WRITES_MAX.saturating_sub(outgoing.len()).max(DECIDE_BATCH);
+            let limit = LOOK_BATCH.min(gathered).min(usize::try_from(room).unwrap_or(usize::MAX));
             let mut works = self.world.store.due_rows(&flow.workspace, &flow.id, now, limit).await?;
             if works.is_empty() {
                 break;
@@ -240,23 +292,33 @@ impl Engine {
             let full = works.len() >= limit;
             works.sort_by_key(|work| rank_of(compiled, work));
             let mut batch = self.batch(turn, &works).await?;
-            let works = self.verified(turn, &batch, works, round).await?;
-            let decided: Vec<Decided<'_>> = works.iter().filter_map(|work| batch.decide(work)).collect();
+            let due = works.len();
+            let works = self.verified(turn, &mut batch, works, reserved, round).await?;
+            let mut decided: Vec<Decided<'_>> = works.iter().filter_map(|work| batch.decide(work)).collect();
+            let before = decided.len();
+            self.reserve_creations(turn, &mut decided, reserved, round).await?;
+            // What was put aside is still due, and would come again at once.
+            let aside = works.len() < due || decided.len() < before;
+            let spent = keep_within(&mut decided, room);
             round.decided += decided.len();
             if !turn.confirm_deletes && self.too_many_deletes(flow, &decided).await? {
                 return Ok(());
             }
-            let seeks = self.write_down_rows(turn, decided, now, round, &mut outgoing).await?;
+            let mut seeks = Vec::new();
+            while !decided.is_empty() {
+                let part = decided.drain(..decided.len().min(DECIDE_BATCH)).collect();
+                seeks.extend(self.write_down_rows(turn, part, now, round, &mut outgoing).await?);
+            }
             self.seek(turn, seeks, round).await?;
             if outgoing.len() >= ROUND_WRITES_MAX {
                 round.more = true;
                 break;
             }
-            if !full {
+            if !full || spent || aside {
                 break;
             }
         }
-        self.push_outgoing(turn, outgoing, round).await
+        self.push_outgoing(turn, outgoing, reserved, round).await
     }
 
     /// Holds the integration for as long again as a few calls may take.
@@ -307,48 +369,6 @@ impl Engine {
             tracing::warn!(integration.id = %name, "Integration {name} has used {used} of {limit} transfers of this month");
         }
         Ok(())
-    }
-
-    /// Asks the side that is about to be written what it holds now, where it can be asked in batches: an edit that no
-    /// page has shown yet must not be overwritten. A record that is not there any more is gone.
-    async fn verified(
-        &self,
-        turn: &Turn<'_>,
-        batch: &Batch<'_>,
-        mut works: Vec<Work>,
-        round: &mut Round,
-    ) -> Result<Vec<Work>, Halt> {
-        let mut wanted: BTreeMap<(Side, String), Vec<(usize, RecordId)>> = BTreeMap::new();
-        for (at, work) in works.iter().enumerate() {
-            let Some(partner) = work.partner.as_ref().filter(|partner| partner.seen.is_none()) else { continue };
-            let Decision::Merge { merge, .. } = batch.ask(work, &SameKey::default(), None) else { continue };
-            let told = match partner.side {
-                Side::Left => &merge.to_left,
-                Side::Right => &merge.to_right,
-            };
-            if !told.is_empty() {
-                let key = (partner.side, partner.kind.clone());
-                wanted.entry(key).or_default().push((at, partner.record.clone()));
-            }
-        }
-        for ((side, kind), records) in wanted {
-            let Some(view) = turn.compiled.kinds(side).get(&kind).filter(|view| view.spec.reads_at_once > 0) else {
-                continue;
-            };
-            let ids: Vec<RecordId> = records.iter().map(|(_, id)| id.clone()).collect();
-            let found = self.fetch_rows(turn, side, &kind, view, &ids, &mut round.calls).await?;
-            for (at, id) in records {
-                let Some(partner) = &mut works[at].partner else { continue };
-                match found.get(&id) {
-                    Some(seen) => {
-                        partner.seen = Some(row(view, &seen.fields));
-                        partner.fate = fate(seen.fate.clone());
-                    }
-                    None => partner.fate = Fate::Deleted,
-                }
-            }
-        }
-        Ok(works)
     }
 
     /// Stops the integration where more counterparts would be deleted than anybody can have meant.
@@ -417,10 +437,54 @@ fn save_is_empty(save: &SaveRows) -> bool {
     save.entries.is_empty() && save.links.is_empty() && save.new_links.is_empty() && save.journal.is_empty()
 }
 
-fn rank_of(compiled: &Compiled, work: &Work) -> (usize, i64) {
+/// Keeps as many decisions as may be transferred: one that tells both sides is two transfers. Whether any was left out,
+/// which stays due.
+fn keep_within(decided: &mut Vec<Decided<'_>>, room: u64) -> bool {
+    let (mut left, before) = (room, decided.len());
+    decided.retain(|one| {
+        let enough = writes(&one.decision) <= left;
+        if enough {
+            left -= writes(&one.decision);
+        }
+        enough
+    });
+    decided.len() < before
+}
+
+fn writes(decision: &Decision) -> u64 {
+    match decision {
+        Decision::Merge { merge, .. } | Decision::Adopt { merge, .. } => {
+            u64::from(!merge.to_left.is_empty()) + u64::from(!merge.to_right.is_empty())
+        }
+        Decision::Create { .. } | Decision::Delete { .. } => 1,
+        Decision::Rest { .. }
+        | Decision::Follow { .. }
+        | Decision::Seek { .. }
+        | Decision::Detach { .. }
+        | Decision::Hold(_) => 0,
+    }
+}
+
+/// The first of the two that became another record, and which.
+pub(crate) fn moved(work: &Work) -> Option<(&StoredEntry, &RecordId)> {
+    let both = [Some(&work.entry), work.partner.as_ref()];
+    both.into_iter().flatten().find_map(|entry| Some((entry, became(entry)?)))
+}
+
+fn became(entry: &StoredEntry) -> Option<&RecordId> {
+    match &entry.fate {
+        Fate::MergedInto(into) | Fate::ConvertedTo(into) => Some(into),
+        Fate::Live | Fate::Deleted | Fate::Missing => None,
+    }
+}
+
+/// What became of records comes before what is made of them: a link follows the record that its own one became before
+/// anybody looks for a counterpart of that. Then the pairs' order.
+fn rank_of(compiled: &Compiled, work: &Work) -> (bool, usize, i64) {
+    let stays = moved(work).is_none();
     let side = work.entry.side;
     let pair = compiled.flow.pairs.iter().position(|pair| pair.side(side).kind == work.entry.kind);
-    (pair.unwrap_or(usize::MAX), work.entry.id)
+    (stays, pair.unwrap_or(usize::MAX), work.entry.id)
 }
 
 /// The month that a transfer counts for.

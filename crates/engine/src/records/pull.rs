@@ -13,15 +13,12 @@ use super::{
     call::{mirrored, paid},
     later,
     rows::seen_row,
+    view::KindView,
 };
 use crate::engine::Engine;
 
 /// How long until a side is asked again that refuses us for a reason which only a person can mend.
 const REFUSED_PAUSE: SignedDuration = SignedDuration::from_mins(15);
-
-/// For how long after its last change a record may have changed once more at the same time by the vendor's clock, which
-/// counts whole seconds at some; and by how much that clock may differ from ours.
-const UNSETTLED: SignedDuration = SignedDuration::from_mins(2);
 
 impl Engine {
     /// Reads what is due of both sides.
@@ -66,6 +63,9 @@ impl Engine {
         let mut states = self.world.store.pulls(&turn.flow.workspace, &turn.flow.id).await?;
         let now = self.world.clock.now();
         states.retain(|state| turn.compiled.kinds(state.side).contains_key(&state.kind));
+        for state in states.iter_mut().filter(|state| state.phase == PullPhase::Changes && reads_others(turn, state)) {
+            *state = PullState { next_at: now, ..sweep(state) };
+        }
         for side in Side::BOTH {
             for kind in turn.compiled.kinds(side).keys() {
                 if !states.iter().any(|state| state.side == side && state.kind == *kind) {
@@ -81,6 +81,7 @@ impl Engine {
                         sweep: 1,
                         changes_cursor: None,
                         swept_at: None,
+                        fields: None,
                     });
                 }
             }
@@ -128,11 +129,16 @@ impl Engine {
         for (state, page) in due.into_iter().zip(pages) {
             let Some(view) = kinds.get(&state.kind) else { continue };
             let Changes { rows: seen, cursor, more } = page;
-            rows.extend(seen.into_iter().map(|seen| settled_row(seen_row(side, &state.kind, view, seen), now)));
+            let anew = reads_others(turn, &state);
+            rows.extend(seen.into_iter().map(|seen| match seen_row(side, &state.kind, view, seen) {
+                // Of a field that was not read before nobody knows when it changed.
+                row if anew => SeenRow { changed_at: None, ..row },
+                row => row,
+            }));
             if !more && state.phase == PullPhase::Sweep {
                 swept.push((state.kind.clone(), state.sweep));
             }
-            read.push(after_page(turn.flow, state, cursor, more, now));
+            read.push(after_page(turn, state, cursor, more, now));
         }
         round.read += rows.len();
         let take = TakeRows {
@@ -192,18 +198,18 @@ impl Engine {
     }
 }
 
-/// A row that changed just now may change again without its time telling: the next reading of it counts, too.
-pub(crate) fn settled_row(row: SeenRow, now: Timestamp) -> SeenRow {
-    let settled = |at: &Timestamp| now.duration_since(*at) > UNSETTLED;
-    SeenRow { changed_at: row.changed_at.filter(settled), ..row }
-}
-
 /// A kind that was not read as a whole for long is read so now.
 fn begin_sweep(flow: &RecordFlow, state: &PullState, now: Timestamp) -> PullState {
     let last = state.swept_at.or(state.read_at);
     let due =
         state.phase == PullPhase::Changes && last.is_some_and(|last| now.duration_since(last) >= flow.sweep_every);
     if due { sweep(state) } else { state.clone() }
+}
+
+/// Whether other fields are read of a kind than when it was last read to its end.
+fn reads_others(turn: &Turn<'_>, state: &PullState) -> bool {
+    let view = turn.compiled.kinds(state.side).get(&state.kind);
+    view.zip(state.fields.as_ref()).is_some_and(|(view, fields)| view.fingerprint() != *fields)
 }
 
 /// The same kind, to be read as a whole.
@@ -218,9 +224,10 @@ fn sweep(state: &PullState) -> PullState {
 }
 
 /// The pull after a page was read.
-fn after_page(flow: &RecordFlow, state: PullState, cursor: String, more: bool, now: Timestamp) -> PullState {
+fn after_page(turn: &Turn<'_>, state: PullState, cursor: String, more: bool, now: Timestamp) -> PullState {
     let whole = state.phase != PullPhase::Changes;
-    let next_at = if more { now } else { later(now, flow.side(state.side).every) };
+    let next_at = if more { now } else { later(now, turn.flow.side(state.side).every) };
+    let view = turn.compiled.kinds(state.side).get(&state.kind);
     PullState {
         phase: if more { state.phase } else { PullPhase::Changes },
         // The end of a whole reading knows from where on changes count.
@@ -231,6 +238,7 @@ fn after_page(flow: &RecordFlow, state: PullState, cursor: String, more: bool, n
         failures: 0,
         problem: None,
         read_at: Some(now),
+        fields: if more { state.fields } else { view.map(KindView::fingerprint) },
         ..state
     }
 }

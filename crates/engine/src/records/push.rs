@@ -18,6 +18,7 @@ use super::{
     call::{mirror, mirrored, paid},
     later,
     plan::{Outgoing, month},
+    verify::Reserved,
     write_down::at_rest,
 };
 use crate::engine::Engine;
@@ -44,6 +45,7 @@ impl Engine {
         &self,
         turn: &Turn<'_>,
         outgoing: Vec<Outgoing>,
+        reserved: &Reserved,
         round: &mut Round,
     ) -> Result<(), Halt> {
         let mut groups: BTreeMap<(Side, String, Class), Vec<Outgoing>> = BTreeMap::new();
@@ -59,6 +61,7 @@ impl Engine {
                 let batch: Vec<Outgoing> = waiting.drain(..fits).collect();
                 let now = self.world.clock.now();
                 self.extend(turn, now).await?;
+                self.extend_reserved(turn, reserved, now).await?;
                 if let Some(error) = self.push_batch(turn, side, &kind, batch, round).await? {
                     // The rest was planned and never sent.
                     self.put_off(turn, waiting, &error).await?;

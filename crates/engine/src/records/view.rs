@@ -22,6 +22,9 @@ use crate::engine::{Called, Engine};
 /// How long a description is believed; a field that goes missing sooner is refused by name, and then asked for anew.
 const BELIEVED: SignedDuration = SignedDuration::from_hours(6);
 
+/// How long it is believed that a mapped field is not there: it may come back any time.
+const BELIEVED_MISSING: SignedDuration = SignedDuration::from_hours(1);
+
 /// An integration, ready to decide.
 #[derive(Debug)]
 pub struct Compiled {
@@ -47,6 +50,18 @@ pub(crate) struct KindView {
 
 /// What was compiled, and when. By integration.
 pub(crate) type CompiledFlows = Mutex<HashMap<(WorkspaceId, IntegrationId), (Timestamp, Arc<Compiled>)>>;
+
+impl KindView {
+    /// Tells apart which fields are read and for which rules.
+    pub(crate) fn fingerprint(&self) -> String {
+        let rules = |(field, keys): (&String, &Vec<RuleKey>)| {
+            keys.iter().fold(field.clone(), |words, key| format!("{words} {}", key.0))
+        };
+        let mut words: Vec<String> = self.fields.clone();
+        words.extend(self.keys.iter().map(rules));
+        format!("{:08x}", RuleKey::of("", &words.join("\n")).0)
+    }
+}
 
 impl Compiled {
     pub(crate) fn kinds(&self, side: Side) -> &BTreeMap<String, KindView> {
@@ -86,10 +101,11 @@ impl Engine {
         let key = (flow.workspace.clone(), flow.id.clone());
         {
             let known = self.compiled.lock().expect("no code panics while it holds this lock");
-            if let Some((learned, compiled)) = known.get(&key)
-                && now.duration_since(*learned).abs() < BELIEVED
-            {
-                return Ok(Arc::clone(compiled));
+            if let Some((learned, compiled)) = known.get(&key) {
+                let believed = if compiled.dropped.is_empty() { BELIEVED } else { BELIEVED_MISSING };
+                if now.duration_since(*learned).abs() < believed {
+                    return Ok(Arc::clone(compiled));
+                }
             }
         }
         let mut descriptions = [BTreeMap::new(), BTreeMap::new()];

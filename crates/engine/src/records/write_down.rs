@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use syncline_core::{
     ids::{ExternalKey, RecordId},
-    merge::{Change, Decision, Fate, Hold, HoldKind, Images, Row, RowMerge, RuleKey, Side, shown},
+    merge::{Change, Decision, Hold, HoldKind, Images, Row, RowMerge, RuleKey, Side, shown},
+    mutant::{self, Mutant},
 };
 use syncline_store::{
     EntryChange, JournalEntry, JournalKind, LinkChange, LinkRef, NewLink, NewStep, SaveRows, StepField, StepOp,
@@ -15,7 +16,7 @@ use syncline_store::{
 
 use super::{
     Compiled, RecordFlow, Round, later,
-    plan::{Decided, Outgoing, Tied},
+    plan::{Decided, Outgoing, Tied, moved},
 };
 
 /// How long a planned write may be under way before another process looks what became of it.
@@ -48,6 +49,8 @@ impl Writing<'_, '_> {
             }
             Decision::Adopt { pair, merge, .. } => {
                 if let Some(other) = other {
+                    // A counterpart was to be made, and somebody made one meanwhile.
+                    self.save.drop_links.extend(work.link.as_ref().map(|link| link.id));
                     self.adopt(entry, &other, pair, merge);
                 }
             }
@@ -63,18 +66,11 @@ impl Writing<'_, '_> {
                 }
             }
             Decision::Seek { kind, record } => {
-                let side = self.gone_side(work);
+                let side = gone_side(work);
                 seeks.push((side, kind, record));
             }
             Decision::Delete { to } => self.delete(work, to),
             Decision::Detach { note } => self.detach(work, &note),
-        }
-    }
-
-    fn gone_side(&self, work: &Work) -> Side {
-        match (&work.entry.fate, &work.partner) {
-            (Fate::Live, Some(partner)) => partner.side,
-            _ => work.entry.side,
         }
     }
 
@@ -113,6 +109,10 @@ impl Writing<'_, '_> {
         let (left, right) = if entry.side == Side::Left { (entry, partner) } else { (partner, entry) };
         let mut images = link.images.clone();
         images.extend(merge.adopted.iter().cloned());
+        if mutant::on(Mutant::BaseOnSend) {
+            let planned = merge.to_left.iter().chain(&merge.to_right);
+            images.extend(planned.map(|change| (change.key, change.after.clone())));
+        }
         if images != link.images || !link.decided.is_empty() {
             let settled = |(key, _): &&(RuleKey, Side)| merge.settled.contains(key);
             let carried_out = link.decided.iter().filter(settled).copied().collect();
@@ -151,9 +151,13 @@ impl Writing<'_, '_> {
         for (key, conflict) in &merge.conflicts {
             let field = |side| self.compiled.field(tied.pair, *key, side).unwrap_or_default().to_owned();
             let (left, right) = (field(Side::Left), field(Side::Right));
-            let text =
-                format!("{}: {left} and {right} differed; the {} side won", named(tied.left), conflict.winner.as_str());
-            let details = json!({ "action": "conflict", "winner": conflict.winner.as_str(),
+            let end = match conflict.winner {
+                Some(winner) => format!("the {} side won", winner.as_str()),
+                None => "what one was told was answered by something else again and again, so both keep their own"
+                    .to_owned(),
+            };
+            let text = format!("{}: {left} and {right} differed; {end}", named(tied.left));
+            let details = json!({ "action": "conflict", "winner": conflict.winner.map(Side::as_str),
                 "left": { "field": left, "value": shown_value(&conflict.left) },
                 "right": { "field": right, "value": shown_value(&conflict.right) } });
             self.line(JournalKind::Written, text, details);
@@ -216,7 +220,7 @@ impl Writing<'_, '_> {
     }
 
     fn follow(&mut self, work: &Work, link: &StoredLink, successor: &StoredEntry, pair: usize, images: Images) {
-        let gone_side = self.gone_side(work);
+        let gone_side = gone_side(work);
         let pair = &self.compiled.flow.pairs[pair];
         let (gone, stays) = match &work.partner {
             Some(partner) if partner.side == gone_side => (partner, Some(&work.entry)),
@@ -266,7 +270,13 @@ impl Writing<'_, '_> {
         for entry in [Some(&work.entry), work.partner.as_ref()].into_iter().flatten() {
             let note = Some(note.to_owned());
             let seen = left_showing(entry, work.link.as_ref());
-            self.save.entries.push(EntryChange { link: None, note, seen, let_go: true, ..at_rest(entry) });
+            self.save.entries.push(EntryChange {
+                link: None,
+                note,
+                seen,
+                let_go: !mutant::on(Mutant::LettingGoForgotten),
+                ..at_rest(entry)
+            });
             self.save.holds.push((entry.id, Vec::new()));
         }
         let text = format!("{} is no longer kept in step: {note}", named(&work.entry));
@@ -348,6 +358,11 @@ fn left_showing(entry: &StoredEntry, link: Option<&StoredLink>) -> Option<Row> {
         Some(link) => Some(shown(entry.seen.as_ref(), &link.images, entry.side).into_owned()),
         None => entry.seen.clone(),
     }
+}
+
+/// The side of the record that became another.
+fn gone_side(work: &Work) -> Side {
+    moved(work).map_or(work.entry.side, |(gone, _)| gone.side)
 }
 
 /// A link as it is.

@@ -77,18 +77,19 @@ pub struct SalesforceOrg {
 /// The schema at this time, with what is told of it.
 struct Shape {
     schema: Arc<Schema>,
-    describes: Describes,
+    /// Shared by all orgs that have the schema from the same one.
+    describes: Arc<Describes>,
     tag: String,
     /// Since when it has been so, in seconds.
     since: i64,
 }
 
 impl Shape {
-    fn new(schema: Arc<Schema>, entropy: &dyn Entropy, since: i64) -> Self {
+    fn new(schema: Arc<Schema>, describes: Arc<Describes>, entropy: &dyn Entropy, since: i64) -> Self {
         let mut tag = [0; 4];
         entropy.fill(&mut tag);
         let tag = format!("\"{:08x}\"", u32::from_be_bytes(tag));
-        Self { schema, describes: Describes::default(), tag, since }
+        Self { schema, describes, tag, since }
     }
 }
 
@@ -111,22 +112,33 @@ impl SalesforceOrg {
     pub fn new(config: SalesforceConfig, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Arc<Self> {
         let schema = Arc::new(Schema::new(&config));
         let rules = Arc::new(Rules::new(&config));
-        Self::with_schema(config, schema, rules, clock, entropy)
+        Self::with_schema(config, &schema, &Arc::default(), rules, clock, entropy)
     }
 
     /// Another new org with the configuration, the present schema and the present rules of this one, at less cost than
     /// a first one.
     pub fn another(&self, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Arc<Self> {
-        let (schema, rules) = {
+        self.another_with(self.config.clone(), clock, entropy)
+    }
+
+    /// The same with a configuration of its own; what that says of schema and rules does not count.
+    pub fn another_with(
+        &self,
+        config: SalesforceConfig,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Arc<Self> {
+        let (rules, shape) = {
             let state = self.state();
-            (state.world.schema.clone(), state.world.rules.clone())
+            (state.world.rules.clone(), self.shape())
         };
-        Self::with_schema(self.config.clone(), schema, rules, clock, entropy)
+        Self::with_schema(config, &shape.schema, &shape.describes, rules, clock, entropy)
     }
 
     fn with_schema(
         config: SalesforceConfig,
-        schema: Arc<Schema>,
+        schema: &Arc<Schema>,
+        describes: &Arc<Describes>,
         rules: Arc<Rules>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
@@ -139,7 +151,7 @@ impl SalesforceOrg {
             events::Bus::new(selected, mark)
         });
         state.world.announce_on(bus.clone());
-        let shape = Shape::new(schema, &*entropy, now);
+        let shape = Shape::new(schema.clone(), describes.clone(), &*entropy, now);
         Arc::new(Self {
             faults: Faults::new(config.seed),
             config,
@@ -378,7 +390,8 @@ fn payload(request: &Request<Bytes>) -> Payload {
 /// `Sforce-Call-Options: client=…`
 fn client_of(request: &Request<Bytes>) -> &str {
     let options = request.headers().get("sforce-call-options").and_then(|value| value.to_str().ok());
-    let client = options.into_iter().flat_map(|text| text.split(',')).find_map(|one| one.trim().strip_prefix("client="));
+    let client =
+        options.into_iter().flat_map(|text| text.split(',')).find_map(|one| one.trim().strip_prefix("client="));
     client.unwrap_or_default()
 }
 

@@ -18,9 +18,9 @@ use super::{
     fresh,
     id::Id,
     rules::{self, Converted, LeadConversion, Rules, Writer},
-    schema::SchemaChange,
+    schema::{FieldNo, SchemaChange},
     seed,
-    world::Effect,
+    world::{Effect, Row},
 };
 
 impl SalesforceOrg {
@@ -29,6 +29,18 @@ impl SalesforceOrg {
         let state = self.settled();
         let Some(object) = state.world.schema.find(object) else { return Vec::new() };
         state.world.table(object).rows().map(|(_, row)| state.world.dump(object, row)).collect()
+    }
+
+    /// These fields of all live records of an object, in the order in which the records were made; null where a record has
+    /// nothing there, or no such field.
+    pub fn columns<const N: usize>(&self, object: &str, fields: [&str; N]) -> Vec<[Value; N]> {
+        let state = self.settled();
+        let Some(object) = state.world.schema.find(object) else { return Vec::new() };
+        let def = state.world.def(object);
+        let numbers = fields.map(|field| def.field_no(field));
+        let value = |row: &Row, no: Option<FieldNo>| Some(row.read(def, no?)?.to_json());
+        let live = state.world.table(object).rows().filter(|(_, row)| !row.deleted);
+        live.map(|(_, row)| numbers.map(|no| value(row, no).unwrap_or(Value::Null))).collect()
     }
 
     /// All live records by object, in the order in which they were made; objects without any are left out.
@@ -157,7 +169,7 @@ impl SalesforceOrg {
             rules::activities_switched(&mut state.world, writer);
             state.world.commit();
         }
-        *self.shape_mut() = Arc::new(Shape::new(schema, &*self.entropy, now));
+        *self.shape_mut() = Arc::new(Shape::new(schema, Arc::default(), &*self.entropy, now));
         Ok(())
     }
 

@@ -264,6 +264,7 @@ async fn read_in_an_hour(world: &World) -> jiff::Timestamp {
         sweep: 1,
         changes_cursor: None,
         swept_at: None,
+        fields: None,
     };
     let take =
         TakeRows { workspace: ws(), integration: "people".into(), held, now, rows: Vec::new(), pulls: vec![pull] };

@@ -12,7 +12,7 @@ use super::{
     plot::{Plot, Trouble},
     wires::Wires,
 };
-use crate::{dice::Dice, story::CANARY};
+use crate::{dice::Dice, sim::lock, story::CANARY};
 
 /// The field that administrators rename for a while, and what it is called meanwhile.
 pub const AWAY: (&str, &str) = ("Title", "Rank__c");
@@ -234,6 +234,9 @@ impl People {
         }
         let crm = self.wires.company.crm();
         let done = self.wires.act(0, || crm.merge(one.kind, &one.id, &two.id));
+        if done.is_ok() {
+            lock(&self.wires.ledger).merged(two.who());
+        }
         self.wires.sim.note(|| format!("crm: {} is merged into {}: {done:?}", two.who(), one.who()));
         if done.is_ok() {
             self.struck(Trouble::Merge);

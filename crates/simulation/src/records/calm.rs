@@ -1,11 +1,10 @@
 //! The calm after the chaos: nothing goes wrong any more, an operator does his part, and everything must come to rest.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use jiff::Timestamp;
-use syncline_core::Clock;
+use syncline_core::{Clock, merge::Side};
 use syncline_engine::{Engine, records::RecordFlow};
-use syncline_store::{ConnectionStatus, FlowCounts, FlowStanding, FlowState, PAGE_MAX};
+use syncline_store::{ConnectionStatus, FlowCounts, FlowStanding, FlowState, PAGE_MAX, PullPhase, PullState};
 
 use super::{
     company::{SWEEP_EVERY, workspace},
@@ -21,6 +20,9 @@ const BOUND: Duration = Duration::from_secs(6 * 3600);
 const BOUND_AFTER_JUMP: Duration = Duration::from_secs(30 * 3600);
 /// How often the operator has what is held back tried again.
 const RETRIES: u32 = 3;
+
+/// How often each kind of each side of each integration was begun to be read as a whole.
+type Readings = BTreeMap<(usize, Side, String), i64>;
 
 /// The operator, with an engine of his own for what the command line would do.
 pub struct Operator<'a> {
@@ -41,13 +43,16 @@ impl Operator<'_> {
         let began = sim.clock.elapsed();
         let jumped = sim.story.faults.has(Fault::K1);
         let until = began + if jumped { BOUND_AFTER_JUMP } else { BOUND };
-        let mut retries = 0;
+        let read = self.readings().await;
+        let (mut retries, mut before) = (0, None);
         while sim.clock.elapsed() < until {
             tokio::time::sleep(LOOK_EVERY).await;
             self.reconnect().await;
             self.go_on().await;
-            let since = sim.clock.now().saturating_sub(elapsed_since(sim.clock.elapsed(), began)).unwrap_or_default();
-            if !self.is_quiet(since).await {
+            // What was written last has to be seen by the other integrations.
+            let written = self.written();
+            let still = before.replace(written) == Some(written);
+            if !self.is_quiet(&read).await || !still {
                 continue;
             }
             if retries == RETRIES || !self.retry().await {
@@ -69,14 +74,31 @@ impl Operator<'_> {
         self.wires.sim.store.flow_counts(&flow.workspace, &flow.id).await.unwrap_or_default()
     }
 
-    /// Nothing is due, nothing is under way, and both sides were read as a whole since the calm began.
-    async fn is_quiet(&self, since: Timestamp) -> bool {
-        for flow in self.flows() {
+    /// How often each kind was read as a whole: times are no measure, where a clock ran ahead.
+    async fn readings(&self) -> Readings {
+        let mut readings = Readings::new();
+        for (at, flow) in self.flows().iter().enumerate() {
+            for pull in self.wires.sim.store.pulls(&flow.workspace, &flow.id).await.unwrap_or_default() {
+                readings.insert((at, pull.side, pull.kind), pull.sweep);
+            }
+        }
+        readings
+    }
+
+    /// Nothing is stopped, due or under way, and both sides were read as a whole since the calm began.
+    async fn is_quiet(&self, before: &Readings) -> bool {
+        for (at, flow) in self.flows().iter().enumerate() {
+            let state = self.wires.sim.store.flow_state(&flow.workspace, &flow.id).await.ok().flatten();
+            if state.is_some_and(|state| state.standing == FlowStanding::Stopped) {
+                return false;
+            }
             let counts = self.counts(flow).await;
             let pulls = self.wires.sim.store.pulls(&flow.workspace, &flow.id).await.unwrap_or_default();
-            let fresh = |at: Option<Timestamp>| at.is_some_and(|at| at > since);
-            if counts.due + counts.open_steps > 0 || pulls.is_empty() || !pulls.iter().all(|pull| fresh(pull.swept_at))
-            {
+            let fresh = |pull: &PullState| {
+                let before = before.get(&(at, pull.side, pull.kind.clone())).copied().unwrap_or(0);
+                pull.phase == PullPhase::Changes && pull.sweep > before
+            };
+            if counts.due + counts.open_steps > 0 || pulls.is_empty() || !pulls.iter().all(fresh) {
                 return false;
             }
         }
@@ -130,21 +152,19 @@ impl Operator<'_> {
         any
     }
 
+    /// How many fields and records programs have written.
+    fn written(&self) -> (u64, u64) {
+        let ledger = lock(&self.wires.ledger);
+        (ledger.changes, ledger.transfers.values().sum::<u64>())
+    }
+
     /// Once more through everything, and nothing may be written.
     pub async fn once_more(&self) {
-        let written = || {
-            let ledger = lock(&self.wires.ledger);
-            (ledger.changes, ledger.transfers.values().sum::<u64>())
-        };
-        let before = written();
+        let before = self.written();
         tokio::time::sleep(SWEEP_EVERY.unsigned_abs() + LOOK_EVERY).await;
-        let after = written();
+        let after = self.written();
         if after != before {
             self.wires.sim.violation("J3", format!("writes although everything was done: {before:?} became {after:?}"));
         }
     }
-}
-
-fn elapsed_since(now: Duration, then: Duration) -> jiff::SignedDuration {
-    jiff::SignedDuration::try_from(now.saturating_sub(then)).unwrap_or(jiff::SignedDuration::MAX)
 }

@@ -28,6 +28,11 @@ pub fn workspace() -> WorkspaceId {
     WorkspaceId::new("company")
 }
 
+/// The integration between the CRM and a tool.
+pub fn flow_of(tool: &dyn Account) -> IntegrationId {
+    IntegrationId::new(format!("with-{}", tool.name()))
+}
+
 /// The accounts; the CRM is the first.
 pub struct Company {
     pub accounts: Vec<Arc<dyn Account>>,
@@ -103,7 +108,7 @@ impl Company {
         };
         RecordFlow {
             workspace: workspace(),
-            id: IntegrationId::new(format!("with-{}", tool.name())),
+            id: flow_of(tool),
             left: side(crm),
             right: side(tool),
             pairs: vec![pair("contacts", crm.kinds()[0]), pair("leads", crm.kinds()[1])],

@@ -1,6 +1,6 @@
-//! What people did and what became of it, kept beside the product and without asking it: per account every value, who set
-//! it last, and which edits were overwritten by a program. The promises that can be checked as things happen are checked
-//! here; what only the end tells is in `checks`.
+//! What people did and what became of it, kept beside the product: per account every value, who set it last, and which
+//! edits were overwritten by a program. The product is asked for nothing but whether a deleted record was in step. The
+//! promises that can be checked as things happen are checked here; what only the end tells is in `checks`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,8 +8,12 @@ use std::{
     time::Duration,
 };
 
+use futures::FutureExt;
+use syncline_core::{ids::RecordId, merge::Side};
+
 use super::{
     accounts::Account,
+    company::{flow_of, workspace},
     fact::{Deed, Fact, Shown},
 };
 use crate::sim::Sim;
@@ -78,13 +82,20 @@ pub struct Ledger {
     pub edits: Vec<Edit>,
     /// Every value that anything ever held, with where.
     held: BTreeSet<(usize, String, Fact, Option<String>)>,
-    /// People who were taken out of an account by its people, and by nobody put back.
-    graves: BTreeSet<(usize, String)>,
+    /// People who were taken out of an account by its people, and by nobody put back, with each integration that had them
+    /// in step.
+    graves: BTreeSet<(usize, String, usize)>,
     /// Records that programs wrote, by integration.
     pub transfers: BTreeMap<usize, u64>,
     /// Fields that programs changed.
     pub changes: u64,
+    /// Edits that put back what a field held before: a write between of which nobody heard does not show.
+    pub put_back: u64,
     pub acts: u64,
+    /// People whose addresses others have borne: by their addresses they are taken for each other, and rightly so.
+    confused: BTreeSet<String>,
+    /// People who were found to be somebody else: they go on under that name.
+    merged: BTreeSet<String>,
 }
 
 impl Ledger {
@@ -96,7 +107,10 @@ impl Ledger {
             graves: BTreeSet::new(),
             transfers: BTreeMap::new(),
             changes: 0,
+            put_back: 0,
             acts: 0,
+            confused: BTreeSet::new(),
+            merged: BTreeSet::new(),
         }
     }
 
@@ -110,6 +124,7 @@ impl Ledger {
         }
         let mapped: BTreeSet<String> = Fact::ALL.into_iter().filter_map(|fact| account.field(fact)).collect();
         for one in &written {
+            sim.note(|| format!("{}: a program: {:?} {} {:?}", account.name(), one.deed, one.id, one.fields));
             let own = |field: &&String| !mapped.contains(*field) && !account.own_fields().contains(&field.as_str());
             if let Some(foreign) = one.fields.iter().find(own) {
                 sim.violation("confined", format!("{}: {foreign} is written, which is not mapped", account.name()));
@@ -127,9 +142,10 @@ impl Ledger {
         for shown in now.into_values() {
             match self.books[at].entries.contains_key(&shown.id) {
                 true => self.changed(sim, &**account, at, shown, writer),
-                false => self.made(sim, &**account, at, shown),
+                false => self.made(sim, &**account, at, shown, writer),
             }
         }
+        self.look_for_doubles();
     }
 
     fn deleted(&mut self, sim: &Sim, account: &dyn Account, at: usize, id: &str, writer: Option<Writer>) {
@@ -140,22 +156,25 @@ impl Ledger {
             let key = |place: usize| (place, edit.who.clone(), fact, edit.value.clone());
             let travelled = (0..self.books.len()).any(|place| place != at && self.held.contains(&key(place)));
             let unseen = writer.is_none_or(|writer| edit.at >= writer.began) || !reads_first(account);
-            if !travelled && !unseen && edit.value.is_some() {
+            if !travelled && !unseen && edit.value.is_some() && !self.is_confused(&edit.who) {
                 let name = account.name();
-                sim.violation("lost", format!("{name}: {} of {} is deleted with an edit nobody saw", id, edit.who));
+                sim.violation("lost", format!("{name}: {id} of {} is deleted, and nobody saw {fact:?}", edit.who));
             }
             self.edits[number].end = End::Overwritten { unseen: true };
         }
     }
 
-    fn made(&mut self, sim: &Sim, account: &dyn Account, at: usize, shown: Shown) {
+    fn made(&mut self, sim: &Sim, account: &dyn Account, at: usize, shown: Shown, writer: Option<Writer>) {
         let (who, name) = (shown.who().to_owned(), account.name());
-        if self.graves.contains(&(at, who.clone())) {
+        let rises = writer.is_some_and(|writer| self.graves.contains(&(at, who.clone(), writer.flow)));
+        if rises && !self.is_confused(&who) {
             sim.violation("risen", format!("{name}: {who} was deleted and is made again"));
         }
         let twin = self.books[at].entries.values().find(|entry| entry.shown.who() == who);
         if let Some(twin) = twin
-            && (twin.fresh || twin.shown.get(Fact::Email) == shown.get(Fact::Email))
+            && !self.is_confused(&who)
+            && !who.is_empty()
+            && (twin.fresh && !self.was_readdressed(&who) || twin.shown.get(Fact::Email) == shown.get(Fact::Email))
         {
             sim.violation("double", format!("{name}: {who} is made as {} beside {}", shown.id, twin.shown.id));
         }
@@ -169,6 +188,11 @@ impl Ledger {
         self.remember(at, &shown);
         let by = shown.facts.keys().map(|fact| (*fact, By::Program)).collect();
         self.books[at].entries.insert(shown.id.clone(), Entry { shown, by, fresh: true });
+    }
+
+    /// Whether somebody gave them another address: whoever knew them by the former one only takes them for somebody else.
+    fn was_readdressed(&self, who: &str) -> bool {
+        self.edits.iter().any(|edit| edit.who == who && edit.fact == Fact::Email && edit.before.is_some())
     }
 
     fn changed(&mut self, sim: &Sim, account: &dyn Account, at: usize, shown: Shown, writer: Option<Writer>) {
@@ -192,6 +216,39 @@ impl Ledger {
         entry.shown = shown;
     }
 
+    /// Notes who bears another's address.
+    fn look_for_doubles(&mut self) {
+        let mut bearers: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for entry in self.books.iter().flat_map(|book| book.entries.values()) {
+            if let Some(email) = entry.shown.get(Fact::Email) {
+                bearers.entry(email).or_default().insert(entry.shown.who());
+            }
+        }
+        let several = bearers.into_values().filter(|who| who.len() > 1).flatten().map(str::to_owned);
+        self.confused.extend(several);
+    }
+
+    pub fn merged(&mut self, who: &str) {
+        self.merged.insert(who.to_owned());
+    }
+
+    /// Whether this was found to be somebody else: what people said of them was given up by whoever merged the two.
+    pub fn is_somebody_else(&self, who: &str) -> bool {
+        self.merged.contains(who)
+    }
+
+    /// Whether it can be told who this is.
+    pub fn is_confused(&self, who: &str) -> bool {
+        self.confused.contains(who)
+    }
+
+    /// Whether a record of this account holds this value of the person.
+    pub fn holds(&self, edit: &Edit) -> bool {
+        let entries = self.books.iter().flat_map(|book| book.entries.values());
+        let of_person = entries.filter(|entry| entry.shown.who() == edit.who);
+        of_person.into_iter().any(|entry| entry.shown.get(edit.fact) == edit.value.as_deref())
+    }
+
     fn remember(&mut self, at: usize, shown: &Shown) {
         for (fact, value) in &shown.facts {
             self.held.insert((at, shown.who().to_owned(), *fact, value.clone()));
@@ -208,20 +265,27 @@ impl Ledger {
         let mut book = std::mem::take(&mut self.books[at]);
         let gone: Vec<String> = book.entries.keys().filter(|id| !now.contains_key(*id)).cloned().collect();
         let mut touched: BTreeSet<String> = BTreeSet::new();
-        for entry in gone.iter().filter_map(|id| book.entries.remove(id)) {
+        let mut gone: Vec<Entry> = gone.iter().filter_map(|id| book.entries.remove(id)).collect();
+        for entry in &gone {
             touched.insert(entry.shown.who().to_owned());
-            self.graves.insert((at, entry.shown.who().to_owned()));
-            self.replaced(entry.by.into_values());
+            // Whom an integration never knew is rightly made from what its other account holds.
+            for flow in in_step(sim, accounts, at, &entry.shown) {
+                self.graves.insert((at, entry.shown.who().to_owned(), flow));
+            }
         }
         for shown in now.into_values() {
-            self.remember(at, &shown);
-            let known = book.entries.remove(&shown.id);
+            let stays = book.entries.remove(&shown.id);
+            let is_new = stays.is_none();
+            // Whoever becomes a contact says nothing by that.
+            let became = gone.iter().position(|entry| is_new && entry.shown.who() == shown.who());
+            let known = stays.or_else(|| became.map(|place| gone.swap_remove(place)));
             let same = |fact: &Fact, value: &Option<String>| {
                 known.as_ref().is_some_and(|entry| entry.shown.facts.get(fact) == Some(value))
             };
             let mut by = known.as_ref().map_or_else(BTreeMap::new, |entry| entry.by.clone());
             for (fact, value) in shown.facts.iter().filter(|(fact, value)| !same(fact, value)) {
                 touched.insert(shown.who().to_owned());
+                self.put_back += u64::from(self.held.contains(&(at, shown.who().to_owned(), *fact, value.clone())));
                 if known.is_none() && value.is_none() {
                     continue;
                 }
@@ -231,17 +295,22 @@ impl Ledger {
                 let (who, value) = (shown.who().to_owned(), value.clone());
                 self.edits.push(Edit { at: moment, account: at, who, fact: *fact, value, before, end: End::Stands });
             }
-            if known.is_none() {
+            if is_new {
                 // Somebody who is put in anywhere may be made everywhere.
-                self.graves.retain(|(_, who)| who != shown.who());
+                self.graves.retain(|(_, who, _)| who != shown.who());
             }
+            self.remember(at, &shown);
             let fresh = known.is_some_and(|entry| entry.fresh);
             book.entries.insert(shown.id.clone(), Entry { shown, by, fresh });
+        }
+        for entry in gone {
+            self.replaced(entry.by.into_values());
         }
         self.books[at] = book;
         for entry in self.books.iter_mut().flat_map(|book| book.entries.values_mut()) {
             entry.fresh &= !touched.contains(entry.shown.who());
         }
+        self.look_for_doubles();
     }
 
     fn replaced(&mut self, by: impl Iterator<Item = By>) {
@@ -263,4 +332,20 @@ impl Ledger {
 /// Whether a record of this account is read once more before it is written: not where that takes a call for each.
 fn reads_first(account: &dyn Account) -> bool {
     account.name() != "post"
+}
+
+/// The integrations that had tied this record to another one; each tool has one, in their order.
+fn in_step(sim: &Sim, accounts: &[Arc<dyn Account>], at: usize, shown: &Shown) -> Vec<usize> {
+    let (side, tools) = match at {
+        0 => (Side::Left, 1..accounts.len()),
+        tool => (Side::Right, tool..tool + 1),
+    };
+    let record = [RecordId::new(shown.id.clone())];
+    let tied = |tool: &usize| {
+        let flow = flow_of(&*accounts[*tool]);
+        // The simulation's store answers at once.
+        let rows = sim.store.rows_by_record(&workspace(), &flow, side, shown.kind, &record).now_or_never();
+        rows.and_then(Result::ok).unwrap_or_default().iter().any(|entry| entry.link.is_some())
+    };
+    tools.filter(tied).map(|tool| tool - 1).collect()
 }

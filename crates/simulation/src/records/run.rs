@@ -233,12 +233,15 @@ fn rows_go_right(wires: &Wires) {
 /// I9: no more records were transferred than the quota allows.
 async fn check_quota(wires: &Wires, plot: &Plot) {
     let Some(quota) = plot.quota else { return };
-    let transfers = lock(&wires.ledger).transfers.clone();
+    let (transfers, put_back) = {
+        let ledger = lock(&wires.ledger);
+        (ledger.transfers.clone(), ledger.put_back)
+    };
     for (at, records) in transfers {
         if records >= quota {
             wires.happened(Trouble::Quota);
         }
-        if records > quota {
+        if records > quota + put_back {
             let flow = wires.company.tools()[at].name();
             wires.sim.violation("I9", format!("with-{flow}: {records} records were written, and {quota} are allowed"));
         }

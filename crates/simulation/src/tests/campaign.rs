@@ -11,7 +11,7 @@ const ENOUGH: u64 = 1000;
 /// fault:N9, fault:N10, fault:H1, fault:H2, fault:H3, fault:H4, fault:H5, fault:H6, fault:H7, fault:W1, fault:W2,
 /// fault:W3, fault:W4, fault:W5, fault:W6, fault:W7, fault:W8, fault:T1, fault:T2, fault:T3, fault:T4, fault:K1,
 /// fault:K2, fault:S4, fault:B2, fault:D1, fault:D3, fault:D6, fault:L1, fault:L2, fault:L3, fault:M1,
-/// fault:M2, fault:S1, fault:S2, fault:S3
+/// fault:M2, fault:M3, fault:S1, fault:S2, fault:S3
 #[test]
 fn no_seed_breaks_a_promise() {
     let campaign = Campaign { from: 0, seeds: seeds(), threads: threads(), options: Options::default() };

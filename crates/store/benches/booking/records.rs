@@ -130,6 +130,7 @@ impl Bench<'_> {
             sweep,
             changes_cursor: None,
             swept_at: None,
+            fields: None,
         };
         let (workspace, integration) = (self.workspace.clone(), self.integration.clone());
         let take = TakeRows { workspace, integration, held: self.held.clone(), now: self.now, rows, pulls: vec![pull] };

@@ -79,6 +79,17 @@ impl SqliteDb {
         Ok(self.connection.execute_batch(sql)?)
     }
 
+    /// Takes every row out of every table, and has numbers begin anew: the database is as its migrations left it.
+    pub(crate) fn empty(&self) -> Result<()> {
+        self.control("begin immediate")?;
+        let mut tables = self.connection.prepare_cached("select name from sqlite_schema where type = 'table'")?;
+        let names = tables.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
+        for name in names {
+            self.connection.prepare_cached(&format!("delete from \"{name}\""))?.execute([])?;
+        }
+        self.control("commit")
+    }
+
     /// Has the log's file take up its usual room, so that commits overwrite it: while it grows, each sync has the file
     /// system write a journal of its own, which takes many times as long. What is written is undone again; all that
     /// stays is the file's length.

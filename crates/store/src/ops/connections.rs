@@ -231,6 +231,12 @@ impl Store {
             .map(drop)
     }
 
+    /// The same without their grants, which stay sealed.
+    pub async fn connection_states(&self, workspace: &WorkspaceId) -> Result<Vec<ConnectionRow>> {
+        let rows = self.run(Connections { workspace: workspace.clone(), connection: None }).await?;
+        Ok(rows.into_iter().map(|(row, _)| row).collect())
+    }
+
     /// Stores a grant, sealed, and calls the connection connected. With an expected version only if nobody stored
     /// another one meanwhile; `false` where somebody did, or where there is no such connection. Durable on return.
     pub async fn store_tokens(

@@ -249,3 +249,28 @@ async fn swapped_secrets_do_not_open() {
     let fresh = Store::open_inline(&world.url, options()).unwrap();
     assert!(matches!(access(&fresh, "acme").await, Err(Error::Corrupt(_))));
 }
+
+/// proves: V5: an inline store that is used again is as if it had just been made; any other cannot be.
+#[tokio::test]
+async fn a_renewed_store_is_like_a_new_one() {
+    async fn story(store: &Store) -> String {
+        connect(store, "acme", "one").await;
+        let chain = take_and_claim(store, "a", 0).await;
+        store.settle(vec![settlement(&chain, done("1"))], at(1)).await.unwrap();
+        let filter = crate::ActivityFilter { limit: 10, ..Default::default() };
+        let seen = (
+            access(store, "acme").await.unwrap(),
+            store.booking(&ws(), &chain.chain).await.unwrap(),
+            store.activity(&ws(), filter).await.unwrap(),
+        );
+        format!("{seen:?}")
+    }
+    let world = World::quick(On::Inline).await;
+    let first = world.store().await;
+    let expected = story(&first).await;
+    let renewed = first.renewed(options().entropy).unwrap().unwrap();
+    assert_eq!(access(&renewed, "acme").await.unwrap(), None);
+    assert_eq!(story(&renewed).await, expected);
+    let threaded = World::quick(On::Sqlite).await.store().await;
+    assert!(threaded.renewed(options().entropy).is_none());
+}

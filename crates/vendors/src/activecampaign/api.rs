@@ -199,7 +199,8 @@ impl<'a> Api<'a> {
     async fn drop_one(&mut self, path: &[&str]) -> Result<(), Error> {
         let heard = self.0.send(Method::DELETE, path, &[], None).await?;
         let error = match heard.is_success() && !classify::is_hollow(&heard) {
-            true => return Ok(()),
+            true if heard.is_theirs() => return Ok(()),
+            true => self.unreadable(ErrorKind::UnknownOutcome),
             false => classify::write_error(self.0.op, &heard),
         };
         if error.kind == ErrorKind::Gone { Ok(()) } else { Err(error) }
@@ -208,7 +209,8 @@ impl<'a> Api<'a> {
     async fn write(&mut self, method: Method, path: &[&str], body: Value) -> Result<Heard, Error> {
         let heard = self.0.send(method, path, &[], Some(Bytes::from(body.to_string()))).await?;
         match heard.is_success() && !classify::is_hollow(&heard) {
-            true => Ok(heard),
+            true if heard.is_theirs() => Ok(heard),
+            true => Err(self.unreadable(ErrorKind::UnknownOutcome)),
             false => Err(classify::write_error(self.0.op, &heard)),
         }
     }

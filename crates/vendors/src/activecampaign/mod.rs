@@ -44,6 +44,7 @@ const KINDS: &[KindSpec] = &[KindSpec {
     role: Role::Contact,
     email: Some(EMAIL),
     phone: Some("phone"),
+    one_per_email: true,
     created: Some(CREATED_AT),
     opt_out: Some(OPT_OUT),
     sets: &[TAGS, LISTS],

@@ -122,7 +122,7 @@ impl<'a> Api<'a> {
         let by = [("identifierType", "contact_id".to_owned())];
         let heard = self.0.send(Method::DELETE, &["contacts", id], &by, None).await?;
         if heard.is_success() {
-            return Ok(());
+            return if heard.is_theirs() { Ok(()) } else { Err(self.unreadable(ErrorKind::UnknownOutcome)) };
         }
         let error = classify::write_error(self.0.op, &heard);
         if error.kind == ErrorKind::Gone { Ok(()) } else { Err(error) }
@@ -156,7 +156,11 @@ impl<'a> Api<'a> {
         body: Value,
     ) -> Result<Heard, Error> {
         let heard = self.0.send(method, path, query, Some(Bytes::from(body.to_string()))).await?;
-        if heard.is_success() { Ok(heard) } else { Err(classify::write_error(self.0.op, &heard)) }
+        match heard.is_success() {
+            true if heard.is_theirs() => Ok(heard),
+            true => Err(self.unreadable(ErrorKind::UnknownOutcome)),
+            false => Err(classify::write_error(self.0.op, &heard)),
+        }
     }
 
     /// What an address that is always there answers.

@@ -52,6 +52,7 @@ const KINDS: &[KindSpec] = &[KindSpec {
     role: Role::Contact,
     email: Some(EMAIL),
     phone: Some("SMS"),
+    one_per_email: true,
     created: Some(CREATED_AT),
     opt_out: Some(EMAIL_OUT),
     sets: &[LISTS],

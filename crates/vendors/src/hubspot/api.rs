@@ -11,7 +11,7 @@ use syncline_connect::{Cx, Error, ErrorKind, HttpError, Retry, Usage};
 
 use super::{
     classify,
-    wire::{Batch, Page, Properties, Refused},
+    wire::{AssociationTypes, Batch, Owner, Owners, Page, Properties, Refused, Tied, Ties},
 };
 
 const DAILY: &str = "x-hubspot-ratelimit-daily";
@@ -83,8 +83,66 @@ pub async fn properties(
 
 /// `POST /crm/v3/objects/{kind}/batch/{verb}`, with rows. `Err` only where nothing was sent.
 pub async fn batch_write(cx: &Cx<'_>, kind: &str, verb: &str, body: &Value) -> Result<Written<Batch>, Error> {
+    let nothing = || Batch { status: "COMPLETE".to_owned(), results: Vec::new(), errors: Vec::new() };
+    write(cx, &format!("/crm/v3/objects/{kind}/batch/{verb}"), body, nothing).await
+}
+
+/// `POST /crm/v4/associations/{from}/{to}/batch/associate/default`.
+pub async fn associate(cx: &Cx<'_>, from: &str, to: &str, body: &Value) -> Result<Written<Ties>, Error> {
+    let nothing = || Ties { results: Vec::new(), errors: Vec::new() };
+    write(cx, &format!("/crm/v4/associations/{from}/{to}/batch/associate/default"), body, nothing).await
+}
+
+/// `POST /crm/v4/associations/{from}/{to}/batch/archive`, which says nothing of single rows.
+pub async fn dissociate(cx: &Cx<'_>, from: &str, to: &str, body: &Value) -> Result<Written<()>, Error> {
+    write(cx, &format!("/crm/v4/associations/{from}/{to}/batch/archive"), body, || ()).await
+}
+
+/// `POST /crm/v4/associations/{from}/{to}/batch/read`.
+pub async fn associations(
+    cx: &Cx<'_>,
+    op: &'static str,
+    from: &str,
+    to: &str,
+    body: &Value,
+) -> Result<Answer<Tied>, Error> {
+    read(cx, op, Method::POST, &format!("/crm/v4/associations/{from}/{to}/batch/read"), Some(body)).await
+}
+
+/// `GET /crm/v4/associations/{from}/{to}/labels`: what records of the two objects can be to one another.
+pub async fn association_types(
+    cx: &Cx<'_>,
+    op: &'static str,
+    from: &str,
+    to: &str,
+) -> Result<Answer<AssociationTypes>, Error> {
+    read(cx, op, Method::GET, &format!("/crm/v4/associations/{from}/{to}/labels"), None::<&()>).await
+}
+
+/// `GET /crm/v3/owners`: the account's people who are active.
+pub async fn owners(cx: &Cx<'_>, op: &'static str, query: &str) -> Result<Answer<Owners>, Error> {
+    read(cx, op, Method::GET, &format!("/crm/v3/owners?{query}"), None::<&()>).await
+}
+
+/// `GET /crm/v3/owners/{id}`; `None` where there is none.
+pub async fn owner(cx: &Cx<'_>, op: &'static str, id: &str) -> Result<(Option<Owner>, Option<Usage>), Error> {
+    match read(cx, op, Method::GET, &format!("/crm/v3/owners/{id}"), None::<&()>).await {
+        Ok(answer) => Ok((Some(answer.body), answer.usage)),
+        Err(error) if error.kind == ErrorKind::Gone => Ok((None, None)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Sends a request that changes something. `nothing` is what an answer without a body says. `Err` only where nothing was
+/// sent.
+async fn write<T: DeserializeOwned>(
+    cx: &Cx<'_>,
+    path: &str,
+    body: &Value,
+    nothing: impl FnOnce() -> T,
+) -> Result<Written<T>, Error> {
     const OP: &str = "write";
-    let request = build(cx, OP, Method::POST, &format!("/crm/v3/objects/{kind}/batch/{verb}"), Some(body))?;
+    let request = build(cx, OP, Method::POST, path, Some(body))?;
     let unknown = |reason: String| Ok(Written::Unknown { reason });
     let reply = match send(cx, request).await {
         Ok(reply) => reply,
@@ -92,10 +150,7 @@ pub async fn batch_write(cx: &Cx<'_>, kind: &str, verb: &str, body: &Value) -> R
         Err(error) => return Err(not_sent(OP, &error)),
     };
     match reply.status {
-        204 => {
-            let body = Batch { status: "COMPLETE".to_owned(), results: Vec::new(), errors: Vec::new() };
-            Ok(Written::Answer(answer(body, &reply.headers)))
-        }
+        204 => Ok(Written::Answer(answer(nothing(), &reply.headers))),
         200..=299 => match serde_json::from_slice(&reply.body) {
             Ok(body) => Ok(Written::Answer(answer(body, &reply.headers))),
             Err(_) => unknown("the answer is cut or not what HubSpot documents".into()),

@@ -24,6 +24,9 @@ pub const WAIT_MAX: Duration = Duration::from_secs(24 * 3600);
 /// What stands before the id of the contact that is in the way.
 const EXISTING: &str = "Existing ID:";
 
+/// How HubSpot says that the other end of an association is not there: it has no code for it.
+const NO_OTHER_END: &str = "associations are not valid";
+
 /// Codes of a value that a property does not take.
 const NOT_THERE: &[&str] = &["PROPERTY_DOESNT_EXIST", "READ_ONLY_VALUE"];
 
@@ -75,6 +78,9 @@ pub fn of_row(op: &'static str, refused: &Refused, roles: &[Role]) -> Error {
         "INTERNAL_ERROR" => (ErrorKind::Unavailable, Retry::Backoff, "HubSpot could not work on the record"),
         _ if category == "CONFLICT" || has(&[TAKEN]) => {
             (ErrorKind::KeyTaken, Retry::Replan, "a record with the same unique value exists")
+        }
+        _ if message.to_ascii_lowercase().contains(NO_OTHER_END) => {
+            (ErrorKind::Reference, Retry::Replan, "a record that is to be associated is gone")
         }
         _ if has(NOT_THERE) => (ErrorKind::Field, Retry::Never, "a property is not there or cannot be written"),
         _ if !codes.is_empty() => (ErrorKind::Invalid, Retry::Never, "a value is not accepted by its property"),

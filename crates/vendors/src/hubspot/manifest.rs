@@ -5,6 +5,8 @@ use std::time::Duration;
 use syncline_connect::{Manifest, mirror::KindSpec};
 use syncline_core::record::Role;
 
+pub use super::roles::{ROLES, STANDING};
+
 /// The property that bears our key, unless the setting [`KEY_PROPERTY`] names another.
 pub const DEFAULT_KEY_PROPERTY: &str = "syncline_key";
 
@@ -30,6 +32,7 @@ pub static MANIFEST: Manifest = Manifest {
         "crm.objects.companies.write",
         "crm.objects.deals.read",
         "crm.objects.deals.write",
+        "crm.objects.owners.read",
         "crm.schemas.contacts.read",
         "crm.schemas.companies.read",
         "crm.schemas.deals.read",
@@ -45,7 +48,7 @@ pub static MANIFEST: Manifest = Manifest {
             "one exact origin, such as https://crm.example:8443, that stands in for HubSpot; for test set-ups",
         ),
     ],
-    roles: &[],
+    roles: ROLES,
     // A sender is told to come again by this status alone: of 4xx it repeats no other, and a 5xx counts as an outage.
     overload_status: 429,
     trusted_domains: &[".hubapi.com"],
@@ -65,6 +68,7 @@ const fn kind(name: &'static str, role: Role) -> KindSpec {
         role,
         email: None,
         phone: None,
+        one_per_email: true,
         created: Some("createdate"),
         opt_out: None,
         sets: &[],

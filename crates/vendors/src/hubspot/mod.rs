@@ -1,10 +1,11 @@
-//! HubSpot: records in step, its OAuth, and whether a webhook is its own.
+//! HubSpot: bookings, records in step, its OAuth, and whether a webhook is its own.
 //!
 //! What an account needs is in `README.md`; facts are in [`manifest`]; what leaves and comes back is in `api` and `wire`;
 //! everything between is pure. Nothing here waits, refreshes, stores or logs, and nothing outside this folder names
-//! HubSpot. The facet of bookings is not here yet.
+//! HubSpot.
 
 mod api;
+mod batch;
 mod classify;
 mod convert;
 mod describe;
@@ -12,6 +13,8 @@ mod hints;
 pub mod manifest;
 mod mirror;
 mod oauth;
+mod records;
+mod roles;
 mod settings;
 pub mod signature;
 mod wire;
@@ -20,7 +23,7 @@ mod wire;
 mod tests;
 
 use syncline_connect::{
-    BoxFuture, Connector, Error, Grant, Hints, Manifest, Mirror, OAuth, Secret, Settings, TokenSet,
+    BoxFuture, Connector, Error, Grant, Hints, Manifest, Mirror, OAuth, Records, Secret, Settings, TokenSet,
     oauth::{App, TokenCx},
 };
 use url::Url;
@@ -34,6 +37,10 @@ pub struct HubSpot;
 impl Connector for HubSpot {
     fn manifest(&self) -> &'static Manifest {
         &MANIFEST
+    }
+
+    fn records(&self) -> Option<&dyn Records> {
+        Some(self)
     }
 
     fn mirror(&self) -> Option<&dyn Mirror> {

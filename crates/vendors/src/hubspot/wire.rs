@@ -78,11 +78,93 @@ pub struct OldDetail {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Input {
-    pub id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_property: Option<String>,
     pub object_write_trace_id: String,
     pub properties: Map<String, Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub associations: Vec<Value>,
+}
+
+/// The answer to a batch of associations: who is tied to whom, and what became of the others.
+#[derive(Debug, Deserialize)]
+pub struct Ties {
+    #[serde(default)]
+    pub results: Vec<Tie>,
+    #[serde(default)]
+    pub errors: Vec<Refused>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Tie {
+    pub from: End,
+    pub to: End,
+}
+
+/// An end of an association; ids come as texts and as numbers.
+#[derive(Debug, Deserialize)]
+pub struct End {
+    pub id: Value,
+}
+
+/// The answer to a batch that reads associations.
+#[derive(Debug, Deserialize)]
+pub struct Tied {
+    #[serde(default)]
+    pub results: Vec<TiedRow>,
+    #[serde(default)]
+    pub errors: Vec<Refused>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct TiedRow {
+    pub from: End,
+    #[serde(default)]
+    pub to: Vec<TiedTo>,
+    pub paging: Option<Paging>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TiedTo {
+    pub to_object_id: Value,
+}
+
+/// The types of association between two objects.
+#[derive(Debug, Deserialize)]
+pub struct AssociationTypes {
+    pub results: Vec<AssociationType>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AssociationType {
+    pub category: String,
+    pub type_id: u32,
+    pub label: Option<String>,
+}
+
+/// A page of the account's people.
+#[derive(Debug, Deserialize)]
+pub struct Owners {
+    pub results: Vec<Owner>,
+    pub paging: Option<Paging>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Owner {
+    pub id: String,
+    #[serde(default)]
+    pub email: Option<String>,
+    #[serde(default)]
+    pub first_name: Option<String>,
+    #[serde(default)]
+    pub last_name: Option<String>,
+    #[serde(default)]
+    pub archived: bool,
 }
 
 /// The properties of a kind.

@@ -294,6 +294,7 @@ pub fn holds(field: Std) -> Holds {
         Std::Status | Std::Origin | Std::Stage | Std::Subject | Std::Location => Holds::Line,
         Std::SuppliedName | Std::SuppliedPhone | Std::SuppliedCompany | Std::Response => Holds::Line,
         Std::Email | Std::SuppliedEmail => Holds::Email,
+        Std::OtherEmails => Holds::Text,
         Std::Description => Holds::Text,
         Std::Active | Std::Converted | Std::Invited | Std::Related | Std::Deleted => Holds::Bool,
         Std::Amount => Holds::Decimal,
@@ -302,6 +303,8 @@ pub fn holds(field: Std) -> Holds {
         Std::Owner
         | Std::Account
         | Std::Contact
+        | Std::Case
+        | Std::Opportunity
         | Std::Who
         | Std::What
         | Std::ConvertedContact

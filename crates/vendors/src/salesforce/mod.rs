@@ -27,8 +27,8 @@ mod write;
 mod tests;
 
 use syncline_connect::{
-    Answered, BoxFuture, Connector, Cx, Error, Find, Grant, GraphOutcome, Listen, Manifest, Mirror, OAuth, Object, Records,
-    Secret, Settings, TokenSet,
+    Answered, BoxFuture, Connector, Cx, Error, Find, Grant, GraphOutcome, Listen, Manifest, Mirror, OAuth, Object,
+    Records, Secret, Settings, TokenSet,
     oauth::{App, TokenCx},
     records::{Remark, Uses},
 };

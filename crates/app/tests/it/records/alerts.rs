@@ -67,7 +67,8 @@ async fn a_quota_is_told_twice_a_month_and_no_more() {
         let ways = ways(&post);
         let (one, two) =
             tokio::join!(desk.engine.alerts_round(&workspace, &ways), other.alerts_round(&workspace, &ways));
-        (one.expect("the database answers"), two.expect("the database answers"));
+        one.expect("the database answers");
+        two.expect("the database answers");
         desk.hands.pass(SignedDuration::from_mins(20));
     }
     let mut told = post.subjects();

@@ -18,6 +18,7 @@ use super::{
 #[tokio::test]
 async fn a_share_of_the_days_calls_is_kept_for_others() {
     const LIMIT: u64 = 200;
+    const ROUND_CALLS_MAX: u64 = 6;
     let config = SalesforceConfig { daily_call_limit: LIMIT, ..SalesforceConfig::default() };
     let company = Company::with(config, 0.5).await;
     let flow = &company.engine.setup().records[0];
@@ -38,7 +39,8 @@ async fn a_share_of_the_days_calls_is_kept_for_others() {
     }
     assert!(rested, "half of the calls are never used up");
     let used = company.org.calls().total;
-    assert!(used <= LIMIT / 2 + 2, "{used} of {LIMIT}");
+    // It is looked at between rounds: the last one may go beyond.
+    assert!(used <= LIMIT / 2 + ROUND_CALLS_MAX, "{used} of {LIMIT}");
     let before = company.brevo.calls();
     for _ in 0..3 {
         let end = company.engine.records_round(flow, false).await.expect("the database answers");

@@ -4,6 +4,8 @@ mod alerts;
 mod apart;
 mod company;
 mod desk;
+mod found;
+mod kill;
 mod listening;
 
 use jiff::SignedDuration;

@@ -13,6 +13,7 @@ use super::{story::*, world::*};
 use crate::{
     booking::{
         message::BookingMessage,
+        project::Ties,
         settings::{
             About, BookingSettings, CancelSettings, CaseSettings, GuestPolicy, OpenLead, OpportunitySettings,
             PersonMode, StatusValues,
@@ -120,6 +121,9 @@ fn settled(desk: &Desk, slot: Slot) -> Option<Fields> {
             Std::ShowAs,
             Std::Who,
             Std::What,
+            Std::Account,
+            Std::Case,
+            Std::Opportunity,
             Std::Owner,
         ],
     };
@@ -150,6 +154,19 @@ fn attending(desk: &Desk) -> Vec<(String, Option<Value>)> {
         .collect();
     all.sort_by(|a, b| a.0.cmp(&b.0));
     all
+}
+
+/// A desk in a CRM that ties a meeting to one record beside its person; or in one that ties it to all, and has no leads.
+fn desk_in(mut world: World, mut settings: BookingSettings, ties: Ties) -> Desk {
+    if ties == Ties::All {
+        settings.leads = false;
+        world.records.retain(|_, record| record.role != Role::Lead);
+    }
+    Desk { ties, ..Desk::new(world, settings) }
+}
+
+fn ties() -> impl Strategy<Value = Ties> {
+    prop_oneof![Just(Ties::One), Just(Ties::All)]
 }
 
 const SLOTS: [Slot; 5] = [Slot::Account, Slot::Person, Slot::Case, Slot::Opportunity, Slot::Meeting];
@@ -183,9 +200,10 @@ proptest! {
         settings in settings(),
         world in world(),
         waits in any::<bool>(),
+        ties in ties(),
     ) {
         let settings_create_guests = settings.guests == GuestPolicy::Create;
-        let mut desk = Desk::new(world, settings);
+        let mut desk = desk_in(world, settings, ties);
         if waits {
             // Every half of a reschedule is still waited for when it is first looked at.
             desk.now = time(0);
@@ -212,9 +230,10 @@ proptest! {
     fn every_order_of_a_group_ends_in_the_same_meeting(
         (messages, other) in group_story().prop_flat_map(|(messages, _)| (Just(messages.clone()), shuffled(messages))),
         settings in settings(),
+        ties in ties(),
     ) {
         prop_assume!(settings.person != PersonMode::Lead || settings.open_lead != OpenLead::CreateContact);
-        let desk = Desk::new(World::with(&[host()]), settings);
+        let desk = desk_in(World::with(&[host()]), settings, ties);
         let once = all_at_once(&desk, &messages);
         let piecemeal = one_by_one(&desk, &other);
         for slot in [Slot::Meeting, Slot::Person] {
@@ -225,8 +244,13 @@ proptest! {
 
     /// proves: B2, B21: a look without news writes nothing, and there is one meeting whatever happened.
     #[test]
-    fn a_second_look_writes_nothing((_, other) in told(story_with_ties()), settings in settings(), world in world()) {
-        let mut desk = Desk::new(world, settings);
+    fn a_second_look_writes_nothing(
+        (_, other) in told(story_with_ties()),
+        settings in settings(),
+        world in world(),
+        ties in ties(),
+    ) {
+        let mut desk = desk_in(world, settings, ties);
         for known in 1..=other.len() {
             desk.work(&other[..known]);
             let links = desk.links.clone();

@@ -4,8 +4,12 @@ use proptest::prelude::*;
 
 use super::{converge::settings, story::*, world::*};
 use crate::{
-    booking::settings::{BookingSettings, CaseSettings},
+    booking::{
+        message::MessageKind,
+        settings::{BookingSettings, CaseSettings, GuestPolicy},
+    },
     record::{Role, Slot, Std, Value},
+    step::Write,
 };
 
 const WRITTEN: [Role; 7] =
@@ -167,4 +171,28 @@ fn waiting_does_not_forget_an_unsettled_plan() {
     let moved = desk.work(&messages);
     assert_eq!(moved.plan.steps.len(), 1);
     assert_eq!(desk.count(Role::Meeting), 1);
+}
+
+/// proves: V2: whether a guest has left is seen from the meeting, not taken for granted (seed 431 of the simulation with
+/// `--often M2`).
+#[test]
+fn a_guest_who_was_to_leave_is_looked_for() {
+    let mut content = booking(time(6000));
+    bring(&mut content, 1);
+    let messages = [message("a", 0, MessageKind::Booked, Some(content)), booked("a", 1, 6000)];
+    for applied in [false, true] {
+        let mut desk =
+            Desk::new(World::default(), BookingSettings { guests: GuestPolicy::Create, ..BookingSettings::default() });
+        desk.work(&messages[..1]);
+        let meeting = desk.links[&Slot::Meeting].id.clone();
+        assert_eq!(desk.world.attendees(&meeting).len(), 1);
+        let lost = desk.decide(&messages, None).plan;
+        assert!(lost.steps.iter().any(|step| matches!(step.write, Write::Delete { .. })), "{lost:?}");
+        if applied {
+            desk.world.apply(&lost).unwrap();
+        }
+        desk.work_after(&messages, Some(&lost));
+        assert_eq!(desk.world.attendees(&meeting).len(), 0, "applied: {applied}");
+        assert_eq!(desk.work(&messages).plan.steps, vec![]);
+    }
 }

@@ -3,9 +3,11 @@
 use super::{converge::record, story::*, world::*};
 use crate::{
     booking::{
+        ask::MAX_LOOKS,
         duplicates::{doubt, use_match},
         message::MessageKind,
-        settings::{BookingSettings, CaseSettings, Deleted, GuestPolicy, PersonMode},
+        project::Links,
+        settings::{BookingSettings, CaseSettings, Deleted, GuestPolicy, OpportunitySettings, PersonMode},
     },
     record::{Record, Role, Slot, Std, Value},
 };
@@ -107,6 +109,99 @@ fn merges_in_a_row_are_followed() {
     refuse(&mut desk, None, false);
     desk.work(&messages);
     assert_eq!(desk.links[&Slot::Person].id.as_str(), "contact-9");
+}
+
+/// proves: B25: where more merges follow one another than one decision looks at, the next goes on from there (seed 110 of
+/// the simulation).
+#[test]
+fn a_long_row_of_merges_is_followed_to_its_end() {
+    const MERGES: usize = 3 * MAX_LOOKS;
+    let others: Vec<Record> =
+        (1..=MERGES).map(|number| person(Role::Contact, number, &format!("{number}@acme.example"))).collect();
+    let mut desk = Desk::new(World::with(&others), settings());
+    let messages = moved();
+    desk.work(&messages[..1]);
+    let mut last = desk.links[&Slot::Person].id.clone();
+    for next in &others {
+        desk.world.merge(&last, &next.id);
+        last = next.id.clone();
+    }
+    refuse(&mut desk, None, false);
+    let mut tries = 1;
+    loop {
+        let decision = desk.decide(&messages, None);
+        match desk.world.apply(&decision.plan) {
+            Ok(ids) => break desk.remember(&decision, &ids),
+            Err(_) => desk.links = doubt(&decision.relied_on(&desk.links), Some(Slot::Meeting), false),
+        }
+        tries += 1;
+        assert!(tries <= MERGES, "it never comes to the end");
+    }
+    assert_eq!(desk.record(Slot::Meeting).fields[&Std::Who.into()], Value::Id(last));
+}
+
+/// proves: B25: the account of the one that stays goes into what is made for the booking (seed 57 of the simulation).
+#[test]
+fn a_merged_contact_brings_its_account() {
+    let opportunity = OpportunitySettings { stage: "New".into(), close_after_days: 30, amount: None };
+    let settings = BookingSettings { opportunity: Some(opportunity), ..settings() };
+    let mut desk = Desk::new(World::default(), settings);
+    desk.work(&[booked("a", 0, 6000)]);
+    let (old, account) = (desk.links[&Slot::Person].id.clone(), desk.links[&Slot::Account].id.clone());
+    let mut double = person(Role::Contact, 9, INVITEE);
+    double.fields.insert(Std::Account.into(), Value::Id(account.clone()));
+    desk.world.records.insert(double.id.clone(), double);
+    desk.world.merge(&old, &"contact-9".into());
+    // Another booking of the same person, who is known from the first.
+    (desk.chain, desk.links) = ("bk_2".into(), Links::new());
+    let other = [booked("b", 0, 7000)];
+    let stale = desk.decide(&other, None);
+    assert!(desk.world.apply(&stale.plan).is_err(), "the person is gone");
+    desk.links = stale.relied_on(&desk.links);
+    refuse(&mut desk, Some(Slot::Opportunity), false);
+    desk.work(&other);
+    assert_eq!(desk.links[&Slot::Person].id.as_str(), "contact-9");
+    assert_eq!(desk.record(Slot::Opportunity).fields[&Std::Account.into()], Value::Id(account));
+}
+
+/// proves: B25: the place of a guest who was merged is that of the one who stays, and nobody is invited anew (seed 37 of
+/// the simulation with `--often M2`, and 514 before it).
+#[test]
+fn the_place_of_a_merged_guest_is_kept() {
+    let mut desk = Desk::new(World::with(&[person(Role::Contact, 9, "other@acme.example")]), settings());
+    let messages = [with_guest(0), with_guest(1)];
+    desk.work(&messages[..1]);
+    let guests: Vec<_> = desk.links.iter().filter(|(slot, _)| matches!(slot, Slot::Guest(_))).collect();
+    let [(_, guest)] = guests[..] else { panic!("one guest comes: {guests:?}") };
+    desk.world.merge(&guest.id.clone(), &"contact-9".into());
+    let decision = desk.work(&messages[..1]);
+    assert_eq!(decision.plan.steps, vec![]);
+    let decision = desk.work(&messages);
+    assert!(decision.plan.steps.iter().all(|step| step.role != Role::Attendee), "{:?}", decision.plan);
+    assert_eq!(desk.world.attendees(&desk.links[&Slot::Meeting].id).len(), 1);
+}
+
+/// proves: B25: with a case its meeting goes, too, and the next message makes both again, tied to each other.
+#[test]
+fn a_deleted_case_and_its_meeting_are_recreated() {
+    let mut desk = Desk::new(World::default(), settings());
+    let messages = moved();
+    desk.work(&messages[..1]);
+    for slot in [Slot::Case, Slot::Meeting] {
+        let id = desk.links[&slot].id.clone();
+        desk.world.delete(&id);
+    }
+    refuse(&mut desk, Some(Slot::Meeting), true);
+    assert!(
+        desk.world.apply(&desk.decide(&messages, None).plan).is_err(),
+        "the case that it refers to is gone as well"
+    );
+    refuse(&mut desk, Some(Slot::Meeting), false);
+    desk.work(&messages);
+    let case = desk.links[&Slot::Case].id.clone();
+    assert_eq!(desk.record(Slot::Meeting).fields[&Std::What.into()], Value::Id(case));
+    assert_eq!((desk.count(Role::Case), desk.count(Role::Meeting), desk.count(Role::Contact)), (1, 1, 1));
+    assert_eq!(desk.work(&messages).plan.steps, vec![]);
 }
 
 /// proves: B25, B6: the lead was converted: the meeting goes on with the contact.

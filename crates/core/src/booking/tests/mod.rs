@@ -15,6 +15,7 @@ mod records;
 mod stored;
 mod story;
 mod text;
+mod ties;
 mod world;
 
 use proptest::prelude::ProptestConfig;

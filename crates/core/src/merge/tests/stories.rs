@@ -145,7 +145,7 @@ fn record_by_record_the_primary_side_wins() {
     let pending = merge(&row(&[("odd", "A"), ("strict", "b")]));
     assert!(pending.to_left.is_empty());
     assert_eq!(pending.to_right.iter().map(|c| c.target.clone()).collect::<Vec<_>>(), [text("b"), text("A")]);
-    let lost = Conflict { winner: Side::Left, left: text("b"), right: text("B") };
+    let lost = Conflict { winner: Some(Side::Left), left: text("b"), right: text("B") };
     assert_eq!(pending.conflicts, [(key_of("strict"), lost)]);
     let resting = merge(&row(&[("odd", "a"), ("strict", "b")]));
     assert_eq!(resting.to_left.iter().map(|c| c.target.clone()).collect::<Vec<_>>(), [text("B")]);
@@ -468,8 +468,11 @@ fn swap_base(base: Base) -> Base {
 }
 
 fn swap(merged: Merged) -> Merged {
-    let turn =
-        |conflict: Conflict| Conflict { winner: conflict.winner.other(), left: conflict.right, right: conflict.left };
+    let turn = |conflict: Conflict| Conflict {
+        winner: conflict.winner.map(Side::other),
+        left: conflict.right,
+        right: conflict.left,
+    };
     match merged {
         Merged::Adopt(base) => Merged::Adopt(swap_base(base)),
         Merged::Write { to_left, to_right, after, conflict } => Merged::Write {

@@ -62,7 +62,8 @@ fn check_with(rule: &Rule, cases: &[(&str, &str, &str)], evidence: Evidence) -> 
             Merged::Write { to_left, to_right, conflict, .. } => [
                 to_left.map(|value| format!("left := {}", shown(&value))),
                 to_right.map(|value| format!("right := {}", shown(&value))),
-                conflict.map(|conflict| format!("conflict, {} wins", conflict.winner.as_str())),
+                conflict
+                    .map(|conflict| format!("conflict, {} wins", conflict.winner.expect("it was written").as_str())),
             ]
             .into_iter()
             .flatten()

@@ -1,4 +1,4 @@
-//! Renders describes in their full published shape, once per object and version.
+//! Renders describes in their full published shape, once per object, version and address of the org.
 
 use std::{
     collections::HashMap,
@@ -29,13 +29,13 @@ const FULL_ONLY_NULLS: [&str; 2] = ["listviewable", "lookupLayoutable"];
 /// Describes rendered so far.
 #[derive(Default)]
 pub struct Describes {
-    ready: Mutex<HashMap<(usize, u32), Arc<Value>>>,
+    ready: Mutex<HashMap<(usize, u32, String), Arc<Value>>>,
 }
 
 impl Describes {
     pub fn full(&self, schema: &Schema, object: usize, version: u32, base: &str) -> Arc<Value> {
         let mut ready = self.ready.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let made = ready.entry((object, version));
+        let made = ready.entry((object, version, base.to_owned()));
         made.or_insert_with(|| Arc::new(full(schema.def(object), version, base))).clone()
     }
 

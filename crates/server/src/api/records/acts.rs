@@ -19,7 +19,12 @@ use super::{
     model::{Activate, Checked, Previewed, Ran, Rounded, RunNow},
 };
 use crate::{
-    api::{Answer, Asked, Given, access::Admin, status::InWorkspace, workspace},
+    api::{
+        Answer, Asked, Given,
+        access::{Acting, Admin},
+        status::InWorkspace,
+        workspace,
+    },
     problem::{Code, Problem, ProblemBody, RETRY_AFTER},
     shared::Shared,
 };
@@ -116,7 +121,7 @@ pub(crate) async fn preview(
     ))]
 pub(crate) async fn activate(
     State(shared): State<Arc<Shared>>,
-    _: Admin,
+    acting: Acting,
     Path(name): Path<String>,
     Asked(asked): Asked<InWorkspace>,
     Given(given): Given<Activate>,
@@ -133,7 +138,11 @@ pub(crate) async fn activate(
         return Err(Problem::new(Code::AgreementMissing).detail(detail));
     }
     let agreed = shared.engine.activate(&flow, agreed_by).await.map_err(|error| Problem::store(&shared, &error))?;
-    if agreed { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::new(Code::AgreementMissing)) }
+    if !agreed {
+        return Err(Problem::new(Code::AgreementMissing));
+    }
+    acting.done(&shared, &flow.workspace).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Stops writing until it is activated again. Nothing is lost meanwhile.
@@ -147,13 +156,14 @@ pub(crate) async fn activate(
     ))]
 pub(crate) async fn pause(
     State(shared): State<Arc<Shared>>,
-    _: Admin,
+    acting: Acting,
     Path(name): Path<String>,
     Asked(asked): Asked<InWorkspace>,
 ) -> Result<StatusCode, Problem> {
     let flow = flow(&shared, workspace(&shared, asked.workspace.as_deref())?, &name).await?;
     let paused = shared.engine.set_standing(&flow, FlowStanding::Paused, None, None).await;
     paused.map_err(|error| Problem::store(&shared, &error))?;
+    acting.done(&shared, &flow.workspace).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -169,12 +179,14 @@ pub(crate) async fn pause(
     ))]
 pub(crate) async fn run(
     State(shared): State<Arc<Shared>>,
-    _: Admin,
+    acting: Acting,
     Path(name): Path<String>,
     Asked(asked): Asked<InWorkspace>,
     Given(given): Given<RunNow>,
 ) -> Result<(StatusCode, Json<Ran>), Problem> {
     let flow = flow(&shared, workspace(&shared, asked.workspace.as_deref())?, &name).await?;
+    // Whoever asks for it has it run, however it ends.
+    acting.done(&shared, &flow.workspace).await?;
     let engine = Arc::clone(&shared.engine);
     let work = async move { engine.run_now(&flow, given.confirm_deletes).await };
     let Ok(end) = tokio::time::timeout(RUN_WAITS, seen_through(&shared, work)).await else {

@@ -16,7 +16,13 @@ use super::{
     model::{Hold, HoldPage, Resolve, Retried, Retry, Winner},
 };
 use crate::{
-    api::{Answer, Asked, Given, access::Admin, page_size, status::InWorkspace, workspace},
+    api::{
+        Answer, Asked, Given,
+        access::{Acting, Admin},
+        page_size,
+        status::InWorkspace,
+        workspace,
+    },
     problem::{Code, Problem, ProblemBody},
     shared::Shared,
 };
@@ -78,7 +84,7 @@ pub(crate) async fn list(
     ))]
 pub(crate) async fn retry(
     State(shared): State<Arc<Shared>>,
-    _: Admin,
+    acting: Acting,
     Path(name): Path<String>,
     Asked(asked): Asked<InWorkspace>,
     Given(given): Given<Retry>,
@@ -90,6 +96,7 @@ pub(crate) async fn retry(
     }
     let released = shared.store().release_holds(&flow.workspace, &flow.id, given.entries.as_deref(), shared.now());
     let records = released.await.map_err(|error| Problem::store(&shared, &error))?;
+    acting.done(&shared, &flow.workspace).await?;
     Ok(Json(Retried { records }))
 }
 
@@ -104,7 +111,7 @@ pub(crate) async fn retry(
     ))]
 pub(crate) async fn resolve(
     State(shared): State<Arc<Shared>>,
-    _: Admin,
+    acting: Acting,
     Path(name): Path<String>,
     Asked(asked): Asked<InWorkspace>,
     Given(given): Given<Resolve>,
@@ -118,5 +125,6 @@ pub(crate) async fn resolve(
     if !decided.map_err(|error| Problem::store(&shared, &error))? {
         return Err(Problem::new(Code::NotFound).detail("nothing of that field is held back of that record"));
     }
+    acting.done(&shared, &flow.workspace).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -18,7 +18,12 @@ use super::{
     model::{Agreement, Setup, SetupWritten},
 };
 use crate::{
-    api::{Answer, Asked, Given, access::Admin, status::InWorkspace, workspace},
+    api::{
+        Answer, Asked, Given,
+        access::{Acting, Admin},
+        status::InWorkspace,
+        workspace,
+    },
     problem::{Code, Problem, ProblemBody},
     shared::Shared,
 };
@@ -68,21 +73,25 @@ pub(crate) async fn agreement(_: Admin) -> Answer<Agreement> {
     ))]
 pub(crate) async fn write(
     State(shared): State<Arc<Shared>>,
-    _: Admin,
+    acting: Acting,
     Path(name): Path<String>,
     Asked(edit): Asked<Edit>,
     Given(mut given): Given<Map<String, Value>>,
 ) -> Answer<SetupWritten> {
     let workspace = workspace(&shared, edit.workspace.as_deref())?.clone();
     given.entry("name").or_insert_with(|| name.clone().into());
-    if given["name"] != Value::from(name.as_str()) {
+    if given["name"] != name.as_str() {
         return Err(Problem::new(Code::UnreadableRequest).detail("`name` is another one than in the address"));
     }
     let source = Value::from(given).to_string().into_bytes();
     let (engine, id) = (Arc::clone(&shared.engine), IntegrationId::new(name.clone()));
+    let whose = workspace.clone();
     let work = async move { engine.write_record_setup(&workspace, &id, source, edit.version, WHO).await };
     match seen_through(&shared, work).await? {
-        Written::Saved { version, checked, warnings } => Ok(Json(SetupWritten { name, version, checked, warnings })),
+        Written::Saved { version, checked, warnings } => {
+            acting.done(&shared, &whose).await?;
+            Ok(Json(SetupWritten { name, version, checked, warnings }))
+        }
         refused => Err(problem(refused)),
     }
 }
@@ -124,7 +133,7 @@ pub(crate) async fn read(
     ))]
 pub(crate) async fn remove(
     State(shared): State<Arc<Shared>>,
-    _: Admin,
+    acting: Acting,
     Path(name): Path<String>,
     Asked(edit): Asked<Edit>,
 ) -> Result<StatusCode, Problem> {
@@ -132,7 +141,10 @@ pub(crate) async fn remove(
     let id = IntegrationId::new(name);
     let dropped = shared.engine.drop_record_setup(workspace, &id, edit.version, WHO).await;
     match dropped.map_err(|error| Problem::store(&shared, &error))? {
-        Written::Saved { .. } => Ok(StatusCode::NO_CONTENT),
+        Written::Saved { .. } => {
+            acting.done(&shared, workspace).await?;
+            Ok(StatusCode::NO_CONTENT)
+        }
         refused => Err(problem(refused)),
     }
 }

@@ -46,6 +46,7 @@ async fn with_holds(world: &World) -> [i64; 2] {
         sweep: 1,
         changes_cursor: None,
         swept_at: None,
+        fields: None,
     };
     let row = |record: &str| SeenRow {
         side: Side::Left,

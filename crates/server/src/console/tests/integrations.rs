@@ -65,6 +65,7 @@ fn pull(side: Side, at: Timestamp, problem: Option<&str>) -> PullState {
         sweep: 1,
         changes_cursor: None,
         swept_at: None,
+        fields: None,
     }
 }
 

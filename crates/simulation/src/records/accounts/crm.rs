@@ -147,6 +147,8 @@ impl Account for Crm {
         &[
             "AccountId",
             "Company",
+            "ConvertedAccountId",
+            "ConvertedContactId",
             "CreatedById",
             "CreatedDate",
             "IsDeleted",

@@ -2,6 +2,9 @@
 //!
 //! The number of seeds is `SYNCLINE_SIM_SEEDS`; without it a few, so that an ordinary test run stays short.
 
+#[cfg(feature = "mutants")]
+mod teeth;
+
 use super::{Campaign, Options, run};
 
 /// Seeds of the campaign where nobody says how many.

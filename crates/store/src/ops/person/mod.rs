@@ -50,6 +50,7 @@ impl Store {
         let own: BTreeSet<ChainId> =
             bookings.iter().filter(|booking| booking.own).map(|booking| booking.chain.clone()).collect();
         let mut erased = Erased { bookings: own.len(), mentions: bookings.len() - own.len(), ..Erased::default() };
+        erased.messages = bookings.iter().filter(|booking| booking.own).map(|booking| booking.inbox.len()).sum();
         let (workspace, address) = (workspace.clone(), address.to_owned());
         // Their lines before them: if this breaks off, nobody could tell afterwards which lines were theirs.
         erased.journal = self.erase_lines(&workspace, &address, &own).await?;

@@ -21,11 +21,11 @@ use crate::{
 const PAGE: i64 = 500;
 
 statements! {
-    STATES = "select s.id, c.chain, c.integration, c.source, s.state, s.inbox, l.links, o.plan from chain_state s \
-        join chain c on c.workspace = s.workspace and c.id = s.id \
-        left join chain_links l on l.workspace = s.workspace and l.id = s.id \
-        left join outbox o on o.workspace = s.workspace and o.id = s.id \
-        where s.workspace = ?1 and s.id > ?2 order by s.id limit ?3";
+    STATES = "select c.id, c.chain, c.integration, c.source, s.state, s.inbox, l.links, o.plan from chain c \
+        join chain_state s on s.workspace = c.workspace and s.id = c.id \
+        left join chain_links l on l.workspace = c.workspace and l.id = c.id \
+        left join outbox o on o.workspace = c.workspace and o.id = c.id \
+        where c.workspace = ?1 and c.id > ?2 order by c.id limit ?3";
     MESSAGES = "select id, source, key, received, messages, body from inbox where workspace = ?1 and id > ?2 \
         order by id limit ?3";
     LINES = "select id, chain, integration, entry from journal where workspace = ?1 and id > ?2 order by id limit ?3";

@@ -29,13 +29,14 @@ statements! {
         agreed_by = excluded.agreed_by, agreed_at = excluded.agreed_at, since = excluded.since, \
         agreed_text = excluded.agreed_text";
     ACTIVE = "select 1 from record_flow where workspace = ?1 and integration = ?2 and standing = 'active'";
-    PULLS = "select side, kind, phase, cursor, next_at, failures, problem, read_at, sweep, changes_cursor, swept_at \
+    PULLS = "select side, kind, phase, cursor, next_at, failures, problem, read_at, sweep, changes_cursor, swept_at, fields \
         from record_pull where workspace = ?1 and integration = ?2 order by side, kind";
     PULL_SET = "insert into record_pull (workspace, integration, side, kind, phase, cursor, next_at, failures, problem, \
-        read_at, sweep, changes_cursor, swept_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
+        read_at, sweep, changes_cursor, swept_at, fields) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) \
         on conflict (workspace, integration, side, kind) do update set phase = excluded.phase, cursor = excluded.cursor, \
         next_at = excluded.next_at, failures = excluded.failures, problem = excluded.problem, read_at = excluded.read_at, \
-        sweep = excluded.sweep, changes_cursor = excluded.changes_cursor, swept_at = excluded.swept_at";
+        sweep = excluded.sweep, changes_cursor = excluded.changes_cursor, swept_at = excluded.swept_at, \
+        fields = excluded.fields";
     PULL_SOON = "update record_pull set next_at = ?3 where workspace = ?1 and integration = ?2 and next_at > ?3";
     PULL_SIDE_SOON = "update record_pull set next_at = ?4 \
         where workspace = ?1 and integration = ?2 and side = ?3 and next_at > ?4";
@@ -188,6 +189,7 @@ fn pull_of(mut row: Row) -> Result<PullState> {
         sweep: row.int(8)?,
         changes_cursor: row.opt_text(9)?,
         swept_at: row.opt_time(10)?,
+        fields: row.opt_text(11)?,
     })
 }
 
@@ -211,6 +213,7 @@ pub(super) async fn set_pulls<D: Db>(db: &mut D, flow: &Flow, pulls: &[PullState
                 P::Int(pull.sweep),
                 P::opt_text(pull.changes_cursor.as_deref()),
                 P::opt_time(pull.swept_at),
+                P::opt_text(pull.fields.as_deref()),
             ]
         })
         .collect();

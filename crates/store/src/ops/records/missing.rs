@@ -5,7 +5,7 @@ use syncline_core::ids::RecordId;
 use super::{
     Flow,
     columns::{fate_columns, side_column},
-    take_turn,
+    take_turn, wake,
 };
 use crate::{
     FinishSweep, Store, StoredFate, SweepEnd,
@@ -117,7 +117,11 @@ impl Op for MarkMissing {
         let [missing, _] = fate_columns(&StoredFate::Missing);
         let (ws, now, sweep) = (flow.ws(), P::time(end.now), P::Int(end.sweep));
         let sets: Vec<_> = self.unseen.iter().map(|id| [ws, P::Int(*id), missing, now, sweep]).collect();
-        Ok(Some(db.each(&MISSING, &sets).await?.into_iter().flatten().count() as u64))
+        let marked = db.each(&MISSING, &sets).await?;
+        for (id, _) in self.unseen.iter().zip(&marked).filter(|(_, marked)| marked.is_some()) {
+            wake::twins(db, &flow, &[*id], end.now).await?;
+        }
+        Ok(Some(marked.into_iter().flatten().count() as u64))
     }
 }
 

@@ -12,6 +12,7 @@ pub(super) mod retention;
 mod save;
 mod setups;
 mod take;
+mod wake;
 
 use syncline_core::{
     ids::{IntegrationId, WorkspaceId},
@@ -46,6 +47,7 @@ pub(super) fn statements() -> impl Iterator<Item = &'static (&'static str, &'sta
         save::STATEMENTS,
         setups::STATEMENTS,
         take::STATEMENTS,
+        wake::STATEMENTS,
     ]
     .into_iter()
     .flatten()

@@ -11,7 +11,7 @@ use super::{
     Flow, Tally,
     columns::{fate_columns, is_gone, list_json, side_column},
     flow::pulls,
-    holds, quota, take_turn,
+    holds, quota, take_turn, wake,
 };
 use crate::{
     EntryChange, Held, LinkChange, LinkRef, MadeEntry, RowsSaved, SaveRows, Store,
@@ -71,13 +71,16 @@ impl Op for Save {
         }
         take_turn(db, flow).await?;
         let mut tally = Tally::default();
-        self.drop_links(db, &mut tally).await?;
+        let parted = self.drop_links(db, &mut tally).await?;
         let links = self.add_links(db).await?;
         tally.links += links.len() as i64;
         let made = self.add_made(db, &mut tally).await?;
         self.change_links(db, &made).await?;
         self.carry_out(db).await?;
         self.change_entries(db, &links).await?;
+        for both in parted {
+            wake::twins(db, flow, &both, self.now).await?;
+        }
         let steps = self.change_steps(db, &links).await?;
         holds::replace(db, flow, self.now, &rows.holds).await?;
         quota::add(db, flow, &rows.month, rows.tasks).await?;
@@ -99,21 +102,26 @@ fn resolve(link: LinkRef, new: &[i64]) -> Result<i64> {
 }
 
 impl Save {
-    async fn drop_links<D: Db>(&self, db: &mut D, tally: &mut Tally) -> Result<()> {
+    /// Yields the records that were one thing and are so no longer.
+    async fn drop_links<D: Db>(&self, db: &mut D, tally: &mut Tally) -> Result<Vec<[i64; 2]>> {
         let [ws, integration] = self.flow.key();
         let sets: Vec<_> = self.rows.drop_links.iter().map(|id| [ws, integration, P::Int(*id)]).collect();
         let ends = db.each(&LINK_ENDS, &sets).await?;
-        let mut orphans = Vec::new();
+        let (mut orphans, mut parted) = (Vec::new(), Vec::new());
         for (id, row) in self.rows.drop_links.iter().zip(ends) {
             let Some(row) = row else { continue };
-            for end in [row.opt_int(0)?, row.opt_int(1)?].into_iter().flatten() {
+            let both = (row.opt_int(0)?, row.opt_int(1)?);
+            if let (Some(left), Some(right)) = both {
+                parted.push([left, right]);
+            }
+            for end in [both.0, both.1].into_iter().flatten() {
                 orphans.push([ws, integration, P::Int(end), P::Int(*id)]);
             }
         }
         db.each(&UNLINK, &orphans).await?;
         db.each(&STEPS_DROP, &sets).await?;
         tally.links -= db.each(&LINK_DROP, &sets).await?.into_iter().flatten().count() as i64;
-        Ok(())
+        Ok(parted)
     }
 
     async fn add_links<D: Db>(&self, db: &mut D) -> Result<Vec<i64>> {

@@ -12,7 +12,7 @@ use super::{
     Flow, Tally,
     columns::{fate_columns, fate_of, is_gone, side_column},
     flow::{pulls, set_pulls},
-    take_turn,
+    take_turn, wake,
 };
 use crate::{
     PullState, RowsTaken, SeenRow, Store, StoredFate, TakeRows,
@@ -22,13 +22,14 @@ use crate::{
 };
 
 statements! {
-    KNOWN = "select id, changed_at, sweep, fate, into_record from record_entry \
+    KNOWN = "select id, changed_at, sweep, fate, into_record, match_key, digest from record_entry \
         where workspace = ?1 and integration = ?2 and side = ?3 and kind = ?4 and record = ?5";
     ADD = "insert into record_entry (workspace, integration, side, kind, record, match_key, changed_at, fate, into_record, \
-        due_at, tries, revision, sweep, gone_at, seen) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, 0, ?11, ?12, ?13) \
+        due_at, tries, revision, sweep, gone_at, seen, digest) \
+        values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, 0, ?11, ?12, ?13, ?14) \
         on conflict (workspace, integration, side, kind, record) do nothing {written}";
     NEWS = "update record_entry set match_key = ?3, changed_at = ?4, fate = ?5, into_record = ?6, due_at = ?7, sweep = ?8, \
-        gone_at = ?9, seen = ?10, note = null, tries = 0, revision = revision + 1 where workspace = ?1 and id = ?2";
+        gone_at = ?9, seen = ?10, digest = ?11, note = null, tries = 0, revision = revision + 1 where workspace = ?1 and id = ?2";
     SEEN_AGAIN = "update record_entry set sweep = ?3 where workspace = ?1 and id = ?2";
     HINT = "update record_entry set due_at = ?6, changed_at = null, note = null, tries = 0, revision = revision + 1 \
         where workspace = ?1 and integration = ?2 and side = ?3 and kind = ?4 and record = ?5 {written}";
@@ -44,23 +45,52 @@ struct Take(TakeRows);
 /// What a row is, compared with what is stored.
 enum News {
     New,
-    Changed { id: i64 },
-    Repeated { id: i64, marked: bool },
+    /// `freed` is the key that others may bear now.
+    Changed {
+        id: i64,
+        freed: Option<String>,
+    },
+    Repeated {
+        id: i64,
+        marked: bool,
+    },
 }
 
-fn compare(row: &SeenRow, known: Option<Row>, sweep: i64) -> Result<News> {
+/// Tells the contents of a row apart (FNV-1a: the same on every machine and in every version).
+fn digest(json: &[u8]) -> i64 {
+    let digest = json.iter().fold(0xcbf2_9ce4_8422_2325_u64, |digest, byte| {
+        (digest ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    digest.cast_signed()
+}
+
+/// A row says nothing new where it bears the time of the stored one and says the same: a vendor's clock may count whole
+/// seconds. One that is older comes out of an index that lags behind.
+fn compare(row: &SeenRow, digest: i64, known: Option<Row>, sweep: i64) -> Result<News> {
     let Some(mut known) = known else { return Ok(News::New) };
     let id = known.int(0)?;
     // Compared as they are stored, to the microsecond.
     let changed_at = row.changed_at.map(Timestamp::as_microsecond);
-    let repeated = changed_at.is_some() && known.opt_int(1)? == changed_at && fate_of(&mut known, 3)? == row.fate;
-    Ok(if repeated { News::Repeated { id, marked: known.int(2)? >= sweep } } else { News::Changed { id } })
+    let before = changed_at.zip(known.opt_int(1)?);
+    let same = |known: &Row| known.opt_int(6).map(|before| before == Some(digest));
+    let says_nothing = match before {
+        Some((now, before)) if now == before => same(&known)?,
+        Some((now, before)) => now < before,
+        None => false,
+    };
+    if says_nothing && fate_of(&mut known, 3)? == row.fate {
+        return Ok(News::Repeated { id, marked: known.int(2)? >= sweep });
+    }
+    let before = known.opt_text(5)?;
+    let bears = |key: &String| row.match_key.as_ref() == Some(key) && !is_gone(&row.fate);
+    Ok(News::Changed { id, freed: before.filter(|key| !bears(key)) })
 }
 
 /// A row with what is stored of it besides.
 struct Sorted<'a> {
     row: &'a SeenRow,
     json: Vec<u8>,
+    digest: i64,
     sweep: i64,
     /// Nothing while it is new.
     id: i64,
@@ -95,11 +125,17 @@ impl Op for Take {
         let known = db.each(&KNOWN, &keys).await?;
         let mut taken = RowsTaken { repeated: take.rows.len() - rows.len(), ..RowsTaken::default() };
         let (mut new, mut changed, mut again) = (Vec::new(), Vec::new(), Vec::new());
+        let mut freed = Vec::new();
         for (row, known) in rows.into_values().zip(known) {
             let sweep = sweep_of(&pulls, row.side, &row.kind);
-            match compare(row, known, sweep)? {
-                News::New => new.push(Sorted { row, json: to_json(&row.row)?, sweep, id: 0 }),
-                News::Changed { id } => changed.push(Sorted { row, json: to_json(&row.row)?, sweep, id }),
+            let json = to_json(&row.row)?;
+            let digest = digest(&json);
+            match compare(row, digest, known, sweep)? {
+                News::New => new.push(Sorted { row, json, digest, sweep, id: 0 }),
+                News::Changed { id, freed: key } => {
+                    freed.extend(key);
+                    changed.push(Sorted { row, json, digest, sweep, id });
+                }
                 News::Repeated { id, marked } => {
                     taken.repeated += 1;
                     if !marked {
@@ -112,6 +148,7 @@ impl Op for Take {
         taken.changed = changed.len();
         self.change(db, &flow, &changed).await?;
         taken.new = self.add(db, &flow, &new).await?;
+        wake::bearers(db, &flow, &freed, take.now).await?;
         Ok(Some(taken))
     }
 }
@@ -124,11 +161,12 @@ impl Take {
     async fn change<D: Db>(&self, db: &mut D, flow: &Flow, rows: &[Sorted<'_>]) -> Result<()> {
         let sets: Vec<_> = rows
             .iter()
-            .map(|Sorted { row, json, sweep, id }| {
+            .map(|Sorted { row, json, digest, sweep, id }| {
                 let [fate, into] = fate_columns(&row.fate);
                 let (key, changed_at) = (P::opt_text(row.match_key.as_deref()), P::opt_time(row.changed_at));
                 let (due, gone) = (P::time(self.0.now), self.gone_at(&row.fate));
-                [flow.ws(), P::Int(*id), key, changed_at, fate, into, due, P::Int(*sweep), gone, P::Blob(json)]
+                let (seen, digest) = (P::Blob(json), P::Int(*digest));
+                [flow.ws(), P::Int(*id), key, changed_at, fate, into, due, P::Int(*sweep), gone, seen, digest]
             })
             .collect();
         db.each(&NEWS, &sets).await?;
@@ -139,13 +177,14 @@ impl Take {
         let [ws, integration] = flow.key();
         let sets: Vec<_> = rows
             .iter()
-            .map(|Sorted { row, json, sweep, .. }| {
+            .map(|Sorted { row, json, digest, sweep, .. }| {
                 let [fate, into] = fate_columns(&row.fate);
                 let (side, kind) = (side_column(row.side), P::Text(&row.kind));
                 let (record, key) = (P::Text(row.record.as_str()), P::opt_text(row.match_key.as_deref()));
                 let (changed_at, due) = (P::opt_time(row.changed_at), P::time(self.0.now));
                 let (sweep, gone) = (P::Int(*sweep), self.gone_at(&row.fate));
-                [ws, integration, side, kind, record, key, changed_at, fate, into, due, sweep, gone, P::Blob(json)]
+                let (seen, digest) = (P::Blob(json), P::Int(*digest));
+                [ws, integration, side, kind, record, key, changed_at, fate, into, due, sweep, gone, seen, digest]
             })
             .collect();
         let mut tally = Tally::default();
@@ -187,7 +226,22 @@ impl Op for Mark {
             .map(|([ws, integration, side, kind, record, now], _)| {
                 let [fate, into] = fate_columns(&StoredFate::Live);
                 let nothing = P::Null;
-                [ws, integration, side, kind, record, nothing, nothing, fate, into, now, sweep, nothing, nothing]
+                [
+                    ws,
+                    integration,
+                    side,
+                    kind,
+                    record,
+                    nothing,
+                    nothing,
+                    fate,
+                    into,
+                    now,
+                    sweep,
+                    nothing,
+                    nothing,
+                    nothing,
+                ]
             })
             .collect();
         let added = db.each(&ADD, &unknown).await?.into_iter().flatten().count();

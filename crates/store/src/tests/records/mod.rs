@@ -66,6 +66,7 @@ fn pull(side: Side, phase: PullPhase, sweep: i64) -> PullState {
         sweep,
         changes_cursor: None,
         swept_at: None,
+        fields: None,
     }
 }
 

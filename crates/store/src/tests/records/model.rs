@@ -240,7 +240,8 @@ impl Run {
             return self.learn(side, record, changed_at, fate, true).await;
         };
         entry.sweep = sweep;
-        if changed_at.is_some() && entry.changed_at == changed_at && entry.fate == fate {
+        let is_old = entry.changed_at.zip(changed_at).is_some_and(|(before, now)| now <= before);
+        if is_old && entry.fate == fate {
             assert_eq!(taken.repeated, 1);
             return;
         }

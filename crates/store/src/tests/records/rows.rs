@@ -62,6 +62,63 @@ on_all! {
         assert_eq!((counts.left, counts.right, counts.links, counts.due), (2, 1, 0, 3));
     }
 
+    /// A row that bears the time of the one before says something new where it says something else; one that bears an
+    /// earlier time comes out of an index that lags.
+    ///
+    /// proves: R11
+    async fn a_row_is_news_by_its_time_and_by_what_it_says(world: &World) {
+        let store = world.store().await;
+        let held = hold(&store, "w1", 0, 900).await;
+        let row = |text: &str, seconds: i64| SeenRow { row: values(text), ..seen(Side::Left, "a", seconds) };
+        let take = async |row: SeenRow| store.take_rows(taking(&held, 1, vec![row], Vec::new())).await.unwrap();
+        assert_eq!(take(row("one", 5)).await, taken(1, 0, 0));
+        assert_eq!(take(row("two", 5)).await, taken(0, 1, 0), "the clock counts whole seconds");
+        assert_eq!(take(row("two", 5)).await, taken(0, 0, 1));
+        assert_eq!(take(row("one", 4)).await, taken(0, 0, 1), "as it was before");
+        assert_eq!(take(row("one", 6)).await, taken(0, 1, 0), "somebody set it back");
+    }
+
+    /// Whoever waits for an address is due when another record gives it up, and what was refused may be sent again.
+    ///
+    /// proves: R15
+    async fn whoever_waits_for_an_address_is_woken(world: &World) {
+        let store = world.store().await;
+        let held = hold(&store, "w1", 0, 900).await;
+        let link = linked(&store, &held, "b").await;
+        let waits = SeenRow { match_key: Some("a@example.org".to_owned()), ..seen(Side::Left, "b", 1) };
+        store.take_rows(taking(&held, 2, vec![waits, seen(Side::Right, "a", 0)], Vec::new())).await.unwrap();
+        let refused = LinkChange { refused: vec![(RuleKey(1), 7)], ..unchanged(&link) };
+        let works = due(&store, 2).await;
+        let entries = works.iter().map(|work| rests(&work.entry, work.entry.link.map(LinkRef::Known)));
+        let rows = SaveRows { entries: entries.collect(), links: vec![refused], ..SaveRows::default() };
+        save(&store, &held, 3, rows).await;
+        assert!(due(&store, 900).await.is_empty());
+        let moved = SeenRow { match_key: Some("c@example.org".to_owned()), ..seen(Side::Right, "a", 9) };
+        store.take_rows(taking(&held, 4, vec![moved], Vec::new())).await.unwrap();
+        let woken: Vec<String> = due(&store, 4).await.iter().map(|work| work.entry.record.to_string()).collect();
+        assert_eq!(woken.len(), 2, "the one that moved, and the one that waited: {woken:?}");
+        assert!(woken.contains(&"b".to_owned()));
+        assert!(link_of(&store, link.id).await.unwrap().refused.is_empty());
+    }
+
+    /// Two that bear one address rest; when one of them is missing, the other is decided about.
+    ///
+    /// proves: R16
+    async fn the_twin_of_a_missing_record_is_woken(world: &World) {
+        let store = world.store().await;
+        let held = hold(&store, "w1", 0, 900).await;
+        let twin = SeenRow { match_key: Some("a@example.org".to_owned()), ..seen(Side::Left, "b", 0) };
+        let pulls = vec![pull(Side::Left, PullPhase::First, 1)];
+        store.take_rows(taking(&held, 1, vec![seen(Side::Left, "a", 0), twin.clone()], pulls)).await.unwrap();
+        let entries = due(&store, 1).await.iter().map(|work| rests(&work.entry, None)).collect();
+        save(&store, &held, 2, SaveRows { entries, ..SaveRows::default() }).await;
+        let pulls = vec![pull(Side::Left, PullPhase::Sweep, 2)];
+        store.take_rows(taking(&held, 3, vec![twin], pulls)).await.unwrap();
+        assert!(due(&store, 900).await.is_empty());
+        store.finish_sweep(ending(&held, 4, 2, false)).await.unwrap();
+        assert_eq!(due(&store, 4).await.len(), 2, "the missing one, and its twin");
+    }
+
     /// proves: V3
     /// proves: fault:L2
     async fn whoever_lost_the_lease_changes_nothing(world: &World) {

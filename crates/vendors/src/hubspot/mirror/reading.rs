@@ -12,7 +12,9 @@ use syncline_core::ids::RecordId;
 
 use super::{configuration, known};
 use crate::hubspot::{
-    api, classify,
+    api,
+    batch::no_key,
+    classify,
     convert::{self, is_id},
     manifest::ROWS_PER_BATCH,
     settings::key_property,
@@ -130,9 +132,4 @@ impl<'a> Reading<'a> {
         }
         told
     }
-}
-
-/// What to do about a key property that is not there.
-pub fn no_key(kind: &str, key: &str) -> String {
-    format!("{kind} have no property `{key}` with unique values; create it as the set-up says")
 }

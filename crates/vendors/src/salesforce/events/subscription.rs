@@ -48,7 +48,8 @@ pub struct Subscription {
     schemas: HashMap<String, Option<avro::Schema>>,
     /// Of the answer at hand: what is yet to be read, and what was.
     waiting: VecDeque<Bytes>,
-    heard: Heard,
+    hints: BTreeSet<Hint>,
+    place: Option<String>,
     /// Whether there is still to be said that anything may have changed: once at the beginning, and once more with the
     /// first sign of life, before which nobody knows from when on events come.
     unsaid: Unsaid,
@@ -90,7 +91,8 @@ impl Subscription {
             listener: Listener { kinds: from.kinds.clone(), specs: Salesforce.kinds(), user: org.user },
             schemas: HashMap::new(),
             waiting: VecDeque::new(),
-            heard: Heard::default(),
+            hints: BTreeSet::new(),
+            place: None,
             unsaid: if place.is_some() { Unsaid::Nothing } else { Unsaid::AtOnce },
         })
     }
@@ -106,10 +108,11 @@ impl Subscription {
                 self.read(cx, &event).await?;
                 // Only now: whoever gives up in between finds it again.
                 self.waiting.pop_front();
-                self.heard.place = Some(self.place_of(&event.replay_id)?);
+                self.place = Some(self.place_of(&event.replay_id)?);
             }
-            if self.heard.place.is_some() {
-                return Ok(std::mem::take(&mut self.heard));
+            if let Some(place) = self.place.take() {
+                let hints = std::mem::take(&mut self.hints).into_iter().collect();
+                return Ok(Heard { hints, place: Some(place) });
             }
             let answer: FetchResponse = self.exchange.next().await?;
             self.take(answer)?;
@@ -128,10 +131,10 @@ impl Subscription {
         }
         if self.unsaid == Unsaid::WithFirstSign {
             self.unsaid = Unsaid::Nothing;
-            self.heard.hints.push(Hint::Everything);
+            self.hints.insert(Hint::Everything);
         }
         if answer.events.is_empty() {
-            self.heard.place = Some(self.place_of(&answer.latest_replay_id)?);
+            self.place = Some(self.place_of(&answer.latest_replay_id)?);
         }
         self.waiting.extend(answer.events);
         Ok(())
@@ -152,9 +155,7 @@ impl Subscription {
             Some(header) => self.listener.hints(&header),
             None => vec![Hint::Everything],
         };
-        let known: BTreeSet<&Hint> = self.heard.hints.iter().collect();
-        let new: Vec<Hint> = hints.into_iter().filter(|hint| !known.contains(hint)).collect();
-        self.heard.hints.extend(new);
+        self.hints.extend(hints);
         Ok(())
     }
 

@@ -36,6 +36,7 @@ const fn kind(name: &'static str, role: Role) -> KindSpec {
         role,
         email: None,
         phone: None,
+        one_per_email: false,
         created: Some("CreatedDate"),
         opt_out: None,
         sets: &[],

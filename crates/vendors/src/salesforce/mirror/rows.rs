@@ -92,8 +92,10 @@ impl<'a> Table<'a> {
             (true, Some(master)) => Fate::MergedInto(master),
             (true, None) => Fate::Deleted,
             (false, _) if self.kind.role == Role::Lead && is("IsConverted") => {
-                // The contact may be hidden from the user: then a write is refused, and that says it.
-                reference(row, "ConvertedContactId").map_or(Fate::Live, Fate::ConvertedTo)
+                // The contact may be gone, or hidden from the user: then the lead became what nobody finds, and is no
+                // lead any more all the same.
+                let into = reference(row, "ConvertedContactId").or_else(|| reference(row, "Id"));
+                into.map_or(Fate::Deleted, Fate::ConvertedTo)
             }
             (false, _) => Fate::Live,
         }

@@ -42,7 +42,7 @@ fn tied() -> Step {
 }
 
 /// What is refused, with which status and row, and what it is taken for.
-type Case = (&'static str, Step, u16, Json, ErrorKind, &'static [Std]);
+type Told = (&'static str, Step, u16, Json, ErrorKind, &'static [Std]);
 
 /// proves: B25 (the reference that is refused is named)
 #[test]
@@ -54,7 +54,7 @@ fn a_reference_that_leads_nowhere_is_named() {
     let patched = |values: &[(Std, Value)]| patch(Slot::Meeting, Role::Meeting, EVENT, values);
     let who = (Std::Who, Value::Id(CONTACT.into()));
     use {ErrorKind as Kind, Std::*};
-    let cases: [Case; 16] = [
+    let cases: [Told; 16] = [
         ("listed", tied(), 400, row("INVALID_CROSS_REFERENCE_KEY", "m", &["WhoId"]), Kind::Reference, &[Who]),
         (
             "told by the text",

@@ -111,7 +111,7 @@ async fn changes_are_announced() {
     assert!(hints.iter().all(|hint| *hint == named("Contact", &id)), "{hints:?}");
     let other = room.lab.seed("Lead", json!({ "LastName": "Byron", "Company": "B" }));
     assert!(room.hear(&mut open, 1).await.contains(&named("Lead", &other)));
-    room.lab.write("Contact", &[update(&id, &[("Phone", text("2"))])]);
+    room.lab.write("Contact", &[update(&id, &[("Phone", text("2"))])]).expect("it answers");
     assert_eq!(
         room.hear(&mut open, 1).await,
         [Hint::Record { kind: "Contact".into(), id: id.as_str().into(), ours: true }]

@@ -59,21 +59,18 @@ fn deleted(
 }
 
 /// Whether a record says something that the other one was never told: somebody changed it since both agreed, or they have
-/// not agreed yet.
+/// not agreed yet, or somebody opted out here and could not there.
 fn edited(pair: &PairSettings, known: &Known<'_>, tie: &Tie<'_>) -> bool {
     let says = pair.rules.iter().any(|rule| {
         let Some(now) = known.row.and_then(|row| row.get(&rule.key)) else { return false };
-        let end = rule.end(known.side);
-        match tie.images.get(&rule.key) {
+        let (end, before) = (rule.end(known.side), tie.images.get(&rule.key));
+        let opted_out = |value: &Value| rule.kind == Kind::OptOut && *value == Value::Bool(true);
+        if opted_out(now) && before.is_none_or(|before| !opted_out(before.of(known.side.other()))) {
+            return true;
+        }
+        match before {
             Some(before) => end.normal(now) != end.normal(before.of(known.side)),
-            None => {
-                let is_said = match rule.kind {
-                    Kind::Plain => *now != Value::Null,
-                    Kind::OptOut => *now == Value::Bool(true),
-                    Kind::Set => false,
-                };
-                is_said && rule.goes_to(known.side.other())
-            }
+            None => rule.kind == Kind::Plain && *now != Value::Null && rule.goes_to(known.side.other()),
         }
     });
     says && !mutant::on(Mutant::EditsDeleted)

@@ -23,6 +23,10 @@ const DELETES_MAX: usize = 50;
 /// Records in a row that each became the next: a lead a contact, and that one merged, and merged again.
 const SUCCESSORS_MAX: usize = 8;
 
+/// Why nothing is deleted while a field is missing. When it comes back, everything is read and decided about anew.
+const NOT_ALL_READ: &str =
+    "its counterpart was deleted, but a mapped field cannot be read just now; it waits until that can";
+
 /// The share of all links, in percent, that has to be reached as well.
 const DELETES_PERCENT: u64 = 5;
 
@@ -111,6 +115,7 @@ impl Batch<'_> {
         if let (Decision::Follow { .. }, Some(successor)) = (&decision, &successor) {
             // It has a counterpart now: none is to be found or made for it.
             self.taken.insert(successor.id);
+            self.tied_keys.extend(successor.match_key.clone().map(|key| (successor.side, key)));
         }
         if let Decision::Adopt { .. } | Decision::Create { .. } = decision {
             self.tied_keys.extend(entry.match_key.clone().map(|key| (entry.side, key)));
@@ -160,7 +165,7 @@ impl Batch<'_> {
     }
 
     /// What a record became: the last that is known of where one became another, and that a third.
-    fn successor(&self, work: &Work) -> Option<StoredEntry> {
+    pub(crate) fn successor(&self, work: &Work) -> Option<StoredEntry> {
         let mut found: Option<&StoredEntry> = None;
         let mut gone = moved(work)?;
         for _ in 0..SUCCESSORS_MAX {
@@ -173,6 +178,12 @@ impl Batch<'_> {
             gone = (next, into);
         }
         found.cloned()
+    }
+
+    /// Whether a mapped field of the record cannot be read just now: what it says is not known.
+    fn lacks_a_field(&self, work: &Work) -> bool {
+        let pair = work.link.as_ref().map(|link| &link.pair);
+        self.compiled.dropped.iter().any(|(dropped, _)| Some(dropped) == pair)
     }
 
     pub(crate) fn ask(&self, work: &Work, same_key: &SameKey, successor: Option<&StoredEntry>) -> Decision {
@@ -189,7 +200,12 @@ impl Batch<'_> {
             successor: successor.map(|entry| Successor { record: known(entry), linked: entry.link.is_some() }),
             since: self.since,
         };
-        decide(&self.compiled.flow, &case)
+        match decide(&self.compiled.flow, &case) {
+            Decision::Delete { .. } if self.lacks_a_field(work) => {
+                Decision::Rest { note: Some(NOT_ALL_READ.to_owned()) }
+            }
+            decision => decision,
+        }
     }
 }
 
@@ -296,7 +312,7 @@ impl Engine {
             let works = self.verified(turn, &mut batch, works, reserved, round).await?;
             let mut decided: Vec<Decided<'_>> = works.iter().filter_map(|work| batch.decide(work)).collect();
             let before = decided.len();
-            self.reserve_creations(turn, &mut decided, reserved, round).await?;
+            self.reserve_creations(turn, &batch, &mut decided, reserved, round).await?;
             // What was put aside is still due, and would come again at once.
             let aside = works.len() < due || decided.len() < before;
             let spent = keep_within(&mut decided, room);

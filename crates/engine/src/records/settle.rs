@@ -314,7 +314,7 @@ fn is_written(out: &Outgoing, row: &Row) -> bool {
 }
 
 /// A row that counts as news whatever time it bears.
-fn fresh(row: SeenRow) -> SeenRow {
+pub(crate) fn fresh(row: SeenRow) -> SeenRow {
     SeenRow { changed_at: None, ..row }
 }
 

@@ -18,6 +18,7 @@ use super::{
     later,
     plan::{Batch, Decided},
     rows::seen_row,
+    settle::fresh,
     setup::RecordFlow,
 };
 use crate::engine::Engine;
@@ -118,6 +119,7 @@ impl Engine {
     pub(crate) async fn reserve_creations(
         &self,
         turn: &Turn<'_>,
+        batch: &Batch<'_>,
         decided: &mut Vec<Decided<'_>>,
         reserved: &mut Reserved,
         round: &mut Round,
@@ -148,8 +150,13 @@ impl Engine {
                 let answer = mirrored!(self, setup, |mirror, cx| mirror.find(cx, kind, key, &view.fields));
                 let found = paid(answer, &mut round.calls).map_err(|error| Halt::Side(side, error))?;
                 let found = found.into_iter().map(|seen| seen_row(side, kind, view, seen));
+                // Of whom it was known already, the decision knows, too.
+                let is_news = |row: &SeenRow| {
+                    let known = batch.bearer(row.match_key.as_deref(), (side, kind, &row.record));
+                    row.fate == Fate::Live && known.is_none_or(|known| known.fate != Fate::Live)
+                };
                 let before = rows.len();
-                rows.extend(found);
+                rows.extend(found.filter(is_news));
                 there.extend(rows[before..].iter().filter_map(|row| row.match_key.clone()));
             }
             let is_there = |one: &Decided<'_>| {
@@ -159,7 +166,7 @@ impl Engine {
             decided.retain(|one| !is_there(one));
         }
         round.more |= !rows.is_empty();
-        self.take(turn, rows).await
+        self.take(turn, rows.into_iter().map(fresh).collect()).await
     }
 
     /// Whether another integration writes records of this kind in the same account.
@@ -214,7 +221,8 @@ impl Batch<'_> {
     /// The records that would be written as things stand, of those that are there.
     fn told<'w>(&'w self, work: &'w Work) -> Vec<&'w StoredEntry> {
         let same_key = self.same_key_of(work);
-        let decision = self.ask(work, &same_key, None);
+        let successor = self.successor(work);
+        let decision = self.ask(work, &same_key, successor.as_ref());
         let sides = |merge: &RowMerge| [!merge.to_left.is_empty(), !merge.to_right.is_empty()];
         let (told, other) = match &decision {
             Decision::Merge { merge, .. } => (sides(merge), work.partner.as_ref()),

@@ -241,10 +241,15 @@ async fn refusals_are_told_in_words() {
     room.lab.asker.settings.insert(CHANGE_EVENTS.to_owned(), "/data/Nothing__chn".to_owned());
     assert_eq!(room.refusal(None).await.retry, Retry::Never);
     let room = Room::new();
-    room.lab.org.faults().add(FaultRule { next: Some(1), ..FaultRule::new(FaultKind::ExpiredToken) });
+    let path = Some("/eventbus.v1.PubSub".to_owned());
+    room.lab.org.faults().add(FaultRule {
+        next: Some(1),
+        path: path.clone(),
+        ..FaultRule::new(FaultKind::ExpiredToken)
+    });
     let error = room.refusal(None).await;
     assert_eq!((error.kind, error.retry), (ErrorKind::Unauthorised, Retry::Reauthorise));
-    room.lab.org.faults().add(FaultRule { next: Some(1), ..FaultRule::new(FaultKind::Status) });
+    room.lab.org.faults().add(FaultRule { next: Some(1), path, ..FaultRule::new(FaultKind::Status) });
     assert_eq!(room.refusal(None).await.retry, Retry::Backoff);
 }
 

@@ -14,7 +14,7 @@ use syncline_core::{
     record::{Role, Value},
 };
 
-use crate::{Answered, BoxFuture, Cx, Error, Settings};
+use crate::{Answered, BoxFuture, Cx, Error, RawRequest, Settings};
 
 /// Reads and writes rows of one kind. Every method makes as few calls as the vendor allows and says how many it made.
 pub trait Mirror: Send + Sync {
@@ -29,6 +29,22 @@ pub trait Mirror: Send + Sync {
     /// The kind with this name.
     fn kind(&self, name: &str) -> Option<&'static KindSpec> {
         self.kinds().iter().find(|kind| kind.name == name)
+    }
+
+    /// Whether records bear our key, and writes go better where it is known ([`RowWrite::seen`]).
+    fn keeps_keys(&self) -> bool {
+        false
+    }
+
+    /// The field by which records of a kind are marked for people and automations, where there is one: tags, or lists.
+    fn marks(&self, _kind: &str) -> Option<MarkSpec> {
+        None
+    }
+
+    /// For whom a record is asked by a webhook of the vendor's automations; nothing where it names nobody, or there are no
+    /// such webhooks. Pure; never panics on any bytes.
+    fn named(&self, _raw: &RawRequest) -> Option<Named> {
+        None
     }
 
     /// Describes kinds, position by position; `None` where the account has none or does not show it. The fields of a
@@ -116,6 +132,24 @@ pub struct KindSpec {
     pub reads_at_once: usize,
     /// Least time between two looks that the vendor's limits bear for good.
     pub every: Duration,
+}
+
+/// How a webhook names a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    Record(RecordId),
+    /// By its address, as it was typed.
+    Email(String),
+}
+
+/// A field whose entries mark records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MarkSpec {
+    pub field: &'static str,
+    /// Whether marks are words of our choice; otherwise they are chosen among the entries that the account has.
+    pub free: bool,
+    /// What a write of it has to know as well, so that it needs no look of its own.
+    pub reads: &'static [&'static str],
 }
 
 /// One kind of records to ask for.
@@ -275,7 +309,8 @@ pub enum Lookup<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowWrite {
     pub op: Op,
-    /// By the vendor's names. A set's value is the whole set.
+    /// By the vendor's names. A set's value is the whole set, or as much of it as `seen` shows: what comes and goes is the
+    /// difference between the two.
     pub fields: Vec<(String, Value)>,
     /// The record as it was read just before, where it was: some vendors write many rows by what the records are known
     /// by (e-mail address, our key) and not by id, and change a set by what comes and goes.

@@ -42,13 +42,11 @@ pub enum Mutant {
     LookUncounted,
     /// What is about to be written is not read before.
     Unverified,
-    /// Whoever waited for an address is not told that it is free.
-    NobodyWoken,
 }
 
 impl Mutant {
     /// Those that the simulation of records in step finds.
-    pub const OF_RECORDS: [Mutant; 8] = [
+    pub const OF_RECORDS: [Mutant; 7] = [
         Mutant::UnknownIsDone,
         Mutant::OptOutPlain,
         Mutant::EditsDeleted,
@@ -56,7 +54,6 @@ impl Mutant {
         Mutant::LettingGoForgotten,
         Mutant::LookUncounted,
         Mutant::Unverified,
-        Mutant::NobodyWoken,
     ];
 
     /// Those that the simulation of bookings finds.

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use syncline_connect::Secret;
 use url::Url;
 
+pub use crate::hooks::asks::AskAddress;
 use crate::shared::HintSetup;
 
 /// The largest body that is read. Booking webhooks are a few kilobytes; OWASP ASVS 5.0 (4.1) asks for some limit.
@@ -41,6 +42,8 @@ pub struct ServerOptions {
     pub limits: Limits,
     /// Connections whose vendors tell by webhook that something has changed.
     pub hints: Vec<HintSetup>,
+    /// Where tools may ask for records.
+    pub asks: Vec<AskAddress>,
     /// The metrics in Prometheus' text format.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Whether the workers run.
@@ -60,6 +63,7 @@ impl ServerOptions {
             separate_admin: false,
             limits: Limits::default(),
             hints: Vec::new(),
+            asks: Vec::new(),
             metrics: Arc::new(String::new),
             workers_alive: Arc::new(|| true),
         }

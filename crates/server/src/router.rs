@@ -24,7 +24,9 @@ const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// Everything, except health and metrics where they have a port of their own.
 pub(crate) fn public(shared: &Arc<Shared>) -> Router {
-    let hooks = Router::new().route("/hooks/{source}/{path_key}", post(hooks::receive));
+    let hooks = Router::new()
+        .route("/hooks/{source}/{path_key}", post(hooks::receive))
+        .route("/hooks/records/{integration}/{pair}/{path_key}", post(hooks::asks::receive));
     let mut router = hooks.merge(pages()).merge(console::routes()).merge(api::routes());
     if !shared.options.separate_admin {
         router = router.merge(health::routes());

@@ -188,9 +188,10 @@ impl Watch {
         let json: Option<Value> = ok.and_then(|answer| serde_json::from_slice(answer.body()).ok());
         match (sent.kind, &json) {
             (Kind::Find, Some(json)) if json["compositeResponse"].is_array() => {
-                let question = &sent.question;
-                let known: Vec<String> =
-                    self.uncertain.iter().filter(|name| question.contains(name.as_str())).cloned().collect();
+                // Asked for by name, or shown: invitations are asked for by their meeting.
+                let (question, shown) = (&sent.question, json.to_string());
+                let is_looked_at = |name: &&String| question.contains(name.as_str()) || shown.contains(name.as_str());
+                let known: Vec<String> = self.uncertain.iter().filter(is_looked_at).cloned().collect();
                 for name in known {
                     self.uncertain.remove(&name);
                     self.looked.insert(name);

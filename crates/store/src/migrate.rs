@@ -59,6 +59,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0009_mapping.sqlite.sql"),
         postgres: include_str!("../migrations/0009_mapping.postgres.sql"),
     },
+    Migration {
+        version: 10,
+        sqlite: include_str!("../migrations/0010_asks.sqlite.sql"),
+        postgres: include_str!("../migrations/0010_asks.postgres.sql"),
+    },
 ];
 
 /// The advisory lock under which processes that start together take turns: "syncline" in ASCII.

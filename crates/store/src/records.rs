@@ -160,6 +160,13 @@ pub struct Work {
     pub partner: Option<StoredEntry>,
 }
 
+/// News of one side that are due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WaitingRows {
+    pub rows: usize,
+    pub oldest: Option<Timestamp>,
+}
+
 /// A link with both its records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkedPair {
@@ -248,10 +255,40 @@ pub struct SaveRows {
     /// What is held back of these entries is exactly this.
     pub holds: Vec<(i64, Vec<StoredHold>)>,
     pub journal: Vec<JournalEntry>,
+    /// What somebody had asked for and what this carries out.
+    pub answered: Vec<Ask>,
     /// Records transferred, for the month's quota.
     pub tasks: u32,
     /// The month that they count for, as `2026-05`.
     pub month: String,
+}
+
+/// Somebody wants a record on the left for one of the right.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ask {
+    /// The pair of kinds, by its configured name.
+    pub pair: String,
+    pub subject: Subject,
+}
+
+/// How the record is named for which another one is asked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// By the right side's own id.
+    Record(RecordId),
+    /// By its e-mail address in normal form.
+    Address(String),
+}
+
+/// What became of such a wish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskTaken {
+    /// It is carried out at the next look.
+    Waiting,
+    /// Somebody asked for it before, and that waits still.
+    AskedBefore,
+    /// Too much waits; it is not kept.
+    Full,
 }
 
 /// A link by its id, or one that the same save makes, by its place in [`SaveRows::new_links`].

@@ -109,6 +109,7 @@ impl Running {
         let mut server_options = ServerOptions::new(public_url.clone(), admin_token, installation.derive(&["session"]));
         server_options.sign_in_key = sign_in_key;
         server_options.hints = installation.hints(&public_url)?;
+        server_options.asks = installation.ask_addresses();
         server_options.separate_admin = installation.config.server.admin_listen.is_some();
         server_options.metrics = {
             let metrics = metrics.clone();

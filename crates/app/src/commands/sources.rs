@@ -1,4 +1,5 @@
-//! `syncline sources`: what to enter at each scheduling tool, and how those are that Syncline asks by itself.
+//! `syncline sources`: what to enter at each scheduling tool and in the automations of marketing tools, and how those are
+//! that Syncline asks by itself.
 
 use std::path::Path;
 
@@ -39,6 +40,10 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
         } else {
             println!("  {}", installation.webhook_url(&public, &connection.name));
         }
+    }
+    for address in installation.ask_addresses() {
+        println!("{}: a record for `{}` is asked for at", address.integration, address.pair);
+        println!("  {}", installation.ask_url(&public, &address));
     }
     if let Some(store) = store {
         store.close().await;

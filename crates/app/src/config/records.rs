@@ -12,6 +12,8 @@ use syncline_core::{
     },
 };
 
+use super::marks::MarksConfig;
+
 /// Two accounts whose records are kept in step, field by field.
 #[derive(Debug, Clone, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -32,6 +34,21 @@ pub struct RecordsConfig {
     #[serde(default = "default_every")]
     #[cfg_attr(test, schemars(range(min = EVERY_SECONDS_MIN, max = EVERY_SECONDS_MAX)))]
     pub right_every_seconds: u32,
+    /// Minutes for which what changed on the right is gathered before it is carried over to the left; 0: not at all.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(range(min = 0, max = GATHER_MINUTES_MAX)))]
+    pub to_left_every_minutes: u32,
+    /// As soon as so many records wait, they go at once; 0: only the time counts.
+    #[serde(default = "default_at")]
+    pub to_left_at: u32,
+    /// Minutes for which what changed on the left is gathered before it is carried over to the right: 60 for every hour,
+    /// 1440 for once a day; 0: not at all.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(range(min = 0, max = GATHER_MINUTES_MAX)))]
+    pub to_right_every_minutes: u32,
+    /// As soon as so many records wait, they go at once; 0: only the time counts.
+    #[serde(default)]
+    pub to_right_at: u32,
     /// Hours between two readings of everything, which find what changes do not tell: deletions at some vendors,
     /// formula fields.
     #[serde(default = "default_sweep")]
@@ -49,6 +66,8 @@ pub struct RecordsConfig {
 /// Shortest and longest time between two looks.
 const EVERY_SECONDS_MIN: u32 = 1;
 const EVERY_SECONDS_MAX: u32 = 86_400;
+/// A day.
+const GATHER_MINUTES_MAX: u32 = 1_440;
 /// A month.
 const SWEEP_HOURS_MAX: u32 = 744;
 /// Pairs of kinds in one integration.
@@ -56,6 +75,10 @@ const PAIRS_MAX: usize = 20;
 
 fn default_every() -> u32 {
     120
+}
+
+fn default_at() -> u32 {
+    100
 }
 
 fn default_sweep() -> u32 {
@@ -96,6 +119,11 @@ pub struct PairConfig {
     /// Conflicts are decided record by record: while this side has changed anything that is yet to be carried over, what
     /// the other side changed anywhere in the record is taken back. Absent: field by field.
     pub record_winner: Option<Winner>,
+    /// Make a record on the left where somebody asks for it: by the mark `added` on the right, or by a call.
+    #[serde(default)]
+    pub create_left_on_request: bool,
+    /// Marks of records on the right that belong to this pair: tags, or lists where the tool has no tags.
+    pub marks: Option<MarksConfig>,
     /// Which field belongs to which.
     pub fields: Vec<FieldConfig>,
 }
@@ -228,11 +256,22 @@ impl RecordsConfig {
                 bail!("`{name}` is {seconds}; it is a number from {EVERY_SECONDS_MIN} to {EVERY_SECONDS_MAX}");
             }
         }
+        for (name, minutes) in [
+            ("to_left_every_minutes", self.to_left_every_minutes),
+            ("to_right_every_minutes", self.to_right_every_minutes),
+        ] {
+            if minutes > GATHER_MINUTES_MAX {
+                bail!("`{name}` is {minutes}; it is a number from 0 to {GATHER_MINUTES_MAX}");
+            }
+        }
         if !(1..=SWEEP_HOURS_MAX).contains(&self.sweep_hours) {
             bail!("`sweep_hours` is {}; it is a number from 1 to {SWEEP_HOURS_MAX}", self.sweep_hours);
         }
         let mut names = std::collections::BTreeSet::new();
         for pair in &self.pairs {
+            if let Some(marks) = &pair.marks {
+                marks.check().with_context(|| format!("in the marks of pair `{}`", pair.name))?;
+            }
             if !names.insert(&pair.name) {
                 bail!("two pairs are called `{}`; every name is used once", pair.name);
             }
@@ -278,6 +317,8 @@ impl PairConfig {
             right: kind(&self.right, self.create_right, self.deleted_right, Vec::new()),
             rows,
             select,
+            marks: None,
+            on_request: self.create_left_on_request,
             primary: self.record_winner.map(|winner| match winner {
                 Winner::Left => Side::Left,
                 Winner::Right => Side::Right,

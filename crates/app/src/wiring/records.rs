@@ -3,13 +3,16 @@
 use anyhow::{Context, bail};
 use jiff::SignedDuration;
 use syncline_connect::{Connector, Secret};
-use syncline_core::ids::{ConnectionId, IntegrationId, WorkspaceId};
-use syncline_engine::records::{RecordFlow, RecordSetups, SideSetup};
-use syncline_server::HintSetup;
+use syncline_core::{
+    ids::{ConnectionId, IntegrationId, WorkspaceId},
+    merge::PairDraft,
+};
+use syncline_engine::records::{Gather, RecordFlow, RecordSetups, SideSetup};
+use syncline_server::{AskAddress, HintSetup};
 use url::Url;
 
 use super::{Installation, vendor};
-use crate::config::{Config, ConnectionConfig, RecordsConfig};
+use crate::config::{Config, ConnectionConfig, PairConfig, RecordsConfig};
 
 impl Installation {
     /// The integrations that keep records in step.
@@ -47,6 +50,29 @@ impl Installation {
             }
         }
         Ok(hints)
+    }
+
+    /// The addresses at which tools may ask for records.
+    pub fn ask_addresses(&self) -> Vec<AskAddress> {
+        let integrations = self.config.records.iter();
+        let pairs = integrations.flat_map(|config| config.pairs.iter().map(move |pair| (config, pair)));
+        let address = |(config, pair): (&RecordsConfig, &PairConfig)| AskAddress {
+            workspace: self.workspace(),
+            integration: IntegrationId::new(config.name.clone()),
+            pair: pair.name.clone(),
+            path_key: self.path_key(&format!("records/{}/{}", config.name, pair.name)),
+        };
+        pairs.filter(|(_, pair)| pair.create_left_on_request).map(address).collect()
+    }
+
+    /// Such an address as a tool is given it.
+    pub fn ask_url(&self, public: &Url, address: &AskAddress) -> String {
+        let AskAddress { integration, pair, path_key, .. } = address;
+        let mut url = public.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(["hooks", "records", integration.as_str(), pair, path_key]);
+        }
+        url.to_string()
     }
 
     /// Where the API of an account that is connected by a key answers.
@@ -115,8 +141,35 @@ fn record_flow(known: &Config, workspace: WorkspaceId, config: &RecordsConfig) -
         id: IntegrationId::new(config.name.clone()),
         left: side(&config.left, config.left_every_seconds, left)?,
         right: side(&config.right, config.right_every_seconds, right)?,
-        pairs: config.drafts()?,
+        pairs: pairs(known, config)?,
         sweep_every: SignedDuration::from_hours(i64::from(config.sweep_hours)),
         tasks_per_month: (config.tasks_per_month > 0).then_some(config.tasks_per_month),
+        to_left: gather(config.to_left_every_minutes, config.to_left_at),
+        to_right: gather(config.to_right_every_minutes, config.to_right_at),
     })
+}
+
+/// How news are gathered, where they are.
+fn gather(minutes: u32, at: u32) -> Option<Gather> {
+    let at = (at > 0).then(|| usize::try_from(at).unwrap_or(usize::MAX));
+    (minutes > 0).then(|| Gather { every: SignedDuration::from_mins(i64::from(minutes)), at })
+}
+
+/// The pairs, with the marks that the tool on the right can bear.
+fn pairs(known: &Config, config: &RecordsConfig) -> anyhow::Result<Vec<PairDraft>> {
+    let connector = |name: &str| {
+        let connection = known.connections.iter().find(|connection| connection.name == name);
+        vendor(&connection.with_context(|| format!("there is no connection `{name}`"))?.vendor)
+    };
+    let (left, right) = (connector(&config.left)?.manifest(), connector(&config.right)?);
+    let mut drafts = config.drafts()?;
+    for (draft, pair) in drafts.iter_mut().zip(&config.pairs).filter(|(_, pair)| pair.marks.is_some()) {
+        let Some(spec) = right.mirror().and_then(|mirror| mirror.marks(&pair.right)) else {
+            let name = right.manifest().display_name;
+            bail!("pair `{}`: `{}` of {name} has nothing to mark records by", pair.name, pair.right);
+        };
+        draft.marks = config.marks(pair, left.vendor, spec)?;
+        draft.right.read.extend(spec.reads.iter().map(|field| (*field).to_owned()));
+    }
+    Ok(drafts)
 }

@@ -72,13 +72,15 @@ fn folder(name: &str) -> String {
 
 /// A CRM and three tools, edited on all sides, come to rest with the same people, over sockets and with the real clock.
 ///
-/// proves: R5, R11, R15, R16, R22, V6
+/// proves: R5, R11, R15, R16, R17, R18, R22, V6
 #[test]
 fn the_demo_of_records_comes_to_rest() {
     let folder = folder("demo-records");
     let shown = text(&run(&["demo", "records", "--people", "60", "--folder", &folder]));
     assert!(shown.contains("20 would be tied"), "{shown}");
     assert!(shown.contains("the left side won"), "{shown}");
+    assert!(shown.contains("18 contacts of the CRM have opted out"), "{shown}");
+    assert!(shown.contains("transfers of this month; it goes on when the limit is raised"), "{shown}");
     assert!(shown.contains("All four say the same, and a round without changes writes nothing."), "{shown}");
     drop(std::fs::remove_dir_all(folder));
 }

@@ -39,9 +39,10 @@ pub enum Weight {
 /// Everything that is to be said about a pair's mapping.
 pub fn check_pair(pair: &PairSettings, left: &ObjectDescription, right: &ObjectDescription) -> Vec<Finding> {
     let mut check = Check { pair, left, right, findings: Vec::new() };
-    for rule in &pair.rules {
+    for rule in pair.rules.iter().filter(|rule| rule.kind != Kind::Mark) {
         check.rule(rule);
     }
+    check.marks();
     check.doubles();
     for side in Side::BOTH {
         check.creation(side);
@@ -147,7 +148,7 @@ impl<'a> Check<'a> {
             Kind::Set if !both(&[FieldKind::MultiPicklist, FieldKind::Text, FieldKind::TextArea]) => {
                 self.refuse(about(rule), "entries come and go one by one only in lists and texts", "map it as a whole");
             }
-            Kind::OptOut | Kind::Set | Kind::Plain => {}
+            Kind::OptOut | Kind::Set | Kind::Plain | Kind::Mark => {}
         }
         if rule.group.is_some() && rule.kind != Kind::Plain {
             self.refuse(about(rule), "only fields that change as a whole go together", "take it out of the group");
@@ -227,7 +228,7 @@ impl<'a> Check<'a> {
     fn doubles(&mut self) {
         let mut keys = BTreeSet::new();
         let mut targets = BTreeSet::new();
-        for rule in &self.pair.rules {
+        for rule in self.pair.rules.iter().filter(|rule| rule.kind != Kind::Mark) {
             if !keys.insert(rule.key) {
                 self.refuse(about(rule), "this pair of fields is mapped twice", "leave one of the two");
                 continue;
@@ -242,10 +243,26 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// Marks that the field does not take, and a mapping whose own entries would be taken for marks.
+    fn marks(&mut self) {
+        let Some(marks) = &self.pair.marks else { return };
+        let draft = &marks.draft;
+        let Some(field) = self.right.fields.get(&draft.field) else { return };
+        let name = format!("{} of {}", draft.field, self.right.name);
+        if field.kind != FieldKind::MultiPicklist || !field.updateable {
+            self.refuse(name, "marks are kept in a field of several entries that can be written", "choose another");
+            return;
+        }
+        for mark in draft.own().filter(|mark| field.restricted && !field.values.contains(*mark)) {
+            let fix = "add it there, or name one that is there";
+            self.refuse(name.clone(), format!("there is no `{mark}` by which records could be marked"), fix);
+        }
+    }
+
     /// Whether records can be made on this side.
     fn creation(&mut self, side: Side) {
         let object = self.object(side);
-        if !self.pair.side(side).create {
+        if !self.pair.may_create(side) {
             return;
         }
         if !object.createable {

@@ -10,10 +10,11 @@ use sha2::{Digest, Sha256};
 use super::{
     Side,
     field::{Evidence, Hold, HoldKind},
-    flow::{Flow, PairSettings},
+    flow::{Flow, PairSettings, time_key},
     gone::decide_gone,
+    mark::mark_key,
     row::{Change, First, Images, Pair, Row, RowMerge, first_values, merge_rows},
-    rule::{Rule, RuleKey},
+    rule::{Policy, Rule, RuleKey},
 };
 use crate::{ids::RecordId, record::Value};
 
@@ -178,7 +179,7 @@ fn match_pair(flow: &Flow, place: usize, case: &Case<'_>, row: &Row) -> Matched 
         return Matched::Decision(decision);
     }
     let times = times(&case.record, other);
-    let merge = merge_rows(&pair.rules, pair.primary, &Images::new(), both, |_| times);
+    let merge = merge_marked(pair, &Images::new(), both, |_| times);
     Matched::Decision(Decision::Adopt { pair: place, candidate, merge })
 }
 
@@ -221,6 +222,11 @@ fn criteria(reason: String) -> Hold {
     }
 }
 
+/// Whether somebody asks for this record's counterpart by a mark.
+fn asked(pair: &PairSettings, row: &Row) -> bool {
+    pair.on_request && pair.marks.as_ref().is_some_and(|marks| marks.asks(row))
+}
+
 /// Makes the record on the other side, where a pair says so.
 fn make(flow: &Flow, case: &Case<'_>, row: &Row, why: Option<String>) -> Decision {
     let record = &case.record;
@@ -235,7 +241,8 @@ fn make(flow: &Flow, case: &Case<'_>, row: &Row, why: Option<String>) -> Decisio
     }
     let mut why = why;
     for (place, pair) in flow.pairs.iter().enumerate() {
-        if pair.side(record.side).kind != record.kind || !pair.side(to).create {
+        let wanted = pair.side(to).create || (to == Side::Left && asked(pair, row));
+        if pair.side(record.side).kind != record.kind || !wanted {
             continue;
         }
         if record.side == Side::Left {
@@ -251,10 +258,10 @@ fn make(flow: &Flow, case: &Case<'_>, row: &Row, why: Option<String>) -> Decisio
         if let Some(decision) = outranked(flow, place, case) {
             return decision;
         }
-        if record.key.is_none() {
+        if record.key.is_none() && pair.is_of_people() {
             return rest("it has no address by which it could be known on the other side");
         }
-        return match first_values(&pair.rules, to, row) {
+        return match first_marked(pair, to, row) {
             Ok(first) => Decision::Create { pair: place, to, first },
             Err(hold) => Decision::Hold(hold),
         };
@@ -291,10 +298,43 @@ fn decide_linked(flow: &Flow, case: &Case<'_>, tie: &Tie<'_>) -> Decision {
     let times = Evidence { assumed, ..times(&case.record, partner) };
     let decided = |rule: &Rule| tie.decided.iter().find(|(key, _)| *key == rule.key).map(|(_, side)| *side);
     let proof = |rule: &Rule| Evidence { decided: decided(rule), ..times };
-    let mut merge = merge_rows(&pair.rules, pair.primary, tie.images, both, proof);
+    let mut merge = merge_marked(pair, tie.images, both, proof);
     hold_refused(&mut merge, tie.refused);
     merge.keep_groups(&pair.rules);
     Decision::Merge { pair: place, merge }
+}
+
+/// The merge of two records, with the mark that their link owes; what an unmarked record says may not be carried over.
+fn merge_marked(
+    pair: &PairSettings,
+    images: &Images,
+    now: Pair<'_>,
+    mut evidence: impl FnMut(&Rule) -> Evidence,
+) -> RowMerge {
+    let evidence = |rule: &Rule| field_times(rule, now, evidence(rule));
+    let Some(marks) = &pair.marks else { return merge_rows(&pair.rules, pair.primary, images, now, evidence) };
+    let owed = marks.owed(now.left, images.get(&mark_key(&marks.draft.field)), now.right);
+    let unmarked = marks.shown(now.right) == Some(false);
+    let rules = marks.without_mark().filter(|_| unmarked).unwrap_or(&pair.rules);
+    merge_rows(rules, pair.primary, images, Pair { left: &owed, ..now }, evidence)
+}
+
+/// When a field changed on either side: by its own time where the vendor tells it, which says more than the record's.
+fn field_times(rule: &Rule, now: Pair<'_>, whole: Evidence) -> Evidence {
+    let Policy::Newest(_) = rule.policy else { return whole };
+    let told = |row: &Row| match row.get(&time_key(rule.key)) {
+        Some(Value::Time(at)) => Some(*at),
+        _ => None,
+    };
+    Evidence { left_at: told(now.left).or(whole.left_at), right_at: told(now.right).or(whole.right_at), ..whole }
+}
+
+/// What a record is made with, its mark among it.
+fn first_marked(pair: &PairSettings, to: Side, row: &Row) -> Result<First, Hold> {
+    match &pair.marks {
+        Some(marks) if to == Side::Right => first_values(&pair.rules, to, &marks.made(row)),
+        _ => first_values(&pair.rules, to, row),
+    }
 }
 
 /// What a linked record shows: as it was read, or as the images say.
@@ -316,7 +356,7 @@ fn unmade(flow: &Flow, place: usize, case: &Case<'_>) -> Decision {
             Matched::Not(note) => rest(note),
         };
     }
-    if !pair.side(to).create {
+    if !pair.may_create(to) {
         return Decision::Detach { note: "its counterpart was never made, and none is made any more".to_owned() };
     }
     if case.record.side == Side::Left {
@@ -329,7 +369,7 @@ fn unmade(flow: &Flow, place: usize, case: &Case<'_>) -> Decision {
     if let Some(decision) = outranked(flow, place, case) {
         return decision;
     }
-    match first_values(&pair.rules, to, row) {
+    match first_marked(pair, to, row) {
         Ok(first) => Decision::Create { pair: place, to, first },
         Err(hold) => Decision::Hold(hold),
     }

@@ -6,6 +6,7 @@ use super::{
     Side,
     end::End,
     flow::{KindSettings, PairSettings, Select},
+    mark::{MarkDraft, Marks},
     rule::{Blanks, Direction, Kind, Policy, Rule, RuleKey},
 };
 use crate::{
@@ -26,6 +27,10 @@ pub struct PairDraft {
     pub select: Select,
     /// Who wins the whole record where both sides changed something ([`PairSettings::primary`]).
     pub primary: Option<Side>,
+    /// How records of the right side are marked, where they are.
+    pub marks: Option<MarkDraft>,
+    /// [`PairSettings::on_request`].
+    pub on_request: bool,
 }
 
 /// A row of the mapping as it is written down.
@@ -108,7 +113,9 @@ impl PairDraft {
                 group: row.group,
             });
         }
+        let marks = self.marks(right, &mut rules, &mut dropped);
         rules.sort_by_key(|rule| rule.key);
+        let marks = marks.map(|draft| Marks::new(draft, &rules));
         let side = |settings: &KindSettings, facts: KindFacts<'_>| KindSettings {
             created: facts.created.map(str::to_owned),
             ..settings.clone()
@@ -120,8 +127,26 @@ impl PairDraft {
             rules,
             select: self.select.clone(),
             primary: self.primary,
+            marks,
+            on_request: self.on_request,
         };
         (settings, dropped)
+    }
+
+    /// Adds the rule of the marks, where the right side has a field for them.
+    fn marks(&self, right: KindFacts<'_>, rules: &mut Vec<Rule>, dropped: &mut Vec<Dropped>) -> Option<MarkDraft> {
+        let draft = self.marks.as_ref()?;
+        let end = EndDraft { field: draft.field.clone(), ..EndDraft::default() };
+        match shape(Side::Right, &end, right) {
+            Ok(shape) => {
+                rules.push(Marks::rule(draft, shape));
+                Some(draft.clone())
+            }
+            Err(missing) => {
+                dropped.push(missing);
+                None
+            }
+        }
     }
 }
 

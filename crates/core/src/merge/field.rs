@@ -128,7 +128,7 @@ pub fn merge_field(
         return stands(base, evidence);
     }
     match rule.kind {
-        Kind::Set => now.merge_set(),
+        Kind::Set | Kind::Mark => now.merge_set(),
         Kind::OptOut if !mutant::on(Mutant::OptOutPlain) => now.merge_opt_out(),
         Kind::OptOut | Kind::Plain => now.merge_plain(),
     }

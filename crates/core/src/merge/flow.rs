@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Side,
+    mark::Marks,
     row::Row,
-    rule::{Rule, RuleKey},
+    rule::{Kind, Rule, RuleKey},
 };
 use crate::{
+    description::FieldKind,
     expr::{Datum, Expression, Scope},
     fit::value_of,
 };
@@ -37,6 +39,10 @@ pub struct PairSettings {
     /// Conflicts are decided record by record: while this side has changed anything that is yet to be carried over, what
     /// the other side changed anywhere in the record is taken back (and logged). Consent and sets stay as they are.
     pub primary: Option<Side>,
+    /// How records of the right side are marked, where they are.
+    pub marks: Option<Marks>,
+    /// Records of the left side are made where somebody asks for one: by a mark, or by a call.
+    pub on_request: bool,
 }
 
 /// One side of a pair.
@@ -85,9 +91,23 @@ impl PairSettings {
         }
     }
 
+    /// Whether its records are people, who are known by an address. Anything else, such as a deal, has none to be known by.
+    pub fn is_of_people(&self) -> bool {
+        let known = |rule: &Rule| {
+            Side::BOTH.iter().any(|side| matches!(rule.end(*side).shape.kind, FieldKind::Email | FieldKind::Phone))
+        };
+        self.rules.iter().any(known)
+    }
+
+    /// Whether a counterpart may be made on this side at all.
+    pub fn may_create(&self, side: Side) -> bool {
+        self.side(side).create || (side == Side::Left && self.on_request)
+    }
+
     /// The vendor's names of all fields that have to be read on this side.
     pub fn fields(&self, side: Side) -> BTreeSet<String> {
-        let mapped = self.rules.iter().map(|rule| rule.end(side).field.clone());
+        let there = self.rules.iter().filter(|rule| rule.kind != Kind::Mark || side == Side::Right);
+        let mapped = there.map(|rule| rule.end(side).field.clone());
         let settings = self.side(side);
         mapped.chain(settings.created.clone()).chain(settings.read.iter().cloned()).collect()
     }
@@ -114,6 +134,18 @@ impl PairSettings {
             }
         }
     }
+}
+
+/// The key under which images hold our own key of a record, on the side on which it was made.
+pub fn own_key() -> RuleKey {
+    RuleKey::of("\u{0}own", "")
+}
+
+/// The key under which a row holds when a rule's field changed, where that matters and the vendor tells.
+pub fn time_key(rule: RuleKey) -> RuleKey {
+    /// Any number will do: a key is a digest, so that no other rule's is met but by chance.
+    const APART: u32 = 0x9e37_79b9;
+    RuleKey(rule.0 ^ APART)
 }
 
 /// The key under which a row holds a field that no rule maps.

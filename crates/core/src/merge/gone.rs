@@ -8,7 +8,7 @@ use super::{
     Side,
     base::Base,
     decide::{Case, Decision, Fate, Known, Tie},
-    flow::{Flow, PairSettings, WhenDeleted},
+    flow::{Flow, PairSettings, WhenDeleted, own_key},
     row::Images,
     rule::{Kind, Rule, RuleKey},
 };
@@ -61,7 +61,7 @@ fn deleted(
 /// Whether a record says something that the other one was never told: somebody changed it since both agreed, or they have
 /// not agreed yet, or somebody opted out here and could not there.
 fn edited(pair: &PairSettings, known: &Known<'_>, tie: &Tie<'_>) -> bool {
-    let says = pair.rules.iter().any(|rule| {
+    let says = pair.rules.iter().filter(|rule| rule.kind != Kind::Mark).any(|rule| {
         let Some(now) = known.row.and_then(|row| row.get(&rule.key)) else { return false };
         let (end, before) = (rule.end(known.side), tie.images.get(&rule.key));
         let opted_out = |value: &Value| rule.kind == Kind::OptOut && *value == Value::Bool(true);
@@ -164,12 +164,18 @@ fn converted_kind(flow: &Flow, gone: &Known<'_>) -> Option<String> {
 /// conversion that drops a field has not emptied it.
 fn carried(from: &PairSettings, to: &PairSettings, successor: &Known<'_>, images: &Images) -> Images {
     let stays = successor.side.other();
-    let renamed = |rule: &Rule| to.rules.iter().find(|next| next.end(stays).field == rule.end(stays).field);
+    let alike = |rule: &Rule, next: &Rule| {
+        let marks = (rule.kind == Kind::Mark, next.kind == Kind::Mark);
+        marks.0 == marks.1 && next.end(stays).field == rule.end(stays).field
+    };
+    let renamed = |rule: &Rule| to.rules.iter().find(|next| alike(rule, next));
     let lacks = |key: RuleKey| successor.row.is_some_and(|row| row.get(&key) == Some(&Value::Null));
     let image = |rule: &Rule| {
         let (next, base) = (renamed(rule)?, images.get(&rule.key)?);
         let lost = lacks(next.key) && *base.of(successor.side) != Value::Null;
         (!lost).then(|| (next.key, Base { told: None, ..base.clone() }))
     };
-    from.rules.iter().filter_map(image).collect()
+    // The counterpart keeps our key.
+    let key = images.get(&own_key()).filter(|base| *base.of(stays) != Value::Null);
+    from.rules.iter().filter_map(image).chain(key.map(|base| (own_key(), base.clone()))).collect()
 }

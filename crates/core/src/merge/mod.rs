@@ -12,6 +12,7 @@ mod end;
 mod field;
 mod flow;
 mod gone;
+mod mark;
 mod row;
 mod rule;
 mod set;
@@ -26,7 +27,8 @@ pub use self::{
     draft::{Dropped, EndDraft, KindFacts, PairDraft, RULES_MAX, RuleDraft},
     end::{End, PHONE_DIGITS_MAX, PHONE_DIGITS_MIN},
     field::{Conflict, Evidence, Hold, HoldKind, Merged, merge_field},
-    flow::{Flow, KindSettings, PairSettings, Select, WhenDeleted, read_key},
+    flow::{Flow, KindSettings, PairSettings, Select, WhenDeleted, own_key, read_key, time_key},
+    mark::{MarkDraft, Marks, mark_key},
     row::{Change, First, Images, Pair, Row, RowMerge, first_values, merge_rows},
     rule::{Blanks, Direction, Kind, Policy, Rule, RuleKey},
     unique::{Exchange, Turn, turns},

@@ -234,7 +234,7 @@ pub fn first_values(rules: &[Rule], to: Side, from: &Row) -> Result<First, Hold>
         let Some(value) = from.get(&rule.key) else { continue };
         let own = rule.end(to.other()).normal(value).into_owned();
         let taken = match rule.kind {
-            Kind::Set => named_entries(end, &own).and_then(|entries| set_value(end, &entries)),
+            Kind::Set | Kind::Mark => named_entries(end, &own).and_then(|entries| set_value(end, &entries)),
             Kind::Plain | Kind::OptOut => end.take(&own, rule.truncate),
         };
         let refused = match taken {

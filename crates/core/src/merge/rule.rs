@@ -65,6 +65,8 @@ pub enum Kind {
     Set,
     /// True where somebody opted out. Opting out always wins; opting in needs evidence.
     OptOut,
+    /// Entries that we set on the right side to tell where a record came from ([`super::Marks`]).
+    Mark,
 }
 
 /// Where values may go.

@@ -153,7 +153,7 @@ impl Engine {
             Err(Halt::Store(error)) => return Err(error),
             Err(Halt::Lost) => return Ok(false),
             // The page that is asked for next shows them.
-            Err(Halt::Side(..)) => unread.extend(hints.records.keys().cloned()),
+            Err(Halt::Side(..) | Halt::Hidden { .. }) => unread.extend(hints.records.keys().cloned()),
         }
         self.read_soon(flow, side, &unread, held).await
     }

@@ -21,6 +21,7 @@ use syncline_store::{
 use super::{
     Compiled, Halt, Round, Turn, later,
     plan::{Outgoing, month},
+    rows::kept_key,
     write_down::{at_rest, named, refused_hold, shown_value},
 };
 use crate::engine::Engine;
@@ -110,7 +111,7 @@ impl Keep<'_, '_> {
                 let text = format!("{} {id} deleted, because {} was", out.kind, named(&tied.source));
                 self.line(JournalKind::Written, text, json!({ "action": "deleted" }));
             }
-            StepOp::Create { .. } => {
+            StepOp::Create { key } => {
                 self.round.created += 1;
                 let made = MadeEntry {
                     side: out.side,
@@ -118,16 +119,18 @@ impl Keep<'_, '_> {
                     record: id.clone(),
                     match_key: tied.source.match_key.clone(),
                 };
-                let images = out.fields.iter().map(|field| (field.rule, field.after.clone())).collect();
+                let images = out.fields.iter().map(|field| (field.rule, field.after.clone()));
+                let view = self.compiled.kinds(out.side).get(&out.kind);
+                let images = images.chain(view.and_then(|view| kept_key(view, out.side, key))).collect();
                 let (left, right) = match out.side {
                     Side::Left => (None, Some(tied.source.id)),
                     Side::Right => (Some(tied.source.id), None),
                 };
                 let change = LinkChange { made: Some(made), left, right, images, ..self.link(out) };
                 self.save.links.push(change);
-                let seen = self.uncovered(&tied.source, &out.fields);
-                let link = Some(LinkRef::Known(tied.link));
-                self.save.entries.push(EntryChange { link, seen, ..at_rest(&tied.source) });
+                let seen = if tied.news { tied.source.seen.clone() } else { self.uncovered(&tied.source, out) };
+                let (link, due_at) = (Some(LinkRef::Known(tied.link)), tied.news.then_some(self.now));
+                self.save.entries.push(EntryChange { link, seen, due_at, ..at_rest(&tied.source) });
                 let text = format!("{} {id} made for {}", out.kind, named(&tied.source));
                 let details = self.details("created", out);
                 self.line(JournalKind::Written, text, details);
@@ -161,7 +164,7 @@ impl Keep<'_, '_> {
                 row.extend(out.fields.iter().map(|field| (field.rule, field.target.clone())));
             }
             // A field of which both sides were told is agreed once both are seen to hold the same.
-            let due_at = joint.then_some(self.now);
+            let due_at = (joint || tied.news).then_some(self.now);
             let link = Some(LinkRef::Known(tied.link));
             self.save.entries.push(EntryChange { link, seen: row, due_at, ..at_rest(entry) });
         }
@@ -174,9 +177,10 @@ impl Keep<'_, '_> {
     }
 
     /// What of a new link's source the images do not say.
-    fn uncovered(&self, source: &StoredEntry, fields: &[StepField]) -> Option<Row> {
+    fn uncovered(&self, source: &StoredEntry, out: &Outgoing) -> Option<Row> {
         let row = source.seen.as_ref()?;
-        let covered = |key: &RuleKey| fields.iter().any(|field| field.rule == *key);
+        let written = |key: &RuleKey| out.fields.iter().any(|field| field.rule == *key);
+        let covered = |key: &RuleKey| written(key) || self.compiled.is_time(&out.pair, *key);
         if row.keys().all(covered) { None } else { Some(row.clone()) }
     }
 
@@ -239,6 +243,12 @@ impl Keep<'_, '_> {
         }
     }
 
+    /// Whether a record is made because somebody asked for it, and not by a rule.
+    fn was_asked_for(&self, out: &Outgoing) -> bool {
+        let pair = self.compiled.flow.pairs.iter().find(|pair| pair.name == out.pair);
+        out.side == Side::Left && pair.is_some_and(|pair| pair.on_request && !pair.left.create)
+    }
+
     /// What is refused for good is held back, by field where the vendor names it; the rest is decided about anew.
     fn hold(&mut self, out: &Outgoing, error: &Error) {
         self.round.held += 1;
@@ -280,10 +290,12 @@ impl Keep<'_, '_> {
             self.save.links.push(change);
         }
         // With a field named, the others go through at once; otherwise there is nothing left to send.
-        let due_at = (!whole && !is_create).then_some(self.now);
+        let due_at = ((!whole && !is_create) || tied.news).then_some(self.now);
         let note = Some(error.message.clone());
-        let link = if is_create { None } else { Some(LinkRef::Known(tied.link)) };
-        if is_create {
+        // What somebody asked for is tried again when they say so.
+        let dropped = is_create && !self.was_asked_for(out);
+        let link = if dropped { None } else { Some(LinkRef::Known(tied.link)) };
+        if dropped {
             self.save.drop_links.push(tied.link);
         }
         for entry in [Some(&tied.source), tied.target.as_ref()].into_iter().flatten() {

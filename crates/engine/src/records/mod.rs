@@ -4,7 +4,9 @@
 //! a record is decided in `syncline_core::merge`; here is only who asks, stores and sends.
 
 mod acts;
+mod asks;
 mod call;
+mod gather;
 mod hinted;
 mod hints;
 mod keep;
@@ -23,6 +25,8 @@ mod write_down;
 
 pub use self::{
     acts::AGREEMENT_VERSION,
+    asks::AskRefused,
+    gather::Gather,
     listen::Listening,
     preview::{Preview, Sample},
     setup::{RecordFlow, RecordFlowState, RuleNames, SideSetup},
@@ -34,9 +38,12 @@ pub(crate) use self::{hinted::LastWords, hints::Wakes, setups::StoredFlows, view
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use syncline_core::{ids::ConnectionId, merge::Weight};
+use syncline_core::{
+    ids::ConnectionId,
+    merge::{Side, Weight},
+};
 use syncline_store::{
-    ConnectionStatus, FlowStanding, FlowState, Held, JournalEntry, JournalKind, Result as StoreResult,
+    ConnectionStatus, FlowStanding, FlowState, Held, JournalEntry, JournalKind, Result as StoreResult, SaveRows,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -58,6 +65,9 @@ pub(crate) const ROUND_PAGES_MAX: usize = 20;
 
 /// Calls that fit into one lease of a round: it is renewed before each read and write, of which some take several.
 const LEASE_CALLS: i32 = 10;
+
+/// Looks at one side within a round that fields may spoil by going away, one after the other.
+const HIDDEN_MAX: usize = 10;
 
 /// How often to see whether it is time.
 const LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
@@ -132,7 +142,13 @@ pub(crate) enum Halt {
     Store(syncline_store::Error),
     /// The lease is somebody else's by now: whatever is done from here on is theirs.
     Lost,
-    Side(syncline_core::merge::Side, syncline_connect::Error),
+    Side(Side, syncline_connect::Error),
+    /// A side does not show these fields any more: the mapping goes on without them.
+    Hidden {
+        side: Side,
+        fields: Vec<String>,
+        error: syncline_connect::Error,
+    },
 }
 
 impl From<syncline_store::Error> for Halt {
@@ -168,7 +184,9 @@ impl Engine {
             Ok(round) => Ok(RoundEnd::Done(round)),
             Err(Halt::Store(error)) => Err(error),
             Err(Halt::Lost) => Ok(RoundEnd::Held),
-            Err(Halt::Side(side, error)) => Ok(RoundEnd::Failed { side: side.as_str(), error }),
+            Err(Halt::Side(side, error) | Halt::Hidden { side, error, .. }) => {
+                Ok(RoundEnd::Failed { side: side.as_str(), error })
+            }
         }
     }
 
@@ -192,13 +210,43 @@ impl Engine {
         confirm_deletes: bool,
     ) -> Result<Round, Halt> {
         let mut round = Round::default();
-        let compiled = self.compiled(flow, &mut round.calls).await?;
+        let mut compiled = self.compiled(flow, &mut round.calls).await?;
+        self.settle_open(&Turn { flow, compiled: &compiled, held, since, confirm_deletes }, &mut round).await?;
+        let mut is_read = false;
+        for left in (0..HIDDEN_MAX).rev() {
+            let turn = Turn { flow, compiled: &compiled, held, since, confirm_deletes };
+            match self.pull_due(&turn, &mut round).await {
+                Err(Halt::Hidden { side, fields, .. }) if left > 0 => {
+                    self.tell_hidden(&turn, side, &fields).await?;
+                    compiled = self.compiled(flow, &mut round.calls).await?;
+                }
+                pulled => {
+                    is_read = pulled?;
+                    break;
+                }
+            }
+        }
         let turn = Turn { flow, compiled: &compiled, held, since, confirm_deletes };
-        self.settle_open(&turn, &mut round).await?;
-        self.pull_due(&turn, &mut round).await?;
-        self.decide_and_push(&turn, &mut round).await?;
+        self.carry_out_asks(&turn, &mut round).await?;
+        if is_read {
+            self.decide_and_push(&turn, &mut round).await?;
+        }
         metrics::counter!("syncline_record_rounds_total").increment(1);
         Ok(round)
+    }
+
+    /// Says that fields of the mapping are left out because their account does not show them any more.
+    async fn tell_hidden(&self, turn: &Turn<'_>, side: Side, fields: &[String]) -> Result<(), Halt> {
+        let (name, now) = (&turn.flow.id, self.world.clock.now());
+        let (fields, side) = (fields.join(", "), side.as_str());
+        tracing::warn!(integration.id = %name, "The {side} side of {name} hides {fields}; it goes on without");
+        let text = format!(
+            "{name}: the {side} side does not show {fields} any more; the mapping goes on without, see `syncline records check {name}`"
+        );
+        let details = serde_json::json!({ "action": "left_out", "side": side });
+        let line = JournalEntry { at: now, kind: JournalKind::Operator, text, details };
+        let save = SaveRows { month: plan::month(now), journal: vec![line], ..SaveRows::default() };
+        self.save(turn, now, save).await
     }
 
     /// Keeps all integrations in step until `stop`, each at its own pace: none waits for another's vendor. What is written
@@ -285,7 +333,9 @@ impl Engine {
             Ok(compiled) => Ok(Ok(compiled)),
             Err(Halt::Store(error)) => Err(error),
             Err(Halt::Lost) => Ok(Err(RoundEnd::Held)),
-            Err(Halt::Side(side, error)) => Ok(Err(RoundEnd::Failed { side: side.as_str(), error })),
+            Err(Halt::Side(side, error) | Halt::Hidden { side, error, .. }) => {
+                Ok(Err(RoundEnd::Failed { side: side.as_str(), error }))
+            }
         }
     }
 

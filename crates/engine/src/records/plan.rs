@@ -54,6 +54,8 @@ pub(crate) struct Tied {
     /// The record that it came from, and the one that is written, where it is there already.
     pub(crate) source: StoredEntry,
     pub(crate) target: Option<StoredEntry>,
+    /// Whether either of them has changed since the write was planned: however it ends, that is yet to be decided about.
+    pub(crate) news: bool,
 }
 
 /// What is known around a batch of records.
@@ -292,6 +294,7 @@ impl Engine {
         let Turn { flow, compiled, .. } = *turn;
         let mut outgoing: Vec<Outgoing> = Vec::new();
         let room = self.quota_room(flow, self.world.clock.now()).await?;
+        let shut = self.gathering(turn).await?;
         loop {
             let now = self.world.clock.now();
             self.extend(turn, now).await?;
@@ -301,7 +304,7 @@ impl Engine {
             }
             let gathered = ROUND_WRITES_MAX.saturating_sub(outgoing.len()).max(DECIDE_BATCH);
             let limit = LOOK_BATCH.min(gathered).min(usize::try_from(room).unwrap_or(usize::MAX));
-            let mut works = self.world.store.due_rows(&flow.workspace, &flow.id, now, limit).await?;
+            let mut works = self.world.store.due_rows_but(&flow.workspace, &flow.id, now, limit, &shut).await?;
             if works.is_empty() {
                 break;
             }

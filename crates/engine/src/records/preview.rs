@@ -74,7 +74,9 @@ impl Engine {
             Ok(preview) => Ok(Ok(preview)),
             Err(Halt::Store(error)) => Err(error),
             Err(Halt::Lost) => Ok(Err(RoundEnd::Held)),
-            Err(Halt::Side(side, error)) => Ok(Err(RoundEnd::Failed { side: side.as_str(), error })),
+            Err(Halt::Side(side, error) | Halt::Hidden { side, error, .. }) => {
+                Ok(Err(RoundEnd::Failed { side: side.as_str(), error }))
+            }
         }
     }
 

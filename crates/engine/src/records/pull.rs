@@ -21,8 +21,9 @@ use crate::engine::Engine;
 const REFUSED_PAUSE: SignedDuration = SignedDuration::from_mins(15);
 
 impl Engine {
-    /// Reads what is due of both sides.
-    pub(crate) async fn pull_due(&self, turn: &Turn<'_>, round: &mut Round) -> Result<(), Halt> {
+    /// Reads what is due of both sides. Whether both have been read to their end by now: before that nobody knows who is
+    /// missing.
+    pub(crate) async fn pull_due(&self, turn: &Turn<'_>, round: &mut Round) -> Result<bool, Halt> {
         let mut states = self.pull_states(turn).await?;
         if turn.confirm_deletes {
             let now = self.world.clock.now();
@@ -55,7 +56,7 @@ impl Engine {
                 }
             }
         }
-        Ok(())
+        Ok(states.iter().all(|state| state.phase != PullPhase::First))
     }
 
     /// How far every kind of both sides has come; one that was never read is due at once.
@@ -167,8 +168,14 @@ impl Engine {
         now: Timestamp,
     ) -> Halt {
         let mut pulls = due;
+        // What the account does not show any more is left out, and the rest asked for again.
+        let hidden = match error.kind {
+            ErrorKind::Field => self.hide_fields(turn.flow, side, &error.fields),
+            _ => Vec::new(),
+        };
         for state in &mut pulls {
             let pause = match error.retry {
+                _ if !hidden.is_empty() => SignedDuration::ZERO,
                 syncline_connect::Retry::Never => REFUSED_PAUSE,
                 syncline_connect::Retry::After(pause) => {
                     backoff::capped(SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX))
@@ -179,9 +186,6 @@ impl Engine {
             state.problem = Some(error.message.clone());
             state.next_at = later(now, pause);
         }
-        if error.kind == ErrorKind::Field {
-            self.forget_compiled(turn.flow);
-        }
         let take = TakeRows {
             workspace: turn.flow.workspace.clone(),
             integration: turn.flow.id.clone(),
@@ -191,7 +195,8 @@ impl Engine {
             pulls,
         };
         match self.world.store.take_rows(take).await {
-            Ok(Some(_)) => Halt::Side(side, error),
+            Ok(Some(_)) if hidden.is_empty() => Halt::Side(side, error),
+            Ok(Some(_)) => Halt::Hidden { side, fields: hidden, error },
             Ok(None) => Halt::Lost,
             Err(error) => Halt::Store(error),
         }

@@ -3,21 +3,16 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use syncline_connect::{
-    Error, ErrorKind, Retry,
-    mirror::{Op, RowWrite, Seen},
-};
-use syncline_core::{
-    backoff,
-    merge::{RuleKey, Side, shown},
-};
+use syncline_connect::{Error, ErrorKind, Retry, mirror::RowWrite};
+use syncline_core::{backoff, merge::Side};
 use syncline_store::{EntryChange, LinkRef, SaveRows, StepOp, StoredEntry};
 
 use super::{
-    Compiled, Halt, Round, Turn,
+    Halt, Round, Turn,
     call::{mirror, mirrored, paid},
     later,
     plan::{Outgoing, month},
+    rows::row_write,
     verify::Reserved,
     write_down::at_rest,
 };
@@ -131,23 +126,6 @@ impl Engine {
             ..at_rest(entry)
         }
     }
-}
-
-/// A planned write in the connector's words.
-pub(crate) fn row_write(compiled: &Compiled, out: &Outgoing) -> RowWrite {
-    let name = |key: RuleKey| compiled.field(&out.pair, key, out.side).map(str::to_owned);
-    let fields = out.fields.iter().filter_map(|field| Some((name(field.rule)?, field.target.clone()))).collect();
-    let op = match &out.op {
-        StepOp::Create { key } => Op::Create { key: key.clone() },
-        StepOp::Update { record, .. } => Op::Update { id: record.clone() },
-        StepOp::Delete { record, .. } => Op::Delete { id: record.clone() },
-    };
-    let seen = out.tied.target.as_ref().map(|target| {
-        let row = shown(target.seen.as_ref(), &out.tied.images, out.side).into_owned();
-        let fields = row.into_iter().filter_map(|(key, value)| Some((name(key)?, value))).collect();
-        Seen::live(target.record.clone(), fields)
-    });
-    RowWrite { op, fields, seen }
 }
 
 /// Whether the record had no part in the failure: however often that happens, it is not given up.

@@ -21,8 +21,7 @@ use super::{
     DECIDE_BATCH, Halt, Round, Turn,
     call::{mirror, mirrored, paid},
     plan::{Outgoing, Tied, month},
-    push::row_write,
-    rows::seen_row,
+    rows::{kept_key, row_write, seen_row},
     view::KindView,
     write_down::{at_rest, same_link},
 };
@@ -57,7 +56,10 @@ impl Engine {
         for ((side, kind, ticket), _) in tickets {
             // All of a ticket, also those beyond this page of steps: outcomes are told by position.
             let steps = self.world.store.steps_of_ticket(&turn.flow.workspace, &turn.flow.id, &ticket).await?;
-            let batch = self.outgoing_again(turn, steps).await?;
+            let mut batch = self.outgoing_again(turn, steps).await?;
+            for Tied { source, target, news, .. } in batch.iter_mut().map(|out| &mut out.tied) {
+                *news = [Some(&*source), target.as_ref()].into_iter().flatten().any(|entry| entry.due_at.is_some());
+            }
             let rows: Vec<_> = batch.iter().map(|out| row_write(turn.compiled, out)).collect();
             let setup = self.side_setup(turn.flow, side).map_err(|error| Halt::Side(side, error))?;
             self.extend(turn, self.world.clock.now()).await?;
@@ -101,6 +103,7 @@ impl Engine {
                     revision: pair.link.revision,
                     source: source?,
                     target,
+                    news: false,
                 },
             })
         });
@@ -119,10 +122,8 @@ impl Engine {
             let ids: Vec<RecordId> = batch.iter().filter_map(|out| record_of(&out.op)).collect();
             let found = self.fetch_rows(turn, side, &kind, view, &ids, &mut round.calls).await?;
             let keys: Vec<ExternalKey> = batch.iter().filter_map(|out| key_of(&out.op)).collect();
-            let made = self.find_made(turn, side, &kind, view, &keys, round).await?;
-            let unmade = batch.iter().filter(|out| key_of(&out.op).is_some_and(|key| !made.contains_key(&key)));
-            let addresses: Vec<String> = unmade.filter_map(|out| out.tied.source.match_key.clone()).collect();
-            let alike = self.find_alike(turn, side, &kind, view, &addresses, round).await?;
+            let mut made = self.find_made(turn, side, &kind, view, &keys, round).await?;
+            self.find_alike(turn, side, &kind, view, &batch, &mut made, round).await?;
             let now = self.world.clock.now();
             let mut save = SaveRows { month: month(now), ..SaveRows::default() };
             let mut rows: Vec<SeenRow> = Vec::new();
@@ -137,10 +138,6 @@ impl Engine {
                             save.tasks += 1;
                             save.links.push(adopt_made(&out, seen, view));
                             rows.push(seen_row(side, &kind, view, seen.clone()));
-                        } else if let Some(row) = out.tied.source.match_key.as_ref().and_then(|key| alike.get(key)) {
-                            // Whoever made it, it may have been we: it counts, and they are tied by their address.
-                            save.tasks += 1;
-                            rows.push(fresh(row.clone()));
                         }
                     }
                     StepOp::Update { record, .. } | StepOp::Delete { record, .. } => match found.get(record) {
@@ -180,24 +177,44 @@ impl Engine {
         Ok(found.into_iter().filter_map(|seen| Some((seen.key.clone()?, seen))).collect())
     }
 
-    /// Who bears these addresses where there is one record to each: not every vendor keeps our keys.
+    /// Adds who is not found by our key, which not every vendor keeps, but bears the address where there is one record to
+    /// each: whoever made it, it may have been we, and it is nobody else's counterpart.
+    #[expect(clippy::too_many_arguments, reason = "what is looked for, where, and what is known already")]
     async fn find_alike(
         &self,
         turn: &Turn<'_>,
         side: Side,
         kind: &str,
         view: &KindView,
-        addresses: &[String],
+        batch: &[Outgoing],
+        made: &mut BTreeMap<ExternalKey, Seen>,
         round: &mut Round,
-    ) -> Result<BTreeMap<String, SeenRow>, Halt> {
-        if addresses.is_empty() || !view.spec.one_per_email {
-            return Ok(BTreeMap::new());
+    ) -> Result<(), Halt> {
+        let mut sought: BTreeMap<&str, ExternalKey> = BTreeMap::new();
+        for out in batch {
+            let address = out.tied.source.match_key.as_deref().filter(|_| view.spec.one_per_email);
+            let key = key_of(&out.op).filter(|key| !made.contains_key(key));
+            sought.extend(address.zip(key));
         }
+        if sought.is_empty() {
+            return Ok(());
+        }
+        let addresses: Vec<String> = sought.keys().map(|address| (*address).to_owned()).collect();
         let setup = self.side_setup(turn.flow, side).map_err(|error| Halt::Side(side, error))?;
-        let answer = mirrored!(self, setup, |mirror, cx| mirror.find(cx, kind, Lookup::Email(addresses), &view.fields));
+        let key = Lookup::Email(&addresses);
+        let answer = mirrored!(self, setup, |mirror, cx| mirror.find(cx, kind, key, &view.fields));
         let found = paid(answer, &mut round.calls).map_err(|error| Halt::Side(side, error))?;
-        let rows = found.into_iter().map(|seen| seen_row(side, kind, view, seen));
-        Ok(rows.filter_map(|row| Some((row.match_key.clone()?, row))).collect())
+        let ids: Vec<RecordId> = found.iter().map(|seen| seen.id.clone()).collect();
+        let (workspace, flow) = (&turn.flow.workspace, &turn.flow.id);
+        let known = self.world.store.rows_by_record(workspace, flow, side, kind, &ids).await?;
+        for seen in found {
+            let is_taken = known.iter().any(|entry| entry.record == seen.id && entry.link.is_some());
+            let row = seen_row(side, kind, view, seen.clone());
+            if let Some(key) = row.match_key.as_deref().and_then(|address| sought.get(address)).filter(|_| !is_taken) {
+                made.insert(key.clone(), seen);
+            }
+        }
+        Ok(())
     }
 
     /// Reads records by id.
@@ -354,7 +371,7 @@ fn adopt_made(out: &Outgoing, seen: &Seen, view: &KindView) -> LinkChange {
         pair: out.pair.clone(),
         left,
         right,
-        images: Images::new(),
+        images: seen.key.iter().filter_map(|key| kept_key(view, out.side, key)).collect::<Images>(),
         refused: out.tied.refused.clone(),
         decided: Vec::new(),
         revision: out.tied.revision,

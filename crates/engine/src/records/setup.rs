@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use syncline_core::{
     ids::{ConnectionId, IntegrationId, WorkspaceId},
-    merge::{PairDraft, RuleKey, Side},
+    merge::{PairDraft, RuleKey, Side, mark_key},
 };
+
+use super::gather::Gather;
 
 /// An integration that keeps the records of two accounts in step.
 #[derive(Debug, Clone)]
@@ -20,6 +22,10 @@ pub struct RecordFlow {
     pub sweep_every: SignedDuration,
     /// Records that may be transferred in a month; nothing for no limit.
     pub tasks_per_month: Option<u64>,
+    /// How what changed on the right is gathered on its way to the left; nothing where it goes at once.
+    pub to_left: Option<Gather>,
+    /// The same towards the right.
+    pub to_right: Option<Gather>,
 }
 
 /// One side.
@@ -31,6 +37,14 @@ pub struct SideSetup {
 }
 
 impl RecordFlow {
+    /// How news of this side are gathered.
+    pub fn gather(&self, from: Side) -> Option<Gather> {
+        match from {
+            Side::Left => self.to_right,
+            Side::Right => self.to_left,
+        }
+    }
+
     /// This side's setup.
     pub fn side(&self, side: Side) -> &SideSetup {
         match side {
@@ -42,11 +56,15 @@ impl RecordFlow {
     /// The fields of every row of the mapping, by its key.
     pub fn rule_names(&self) -> BTreeMap<RuleKey, RuleNames> {
         let rows = self.pairs.iter().flat_map(|pair| &pair.rows);
-        rows.map(|row| {
+        let mapped = rows.map(|row| {
             let names = RuleNames { left: row.left.field.clone(), right: row.right.field.clone() };
             (RuleKey::of(&names.left, &names.right), names)
-        })
-        .collect()
+        });
+        let marks = self.pairs.iter().filter_map(|pair| pair.marks.as_ref()).map(|marks| {
+            let names = RuleNames { left: "marks".to_owned(), right: marks.field.clone() };
+            (mark_key(&marks.field), names)
+        });
+        mapped.chain(marks).collect()
     }
 }
 

@@ -10,7 +10,8 @@ use syncline_connect::{Error, ErrorKind, Retry, mirror::KindSpec};
 use syncline_core::{
     description::{FieldKind, ObjectDescription},
     ids::{IntegrationId, WorkspaceId},
-    merge::{Dropped, Finding, Flow, KindFacts, RuleKey, Side, Weight, check_pair, read_key},
+    merge::{Dropped, Finding, Flow, Kind, KindFacts, Policy, RuleKey, Side, Weight, check_pair, read_key, time_key},
+    record::Field,
 };
 
 use super::{
@@ -46,10 +47,29 @@ pub(crate) struct KindView {
     pub(crate) field_kinds: BTreeMap<String, FieldKind>,
     /// Under which keys a row holds a field.
     pub(crate) keys: BTreeMap<String, Vec<RuleKey>>,
+    /// Which rules of which pairs look at it: two pairs may have the same rule, and one of them loses it.
+    rules: Vec<(String, RuleKey)>,
+    /// Under which keys a row holds when a field changed, of fields for which that decides.
+    pub(crate) times: BTreeMap<String, Vec<RuleKey>>,
+    /// Whether its records bear our key.
+    pub(crate) keyed: bool,
+    /// Entries that are marks of ours, by the field that holds them: they are told apart from what else stands there.
+    pub(crate) marks: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// What was compiled, and when. By integration.
-pub(crate) type CompiledFlows = Mutex<HashMap<(WorkspaceId, IntegrationId), (Timestamp, Arc<Compiled>)>>;
+/// What was compiled, by integration.
+pub(crate) type CompiledFlows = Mutex<HashMap<(WorkspaceId, IntegrationId), Believed>>;
+
+/// What is believed of an integration's fields.
+#[derive(Debug, Default)]
+pub(crate) struct Believed {
+    /// With the time at which both accounts described them.
+    compiled: Option<(Timestamp, Arc<Compiled>)>,
+    /// Fields that an account described and then would not show, with the time of that: they may be shown again later.
+    hidden: Hidden,
+}
+
+type Hidden = BTreeMap<(Side, String), Timestamp>;
 
 impl KindView {
     /// Tells apart which fields are read and for which rules.
@@ -58,7 +78,11 @@ impl KindView {
             keys.iter().fold(field.clone(), |words, key| format!("{words} {}", key.0))
         };
         let mut words: Vec<String> = self.fields.clone();
-        words.extend(self.keys.iter().map(rules));
+        words.extend(self.keys.iter().chain(&self.times).map(rules));
+        words.extend(self.rules.iter().map(|(pair, key)| format!("{pair} {}", key.0)));
+        words.extend(
+            self.marks.iter().flat_map(|(field, marks)| marks.iter().map(move |mark| format!("{field}: {mark}"))),
+        );
         format!("{:08x}", RuleKey::of("", &words.join("\n")).0)
     }
 }
@@ -87,6 +111,21 @@ impl Compiled {
             .collect()
     }
 
+    /// Whether a row holds under this key when a field changed.
+    pub(crate) fn is_time(&self, pair: &str, key: RuleKey) -> bool {
+        let pair = self.flow.pairs.iter().find(|known| known.name == pair);
+        pair.is_some_and(|pair| pair.rules.iter().any(|rule| time_key(rule.key) == key))
+    }
+
+    /// The vendor's name of a field that a record of the pair shows on a side, under whatever key.
+    pub(crate) fn shown_field(&self, pair: &str, key: RuleKey, side: Side) -> Option<&str> {
+        let read = || {
+            let pair = self.flow.pairs.iter().find(|known| known.name == pair)?;
+            pair.side(side).read.iter().find(|field| read_key(field) == key).map(String::as_str)
+        };
+        self.field(pair, key, side).or_else(read)
+    }
+
     /// The vendor's name of a rule's field on a side.
     pub(crate) fn field(&self, pair: &str, key: RuleKey, side: Side) -> Option<&str> {
         let pair = self.flow.pairs.iter().find(|known| known.name == pair)?;
@@ -100,23 +139,54 @@ impl Engine {
         let now = self.world.clock.now();
         let key = (flow.workspace.clone(), flow.id.clone());
         {
-            let known = self.compiled.lock().expect("no code panics while it holds this lock");
-            if let Some((learned, compiled)) = known.get(&key) {
-                let believed = if compiled.dropped.is_empty() { BELIEVED } else { BELIEVED_MISSING };
-                if now.duration_since(*learned).abs() < believed {
+            let mut known = self.compiled.lock().expect("no code panics while it holds this lock");
+            let believed = known.entry(key.clone()).or_default();
+            if let Some((learned, compiled)) = &believed.compiled {
+                let long = if compiled.dropped.is_empty() { BELIEVED } else { BELIEVED_MISSING };
+                if now.duration_since(*learned).abs() < long {
                     return Ok(Arc::clone(compiled));
                 }
             }
+            believed.hidden.retain(|_, since| now.duration_since(*since).abs() < BELIEVED);
         }
+        let mut keyed = [false; 2];
         let mut descriptions = [BTreeMap::new(), BTreeMap::new()];
         for (place, side) in Side::BOTH.into_iter().enumerate() {
             descriptions[place] =
                 self.described_kinds(flow, side, calls).await.map_err(|error| Halt::Side(side, error))?;
+            let facet = self.side_setup(flow, side).and_then(mirror).map_err(|error| Halt::Side(side, error))?;
+            keyed[place] = facet.keeps_keys();
         }
-        let compiled = Arc::new(compile(flow, &descriptions));
         let mut known = self.compiled.lock().expect("no code panics while it holds this lock");
-        known.insert(key, (now, Arc::clone(&compiled)));
+        let believed = known.entry(key).or_default();
+        for (side, field) in believed.hidden.keys() {
+            for (_, description) in descriptions[place(*side)].values_mut() {
+                description.fields.remove(field);
+            }
+        }
+        let compiled = Arc::new(compile(flow, &descriptions, keyed, &believed.hidden));
+        believed.compiled = Some((now, Arc::clone(&compiled)));
         Ok(compiled)
+    }
+
+    /// Takes it that a side does not show these fields, whatever it says of them; yields those that were believed and read
+    /// until now. What is left of the mapping is compiled anew.
+    pub(crate) fn hide_fields(&self, flow: &RecordFlow, side: Side, fields: &[Field]) -> Vec<String> {
+        let mut known = self.compiled.lock().expect("no code panics while it holds this lock");
+        let believed = known.entry((flow.workspace.clone(), flow.id.clone())).or_default();
+        let read = |name: &String| {
+            let compiled = believed.compiled.as_ref().map(|(_, compiled)| compiled);
+            compiled.is_some_and(|compiled| compiled.kinds(side).values().any(|view| view.keys.contains_key(name)))
+        };
+        let native = fields.iter().filter_map(|field| match field {
+            Field::Native(name) => Some(name.clone()),
+            Field::Std(_) => None,
+        });
+        let hidden: Vec<String> = native.filter(read).collect();
+        let now = self.world.clock.now();
+        believed.hidden.extend(hidden.iter().map(|name| ((side, name.clone()), now)));
+        believed.compiled = None;
+        hidden
     }
 
     /// Forgets what is believed of an integration's fields.
@@ -164,7 +234,14 @@ fn kind_of(pair: &syncline_core::merge::PairDraft, side: Side) -> &str {
     }
 }
 
-fn compile(flow: &RecordFlow, descriptions: &[Described; 2]) -> Compiled {
+fn place(side: Side) -> usize {
+    match side {
+        Side::Left => 0,
+        Side::Right => 1,
+    }
+}
+
+fn compile(flow: &RecordFlow, descriptions: &[Described; 2], keyed: [bool; 2], hidden: &Hidden) -> Compiled {
     let (mut pairs, mut dropped, mut findings) = (Vec::new(), Vec::new(), Vec::new());
     for draft in &flow.pairs {
         let facts = |place: usize, kind: &str| {
@@ -183,16 +260,29 @@ fn compile(flow: &RecordFlow, descriptions: &[Described; 2]) -> Compiled {
         pairs.push(pair);
     }
     let flow = Flow { pairs };
-    let kinds = [kind_views(&flow, Side::Left, &descriptions[0]), kind_views(&flow, Side::Right, &descriptions[1])];
+    let views = |side: Side| kind_views(&flow, side, &descriptions[place(side)], keyed[place(side)], hidden);
+    let kinds = [views(Side::Left), views(Side::Right)];
     Compiled { flow, dropped, findings, kinds }
 }
 
-fn kind_views(flow: &Flow, side: Side, descriptions: &Described) -> BTreeMap<String, KindView> {
+fn kind_views(
+    flow: &Flow,
+    side: Side,
+    descriptions: &Described,
+    keyed: bool,
+    hidden: &Hidden,
+) -> BTreeMap<String, KindView> {
     let mut views = BTreeMap::new();
     for (name, (spec, description)) in descriptions {
         let mut keys: BTreeMap<String, Vec<RuleKey>> = BTreeMap::new();
+        let mut times: BTreeMap<String, Vec<RuleKey>> = BTreeMap::new();
         for pair in flow.pairs.iter().filter(|pair| pair.side(side).kind == *name) {
-            for rule in &pair.rules {
+            // What a link owes is no field of the left side.
+            let fields = pair.rules.iter().filter(|rule| rule.kind != Kind::Mark || side == Side::Right);
+            for rule in fields {
+                if let Policy::Newest(_) = rule.policy {
+                    times.entry(rule.end(side).field.clone()).or_default().push(time_key(rule.key));
+                }
                 keys.entry(rule.end(side).field.clone()).or_default().push(rule.key);
             }
             let settings = pair.side(side);
@@ -200,6 +290,13 @@ fn kind_views(flow: &Flow, side: Side, descriptions: &Described) -> BTreeMap<Str
                 keys.entry(field.clone()).or_default().push(read_key(field));
             }
         }
+        let mut marks: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for pair in flow.pairs.iter().filter(|pair| side == Side::Right && pair.right.kind == *name) {
+            if let Some(own) = &pair.marks {
+                marks.entry(own.draft.field.clone()).or_default().extend(own.draft.names());
+            }
+        }
+        keys.retain(|field, _| !hidden.contains_key(&(side, field.clone())));
         for key in keys.values_mut() {
             key.sort();
             key.dedup();
@@ -208,7 +305,10 @@ fn kind_views(flow: &Flow, side: Side, descriptions: &Described) -> BTreeMap<Str
         let field_kinds = keys.keys().filter_map(kind_of).collect();
         let mut fields: BTreeSet<String> = keys.keys().cloned().collect();
         fields.extend(spec.email.map(str::to_owned));
-        views.insert(name.clone(), KindView { spec, fields: fields.into_iter().collect(), field_kinds, keys });
+        let fields = fields.into_iter().collect();
+        let pairs = flow.pairs.iter().filter(|pair| pair.side(side).kind == *name);
+        let rules = pairs.flat_map(|pair| pair.rules.iter().map(|rule| (pair.name.clone(), rule.key))).collect();
+        views.insert(name.clone(), KindView { spec, fields, field_kinds, keys, rules, times, keyed, marks });
     }
     views
 }

@@ -89,6 +89,8 @@ impl Writing<'_, '_> {
             right: Some(right.id),
             images: images.clone(),
         });
+        // A link in which the other waited for a counterpart has none to wait for.
+        self.save.drop_links.extend(other.link);
         self.round.adopted += 1;
         let text = format!("{} and {} are one", named(left), named(right));
         self.line(JournalKind::Written, text, json!({ "action": "tied", "by": "address", "pair": pair.name }));
@@ -144,7 +146,8 @@ impl Writing<'_, '_> {
         self.save.holds.push((tied.right.id, Vec::new()));
         for entry in [tied.left, tied.right] {
             // Where all is agreed the images say what the record shows, save what only the selection reads.
-            let covered = entry.seen.as_ref().is_none_or(|row| row.keys().all(|key| tied.images.contains_key(key)));
+            let covers = |key: &RuleKey| tied.images.contains_key(key) || self.compiled.is_time(tied.pair, *key);
+            let covered = entry.seen.as_ref().is_none_or(|row| row.keys().all(covers));
             let seen = if open || !covered { entry.seen.clone() } else { None };
             self.save.entries.push(EntryChange { link: Some(tied.link), seen, ..at_rest(entry) });
         }
@@ -301,6 +304,7 @@ impl Writing<'_, '_> {
             revision: planned.revision,
             source: planned.source.clone(),
             target: planned.target.cloned(),
+            news: false,
         };
         let out = Outgoing {
             step: 0,

@@ -8,6 +8,7 @@ mod dry_run;
 mod messages;
 pub(crate) mod model;
 mod openapi;
+pub(crate) mod record_asks;
 mod records;
 mod status;
 
@@ -54,6 +55,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/api/v1/connections", get(connections::list))
         .route("/api/v1/connections/{id}/disconnect", post(connections::disconnect))
         .route("/api/v1/messages", get(messages::list))
+        .route("/api/v1/records/{integration}/create", post(record_asks::create))
         .merge(records::routes())
 }
 

@@ -6,7 +6,7 @@ use utoipa::{
     openapi::security::{Http, HttpAuthScheme, SecurityScheme},
 };
 
-use super::{activity, bookings, connections, dry_run, messages, model, records, status};
+use super::{activity, bookings, connections, dry_run, messages, model, record_asks, records, status};
 use crate::problem::ProblemBody;
 
 #[derive(OpenApi)]
@@ -41,6 +41,7 @@ use crate::problem::ProblemBody;
         records::holds::list,
         records::holds::retry,
         records::holds::resolve,
+        record_asks::create,
     ),
     components(schemas(ProblemBody, model::Health, model::Work, model::MessageState, records::model::Standing, records::model::Winner)),
     modifiers(&AdminToken),

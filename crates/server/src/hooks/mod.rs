@@ -1,6 +1,7 @@
 //! Webhooks: find the source by its address, verify the raw bytes, read, take in durably, answer. Nothing else happens
 //! in the request, and no vendor is called. The answer is never a redirect and never 410: senders switch off on those.
 
+pub(crate) mod asks;
 pub(crate) mod body;
 pub(crate) mod depth;
 

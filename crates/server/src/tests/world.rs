@@ -160,6 +160,8 @@ fn flow(workspace: &str, name: &str) -> RecordFlow {
         rows: vec![row],
         select: Select::All,
         primary: None,
+        marks: None,
+        on_request: false,
     };
     RecordFlow {
         workspace: WorkspaceId::new(workspace),
@@ -169,6 +171,8 @@ fn flow(workspace: &str, name: &str) -> RecordFlow {
         pairs: vec![pair],
         sweep_every: SignedDuration::from_hours(24),
         tasks_per_month: Some(100_000),
+        to_left: None,
+        to_right: None,
     }
 }
 

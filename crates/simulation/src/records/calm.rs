@@ -10,14 +10,13 @@ use super::{
     company::{SWEEP_EVERY, workspace},
     wires::Wires,
 };
-use crate::{faults::Fault, sim::lock};
+use crate::sim::lock;
 
 /// How often the operator looks.
 const LOOK_EVERY: Duration = Duration::from_secs(240);
-/// How long it may take until all is done: the longest pause that a vendor may ask for is an hour, and it may ask again.
-const BOUND: Duration = Duration::from_secs(6 * 3600);
-/// A clock that ran a day ahead has put off everything by a day.
-const BOUND_AFTER_JUMP: Duration = Duration::from_secs(30 * 3600);
+/// How long it may take until all is done: a vendor may ask for a pause of a day, and a clock that ran a day ahead has put
+/// off everything by as much.
+const BOUND: Duration = Duration::from_secs(30 * 3600);
 /// How often the operator has what is held back tried again.
 const RETRIES: u32 = 3;
 
@@ -41,8 +40,7 @@ impl Operator<'_> {
     pub async fn settle(&self) -> (Duration, bool) {
         let sim = &self.wires.sim;
         let began = sim.clock.elapsed();
-        let jumped = sim.story.faults.has(Fault::K1);
-        let until = began + if jumped { BOUND_AFTER_JUMP } else { BOUND };
+        let until = began + BOUND;
         let read = self.readings().await;
         let (mut retries, mut before) = (0, None);
         while sim.clock.elapsed() < until {

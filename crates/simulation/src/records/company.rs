@@ -105,6 +105,8 @@ impl Company {
             rows: rows(),
             select: Select::All,
             primary: None,
+            marks: None,
+            on_request: false,
         };
         RecordFlow {
             workspace: workspace(),
@@ -114,6 +116,8 @@ impl Company {
             pairs: vec![pair("contacts", crm.kinds()[0]), pair("leads", crm.kinds()[1])],
             sweep_every: SWEEP_EVERY,
             tasks_per_month: quota,
+            to_left: None,
+            to_right: None,
         }
     }
 }

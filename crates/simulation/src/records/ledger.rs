@@ -10,6 +10,7 @@ use std::{
 
 use futures::FutureExt;
 use syncline_core::{ids::RecordId, merge::Side};
+use syncline_store::LinkedPair;
 
 use super::{
     accounts::Account,
@@ -137,7 +138,7 @@ impl Ledger {
             account.people().into_iter().map(|shown| (shown.id.clone(), shown)).collect();
         let gone: Vec<String> = self.books[at].entries.keys().filter(|id| !now.contains_key(*id)).cloned().collect();
         for id in gone {
-            self.deleted(sim, &**account, at, &id, writer);
+            self.deleted(sim, accounts, at, &id, writer);
         }
         for shown in now.into_values() {
             match self.books[at].entries.contains_key(&shown.id) {
@@ -148,7 +149,12 @@ impl Ledger {
         self.look_for_doubles();
     }
 
-    fn deleted(&mut self, sim: &Sim, account: &dyn Account, at: usize, id: &str, writer: Option<Writer>) {
+    fn deleted(&mut self, sim: &Sim, accounts: &[Arc<dyn Account>], at: usize, id: &str, writer: Option<Writer>) {
+        let account = &*accounts[at];
+        // What an integration does not map it does not know of.
+        let is_mapped = |fact: Fact| {
+            writer.is_none_or(|writer| accounts[writer.flow + 1].field(fact).is_some() && account.field(fact).is_some())
+        };
         let Some(entry) = self.books[at].entries.remove(id) else { return };
         for (fact, by) in entry.by {
             let By::Edit(number) = by else { continue };
@@ -156,7 +162,7 @@ impl Ledger {
             let key = |place: usize| (place, edit.who.clone(), fact, edit.value.clone());
             let travelled = (0..self.books.len()).any(|place| place != at && self.held.contains(&key(place)));
             let unseen = writer.is_none_or(|writer| edit.at >= writer.began) || !reads_first(account);
-            if !travelled && !unseen && edit.value.is_some() && !self.is_confused(&edit.who) {
+            if !travelled && !unseen && is_mapped(fact) && edit.value.is_some() && !self.is_confused(&edit.who) {
                 let name = account.name();
                 sim.violation("lost", format!("{name}: {id} of {} is deleted, and nobody saw {fact:?}", edit.who));
             }
@@ -167,7 +173,7 @@ impl Ledger {
     fn made(&mut self, sim: &Sim, account: &dyn Account, at: usize, shown: Shown, writer: Option<Writer>) {
         let (who, name) = (shown.who().to_owned(), account.name());
         let rises = writer.is_some_and(|writer| self.graves.contains(&(at, who.clone(), writer.flow)));
-        if rises && !self.is_confused(&who) {
+        if rises && !self.is_confused(&who) && !self.is_somebody_else(&who) {
             sim.violation("risen", format!("{name}: {who} was deleted and is made again"));
         }
         let twin = self.books[at].entries.values().find(|entry| entry.shown.who() == who);
@@ -345,7 +351,11 @@ fn in_step(sim: &Sim, accounts: &[Arc<dyn Account>], at: usize, shown: &Shown) -
         let flow = flow_of(&*accounts[*tool]);
         // The simulation's store answers at once.
         let rows = sim.store.rows_by_record(&workspace(), &flow, side, shown.kind, &record).now_or_never();
-        rows.and_then(Result::ok).unwrap_or_default().iter().any(|entry| entry.link.is_some())
+        let links: Vec<i64> = rows.and_then(Result::ok).unwrap_or_default().iter().filter_map(|row| row.link).collect();
+        let links = sim.store.links_by_id(&workspace(), &flow, &links).now_or_never();
+        // With a counterpart that is only to be made it is in step with nobody yet.
+        let both = |pair: &LinkedPair| pair.left.is_some() && pair.right.is_some();
+        links.and_then(Result::ok).unwrap_or_default().iter().any(both)
     };
     tools.filter(tied).map(|tool| tool - 1).collect()
 }

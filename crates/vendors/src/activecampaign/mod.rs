@@ -11,6 +11,7 @@ mod classify;
 mod convert;
 mod describe;
 mod hints;
+mod hook;
 mod wire;
 mod write;
 
@@ -20,8 +21,8 @@ mod tests;
 use std::time::Duration;
 
 use syncline_connect::{
-    Answered, BoxFuture, Connector, Cx, Error, ErrorKind, Hints, Manifest, Mirror, Retry, Settings,
-    mirror::{Ask, Changes, KindSpec, Lookup, RowWrite, Seen, Written},
+    Answered, BoxFuture, Connector, Cx, Error, ErrorKind, Hints, Manifest, Mirror, RawRequest, Retry, Settings,
+    mirror::{Ask, Changes, KindSpec, Lookup, MarkSpec, Named, RowWrite, Seen, Written},
 };
 use syncline_core::{description::ObjectDescription, ids::RecordId, record::Role};
 
@@ -77,6 +78,14 @@ impl Connector for ActiveCampaign {
 impl Mirror for ActiveCampaign {
     fn kinds(&self) -> &'static [KindSpec] {
         KINDS
+    }
+
+    fn marks(&self, kind: &str) -> Option<MarkSpec> {
+        (kind == CONTACT).then_some(MarkSpec { field: TAGS, free: true, reads: &[] })
+    }
+
+    fn named(&self, raw: &RawRequest) -> Option<Named> {
+        hook::named(&raw.body)
     }
 
     fn describe<'a>(

@@ -9,6 +9,7 @@ mod changes;
 mod classify;
 mod convert;
 mod hints;
+mod hook;
 mod import;
 mod schema;
 mod walk;
@@ -21,12 +22,12 @@ mod tests;
 use std::time::Duration;
 
 use syncline_connect::{
-    Answered, BoxFuture, Connector, Cx, Error, ErrorKind, Hints, Manifest, Mirror, Retry, Settings,
-    mirror::{Ask, Changes, KindSpec, Lookup, RowWrite, Seen, Written},
+    Answered, BoxFuture, Connector, Cx, Error, ErrorKind, Hints, Manifest, Mirror, RawRequest, Retry, Settings,
+    mirror::{Ask, Changes, KindSpec, Lookup, MarkSpec, Named, RowWrite, Seen, Written},
 };
 use syncline_core::{description::ObjectDescription, ids::RecordId, record::Role};
 
-use self::convert::{CONTACT, CREATED_AT, EMAIL, EMAIL_OUT, LISTS};
+use self::convert::{CONTACT, CREATED_AT, EMAIL, EMAIL_OUT, LISTS, LISTS_LEFT};
 
 /// The setting that names the list for imports.
 const IMPORT_LIST: &str = "import_list";
@@ -85,6 +86,19 @@ impl Connector for Brevo {
 impl Mirror for Brevo {
     fn kinds(&self) -> &'static [KindSpec] {
         KINDS
+    }
+
+    fn keeps_keys(&self) -> bool {
+        true
+    }
+
+    fn marks(&self, kind: &str) -> Option<MarkSpec> {
+        // There are no tags; a list that nothing is sent to does the same.
+        (kind == CONTACT).then_some(MarkSpec { field: LISTS, free: false, reads: &[LISTS_LEFT] })
+    }
+
+    fn named(&self, raw: &RawRequest) -> Option<Named> {
+        hook::named(&raw.body)
     }
 
     fn describe<'a>(

@@ -259,9 +259,12 @@ impl<'a> Work<'a> {
             }
         };
         let (on, unsubscribed) = held;
-        let joined: BTreeSet<u64> = wanted.difference(&on).copied().collect();
+        // What was decided is what comes and goes since the record was read, of which a part may have been shown.
+        let before = self.rows[place].seen.as_ref().and_then(|seen| lists(seen.fields.get(LISTS)?));
+        let before = before.unwrap_or_else(|| on.clone());
+        let joined: BTreeSet<u64> = wanted.difference(&before).filter(|list| !on.contains(list)).copied().collect();
         if joined.is_disjoint(&unsubscribed) {
-            return Ok((joined, on.difference(&wanted).copied().collect()));
+            return Ok((joined, before.difference(&wanted).filter(|list| on.contains(list)).copied().collect()));
         }
         let says = "the contact unsubscribed from a list, and is not put on it again";
         let mut error = self.api.0.error(ErrorKind::Invalid, Retry::Never, says);

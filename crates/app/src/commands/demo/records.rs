@@ -1,7 +1,12 @@
 //! `syncline demo records`: a CRM and three marketing tools on this machine alone. People are on some of them, edits are
 //! made on all of them, and what became of each is printed, until all say the same and nothing is left to write.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -12,10 +17,13 @@ use syncline_engine::{
 };
 use syncline_sandbox::{
     ActiveCampaignAccount, ActiveCampaignConfig, BrevoAccount, BrevoConfig, HubSpotAccount, HubSpotConfig,
-    SalesforceConfig, SalesforceOrg, Site, brevo::BrevoRates, hubspot::HubSpotProperty, salesforce::LeadConversion,
+    SalesforceConfig, SalesforceOrg, Site,
+    brevo::BrevoRates,
+    hubspot::HubSpotProperty,
+    salesforce::{LeadConversion, SchemaChange},
     serve,
 };
-use syncline_store::{ActivityFilter, FlowStanding};
+use syncline_store::{ActivityFilter, FlowStanding, JournalKind, PAGE_MAX};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +40,20 @@ const ROUNDS_MAX: usize = 200;
 
 /// The pause after a round that found nothing to do although something is under way.
 const PAUSE: Duration = Duration::from_millis(300);
+
+/// The CRM's field for opting out: what the standard one is called hangs on the org.
+const OPT_OUT: &str = "Opted_Out__c";
+
+/// Fewest people: each act has some of its own.
+const PEOPLE_MIN: usize = 60;
+
+/// The first of those who opt out, and whose names change in the end; how many opt out at once.
+const EDITED_FROM: usize = 40;
+const OPT_OUTS: usize = 20;
+
+/// Transfers that the quota leaves, and people whose change would need more.
+const QUOTA_LEFT: u64 = 10;
+const QUOTA_EDITS: usize = 15;
 
 /// Lines of the activity log that one act shows.
 const LINES: usize = 12;
@@ -63,13 +85,135 @@ pub async fn run(args: RecordsDemoArgs) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let accounts = accounts(&stop).await?;
     settle_in(&accounts, args.people)?;
-    let installation = installation(&args, &accounts)?;
-    let store = installation.open_store().await?;
-    let engine = installation.engine(store, &installation.public_url()?, installation.engine_options()?).await?;
-    let played = play(&engine, &accounts, args.people).await;
-    engine.world().store.clone().close().await;
+    if args.people < PEOPLE_MIN {
+        bail!("the demo takes {PEOPLE_MIN} people at least");
+    }
+    let folder = new_folder(&args.folder)?;
+    let mut stage = Stage { accounts, folder, people: args.people, seen: 0 };
+    let played = stage.play().await;
     stop.cancel();
     played
+}
+
+/// The accounts, and where the demo keeps its files.
+struct Stage {
+    accounts: Accounts,
+    folder: PathBuf,
+    people: usize,
+    /// The last line of the activity log that was shown.
+    seen: i64,
+}
+
+impl Stage {
+    /// Starts Syncline over the demo's database, as `syncline serve` does, with this limit of transfers where there is one.
+    async fn start(&self, tasks_per_month: Option<u64>) -> anyhow::Result<Arc<Engine>> {
+        let installation = installation(&self.folder, &self.accounts, tasks_per_month)?;
+        let store = installation.open_store().await?;
+        installation.engine(store, &installation.public_url()?, installation.engine_options()?).await
+    }
+
+    async fn play(&mut self) -> anyhow::Result<()> {
+        let engine = self.start(None).await?;
+        let played = self.first_part(&engine).await;
+        let used = match &played {
+            Ok(()) => usage(&engine).await,
+            Err(_) => Ok(0),
+        };
+        engine.world().store.clone().close().await;
+        played?;
+        self.quota(used?).await
+    }
+
+    async fn first_part(&mut self, engine: &Engine) -> anyhow::Result<()> {
+        let (accounts, people, seen) = (&self.accounts, self.people, &mut self.seen);
+        let flows = &engine.setup().records;
+        println!(
+            "A CRM with {people} people, a third of them in Brevo, a quarter in ActiveCampaign, none in HubSpot.\n"
+        );
+        for flow in flows {
+            preview(engine, flow).await?;
+            engine.set_standing(flow, FlowStanding::Active, None, Some("the demo")).await?;
+        }
+        *seen = newest(engine, flows).await?;
+        act(engine, seen, "All three are activated", false).await?;
+        same_everywhere(accounts)?;
+
+        let told = |error: String| anyhow::anyhow!(error);
+        let brevo = |n: usize| accounts.brevo.contact_with_email(&email(n)).context("the contact is in Brevo");
+        accounts.brevo.edit(brevo(1)?, &object(json!({ "LASTNAME": "Lovelace" }))).map_err(told)?;
+        act(engine, seen, "Somebody corrects a last name in Brevo", true).await?;
+        let id = accounts.campaign.contact_with_email(&email(2)).context("the contact is in ActiveCampaign")?;
+        accounts.campaign.edit(id, &object(json!({ "phone": "+4930123456" }))).map_err(told)?;
+        accounts.brevo.edit(brevo(2)?, &object(json!({ "JOB_TITLE": "Countess" }))).map_err(told)?;
+        act(engine, seen, "A phone number in ActiveCampaign and the same person's title in Brevo", true).await?;
+        for n in 20..40 {
+            let id = brevo(n)?;
+            accounts.brevo.edit(id, &object(json!({ "EMAIL": format!("moved{n}@example.org") }))).map_err(told)?;
+        }
+        act(engine, seen, "Twenty addresses change at once in Brevo", false).await?;
+        let lead = record(accounts, "Lead", &email(9))?;
+        let conversion = LeadConversion {
+            lead_id: lead,
+            converted_status: "Closed - Converted".to_owned(),
+            account_id: None,
+            contact_id: None,
+            do_not_create_opportunity: true,
+            opportunity_name: None,
+            owner_id: None,
+            overwrite_lead_source: false,
+        };
+        accounts.org.convert_lead(&conversion).map_err(told)?;
+        act(engine, seen, "A lead becomes a contact", true).await?;
+        let (master, loser) = (record(accounts, "Contact", &email(5))?, record(accounts, "Contact", &email(6))?);
+        accounts.org.merge(&master, &[&loser], &Map::new()).map_err(told)?;
+        act(engine, seen, "Two contacts are merged in the CRM", true).await?;
+        accounts.brevo.edit(brevo(7)?, &object(json!({ "LASTNAME": "Brevo's" }))).map_err(told)?;
+        let contact = record(accounts, "Contact", &email(7))?;
+        accounts.org.edit(&contact, &object(json!({ "LastName": "The CRM's" }))).map_err(told)?;
+        act(engine, seen, "The same name is changed on both sides", true).await?;
+        for n in EDITED_FROM..EDITED_FROM + OPT_OUTS {
+            accounts.brevo.unsubscribe(brevo(n)?);
+        }
+        act(engine, seen, "People opt out by a link in a mail from Brevo, and the CRM hears of it", false).await?;
+        let out = accounts.org.records("Contact").iter().filter(|record| record[OPT_OUT] == json!(true)).count();
+        println!("    {out} contacts of the CRM have opted out");
+        same_everywhere(accounts)
+    }
+
+    /// A month's limit is reached, and raised.
+    async fn quota(&mut self, used: u64) -> anyhow::Result<()> {
+        let told = |error: String| anyhow::anyhow!(error);
+        for n in (EDITED_FROM..self.people).filter(|n| n % 10 != 9).take(QUOTA_EDITS) {
+            let contact = record(&self.accounts, "Contact", &email(n))?;
+            self.accounts.org.edit(&contact, &object(json!({ "FirstName": format!("Anew{n}") }))).map_err(told)?;
+        }
+        let limited = self.start(Some(used + QUOTA_LEFT)).await?;
+        let what = format!("Names change in the CRM, and Brevo's quota of this month has {QUOTA_LEFT} transfers left");
+        let acted = act(&limited, &mut self.seen, &what, true).await;
+        limited.world().store.clone().close().await;
+        acted?;
+        let engine = self.start(None).await?;
+        let ended = self.last_part(&engine).await;
+        engine.world().store.clone().close().await;
+        ended
+    }
+
+    async fn last_part(&mut self, engine: &Engine) -> anyhow::Result<()> {
+        act(engine, &mut self.seen, "The limit is raised, and Syncline started again", false).await?;
+        same_everywhere(&self.accounts)?;
+        let writes = act(engine, &mut self.seen, "Nobody changes anything", false).await?;
+        if writes > 0 {
+            bail!("a round without changes wrote {writes} records");
+        }
+        println!("\nAll four say the same, and a round without changes writes nothing.");
+        Ok(())
+    }
+}
+
+/// Transfers of this month to and from Brevo.
+async fn usage(engine: &Engine) -> anyhow::Result<u64> {
+    let Some(flow) = engine.setup().records.first() else { return Ok(0) };
+    Ok(engine.records_status(flow).await?.quota.used)
 }
 
 async fn on_socket<S: Site>(site: &Arc<S>, stop: &CancellationToken) -> anyhow::Result<String> {
@@ -82,6 +226,11 @@ async fn on_socket<S: Site>(site: &Arc<S>, stop: &CancellationToken) -> anyhow::
 async fn accounts(stop: &CancellationToken) -> anyhow::Result<Accounts> {
     let clock = || Arc::new(SystemClock);
     let org = SalesforceOrg::new(SalesforceConfig::default(), clock(), Arc::new(SystemEntropy));
+    for object in ["Contact", "Lead"] {
+        let field = json!({ "object": object, "name": OPT_OUT, "label": "Opted out", "type": "boolean" });
+        let field = serde_json::from_value(field).context("a field of the sandbox")?;
+        org.change_schema(&SchemaChange::AddField { field }).map_err(anyhow::Error::msg)?;
+    }
     // The demo does not wait for allowances; everything else is as the vendors have it.
     let config = BrevoConfig {
         rates: BrevoRates::NONE,
@@ -136,9 +285,8 @@ fn settle_in(accounts: &Accounts, people: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The configuration that the demo runs with: the same file that an admin would write.
-fn installation(args: &RecordsDemoArgs, accounts: &Accounts) -> anyhow::Result<Installation> {
-    let folder = &args.folder;
+/// A folder without anything of an earlier demo but the key.
+fn new_folder(folder: &Path) -> anyhow::Result<PathBuf> {
     std::fs::create_dir_all(folder).with_context(|| format!("making the folder {}", folder.display()))?;
     for file in ["syncline.db", "syncline.db-wal", "syncline.db-shm"] {
         let old = folder.join(file);
@@ -149,6 +297,11 @@ fn installation(args: &RecordsDemoArgs, accounts: &Accounts) -> anyhow::Result<I
     if !folder.join("syncline.key").exists() {
         write_key(&folder.join("syncline.key"))?;
     }
+    Ok(folder.to_owned())
+}
+
+/// The configuration that the demo runs with: the same file that an admin would write.
+fn installation(folder: &Path, accounts: &Accounts, tasks_per_month: Option<u64>) -> anyhow::Result<Installation> {
     let [crm, brevo, campaign, hub] = &accounts.urls;
     let credentials = accounts.org.credentials(crm);
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -204,80 +357,32 @@ fn installation(args: &RecordsDemoArgs, accounts: &Accounts) -> anyhow::Result<I
         ("hubspot", "contacts", ["email", "firstname", "lastname"], ("Title", "jobtitle")),
     ];
     for (tool, kind, names, further) in tools {
-        file.push_str(&flow(tool, kind, names, further));
+        let tasks = if tool == "brevo" { tasks_per_month } else { None };
+        file.push_str(&flow(tool, kind, names, further, tasks));
     }
-    Installation::of(Config::parse(&file).context("the demo's configuration")?, folder.clone())
+    Installation::of(Config::parse(&file).context("the demo's configuration")?, folder.to_owned())
 }
 
 /// One integration: contacts and leads of the CRM with the contacts of a tool.
-fn flow(tool: &str, kind: &str, names: [&str; 3], further: (&str, &str)) -> String {
+fn flow(tool: &str, kind: &str, names: [&str; 3], further: (&str, &str), tasks_per_month: Option<u64>) -> String {
     let mut file = format!(
         "[[records]]\nname = \"{tool}\"\nleft = \"salesforce\"\nright = \"{tool}\"\nleft_every_seconds = 1\nright_every_seconds = 1\n"
     );
+    if let Some(tasks) = tasks_per_month {
+        file.push_str(&format!("tasks_per_month = {tasks}\n"));
+    }
     for (pair, left) in [("contacts", "Contact"), ("leads", "Lead")] {
         file.push_str(&format!(
             "[[records.pairs]]\nname = \"{pair}\"\nleft = \"{left}\"\nright = \"{kind}\"\ncreate_right = true\n"
         ));
         let [email, first, last] = names;
+        let opt_out = (tool == "brevo").then_some((OPT_OUT, "emailBlacklisted"));
         let rows = [("Email", email), ("FirstName", first), ("LastName", last), further];
-        for (left, right) in rows {
+        for (left, right) in rows.into_iter().chain(opt_out) {
             file.push_str(&format!("[[records.pairs.fields]]\nleft = \"{left}\"\nright = \"{right}\"\n"));
         }
     }
     file
-}
-
-async fn play(engine: &Engine, accounts: &Accounts, people: usize) -> anyhow::Result<()> {
-    let flows = &engine.setup().records;
-    println!("A CRM with {people} people, a third of them in Brevo, a quarter in ActiveCampaign, none in HubSpot.\n");
-    for flow in flows {
-        preview(engine, flow).await?;
-        engine.set_standing(flow, FlowStanding::Active, None, Some("the demo")).await?;
-    }
-    let mut seen = newest(engine, flows).await?;
-    act(engine, &mut seen, "All three are activated", false).await?;
-    same_everywhere(accounts)?;
-
-    let told = |error: String| anyhow::anyhow!(error);
-    let brevo = |n: usize| accounts.brevo.contact_with_email(&email(n)).context("the contact is in Brevo");
-    accounts.brevo.edit(brevo(1)?, &object(json!({ "LASTNAME": "Lovelace" }))).map_err(told)?;
-    act(engine, &mut seen, "Somebody corrects a last name in Brevo", true).await?;
-    let id = accounts.campaign.contact_with_email(&email(2)).context("the contact is in ActiveCampaign")?;
-    accounts.campaign.edit(id, &object(json!({ "phone": "+4930123456" }))).map_err(told)?;
-    accounts.brevo.edit(brevo(2)?, &object(json!({ "JOB_TITLE": "Countess" }))).map_err(told)?;
-    act(engine, &mut seen, "A phone number in ActiveCampaign and the same person's title in Brevo", true).await?;
-    for n in 20..40 {
-        let id = brevo(n)?;
-        accounts.brevo.edit(id, &object(json!({ "EMAIL": format!("moved{n}@example.org") }))).map_err(told)?;
-    }
-    act(engine, &mut seen, "Twenty addresses change at once in Brevo", false).await?;
-    let lead = record(accounts, "Lead", &email(9))?;
-    let conversion = LeadConversion {
-        lead_id: lead,
-        converted_status: "Closed - Converted".to_owned(),
-        account_id: None,
-        contact_id: None,
-        do_not_create_opportunity: true,
-        opportunity_name: None,
-        owner_id: None,
-        overwrite_lead_source: false,
-    };
-    accounts.org.convert_lead(&conversion).map_err(told)?;
-    act(engine, &mut seen, "A lead becomes a contact", true).await?;
-    let (master, loser) = (record(accounts, "Contact", &email(5))?, record(accounts, "Contact", &email(6))?);
-    accounts.org.merge(&master, &[&loser], &Map::new()).map_err(told)?;
-    act(engine, &mut seen, "Two contacts are merged in the CRM", true).await?;
-    accounts.brevo.edit(brevo(7)?, &object(json!({ "LASTNAME": "Brevo's" }))).map_err(told)?;
-    let contact = record(accounts, "Contact", &email(7))?;
-    accounts.org.edit(&contact, &object(json!({ "LastName": "The CRM's" }))).map_err(told)?;
-    act(engine, &mut seen, "The same name is changed on both sides", true).await?;
-    same_everywhere(accounts)?;
-    let writes = act(engine, &mut seen, "Nobody changes anything", false).await?;
-    if writes > 0 {
-        bail!("a round without changes wrote {writes} records");
-    }
-    println!("\nAll four say the same, and a round without changes writes nothing.");
-    Ok(())
 }
 
 async fn preview(engine: &Engine, flow: &RecordFlow) -> anyhow::Result<()> {
@@ -339,11 +444,17 @@ async fn newest(engine: &Engine, flows: &[RecordFlow]) -> anyhow::Result<i64> {
 
 async fn print_since(engine: &Engine, flows: &[RecordFlow], seen: i64) -> anyhow::Result<i64> {
     let Some(flow) = flows.first() else { return Ok(seen) };
-    let filter = ActivityFilter { limit: LINES, ..ActivityFilter::default() };
+    let filter = ActivityFilter { limit: PAGE_MAX, ..ActivityFilter::default() };
     let mut rows = engine.world().store.activity(&flow.workspace, filter).await?;
     rows.retain(|row| row.id > seen);
     rows.reverse();
-    for row in &rows {
+    // The newest, and whatever concerns an integration as a whole.
+    let older = rows.len().saturating_sub(LINES);
+    for (at, row) in rows.iter().enumerate().filter(|(at, row)| *at >= older || row.entry.kind == JournalKind::Operator)
+    {
+        if at == older && older > 0 {
+            println!("    … and {older} lines before these");
+        }
         let name = row.integration.as_ref().map_or("", |integration| integration.as_str());
         println!("    {name:<15} {}", row.entry.text);
     }

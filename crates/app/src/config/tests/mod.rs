@@ -1,6 +1,7 @@
 //! What a configuration file is refused for, and what it says then.
 
 mod fuzzed;
+mod marks;
 mod reference;
 mod refusals;
 mod told;

@@ -35,13 +35,13 @@ const ORG: &str = "https://org.sandbox";
 /// The org's own field for opting out: what the standard one is called hangs on the org.
 const OPT_OUT: &str = "Opted_Out__c";
 
-pub(super) struct Company {
-    pub(super) hands: Arc<Hands>,
-    pub(super) org: Arc<SalesforceOrg>,
-    pub(super) brevo: Arc<BrevoAccount>,
-    campaign: Arc<ActiveCampaignAccount>,
-    hub: Arc<HubSpotAccount>,
-    pub(super) engine: Arc<Engine>,
+pub struct Company {
+    pub hands: Arc<Hands>,
+    pub org: Arc<SalesforceOrg>,
+    pub brevo: Arc<BrevoAccount>,
+    pub campaign: Arc<ActiveCampaignAccount>,
+    pub hub: Arc<HubSpotAccount>,
+    pub engine: Arc<Engine>,
 }
 
 fn text(credentials: &Value, names: &[&str]) -> String {
@@ -79,6 +79,8 @@ fn pair(name: &str, left: &str, right: &str, rows: Vec<RuleDraft>) -> PairDraft 
         rows,
         select: Select::All,
         primary: None,
+        marks: None,
+        on_request: false,
     }
 }
 
@@ -98,19 +100,32 @@ fn flow(workspace: &WorkspaceId, name: &str, pairs: Vec<PairDraft>) -> RecordFlo
         pairs,
         sweep_every: SignedDuration::from_hours(24),
         tasks_per_month: None,
+        to_left: None,
+        to_right: None,
     }
 }
 
 impl Company {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         Self::with(SalesforceConfig::default(), 1.0).await
     }
 
+    /// With integrations that are a little different: they stand in the order Brevo, ActiveCampaign, HubSpot.
+    pub async fn changed(change: impl FnOnce(&mut Vec<RecordFlow>)) -> Self {
+        Self::build(SalesforceConfig::default(), 1.0, change).await
+    }
+
     /// With an org of this kind, of whose daily calls this share may be used up.
-    pub(super) async fn with(org: SalesforceConfig, budget_share: f64) -> Self {
+    pub async fn with(org: SalesforceConfig, budget_share: f64) -> Self {
+        Self::build(org, budget_share, |_| {}).await
+    }
+
+    async fn build(org: SalesforceConfig, budget_share: f64, change: impl FnOnce(&mut Vec<RecordFlow>)) -> Self {
         let hands = Arc::new(Hands(Mutex::new("2026-05-04T09:00:00Z".parse().expect("a time"))));
         let org = SalesforceOrg::new(org, hands.clone(), Arc::new(Chance::new(3)));
-        let config = BrevoConfig { rates: BrevoRates::NONE, ..BrevoConfig::default() };
+        // Their numbers are 2 to 6.
+        let lists = ["Newsletter", "Contacts", "New contacts", "Leads", "New leads"].map(str::to_owned).to_vec();
+        let config = BrevoConfig { rates: BrevoRates::NONE, lists, ..BrevoConfig::default() };
         for object in ["Contact", "Lead"] {
             let field = json!({ "object": object, "name": OPT_OUT, "label": "Opted out", "type": "boolean" });
             let field = serde_json::from_value(field).expect("a field");
@@ -189,15 +204,13 @@ impl Company {
         with_campaign.iter_mut().for_each(|pair| {
             pair.rows.push(RuleDraft { direction: Direction::ToLeft, ..opt_out("unsubscribed") });
         });
-        let setup = Setup {
-            connections,
-            records: vec![
-                flow(&workspace, "brevo", with_brevo),
-                flow(&workspace, "campaign", with_campaign),
-                flow(&workspace, "hub", with_hub),
-            ],
-            ..Setup::default()
-        };
+        let mut records = vec![
+            flow(&workspace, "brevo", with_brevo),
+            flow(&workspace, "campaign", with_campaign),
+            flow(&workspace, "hub", with_hub),
+        ];
+        change(&mut records);
+        let setup = Setup { connections, records, ..Setup::default() };
         let site = |site: Arc<dyn Answers>| site;
         let sites = BTreeMap::from([
             ("org.sandbox".to_owned(), site(org.clone())),
@@ -218,7 +231,7 @@ impl Company {
     }
 
     /// Rounds of all three, until none of them has anything to do; how many writes they made.
-    async fn calm(&self) -> usize {
+    pub async fn calm(&self) -> usize {
         let mut writes = 0;
         for _ in 0..40 {
             let mut idle = true;
@@ -243,18 +256,18 @@ impl Company {
         panic!("it does not come to rest");
     }
 
-    fn contact(&self, email: &str) -> Map<String, Value> {
+    pub fn contact(&self, email: &str) -> Map<String, Value> {
         let mut found = self.org.records("Contact");
         found.retain(|contact| contact["Email"] == json!(email));
         assert_eq!(found.len(), 1, "{email}: {found:?}");
         found.remove(0)
     }
 
-    fn campaign_id(&self, email: &str) -> u64 {
+    pub fn campaign_id(&self, email: &str) -> u64 {
         self.campaign.contact_with_email(email).expect("the contact is there")
     }
 
-    fn hub_emails(&self) -> Vec<String> {
+    pub fn hub_emails(&self) -> Vec<String> {
         let all = self.hub.snapshot();
         let contacts = all.get("contacts").into_iter().flatten();
         let mut emails: Vec<String> = contacts.filter_map(|record| record.properties.get("email").cloned()).collect();
@@ -263,7 +276,7 @@ impl Company {
     }
 }
 
-fn fields(value: Value) -> Map<String, Value> {
+pub fn fields(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(map) => map,
         other => panic!("{other} is no object"),

@@ -99,6 +99,8 @@ pub fn pair() -> PairDraft {
         rows: rows.iter().map(|field| both_ways(field, field)).collect(),
         select: Select::All,
         primary: None,
+        marks: None,
+        on_request: false,
     }
 }
 
@@ -150,6 +152,8 @@ impl Desk {
             pairs: vec![pair()],
             sweep_every: SignedDuration::from_hours(24),
             tasks_per_month: None,
+            to_left: None,
+            to_right: None,
         };
         change(&mut flow);
         let setup = Setup { connections, records: vec![flow], ..Setup::default() };

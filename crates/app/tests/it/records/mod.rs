@@ -2,11 +2,15 @@
 
 mod alerts;
 mod apart;
+mod asks;
 mod company;
 mod desk;
+mod fields;
 mod found;
 mod kill;
 mod listening;
+mod marks;
+mod selection;
 
 use jiff::SignedDuration;
 use serde_json::json;

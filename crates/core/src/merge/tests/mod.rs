@@ -4,6 +4,7 @@
 mod check;
 mod ends;
 mod invariants;
+mod marks;
 mod stories;
 mod table;
 mod unique;

@@ -212,6 +212,8 @@ pub fn flow(rules: Vec<Rule>, deleted: WhenDeleted, create: bool, primary: Optio
         rules: rules.clone(),
         select: Select::All,
         primary,
+        marks: None,
+        on_request: false,
     };
     Flow { pairs: vec![pair("contact"), pair("lead")] }
 }
@@ -471,7 +473,8 @@ impl World {
                 }
                 Decision::Follow { pair, images } => {
                     let id = successor.expect("it was given").record.record.clone();
-                    let gone = if *record.fate == Fate::Live { other } else { place.0 };
+                    let moved = matches!(record.fate, Fate::MergedInto(_) | Fate::ConvertedTo(_));
+                    let gone = if moved { place.0 } else { other };
                     Done::Follow(pair, gone, id, images)
                 }
                 other => Done::Other(other),

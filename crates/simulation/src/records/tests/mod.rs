@@ -1,6 +1,6 @@
 //! What the simulation of records in step proves.
 //!
-//! The number of seeds is `SYNCLINE_SIM_SEEDS`; without it a few, so that an ordinary test run stays short.
+//! The number of seeds is `SYNCLINE_SIM_RECORD_SEEDS`; without it a few, so that an ordinary test run stays short.
 
 #[cfg(feature = "mutants")]
 mod teeth;
@@ -19,7 +19,7 @@ const TWICE_FROM: u64 = 1_000_000;
 const TWICE_ONE_OF: u64 = 40;
 
 fn seeds() -> u64 {
-    std::env::var("SYNCLINE_SIM_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(SEEDS)
+    std::env::var("SYNCLINE_SIM_RECORD_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(SEEDS)
 }
 
 /// proves: V5, R11, R12, R15, R16, R17, R18

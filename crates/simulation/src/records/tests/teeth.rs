@@ -23,7 +23,7 @@ const FROM: u64 = 3_000_000;
 /// A mutant, the promises of which it must be found to break one, and faults that make it show.
 type Tooth = (Mutant, &'static [&'static str], &'static [Fault]);
 
-const TEETH: [Tooth; 8] = [
+const TEETH: [Tooth; 7] = [
     (Mutant::UnknownIsDone, &["equal", "lost", "J3"], &[Fault::N2]),
     (Mutant::OptOutPlain, &["consent", "equal"], &[]),
     (Mutant::EditsDeleted, &["lost"], &[]),
@@ -31,7 +31,6 @@ const TEETH: [Tooth; 8] = [
     (Mutant::LettingGoForgotten, &["risen", "double", "J3"], &[]),
     (Mutant::LookUncounted, &["I9"], &[]),
     (Mutant::Unverified, &["lost", "equal"], &[]),
-    (Mutant::NobodyWoken, &["tied", "equal"], &[]),
 ];
 
 /// How many seeds it takes, and which promise breaks.

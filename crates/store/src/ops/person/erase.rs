@@ -49,6 +49,7 @@ statements! {
     MESSAGE_PUT = "update inbox set messages = ?3, body = null where workspace = ?1 and id = ?2";
     LINE_PUT = "update journal set entry = ?3 where workspace = ?1 and id = ?2";
     SHARED_GO = "delete from shared_link where workspace = ?1 and connection = ?2 and key = ?3";
+    ASKS_GO = "delete from record_ask where workspace = ?1 and named_by = 1 and subject = ?2";
     TALLY_HOLD = "select 0 from record_tally where workspace = ?1 and integration = ?2 {lock}";
     TALLY_LESS = "update record_tally set entries_left = entries_left - ?3, entries_right = entries_right - ?4, \
         links = links - ?5 where workspace = ?1 and integration = ?2";
@@ -200,9 +201,10 @@ impl Op for EraseLines {
     }
 }
 
-/// Forgets who the person is in the CRMs.
+/// Forgets who the person is in the CRMs, and what was asked for there and not carried out yet.
 pub(super) struct EraseShared {
     pub(super) workspace: WorkspaceId,
+    pub(super) address: String,
     pub(super) links: Vec<(String, String)>,
 }
 
@@ -217,6 +219,7 @@ impl Op for EraseShared {
         let ws = P::Text(self.workspace.as_str());
         let sets: Vec<_> = self.links.iter().map(|(connection, key)| [ws, P::Text(connection), P::Text(key)]).collect();
         db.each(&SHARED_GO, &sets).await?;
+        db.run(&ASKS_GO, &[ws, P::Text(&self.address)]).await?;
         Ok(())
     }
 }

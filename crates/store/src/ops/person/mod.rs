@@ -68,7 +68,7 @@ impl Store {
         let links = self.run(Shared { workspace: workspace.clone(), keys: keys_of(&address) }).await?;
         erased.links = links.len();
         let links = links.into_iter().map(|link| (link.connection.to_string(), link.key)).collect();
-        self.run(EraseShared { workspace: workspace.clone(), links }).await?;
+        self.run(EraseShared { workspace: workspace.clone(), address: address.clone(), links }).await?;
         let mut by_integration: BTreeMap<String, Vec<DossierRecord>> = BTreeMap::new();
         for record in self.records_of(&workspace, &address).await? {
             erased.records += 1;

@@ -53,7 +53,7 @@ impl Op for ForgetFlow {
         for sql in [&FLOW_FORGET, &PULLS_FORGET, &QUOTA_FORGET] {
             db.run(sql, &self.flow.key()).await?;
         }
-        Ok(())
+        super::asks::forget(db, &self.flow).await
     }
 }
 

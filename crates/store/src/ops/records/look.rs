@@ -11,7 +11,7 @@ use super::{
     columns::{entry_of, link_of, side_column, step_of},
 };
 use crate::{
-    LinkedPair, Store, StoredEntry, StoredLink, StoredStep, Work,
+    LinkedPair, Store, StoredEntry, StoredLink, StoredStep, WaitingRows, Work,
     db::{Db, Op, P, Row, Scope, statements},
     error::Result,
 };
@@ -24,8 +24,11 @@ pub(crate) const TWINS_MAX: usize = 50;
 statements! {
     DUE = "select id, side, kind, record, match_key, link, seen, changed_at, fate, into_record, due_at, note, tries, revision, let_go \
         from record_entry e where workspace = ?1 and integration = ?2 and due_at <= ?3 \
+        and (?5 = 0 or tries > 0 or (?5 <> 3 and side <> ?5 - 1)) \
         and not exists (select 1 from record_step s where s.workspace = e.workspace and s.link = e.link) \
         order by due_at, id limit ?4";
+    WAITING = "select due_at from record_entry where workspace = ?1 and integration = ?2 and due_at <= ?4 and side = ?3 \
+        and tries = 0 order by due_at limit ?5";
     ENTRY_BY_ID = "select id, side, kind, record, match_key, link, seen, changed_at, fate, into_record, due_at, note, tries, \
         revision, let_go from record_entry where workspace = ?1 and integration = ?2 and id = ?3";
     ENTRY_BY_RECORD = "select id, side, kind, record, match_key, link, seen, changed_at, fate, into_record, due_at, note, \
@@ -90,6 +93,37 @@ struct Due {
     flow: Flow,
     now: Timestamp,
     limit: usize,
+    shut: Vec<Side>,
+}
+
+/// Sides whose news wait: 0 for none, their number and one, 3 for both.
+fn shut_column(shut: &[Side]) -> P<'static> {
+    let waits = |side: Side| i64::from(shut.contains(&side));
+    P::Int(waits(Side::Left) + 2 * waits(Side::Right))
+}
+
+struct Waiting {
+    flow: Flow,
+    side: Side,
+    now: Timestamp,
+    limit: usize,
+}
+
+impl Op for Waiting {
+    type Out = WaitingRows;
+    const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
+        let [ws, integration] = self.flow.key();
+        let set = [ws, integration, side_column(self.side), P::time(self.now), limited(self.limit)];
+        let rows = db.rows(&WAITING, &set).await?;
+        let oldest = rows.first().map(|row| row.opt_time(0)).transpose()?.flatten();
+        Ok(WaitingRows { rows: rows.len(), oldest })
+    }
 }
 
 impl Op for Due {
@@ -102,7 +136,8 @@ impl Op for Due {
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let [ws, integration] = self.flow.key();
-        let rows = db.rows(&DUE, &[ws, integration, P::time(self.now), limited(self.limit)]).await?;
+        let shut = shut_column(&self.shut);
+        let rows = db.rows(&DUE, &[ws, integration, P::time(self.now), limited(self.limit), shut]).await?;
         let found = rows.into_iter().map(entry_of).collect::<Result<_>>()?;
         with_links(db, &self.flow, found).await
     }
@@ -271,7 +306,31 @@ impl Store {
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<Work>> {
-        self.run(Due { flow: Flow::new(workspace, integration), now, limit }).await
+        self.due_rows_but(workspace, integration, now, limit, &[]).await
+    }
+
+    /// The same without what is new on these sides: their news are gathered. What is tried again does not wait for that.
+    pub async fn due_rows_but(
+        &self,
+        workspace: &WorkspaceId,
+        integration: &IntegrationId,
+        now: Timestamp,
+        limit: usize,
+        shut: &[Side],
+    ) -> Result<Vec<Work>> {
+        self.run(Due { flow: Flow::new(workspace, integration), now, limit, shut: shut.to_vec() }).await
+    }
+
+    /// How many news of a side are due, at most `limit`, and since when.
+    pub async fn waiting_rows(
+        &self,
+        workspace: &WorkspaceId,
+        integration: &IntegrationId,
+        side: Side,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<WaitingRows> {
+        self.run(Waiting { flow: Flow::new(workspace, integration), side, now, limit }).await
     }
 
     /// The entries with these ids that there are, in this order, with what belongs to each.

@@ -1,6 +1,7 @@
 //! Records in step: what the sides showed, which records are one thing, what is to be written, what is held back.
 //! Here stands what the calls have in common; what any of it means is decided elsewhere.
 
+mod asks;
 mod columns;
 mod flow;
 mod forget;
@@ -37,6 +38,7 @@ statements! {
 pub(super) fn statements() -> impl Iterator<Item = &'static (&'static str, &'static crate::db::Sql)> {
     [
         STATEMENTS,
+        asks::STATEMENTS,
         flow::STATEMENTS,
         forget::STATEMENTS,
         holds::STATEMENTS,

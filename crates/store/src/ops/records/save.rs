@@ -8,7 +8,7 @@ use syncline_core::{
 };
 
 use super::{
-    Flow, Tally,
+    Flow, Tally, asks,
     columns::{fate_columns, is_gone, list_json, side_column},
     flow::pulls,
     holds, quota, take_turn, wake,
@@ -30,7 +30,7 @@ statements! {
     LINK_DROP = "delete from record_link where workspace = ?1 and integration = ?2 and id = ?3 {written}";
     UNLINK = "update record_entry set link = null where workspace = ?1 and integration = ?2 and id = ?3 and link = ?4";
     STEPS_DROP = "delete from record_step where workspace = ?1 and integration = ?2 and link = ?3";
-    MADE_KNOWN = "update record_entry set link = ?6, match_key = coalesce(match_key, ?7) \
+    MADE_KNOWN = "update record_entry set link = ?6, match_key = coalesce(match_key, ?7), due_at = coalesce(due_at, ?8) \
         where workspace = ?1 and integration = ?2 and side = ?3 and kind = ?4 and record = ?5 returning id";
     MADE_ADD = "insert into record_entry (workspace, integration, side, kind, record, link, match_key, fate, tries, revision, \
         sweep) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, 0, ?8) {written}";
@@ -84,6 +84,7 @@ impl Op for Save {
         let steps = self.change_steps(db, &links).await?;
         holds::replace(db, flow, self.now, &rows.holds).await?;
         quota::add(db, flow, &rows.month, rows.tasks).await?;
+        asks::drop_answered(db, flow, &rows.answered).await?;
         tally.keep(db, flow).await?;
         let line = |entry| Line::of_integration(&flow.workspace, &flow.integration, entry);
         journal::write(db, &rows.journal.iter().map(line).collect::<Vec<_>>()).await?;
@@ -159,9 +160,11 @@ impl Save {
             .iter()
             .map(|(_, link, made)| {
                 let (side, kind, record) = (side_column(made.side), P::Text(&made.kind), P::Text(made.record.as_str()));
-                [ws, integration, side, kind, record, P::Int(*link), P::opt_text(made.match_key.as_deref())]
+                let key = P::opt_text(made.match_key.as_deref());
+                [ws, integration, side, kind, record, P::Int(*link), key, P::time(self.now)]
             })
             .collect();
+        // One that was seen before anybody knew why it was there is decided about anew.
         let known = db.each(&MADE_KNOWN, &sets).await?;
         let (mut new, mut places) = (Vec::new(), Vec::new());
         for (((at, _, made), set), known) in made.iter().zip(&sets).zip(known) {
@@ -169,7 +172,7 @@ impl Save {
                 entries[*at] = Some(row.int(0)?);
                 continue;
             }
-            let [ws, integration, side, kind, record, link, key] = *set;
+            let [ws, integration, side, kind, record, link, key, _] = *set;
             let sweep = P::Int(super::take::sweep_of(&pulls, made.side, &made.kind));
             new.push([ws, integration, side, kind, record, link, key, sweep]);
             places.push(*at);

@@ -28,7 +28,8 @@ statements! {
         due_at, tries, revision, sweep, gone_at, seen, digest) \
         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, 0, ?11, ?12, ?13, ?14) \
         on conflict (workspace, integration, side, kind, record) do nothing {written}";
-    NEWS = "update record_entry set match_key = ?3, changed_at = ?4, fate = ?5, into_record = ?6, due_at = ?7, sweep = ?8, \
+    NEWS = "update record_entry set match_key = ?3, changed_at = ?4, fate = ?5, into_record = ?6, \
+        due_at = case when due_at < ?7 then due_at else ?7 end, sweep = ?8, \
         gone_at = ?9, seen = ?10, digest = ?11, note = null, tries = 0, revision = revision + 1 where workspace = ?1 and id = ?2";
     SEEN_AGAIN = "update record_entry set sweep = ?3 where workspace = ?1 and id = ?2";
     HINT = "update record_entry set due_at = ?6, changed_at = null, note = null, tries = 0, revision = revision + 1 \

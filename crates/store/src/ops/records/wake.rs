@@ -2,7 +2,6 @@
 //! is decided about anew, and what was refused because the key was taken may be sent again.
 
 use jiff::Timestamp;
-use syncline_core::mutant::{self, Mutant};
 
 use super::Flow;
 use crate::{
@@ -23,7 +22,7 @@ statements! {
 
 /// Wakes whoever bears one of these keys, on either side.
 pub(super) async fn bearers<D: Db>(db: &mut D, flow: &Flow, keys: &[String], now: Timestamp) -> Result<()> {
-    if keys.is_empty() || mutant::on(Mutant::NobodyWoken) {
+    if keys.is_empty() {
         return Ok(());
     }
     let [ws, integration] = flow.key();
@@ -47,8 +46,6 @@ pub(super) async fn twins<D: Db>(db: &mut D, flow: &Flow, records: &[i64], now: 
     let (now, first, last) = (P::time(now), records.first().copied(), records.last().copied());
     let (first, last) = (P::Int(first.unwrap_or(0)), P::Int(last.unwrap_or(0)));
     let sets: Vec<_> = keys.iter().map(|key| [ws, integration, P::Text(key), now, first, last]).collect();
-    if !mutant::on(Mutant::NobodyWoken) {
-        db.each(&WAKE_TWINS, &sets).await?;
-    }
+    db.each(&WAKE_TWINS, &sets).await?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The store of records in step: what goes in comes out, on both databases; and whoever lost the lease changes nothing.
 
+mod asks;
 mod durable;
 mod kept;
 mod model;

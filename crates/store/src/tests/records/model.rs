@@ -246,8 +246,10 @@ impl Run {
             return;
         }
         assert_eq!(taken.changed, 1);
+        // Who waits already does not wait longer because of further news.
+        let due = entry.due.unwrap_or(i64::MAX).min(self.model.now);
         let entry = self.model.news((side, record));
-        (entry.seen, entry.changed_at, entry.fate) = (true, changed_at, fate);
+        (entry.seen, entry.changed_at, entry.fate, entry.due) = (true, changed_at, fate, Some(due));
     }
 
     async fn learn(&mut self, side: Side, record: u8, changed_at: Option<i64>, fate: StoredFate, seen: bool) {

@@ -69,7 +69,7 @@ on_all! {
         let rows = SaveRows { entries, new_links: vec![joined(Some(&work[0].entry), None)], ..SaveRows::default() };
         let link = save(&store, &held, 4, rows).await.links[0];
         let still = due(&store, 4).await;
-        assert_eq!(still.iter().map(|work| (work.entry.due_at, work.entry.link)).collect::<Vec<_>>(), [(Some(at(2)), Some(link)), (Some(at(3)), Some(link))]);
+        assert_eq!(still.iter().map(|work| (work.entry.due_at, work.entry.link)).collect::<Vec<_>>(), [(Some(at(1)), Some(link)), (Some(at(3)), Some(link))]);
         assert_eq!(still[0].entry.changed_at, Some(at(2)));
         assert!(still.iter().all(|work| work.entry.seen.is_some()));
         let entries = still.iter().map(|work| rests(&work.entry, work.entry.link.map(LinkRef::Known))).collect();
@@ -85,6 +85,28 @@ on_all! {
         let rows = SaveRows { entries: vec![rests(&left, Some(LinkRef::New(0)))], new_links: vec![joined(Some(&left), None)], ..SaveRows::default() };
         let link = save(&store, &held, 1, rows).await.links[0];
         store.take_rows(taking(&held, 2, vec![SeenRow { match_key: None, ..seen(Side::Right, "r", 2) }], Vec::new())).await.unwrap();
+        let made = MadeEntry { side: Side::Right, kind: "contact".to_owned(), record: "r".into(), match_key: Some("k".to_owned()) };
+        let change = LinkChange { made: Some(made), ..unchanged(&link_of(&store, link).await.unwrap()) };
+        save(&store, &held, 3, SaveRows { links: vec![change], ..SaveRows::default() }).await;
+        let work = due(&store, 3).await;
+        assert_eq!(work.len(), 1);
+        assert_eq!((work[0].entry.link, work[0].entry.match_key.as_deref(), work[0].entry.seen.is_some()), (Some(link), Some("k"), true));
+        assert_eq!(work[0].link.as_ref().unwrap().right, Some(work[0].entry.id));
+        assert_eq!(store.flow_counts(&ws(), &flow()).await.unwrap().right, 1);
+    }
+
+    /// It had been decided that it has no counterpart.
+    async fn a_record_whose_making_is_known_late_is_decided_about_again(world: &World) {
+        let store = world.store().await;
+        let held = hold(&store, "w1", 0, 900).await;
+        store.take_rows(taking(&held, 1, vec![seen(Side::Left, "ada", 0)], Vec::new())).await.unwrap();
+        let left = due(&store, 1).await.remove(0).entry;
+        let rows = SaveRows { entries: vec![rests(&left, Some(LinkRef::New(0)))], new_links: vec![joined(Some(&left), None)], ..SaveRows::default() };
+        let link = save(&store, &held, 1, rows).await.links[0];
+        store.take_rows(taking(&held, 2, vec![SeenRow { match_key: None, ..seen(Side::Right, "r", 2) }], Vec::new())).await.unwrap();
+        let as_seen = |work: &Work| EntryChange { seen: work.entry.seen.clone(), ..rests(&work.entry, None) };
+        let entries = due(&store, 2).await.iter().map(as_seen).collect();
+        save(&store, &held, 2, SaveRows { entries, ..SaveRows::default() }).await;
         let made = MadeEntry { side: Side::Right, kind: "contact".to_owned(), record: "r".into(), match_key: Some("k".to_owned()) };
         let change = LinkChange { made: Some(made), ..unchanged(&link_of(&store, link).await.unwrap()) };
         save(&store, &held, 3, SaveRows { links: vec![change], ..SaveRows::default() }).await;

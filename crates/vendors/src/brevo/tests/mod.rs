@@ -1,5 +1,6 @@
 //! The connector against its documents and against the imitation account.
 
+mod asking;
 mod classifying;
 mod converting;
 mod importing;

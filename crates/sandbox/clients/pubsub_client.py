@@ -1,18 +1,19 @@
-"""Listens to change events with gRPC's own client and Apache Avro's own library, as subscribers in Python do."""
+"""Listens to change events with gRPC's own client, protobuf's own runtime and Apache Avro's own library."""
 
 import io
 import json
-import pathlib
 import queue
 import sys
-import tempfile
+import types
 import urllib.parse
 import urllib.request
 
 import avro.io
 import avro.schema
 import grpc
-from grpc_tools import protoc
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+Field = descriptor_pb2.FieldDescriptorProto
 
 BASE = sys.argv[1]
 checks = 0
@@ -25,16 +26,73 @@ def check(found, expected, what):
         sys.exit(f"{what}: {found!r} instead of {expected!r}")
 
 
-def stubs():
-    here = pathlib.Path(__file__).parent
-    out = tempfile.mkdtemp()
-    made = protoc.main(["protoc", f"-I{here}", f"--python_out={out}", f"--grpc_python_out={out}", "pubsub_api.proto"])
-    check(made, 0, "protoc")
-    sys.path.insert(0, out)
-    import pubsub_api_pb2
-    import pubsub_api_pb2_grpc
+# The messages that are used, by the names and numbers that the vendor documents for its fields.
+TEXT, BYTES, NUMBER, FLAG = Field.TYPE_STRING, Field.TYPE_BYTES, Field.TYPE_INT32, Field.TYPE_BOOL
+MESSAGES = {
+    "TopicRequest": [("topic_name", 1, TEXT)],
+    "TopicInfo": [
+        ("topic_name", 1, TEXT),
+        ("tenant_guid", 2, TEXT),
+        ("can_publish", 3, FLAG),
+        ("can_subscribe", 4, FLAG),
+        ("schema_id", 5, TEXT),
+        ("rpc_id", 6, TEXT),
+    ],
+    "SchemaRequest": [("schema_id", 1, TEXT)],
+    "SchemaInfo": [("schema_json", 1, TEXT), ("schema_id", 2, TEXT), ("rpc_id", 3, TEXT)],
+    "ProducerEvent": [("id", 1, TEXT), ("schema_id", 2, TEXT), ("payload", 3, BYTES)],
+    "ConsumerEvent": [("event", 1, "ProducerEvent"), ("replay_id", 2, BYTES)],
+    "FetchRequest": [
+        ("topic_name", 1, TEXT),
+        ("replay_preset", 2, NUMBER),
+        ("replay_id", 3, BYTES),
+        ("num_requested", 4, NUMBER),
+    ],
+    "FetchResponse": [
+        ("events", 1, ["ConsumerEvent"]),
+        ("latest_replay_id", 2, BYTES),
+        ("rpc_id", 3, TEXT),
+        ("pending_num_requested", 4, NUMBER),
+    ],
+}
+# Where a subscription begins; the latest unless said.
+EARLIEST, CUSTOM = 1, 2
 
-    return pubsub_api_pb2, pubsub_api_pb2_grpc
+
+def messages():
+    """The classes of the messages, by name."""
+    file = descriptor_pb2.FileDescriptorProto(name="events.proto", package="eventbus.v1", syntax="proto3")
+    for message, fields in MESSAGES.items():
+        described = file.message_type.add(name=message)
+        for name, number, kind in fields:
+            field = described.field.add(name=name, number=number, label=Field.LABEL_OPTIONAL)
+            if isinstance(kind, list):
+                [kind] = kind
+                field.label = Field.LABEL_REPEATED
+            if isinstance(kind, str):
+                field.type, field.type_name = Field.TYPE_MESSAGE, f".eventbus.v1.{kind}"
+            else:
+                field.type = kind
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    named = lambda name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"eventbus.v1.{name}"))
+    return types.SimpleNamespace(**{name: named(name) for name in MESSAGES})
+
+
+class Stub:
+    """The calls of the service."""
+
+    def __init__(self, channel, pb2):
+        def method(make, name, asked, answered):
+            return make(
+                f"/eventbus.v1.PubSub/{name}",
+                request_serializer=asked.SerializeToString,
+                response_deserializer=answered.FromString,
+            )
+
+        self.GetTopic = method(channel.unary_unary, "GetTopic", pb2.TopicRequest, pb2.TopicInfo)
+        self.GetSchema = method(channel.unary_unary, "GetSchema", pb2.SchemaRequest, pb2.SchemaInfo)
+        self.Subscribe = method(channel.stream_stream, "Subscribe", pb2.FetchRequest, pb2.FetchResponse)
 
 
 def call(path, body=None, token=None, method="POST", form=False, client=None):
@@ -98,13 +156,13 @@ def refused(act):
 
 
 def main():
-    pb2, pb2_grpc = stubs()
+    pb2 = messages()
     app = call("/_sandbox/credentials.json", method="GET")
     login = {"grant_type": "client_credentials", "client_id": app["client_id"], "client_secret": app["client_secret"]}
     session = call("/services/oauth2/token", login, form=True)
     token, org = session["access_token"], session["id"].split("/")[-2]
     metadata = (("accesstoken", token), ("instanceurl", session["instance_url"]), ("tenantid", org))
-    stub = pb2_grpc.PubSubStub(grpc.insecure_channel(app["event_endpoint"].removeprefix("http://")))
+    stub = Stub(grpc.insecure_channel(app["event_endpoint"].removeprefix("http://")), pb2)
     schemas = {}
 
     def schema(schema_id):
@@ -164,15 +222,17 @@ def main():
 
     # Behind a place, from the beginning, and what the vendor cannot tell record by record.
     again = Listener(
-        stub, metadata, pb2, topic_name="/data/ContactChangeEvent", replay_preset="CUSTOM", replay_id=first, num_requested=100
+        stub, metadata, pb2, topic_name="/data/ContactChangeEvent", replay_preset=CUSTOM, replay_id=first, num_requested=100
     )
     check(len(again.events().events), 3, "events behind the first")
     call("/_sandbox/events", {"gap": {"object": "Contact", "change": "GAP_OVERFLOW", "ids": []}})
     head = read(again.events().events[0])[0]["ChangeEventHeader"]
     check((head["changeType"], head["recordIds"]), ("GAP_OVERFLOW", []), "an overflow")
     again.end()
-    whole = Listener(stub, metadata, pb2, topic_name="/data/ContactChangeEvent", replay_preset="EARLIEST", num_requested=100)
-    check(len(whole.events().events), 5, "all that is kept")
+    whole = Listener(stub, metadata, pb2, topic_name="/data/ContactChangeEvent", replay_preset=EARLIEST, num_requested=100)
+    kept = whole.events().events
+    check(len(kept), 5, "all that is kept")
+    check(len({event.replay_id for event in kept}), 5, "each with a place of its own")
     whole.end()
 
     # Refusals.
@@ -180,11 +240,11 @@ def main():
         return lambda: Listener(stub, metadata, pb2, **{"topic_name": "/data/ChangeEvents", "num_requested": 1, **first}).next()
 
     prefix = "sfdc.platform.eventbus.grpc."
-    damaged = listen(replay_preset="CUSTOM", replay_id=b"nonsense")
+    damaged = listen(replay_preset=CUSTOM, replay_id=b"nonsense")
     invalid = grpc.StatusCode.INVALID_ARGUMENT
     check(refused(damaged), (invalid, prefix + "subscription.fetch.replayid.corrupted"), "a damaged place")
     call("/_sandbox/events", {"forget": {}})
-    gone = listen(replay_preset="CUSTOM", replay_id=first)
+    gone = listen(replay_preset=CUSTOM, replay_id=first)
     check(refused(gone), (invalid, prefix + "subscription.fetch.replayid.validation.failed"), "a forgotten place")
     check(refused(listen(num_requested=101))[0], invalid, "more than a hundred")
     check(refused(listen(topic_name="/data/CaseChangeEvent"))[0], grpc.StatusCode.NOT_FOUND, "an object not selected")

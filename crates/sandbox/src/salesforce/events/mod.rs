@@ -2,9 +2,10 @@
 //! and delivered over gRPC to whoever listens.
 //!
 //! Built from <https://developer.salesforce.com/docs/platform/pub-sub-api/guide/>,
-//! <https://developer.salesforce.com/docs/atlas.en-us.change_data_capture.meta/change_data_capture/> and the messages of
-//! `pubsub_api.proto` (<https://github.com/forcedotcom/pub-sub-api>, CC0-1.0), all read 2026-11. Publishing and managed
-//! subscriptions are not imitated, nor are allocations of deliveries.
+//! <https://developer.salesforce.com/docs/atlas.en-us.change_data_capture.meta/change_data_capture/> and, for the
+//! names and numbers of fields, `pubsub_api.proto` of <https://github.com/forcedotcom/pub-sub-api>, all read 2026-11; the
+//! file itself is not part of this project. Publishing and managed subscriptions are not imitated, nor are allocations of
+//! deliveries.
 
 mod avro;
 mod bus;

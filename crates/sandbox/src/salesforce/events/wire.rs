@@ -1,4 +1,4 @@
-//! The messages of `pubsub_api.proto`, and gRPC's way to frame them
+//! The messages of the service, written by hand by the numbers of their fields, and gRPC's way to frame them
 //! (<https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>).
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};

@@ -6,8 +6,9 @@
 //! exchange that stays open.
 //!
 //! Facts: <https://developer.salesforce.com/docs/platform/pub-sub-api/guide/> and
-//! <https://developer.salesforce.com/docs/atlas.en-us.change_data_capture.meta/change_data_capture/>, read 2026-11; the
-//! messages are those of `pubsub_api.proto` in <https://github.com/forcedotcom/pub-sub-api> (CC0-1.0).
+//! <https://developer.salesforce.com/docs/atlas.en-us.change_data_capture.meta/change_data_capture/>, read 2026-11. The
+//! messages are written by hand; `pubsub_api.proto` of <https://github.com/forcedotcom/pub-sub-api>, which tells the numbers
+//! of their fields, is not part of this project.
 
 mod avro;
 mod channel;

@@ -1,4 +1,4 @@
-//! The messages of the Pub/Sub API that are used, as `pubsub_api.proto` numbers their fields.
+//! The messages of the Pub/Sub API that are used, and of those the fields that are, by the numbers that the vendor gives.
 
 use bytes::Bytes;
 

@@ -8,6 +8,11 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value as Json};
 
+/// Longest schema that is read. One of an object with 800 fields of its own, the most that there may be, is a fifth of it.
+/// <https://developer.salesforce.com/docs/atlas.en-us.salesforce_app_limits_cheatsheet.meta/salesforce_app_limits_cheatsheet/>,
+/// read 2026-11.
+const SCHEMA_BYTES_MAX: usize = 1024 * 1024;
+
 /// How deep shapes may lie in one another; the deepest that the platform makes is a list in the head of a record.
 const DEPTH_MAX: usize = 16;
 
@@ -71,6 +76,9 @@ enum Datum {
 impl Schema {
     /// Reads a schema; `None` where it is none, or has no head.
     pub fn parse(json: &str) -> Option<Self> {
+        if json.len() > SCHEMA_BYTES_MAX {
+            return None;
+        }
         let json: Json = serde_json::from_str(json).ok()?;
         let mut reading = Parsing::default();
         let Shape::Named(root) = reading.shape(&json, "", 0)? else { return None };

@@ -95,4 +95,7 @@ fn endless_shapes_end() {
     assert_eq!(Schema::parse(&deep), None);
     let nested = format!("{}\"null\"{}", "{\"type\":\"array\",\"items\":".repeat(60), "}".repeat(60));
     assert_eq!(Schema::parse(&nested), None);
+    // The same schema, sound but for its length.
+    let long = format!("{}{}", contact_schema(), " ".repeat(1024 * 1024));
+    assert_eq!(Schema::parse(&long), None);
 }

@@ -345,9 +345,9 @@ async fn status(engine: &Engine, name: Option<&str>, as_json: bool) -> anyhow::R
 
 fn announced(state: Option<&Listening>) -> String {
     match state {
-        None => "changes are not announced yet; polls find them".to_owned(),
-        Some(Listening { since, problem: None }) => format!("changes are announced since {since:.0}"),
-        Some(Listening { since, problem: Some(problem) }) => {
+        None => "changes are not listened to just now".to_owned(),
+        Some(Listening { since, problem: None, .. }) => format!("changes are announced since {since:.0}"),
+        Some(Listening { since, problem: Some(problem), .. }) => {
             format!("changes are not announced since {since:.0}: {problem}; polls go on")
         }
     }

@@ -22,8 +22,10 @@ use crate::{engine::Engine, setup::ConnectionSetup};
 /// Records that are read by their ids at once. With more, a page of changes is cheaper.
 pub(crate) const HINTS_MAX: usize = 5_000;
 
-/// How often to see whether a round has let go of the integration.
-const TURN_PAUSE: Duration = Duration::from_millis(100);
+/// How soon to see whether a round has let go of the integration, twice as long each time until it is as seldom as this:
+/// a first load may last.
+const TURN_PAUSE_MIN: Duration = Duration::from_millis(100);
+const TURN_PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// By which integrations are woken before it is time.
 #[derive(Default)]
@@ -70,6 +72,11 @@ impl Gathered {
     fn is_empty(&self) -> bool {
         self.records.is_empty() && self.kinds.is_empty()
     }
+
+    fn count(&self) -> u64 {
+        let all = self.records.values().map(BTreeSet::len).sum::<usize>() + self.kinds.len();
+        u64::try_from(all).unwrap_or(u64::MAX)
+    }
 }
 
 impl RecordFlow {
@@ -98,26 +105,38 @@ impl Engine {
     ) -> StoreResult<bool> {
         let flows = self.record_flows(&setup.workspace).await?;
         let writers = self.writers(setup, &flows);
+        let mut open = Vec::new();
         for flow in &flows {
             for (side, kinds) in flow.sides_of(setup) {
                 let gathered = Gathered::of(hints, &kinds, writers > 1);
-                if gathered.is_empty() {
-                    continue;
+                if !gathered.is_empty() {
+                    metrics::counter!("syncline_hints_total").increment(gathered.count());
+                    open.push((flow, side, gathered));
                 }
-                let count = gathered.records.values().map(BTreeSet::len).sum::<usize>() + gathered.kinds.len();
-                metrics::counter!("syncline_hints_total").increment(u64::try_from(count).unwrap_or(u64::MAX));
-                while !self.take_hints(flow, side, &gathered).await? {
-                    // A round is under way, here or elsewhere.
-                    tokio::select! {
-                        biased;
-                        () = stop.cancelled() => return Ok(false),
-                        () = tokio::time::sleep(TURN_PAUSE) => {}
-                    }
-                }
-                self.wakes.of(flow).notify_one();
             }
         }
-        Ok(true)
+        let mut pause = TURN_PAUSE_MIN;
+        loop {
+            let mut busy = Vec::new();
+            for (flow, side, gathered) in open {
+                if self.take_hints(flow, side, &gathered).await? {
+                    self.wakes.of(flow).notify_one();
+                } else {
+                    // A round is under way, here or elsewhere. The other integrations do not wait for it.
+                    busy.push((flow, side, gathered));
+                }
+            }
+            if busy.is_empty() {
+                return Ok(true);
+            }
+            open = busy;
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(false),
+                () = tokio::time::sleep(pause) => {}
+            }
+            pause = (pause * 2).min(TURN_PAUSE_MAX);
+        }
     }
 
     /// How many write by way of this connection: what one of them writes is news to the others.

@@ -9,22 +9,30 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use syncline_connect::{Announcements, Error, ErrorKind, Heard, Listen, Opening, Retry};
 use syncline_core::{backoff, ids::ConnectionId};
-use syncline_store::{Held, JournalEntry, JournalKind, Result as StoreResult};
+use syncline_store::{ConnectionStatus, FlowStanding, Held, JournalEntry, JournalKind, Result as StoreResult};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{RecordFlow, hints::HINTS_MAX};
-use crate::{engine::Engine, setup::ConnectionSetup, token::Token};
+use crate::{
+    engine::Engine,
+    setup::{ConnectionSetup, GrantKind},
+    token::Token,
+};
 
 /// How long a process has an account for itself without saying so again: as long goes by before another takes the
 /// place of one that died.
 const LISTEN_LEASE: SignedDuration = SignedDuration::from_secs(60);
 
-/// How often it says so.
-const RENEW_EVERY: Duration = Duration::from_secs(20);
+/// How often it says so, and sees whether an active integration still has a use for it.
+const RENEW_EVERY: Duration = Duration::from_secs(10);
 
-/// How often to see whether the process that listens is still there, and whether an integration has come.
-const ELSEWHERE_PAUSE: Duration = Duration::from_secs(15);
+/// How often to see whether the process that listens is still there, and whether an integration has become active.
+const ELSEWHERE_PAUSE: Duration = Duration::from_secs(5);
+
+/// An exchange that ended sooner counts as a failure, whatever was heard in it: accounts that end each at once are
+/// asked more and more seldom.
+const STEADY: Duration = Duration::from_secs(60);
 
 /// How long until an account is asked again that refuses to be listened to for a reason which only a person can mend.
 const REFUSED_PAUSE: SignedDuration = SignedDuration::from_mins(15);
@@ -40,13 +48,16 @@ pub struct Listening {
     pub since: Timestamp,
     /// Why it is not listened to; nothing while it is.
     pub problem: Option<String>,
+    /// Whether people were told of trouble that they have not been told the end of.
+    #[serde(default)]
+    pub told: bool,
 }
 
 /// How a stretch of listening ended.
 enum End {
     /// Another process listens.
     Elsewhere,
-    /// No integration has a use for it.
+    /// No active integration has a use for it.
     Unwanted,
     Failed(Error),
 }
@@ -56,6 +67,7 @@ enum Halt {
     Store(syncline_store::Error),
     Lost,
     Stopped,
+    Unwanted,
     Account(Error),
 }
 
@@ -79,9 +91,12 @@ struct Ear<'a> {
     held: &'a Held,
     stop: &'a CancellationToken,
     kinds: BTreeSet<String>,
-    /// Whether anything was heard in this exchange, and whether in any.
+    /// When to say again that it is ours.
+    renew_at: Instant,
+    /// Whether anything was heard in this exchange.
     hears: bool,
-    heard: bool,
+    /// When the first exchange began in which anything was heard.
+    heard_since: Option<Instant>,
 }
 
 impl Engine {
@@ -117,15 +132,13 @@ impl Engine {
     async fn listen_by_and_by(&self, setup: &ConnectionSetup, stop: CancellationToken) {
         let mut failures: u32 = 0;
         while !stop.is_cancelled() {
-            let mut heard = false;
-            let end = self.listen_once(setup, &stop, &mut heard).await;
-            if heard {
-                failures = 0;
-            }
+            let mut heard_since = None;
+            let end = self.listen_once(setup, &stop, &mut heard_since).await;
+            let heard_for = heard_since.map(|since: Instant| since.elapsed());
             let pause = match end {
                 Ok(End::Elsewhere | End::Unwanted) => ELSEWHERE_PAUSE,
                 Ok(End::Failed(error)) => {
-                    failures = failures.saturating_add(1);
+                    failures = failures_after(failures, heard_for);
                     self.pause_before_listening(&error, failures)
                 }
                 Err(error) => {
@@ -150,31 +163,65 @@ impl Engine {
         Duration::try_from(pause).unwrap_or(ELSEWHERE_PAUSE)
     }
 
-    /// Listens until something fails, or until `stop`.
+    /// Whether an active integration has a use for hints from this account, and the account is there.
+    async fn has_use_for(&self, setup: &ConnectionSetup) -> StoreResult<bool> {
+        let row = self.world.store.connection(&setup.workspace, &setup.id).await?;
+        let is_there = match row.map(|row| row.status) {
+            Some(ConnectionStatus::Connected) => true,
+            Some(ConnectionStatus::NeedsReconnect) => false,
+            // All but those that a person connects do so by themselves.
+            Some(ConnectionStatus::NotConnected) | None => !matches!(setup.grant, GrantKind::Browser),
+        };
+        if !is_there {
+            return Ok(false);
+        }
+        for flow in self.record_flows(&setup.workspace).await? {
+            if flow.sides_of(setup).next().is_some() && self.is_active(&flow).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn is_active(&self, flow: &RecordFlow) -> StoreResult<bool> {
+        let state = self.world.store.flow_state(&flow.workspace, &flow.id).await?;
+        Ok(state.is_some_and(|state| state.standing == FlowStanding::Active))
+    }
+
+    /// Listens until something fails, until nobody has a use for it, or until `stop`.
     async fn listen_once(
         &self,
         setup: &ConnectionSetup,
         stop: &CancellationToken,
-        heard: &mut bool,
+        heard_since: &mut Option<Instant>,
     ) -> StoreResult<End> {
         let Some((listen, kinds)) = listens(setup) else { return Ok(End::Unwanted) };
-        let flows = self.record_flows(&setup.workspace).await?;
-        if !flows.iter().any(|flow| flow.sides_of(setup).next().is_some()) {
+        if !self.has_use_for(setup).await? {
             return Ok(End::Unwanted);
         }
         let Some(held) = self.hold(&setup.workspace, format!("listen:{}", setup.id), LISTEN_LEASE).await? else {
             return Ok(End::Elsewhere);
         };
-        let mut ear = Ear { engine: self, setup, listen, held: &held, stop, kinds, hears: false, heard: false };
+        let renew_at = Instant::now() + RENEW_EVERY;
+        let held_by = &held;
+        let mut ear =
+            Ear { engine: self, setup, listen, held: held_by, stop, kinds, renew_at, hears: false, heard_since: None };
         let end = match ear.listen().await {
             Halt::Account(error) => ear.note(Some(&error)).await.map(|()| End::Failed(error)),
             Halt::Lost | Halt::Stopped => Ok(End::Elsewhere),
+            Halt::Unwanted => ear.say_nothing().await.map(|()| End::Unwanted),
             Halt::Store(error) => Err(error),
         };
-        *heard = ear.heard;
+        *heard_since = ear.heard_since;
         self.let_go(&setup.workspace, &held).await;
         end
     }
+}
+
+/// How many exchanges have failed in a row, with one more that ended after something was heard for so long.
+fn failures_after(before: u32, heard_for: Option<Duration>) -> u32 {
+    let steady = heard_for.is_some_and(|heard_for| heard_for >= STEADY);
+    if steady { 1 } else { before.saturating_add(1) }
 }
 
 /// The facet of an account that is to be listened to, and the kinds that could take part: which of them do may change
@@ -207,12 +254,13 @@ impl Ear<'_> {
                 Ok(place) => place,
                 Err(error) => return error.into(),
             };
+            let began = Instant::now();
             self.hears = false;
             let halt = self.exchange(&token, place.as_deref()).await;
-            refused &= !self.hears;
+            refused &= !self.hears || began.elapsed() < STEADY;
             let Halt::Account(error) = &halt else { return halt };
             match (error.retry, error.kind) {
-                // Once: a token that is refused before anything was heard by it is no matter of its age.
+                // Once: a token that is refused before much was heard by it is no matter of its age.
                 (Retry::Reauthorise, _) if !refused => {
                     refused = true;
                     stale = Some(token.version);
@@ -248,18 +296,19 @@ impl Ear<'_> {
         let cx = engine.cx(setup, token);
         let kinds = self.kinds.clone();
         let from = Opening { account: account.as_deref(), place, kinds: &kinds };
-        let mut said = self.until_stopped(self.listen.open(&cx, from)).await??;
+        let listen = self.listen;
+        let mut said = self.while_wanted(listen.open(&cx, from)).await??;
         loop {
             let cx = engine.cx(setup, token);
-            let heard = self.until_stopped(gather(said.as_mut(), &cx)).await??;
+            let heard = self.while_wanted(gather(said.as_mut(), &cx)).await??;
             // What is said at the opening proves nothing yet.
             if heard.place.is_some() && !self.hears {
-                (self.hears, self.heard) = (true, true);
+                self.hears = true;
+                self.heard_since.get_or_insert_with(Instant::now);
                 self.note(None).await?;
             }
-            if !heard.hints.is_empty()
-                && !self.while_held(engine.see_to_hints(setup, &heard.hints, self.stop)).await??
-            {
+            let stop = self.stop;
+            if !heard.hints.is_empty() && !self.while_held(engine.see_to_hints(setup, &heard.hints, stop)).await?? {
                 return Err(Halt::Stopped);
             }
             if let Some(place) = heard.place {
@@ -273,30 +322,54 @@ impl Ear<'_> {
         }
     }
 
-    /// Waits for something that may never come.
-    async fn until_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, Halt> {
+    /// Waits for something that may never come: until `stop`, or until nobody has a use for it. Whoever listens again
+    /// goes on at the place that is kept.
+    async fn while_wanted<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Halt> {
+        let stop = self.stop;
         tokio::select! {
             biased;
-            done = self.while_held(work) => done,
-            () = self.stop.cancelled() => Err(Halt::Stopped),
+            () = stop.cancelled() => Err(Halt::Stopped),
+            halt = self.stay(true) => Err(halt),
+            done = work => Ok(done),
         }
     }
 
     /// Does something that may last, and stays the one who listens.
-    async fn while_held<T>(&self, work: impl Future<Output = T>) -> Result<T, Halt> {
-        let mut work = std::pin::pin!(work);
+    async fn while_held<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Halt> {
+        tokio::select! {
+            biased;
+            halt = self.stay(false) => Err(halt),
+            done = work => Ok(done),
+        }
+    }
+
+    /// Stays the one who listens, beside what is done meanwhile; ends when that is over, and where it is asked for, when
+    /// nobody has a use for it.
+    async fn stay(&mut self, only_while_wanted: bool) -> Halt {
         loop {
-            tokio::select! {
-                biased;
-                done = work.as_mut() => return Ok(done),
-                () = tokio::time::sleep(RENEW_EVERY) => {}
+            tokio::time::sleep_until(self.renew_at).await;
+            if let Err(halt) = self.renew().await {
+                return halt;
             }
-            let (store, now) = (&self.engine.world.store, self.engine.world.clock.now());
-            let until = super::later(now, LISTEN_LEASE);
-            if !store.extend_lease(&self.setup.workspace, self.held, now, until).await? {
-                return Err(Halt::Lost);
+            if only_while_wanted {
+                match self.engine.has_use_for(self.setup).await {
+                    Ok(true) => {}
+                    Ok(false) => return Halt::Unwanted,
+                    Err(error) => return error.into(),
+                }
             }
         }
+    }
+
+    /// Says that the account is still ours. What is heard meanwhile does not put it off.
+    async fn renew(&mut self) -> Result<(), Halt> {
+        let (store, now) = (&self.engine.world.store, self.engine.world.clock.now());
+        let until = super::later(now, LISTEN_LEASE);
+        if !store.extend_lease(&self.setup.workspace, self.held, now, until).await? {
+            return Err(Halt::Lost);
+        }
+        self.renew_at = Instant::now() + RENEW_EVERY;
+        Ok(())
     }
 
     /// What was announced meanwhile cannot be had any more: it is listened from now on, and everything is read.
@@ -309,6 +382,13 @@ impl Ear<'_> {
         let store = &self.engine.world.store;
         let kept = store.move_cursor(&setup.workspace, self.held, now, &name, "", Some((None, line))).await?;
         if kept { Ok(()) } else { Err(Halt::Lost) }
+    }
+
+    /// While nobody has a use for it, there is nothing to say of it.
+    async fn say_nothing(&self) -> StoreResult<()> {
+        let (store, now) = (&self.engine.world.store, self.engine.world.clock.now());
+        let name = state_name(self.setup);
+        store.move_cursor(&self.setup.workspace, self.held, now, &name, "", None).await.map(drop)
     }
 
     /// Notes how listening stands, where that is new; people are told of trouble that only they can mend, once.
@@ -331,7 +411,7 @@ impl Ear<'_> {
                 "Changes of {} are not announced just now: {}", setup.id, error.message),
             None => tracing::info!(connection.id = %setup.id, "Changes of {} are announced", setup.id),
         }
-        let told_before = before.is_some_and(|before| before.problem.is_some());
+        let told_before = before.is_some_and(|before| before.told);
         let text = match &problem {
             Some(problem) if lasting => {
                 Some(format!("Changes of {} are not announced: {problem}. Polls go on", setup.id))
@@ -339,11 +419,12 @@ impl Ear<'_> {
             None if told_before => Some(format!("Changes of {} are announced again", setup.id)),
             _ => None,
         };
+        let told = problem.is_some() && (lasting || told_before);
         let line = text.map(|text| {
             let kind = JournalKind::Connection;
             (None, JournalEntry { at: now, kind, text, details: json!({ "connection": setup.id }) })
         });
-        let state = serde_json::to_string(&Listening { since: now, problem }).unwrap_or_default();
+        let state = serde_json::to_string(&Listening { since: now, problem, told }).unwrap_or_default();
         store.move_cursor(&setup.workspace, self.held, now, &name, &state, line).await.map(drop)
     }
 }
@@ -361,3 +442,6 @@ async fn gather(said: &mut dyn Announcements, cx: &syncline_connect::Cx<'_>) -> 
     }
     Ok(heard)
 }
+
+#[cfg(test)]
+mod tests;

@@ -221,6 +221,11 @@ impl SalesforceOrg {
         Ok(())
     }
 
+    /// How many subscriptions are open.
+    pub fn listeners(&self) -> usize {
+        self.bus.as_ref().map_or(0, |bus| bus.listeners())
+    }
+
     fn bus(&self) -> Result<&Bus, String> {
         self.bus.as_deref().ok_or_else(|| "this org is without Change Data Capture".to_owned())
     }

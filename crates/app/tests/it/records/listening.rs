@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use syncline_core::Clock;
 use syncline_sandbox::{BrevoAccount, BrevoConfig, brevo::BrevoRates};
 
-use crate::lab::{Installation, PATIENCE, Sandbox, Server, pause};
+use crate::lab::{ADMIN_TOKEN, Installation, PATIENCE, Sandbox, Server, pause};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_syncline");
 
@@ -231,4 +231,34 @@ fn an_org_without_change_events_is_polled() {
     let activity = office.run(&["activity"]);
     assert!(activity.contains("Changes of salesforce are not announced"), "{activity}");
     assert!(server.terminate().success());
+}
+
+/// While the integration is paused, or the account disconnected, nobody listens; what changed meanwhile is heard once it is
+/// active again.
+///
+/// proves: R11
+#[test]
+fn a_pause_ends_the_listening_and_loses_nothing() {
+    let office = Office::new("listening-pause", true);
+    let server = office.start_and_listen();
+    assert_eq!(office.sandbox.org.listeners(), 1);
+    office.run(&["records", "pause", "people"]);
+    office.until("the end of listening", || office.sandbox.org.listeners() == 0);
+    let status = || office.run(&["records", "status", "people"]);
+    office.until("a note", || status().contains("changes are not listened to just now"));
+    let id = office.sandbox.records("Contact")[0]["Id"].as_str().expect("an id").to_owned();
+    office.rename(&id, "Byron");
+    office.run(&["records", "activate", "people", "--agreed-by", "Ada Lovelace"]);
+    office.holds_at_once("what changed in the pause", &["Byron", "Grace", "Mary"]);
+
+    let authorization = format!("Bearer {ADMIN_TOKEN}");
+    let path = "/api/v1/connections/salesforce/disconnect";
+    let answer = server.connect().request("POST", path, &[("authorization", &authorization)], b"");
+    assert!((200..300).contains(&answer.expect("an answer").0));
+    office.until("the end of listening", || office.sandbox.org.listeners() == 0);
+    office.rename(&id, "Lovelace");
+    office.run(&["connect", "salesforce"]);
+    office.holds_at_once("what changed while it was disconnected", &["Grace", "Lovelace", "Mary"]);
+    assert!(server.terminate().success());
+    office.until("the end", || office.sandbox.org.listeners() == 0);
 }

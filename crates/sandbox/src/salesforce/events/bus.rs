@@ -183,6 +183,11 @@ impl Bus {
         Ok(())
     }
 
+    /// How many listen.
+    pub fn listeners(&self) -> usize {
+        self.signal.receiver_count()
+    }
+
     /// Breaks all exchanges, without a word.
     pub fn break_all(&self) {
         self.signal.send_modify(|signal| signal.broken += 1);

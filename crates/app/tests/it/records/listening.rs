@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use syncline_core::Clock;
 use syncline_sandbox::{BrevoAccount, BrevoConfig, brevo::BrevoRates};
 
-use crate::lab::{ADMIN_TOKEN, Installation, PATIENCE, Sandbox, Server, pause};
+use crate::lab::{ADMIN_TOKEN, Installation, PATIENCE, Sandbox, Server, free_port, pause, postgres_database};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_syncline");
 
@@ -73,6 +73,10 @@ fn map(json: Value) -> Map<String, Value> {
 impl Office {
     /// An org with three contacts, an empty account, and an active integration between them.
     fn new(name: &str, announced: bool) -> Self {
+        Self::on(name, "sqlite:syncline.db", announced)
+    }
+
+    fn on(name: &str, database: &str, announced: bool) -> Self {
         let sandbox = Sandbox::with(|config| {
             config.change_events = announced.then(|| vec!["Contact".to_owned(), "Lead".to_owned()]);
         });
@@ -81,8 +85,7 @@ impl Office {
         let url = sandbox.beside(&tool);
         let credentials = tool.credentials(&url);
         let text = |name: &str| credentials[name].as_str().expect("it is told").to_owned();
-        let installation =
-            Installation::new(name, &sandbox, "sqlite:syncline.db", &FLOW.replace("BREVO", &text("url")));
+        let installation = Installation::new(name, &sandbox, database, &FLOW.replace("BREVO", &text("url")));
         let key = text("api_key");
         let path = installation.folder.join("brevo.key");
         std::fs::write(&path, key).expect("a secret file");
@@ -261,4 +264,30 @@ fn a_pause_ends_the_listening_and_loses_nothing() {
     office.holds_at_once("what changed while it was disconnected", &["Grace", "Lovelace", "Mary"]);
     assert!(server.terminate().success());
     office.until("the end", || office.sandbox.org.listeners() == 0);
+}
+
+/// Of two processes one listens, and the other goes on where it stops.
+///
+/// proves: O2, fault:L1
+#[test]
+fn one_of_two_processes_listens() {
+    let base = std::env::var("SYNCLINE_TEST_POSTGRES").expect("run ./test, which starts PostgreSQL");
+    let office = Office::on("listening-two", &postgres_database(&base, "listening"), true);
+    let first = office.start_and_listen();
+    let second = office.installation.start_on(Path::new(BINARY), free_port(), &[]);
+    let ids: Vec<String> =
+        office.sandbox.records("Contact").iter().map(|row| row["Id"].as_str().expect("an id").to_owned()).collect();
+    // Longer than the other waits between two looks at who listens.
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(7) {
+        assert_eq!(office.sandbox.org.listeners(), 1);
+        pause(Duration::from_millis(20));
+    }
+    office.rename(&ids[0], "Byron");
+    office.holds_at_once("an edit", &["Byron", "Grace", "Mary"]);
+    assert!(first.terminate().success());
+    office.rename(&ids[1], "Hopper");
+    office.holds_at_once("an edit after the end of the one that listened", &["Byron", "Hopper", "Mary"]);
+    assert_eq!(office.sandbox.org.listeners(), 1);
+    assert!(second.terminate().success());
 }

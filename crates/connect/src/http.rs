@@ -1,6 +1,10 @@
 //! HTTP as a value handed in: a connector builds a request and is given the answer, whoever carries it.
 
+use std::pin::Pin;
+
 use bytes::Bytes;
+use futures::Stream;
+use http::HeaderMap;
 
 use crate::BoxFuture;
 
@@ -8,6 +12,33 @@ use crate::BoxFuture;
 pub trait Http: Send + Sync {
     /// Sends one request and reads the whole answer within the carrier's deadline and size limit.
     fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'_, Result<http::Response<Bytes>, HttpError>>;
+
+    /// Opens an exchange over HTTP/2 in which both sides go on talking for as long as they like. The carrier ends it
+    /// where the other side is silent for [`SILENCE_MAX`]. Not every carrier can.
+    fn open(&self, request: http::Request<Outgoing>) -> BoxFuture<'_, Result<http::Response<Incoming>, HttpError>> {
+        let host = request.uri().host().unwrap_or_default().to_owned();
+        let reason = "this carrier keeps no exchange open".to_owned();
+        Box::pin(std::future::ready(Err(HttpError::Forbidden { host, reason })))
+    }
+}
+
+/// How long the other side of an open exchange may say nothing before it is taken for gone: the longest pause that an
+/// API which is listened to promises (270 s between two signs of life), and half a minute.
+pub const SILENCE_MAX: std::time::Duration = std::time::Duration::from_secs(300);
+
+/// What we say in an open exchange; its end is the end of what we have to say.
+pub type Outgoing = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
+
+/// What is said to us in an open exchange.
+pub type Incoming = Pin<Box<dyn Stream<Item = Result<Part, HttpError>> + Send>>;
+
+/// One piece of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// Wherever the network happened to cut.
+    Bytes(Bytes),
+    /// Headers behind the body, the last that comes.
+    Trailers(HeaderMap),
 }
 
 /// Why there is no answer. What matters is whether the other side may have acted.

@@ -8,6 +8,7 @@ pub mod bookings;
 pub mod error;
 pub mod hints;
 pub mod http;
+pub mod listen;
 pub mod manifest;
 pub mod mirror;
 pub mod oauth;
@@ -21,6 +22,7 @@ pub use bookings::{Bookings, RawRequest, Reading, Refusal};
 pub use error::{Error, ErrorKind, Retry};
 pub use hints::Hints;
 pub use http::{Http, HttpError};
+pub use listen::{Announcements, Heard, Hint, Listen, Opening};
 pub use manifest::{Manifest, RoleSpec};
 pub use mirror::Mirror;
 pub use oauth::{Grant, OAuth, TokenSet};
@@ -61,6 +63,11 @@ pub trait Connector: Send + Sync {
 
     /// Its records can be kept in step with another account's.
     fn mirror(&self) -> Option<&dyn Mirror> {
+        None
+    }
+
+    /// Announces changes of its records over a stream.
+    fn listen(&self) -> Option<&dyn Listen> {
         None
     }
 

@@ -165,6 +165,20 @@ fn activecampaign_python_works_against_the_sandbox() {
     assert!(checks >= 25, "only {checks} checks were made");
 }
 
+#[test]
+fn grpc_and_avro_of_python_listen_to_the_sandbox() {
+    let python = installed().join("python/bin/python");
+    let selected = ["Account", "Contact", "Lead"].map(str::to_owned).to_vec();
+    let config =
+        SalesforceConfig { change_events: Some(selected), event_keep_alive_seconds: 1, ..SalesforceConfig::default() };
+    let checks = run(config, |base| {
+        let mut command = Command::new(&python);
+        command.arg(here().join("clients/pubsub_client.py")).arg(base);
+        command
+    });
+    assert!(checks >= 30, "only {checks} checks were made");
+}
+
 /// One request by hand, and everything that comes back.
 fn raw_exchange(address: std::net::SocketAddr, path: &str) -> Vec<u8> {
     use std::io::{Read, Write};

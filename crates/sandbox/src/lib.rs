@@ -16,6 +16,7 @@ pub mod journal;
 mod reply;
 pub mod salesforce;
 mod serve;
+pub mod talk;
 mod web;
 
 pub use activecampaign::{ActiveCampaignAccount, ActiveCampaignConfig};

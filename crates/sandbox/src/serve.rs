@@ -1,4 +1,5 @@
-//! A sandbox on a socket: HTTP/1.1 with keep-alive, delays and broken connections as its answers ask for.
+//! A sandbox on a socket: HTTP/1.1 with keep-alive, delays and broken connections as its answers ask for; and HTTP/2
+//! without TLS on the same port, for exchanges that stay open.
 
 use std::{
     future::Future,
@@ -11,20 +12,26 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Either, LengthLimitError, Limited};
 use hyper::{
     body::{Body, Frame, Incoming, SizeHint},
-    server::conn::http1,
     service::service_fn,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use tokio::sync::mpsc;
 use tokio::{
     net::{TcpListener, TcpStream},
     time::Sleep,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{Delivery, Site};
+use crate::{
+    Delivery, Site,
+    talk::{self, Say},
+};
 
 /// Largest request body; Salesforce's own bulk upload limit is 150 MB, everything served here is smaller.
 const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
@@ -55,9 +62,19 @@ async fn connection<S: Site>(stream: TcpStream, base: Arc<str>, org: Arc<S>, sto
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let service = service_fn(move |request| answer(base.clone(), org.clone(), request));
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    let stopping = stop.clone();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (base, org, stop) = (base.clone(), org.clone(), stopping.clone());
+        async move {
+            let (parts, body) = request.into_parts();
+            if org.talks(&parts) {
+                return Ok(talking(org, parts, body, stop).map(Either::Right));
+            }
+            answer(base, org, Request::from_parts(parts, body)).await.map(|response| response.map(Either::Left))
+        }
+    });
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
     let stopped = tokio::select! {
         // A connection that ends badly is the client's business, or a fault that was asked for.
@@ -104,6 +121,62 @@ async fn answer<S: Site>(base: Arc<str>, org: Arc<S>, request: Request<Incoming>
         Delivery::Answer => Ok(reply.response.map(Sent::whole)),
         Delivery::Truncate => Ok(reply.response.map(Sent::half)),
         Delivery::DropConnection => Err(Dropped),
+    }
+}
+
+/// Lets the site talk for as long as it likes, or until the service stops.
+fn talking<S: Site>(
+    site: Arc<S>,
+    head: http::request::Parts,
+    mut body: Incoming,
+    stop: CancellationToken,
+) -> Response<Told> {
+    let (ours, theirs) = talk::ends();
+    let said = theirs.say;
+    tokio::spawn(async move {
+        while let Some(Ok(frame)) = body.frame().await {
+            if let Ok(bytes) = frame.into_data()
+                && said.send(bytes).await.is_err()
+            {
+                return;
+            }
+        }
+    });
+    let talk = site.talk(head, ours);
+    tokio::spawn(async move {
+        tokio::select! {
+            () = talk => {}
+            () = stop.cancelled() => {}
+        }
+    });
+    let mut response = Response::new(Told { said: theirs.said, ended: false });
+    let kind = http::HeaderValue::from_static("application/grpc");
+    response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+    response
+}
+
+/// A body that goes on for as long as the site talks; without trailers at its end it breaks.
+struct Told {
+    said: mpsc::Receiver<Say>,
+    ended: bool,
+}
+
+impl Body for Told {
+    type Data = Bytes;
+    type Error = Dropped;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Dropped>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        self.said.poll_recv(cx).map(|said| match said {
+            Some(Say::Bytes(bytes)) => Some(Ok(Frame::data(bytes))),
+            Some(Say::Trailers(trailers)) => {
+                self.ended = true;
+                Some(Ok(Frame::trailers(trailers)))
+            }
+            None => Some(Err(Dropped)),
+        })
     }
 }
 

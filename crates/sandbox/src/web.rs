@@ -1,24 +1,46 @@
 //! What the imitation vendors with a JSON API share: being a site that answers requests, JSON answers, a call limit by
 //! the minute, query parameters. No vendor's rules live here.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, Response, header};
+use http::{HeaderName, HeaderValue, Request, Response, header, request::Parts};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::{Reply, SalesforceOrg};
+use crate::{
+    Reply, SalesforceOrg, salesforce,
+    talk::{Talk, Talking},
+};
 
 /// Anything that answers requests by a function call, and so can be served on a socket.
 pub trait Site: Send + Sync + 'static {
     /// Answers one request. `base_url` is where clients reach the site, without a slash at its end.
     fn handle(&self, base_url: &str, request: Request<Bytes>) -> Reply;
+
+    /// Whether an exchange with this head stays open and is talked in by [`Site::talk`].
+    fn talks(&self, _head: &Parts) -> bool {
+        false
+    }
+
+    /// Talks in an exchange that stays open, to its end.
+    fn talk(self: Arc<Self>, _head: Parts, talk: Talk) -> Talking {
+        drop(talk);
+        Box::pin(std::future::ready(()))
+    }
 }
 
 impl Site for SalesforceOrg {
     fn handle(&self, base_url: &str, request: Request<Bytes>) -> Reply {
         SalesforceOrg::handle(self, base_url, request)
+    }
+
+    fn talks(&self, head: &Parts) -> bool {
+        salesforce::is_pub_sub(head.uri.path())
+    }
+
+    fn talk(self: Arc<Self>, head: Parts, talk: Talk) -> Talking {
+        Box::pin(self.pub_sub(head, talk))
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use syncline_core::{ids::IntegrationId, merge::Side};
 use syncline_engine::{
     Engine,
-    records::{AGREEMENT_VERSION, Preview, RecordFlow, Round, RoundEnd},
+    records::{AGREEMENT_VERSION, Listening, Preview, RecordFlow, Round, RoundEnd},
 };
 use syncline_store::{FlowStanding, HoldView};
 
@@ -290,6 +290,7 @@ async fn status(engine: &Engine, name: Option<&str>, as_json: bool) -> anyhow::R
     };
     for flow in &chosen {
         let status = engine.records_status(flow).await?;
+        let listening = engine.listening(flow).await?;
         let standing = status.state.as_ref().map_or(FlowStanding::Draft, |state| state.standing);
         if as_json {
             let pulls: Vec<serde_json::Value> = status
@@ -301,11 +302,20 @@ async fn status(engine: &Engine, name: Option<&str>, as_json: bool) -> anyhow::R
                 })
                 .collect();
             let counts = status.counts;
+            let announced: Vec<serde_json::Value> = listening
+                .iter()
+                .map(|(connection, state)| {
+                    let since = state.as_ref().map(|state| state.since);
+                    let problem = state.as_ref().and_then(|state| state.problem.as_ref());
+                    json!({ "connection": connection, "since": since, "problem": problem,
+                        "announced": since.is_some() && problem.is_none() })
+                })
+                .collect();
             let line = json!({ "name": flow.id, "standing": standing,
                 "reason": status.state.as_ref().and_then(|state| state.reason.clone()),
                 "left": counts.left, "right": counts.right, "links": counts.links, "waiting": counts.due,
                 "held": counts.held, "open": counts.open_steps, "transferred_this_month": status.quota.used,
-                "limit": flow.tasks_per_month, "pulls": pulls });
+                "limit": flow.tasks_per_month, "pulls": pulls, "changes_announced": announced });
             println!("{line}");
             continue;
         }
@@ -326,8 +336,21 @@ async fn status(engine: &Engine, name: Option<&str>, as_json: bool) -> anyhow::R
                 pull.problem.as_ref().map(|problem| format!("; cannot be read: {problem}")).unwrap_or_default();
             println!("  {} {}: {read}, next at {:.0}{problem}", pull.side.as_str(), pull.kind, pull.next_at);
         }
+        for (connection, state) in &listening {
+            println!("  {connection}: {}", announced(state.as_ref()));
+        }
     }
     Ok(())
+}
+
+fn announced(state: Option<&Listening>) -> String {
+    match state {
+        None => "changes are not listened to just now".to_owned(),
+        Some(Listening { since, problem: None, .. }) => format!("changes are announced since {since:.0}"),
+        Some(Listening { since, problem: Some(problem), .. }) => {
+            format!("changes are not announced since {since:.0}: {problem}; polls go on")
+        }
+    }
 }
 
 fn word(standing: FlowStanding) -> &'static str {

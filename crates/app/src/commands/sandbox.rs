@@ -35,7 +35,10 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
             let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
             serde_json::from_str(&text).with_context(|| format!("in {}", path.display()))?
         }
-        None => SalesforceConfig::default(),
+        None => SalesforceConfig {
+            change_events: Some(["Account", "Contact", "Lead", "Opportunity"].map(str::to_owned).to_vec()),
+            ..SalesforceConfig::default()
+        },
     };
     let mut stop_signal = StopSignal::listen()?;
     let org = SalesforceOrg::new(config, Arc::new(SystemClock), Arc::new(SystemEntropy));

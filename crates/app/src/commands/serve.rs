@@ -145,6 +145,10 @@ impl Running {
             let (engine, stop) = (Arc::clone(&engine), stop.clone());
             tasks.spawn(async move { engine.keep_records(stop).await });
         }
+        if workers > 0 {
+            let (engine, stop) = (Arc::clone(&engine), stop.clone());
+            tasks.spawn(async move { engine.keep_listening(stop).await });
+        }
         let ways = installation.alert_ways(&public_url)?;
         if workers > 0 && (ways.mail.is_some() || ways.webhook.is_some()) {
             let (engine, stop) = (Arc::clone(&engine), stop.clone());

@@ -1,19 +1,23 @@
 //! The real HTTP client: pooled, bounded in time and size, and closed to addresses that nobody allowed.
 
 mod address;
+mod open;
 #[cfg(test)]
 mod tests;
 
 use std::{
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use anyhow::Context;
 use bytes::{Bytes, BytesMut};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use syncline_connect::{BoxFuture, Http, HttpError};
+use syncline_connect::{
+    BoxFuture, Http, HttpError,
+    http::{Incoming, Outgoing},
+};
 use url::{Host, Url};
 
 /// From the first byte of the name look-up to the last byte of the answer, unless configured otherwise. The engine's
@@ -33,6 +37,9 @@ const IDLE_PER_HOST: usize = 8;
 pub struct Client {
     #[expect(clippy::disallowed_types, reason = "this is where the real client is handed in")]
     inner: reqwest::Client,
+    /// For exchanges that stay open; made when the first one is opened.
+    #[expect(clippy::disallowed_types, reason = "this is where the real client is handed in")]
+    lasting: OnceLock<reqwest::Client>,
     allowed: Arc<Vec<Origin>>,
     deadline: Duration,
 }
@@ -80,7 +87,7 @@ impl Client {
             .user_agent(concat!("syncline/", env!("CARGO_PKG_VERSION")))
             .build()
             .context("building the HTTP client")?;
-        Ok(Self { inner, allowed, deadline })
+        Ok(Self { inner, lasting: OnceLock::new(), allowed, deadline })
     }
 
     /// What the address itself rules out; names are judged once they are resolved.
@@ -166,6 +173,10 @@ fn reqwest_builder() -> reqwest::ClientBuilder {
 impl Http for Client {
     fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'_, Result<http::Response<Bytes>, HttpError>> {
         Box::pin(self.exchange(request))
+    }
+
+    fn open(&self, request: http::Request<Outgoing>) -> BoxFuture<'_, Result<http::Response<Incoming>, HttpError>> {
+        Box::pin(self.open_lasting(request))
     }
 }
 

@@ -5,7 +5,7 @@ mod tls;
 
 use std::net::IpAddr;
 
-use syncline_connect::{Http, HttpError};
+use syncline_connect::{Http, HttpError, http::Outgoing};
 
 use super::{CALL_DEADLINE, Client, Origin, address::is_public, usable};
 
@@ -53,6 +53,27 @@ fn client(origins: &[&str]) -> Client {
     drop(rustls::crypto::ring::default_provider().install_default());
     let allowed = origins.iter().map(|origin| Origin::parse(origin).expect("an origin")).collect();
     Client::new(allowed, CALL_DEADLINE).expect("a client")
+}
+
+/// An exchange that stays open goes to no other address than any other call.
+///
+/// proves: sec:S33
+#[tokio::test]
+async fn exchanges_go_nowhere_else() {
+    for uri in [
+        "http://127.0.0.1:1/",
+        "https://127.0.0.1:1/",
+        "https://10.0.0.1:7443/",
+        "https://169.254.169.254/",
+        "https://[::1]:7443/",
+        "http://events.example/",
+        "https://user:secret@events.example/",
+    ] {
+        let nothing: Outgoing = Box::pin(futures::stream::empty());
+        let request = http::Request::post(uri).body(nothing).expect("a request");
+        let refused = matches!(client(&[]).open(request).await, Err(HttpError::Forbidden { .. }));
+        assert!(refused, "{uri}");
+    }
 }
 
 fn request(uri: &str) -> http::Request<bytes::Bytes> {

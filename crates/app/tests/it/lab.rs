@@ -19,7 +19,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use syncline_core::{Clock, Entropy};
-use syncline_sandbox::{SalesforceConfig, SalesforceOrg, salesforce::UserConfig, serve};
+use syncline_sandbox::{SalesforceConfig, SalesforceOrg, Site, salesforce::UserConfig, serve};
 use tokio_util::sync::CancellationToken;
 
 /// The secret with which the laboratory's Cal.com signs.
@@ -94,6 +94,14 @@ impl Sandbox {
         let stop = CancellationToken::new();
         runtime.spawn(serve(listener, Arc::clone(&org), stop.clone()));
         Self { org, url, stop, _runtime: runtime }
+    }
+
+    /// Serves another vendor's imitation beside the org, and says where.
+    pub fn beside<S: Site>(&self, site: &Arc<S>) -> String {
+        let listener = self._runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        self._runtime.spawn(serve(listener, Arc::clone(site), self.stop.clone()));
+        url
     }
 
     /// The records of an object that are not in the recycle bin.
@@ -241,6 +249,22 @@ impl Installation {
             .find("/hooks/")
             .unwrap_or_else(|| panic!("no address in: {text}{}", String::from_utf8_lossy(&out.stderr)));
         text[at..].split_whitespace().next().expect("an address").to_owned()
+    }
+
+    /// Changes the configuration; one text stands in it for another.
+    pub fn rewrite(&self, text: &str, other: &str) {
+        let path = self.folder.join("syncline.toml");
+        let config = std::fs::read_to_string(&path).expect("a configuration");
+        assert!(config.contains(text), "`{text}` does not stand in the configuration");
+        std::fs::write(path, config.replace(text, other)).expect("a configuration");
+    }
+
+    /// Runs a command on the installation; what it printed.
+    pub fn command(&self, binary: &Path, arguments: &[&str]) -> String {
+        let config = self.folder.join("syncline.toml");
+        let out = Command::new(binary).args(arguments).arg("--config").arg(config).output().expect("it runs");
+        assert!(out.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8_lossy(&out.stdout).into_owned()
     }
 
     /// Everything that servers here have logged.

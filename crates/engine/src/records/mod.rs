@@ -9,7 +9,9 @@ mod batch;
 mod call;
 mod gather;
 mod hinted;
+mod hints;
 mod keep;
+mod listen;
 mod plan;
 mod preview;
 mod pull;
@@ -27,12 +29,13 @@ pub use self::{
     acts::AGREEMENT_VERSION,
     asks::AskRefused,
     gather::Gather,
+    listen::Listening,
     preview::{Preview, Sample},
     setup::{RecordFlow, RecordFlowState, RuleNames, SideSetup},
     setups::{RecordSetups, Written},
     view::Compiled,
 };
-pub(crate) use self::{hinted::LastWords, setups::StoredFlows, view::CompiledFlows};
+pub(crate) use self::{hinted::LastWords, hints::Wakes, setups::StoredFlows, view::CompiledFlows};
 
 use std::sync::Arc;
 
@@ -190,7 +193,7 @@ impl Engine {
     }
 
     /// A connection of the integration that must not be called now.
-    async fn resting(&self, flow: &RecordFlow) -> StoreResult<Option<ConnectionId>> {
+    pub(crate) async fn resting(&self, flow: &RecordFlow) -> StoreResult<Option<ConnectionId>> {
         let now = self.world.clock.now();
         let rows = self.world.store.connections(&flow.workspace).await?;
         let sides = [&flow.left.connection, &flow.right.connection];
@@ -290,6 +293,7 @@ impl Engine {
     }
 
     async fn keep_flow(&self, flow: &RecordFlow, stop: CancellationToken) {
+        let wake = self.wakes.of(flow);
         while !stop.is_cancelled() {
             let more = match self.records_round(flow, false).await {
                 Ok(RoundEnd::Done(round)) => round.more,
@@ -308,6 +312,7 @@ impl Engine {
             tokio::select! {
                 biased;
                 () = tokio::time::sleep(pause) => {}
+                () = wake.notified() => {}
                 () = stop.cancelled() => {}
             }
         }

@@ -7,6 +7,7 @@ mod calls;
 mod config;
 mod console;
 mod error;
+mod events;
 mod faults;
 mod id;
 mod oauth;
@@ -38,6 +39,7 @@ pub use config::{
     AppConfig, AssignmentEntry, AssignmentRule, Comparison, Condition, CustomField, CustomObject, DuplicateRule,
     MatchField, MatchingRule, OnDuplicate, RuleSet, SalesforceConfig, UserConfig, ValidationRule,
 };
+pub use events::is_method as is_pub_sub;
 pub use faults::{FaultBody, FaultKind, FaultRule, Faults, Fired};
 pub use rules::{Converted, LeadConversion};
 pub use schema::SchemaChange;
@@ -67,6 +69,8 @@ pub struct SalesforceOrg {
     born: i64,
     org_id: Id,
     base: OnceLock<String>,
+    /// Where changes are announced, where they are.
+    bus: Option<Arc<events::Bus>>,
     state: Mutex<State>,
 }
 
@@ -140,7 +144,13 @@ impl SalesforceOrg {
         entropy: Arc<dyn Entropy>,
     ) -> Arc<Self> {
         let now = clock.now().as_second();
-        let (state, org_id) = fresh(schema.clone(), rules, &config, now);
+        let (mut state, org_id) = fresh(schema.clone(), rules, &config, now);
+        let bus = config.change_events.clone().map(|selected| {
+            let mut mark = [0; 4];
+            entropy.fill(&mut mark);
+            events::Bus::new(selected, mark)
+        });
+        state.world.announce_on(bus.clone());
         let shape = Shape::new(schema.clone(), describes.clone(), &*entropy, now);
         Arc::new(Self {
             faults: Faults::new(config.seed),
@@ -151,6 +161,7 @@ impl SalesforceOrg {
             born: now,
             org_id,
             base: OnceLock::new(),
+            bus,
             state: Mutex::new(state),
         })
     }
@@ -289,6 +300,10 @@ impl SalesforceOrg {
         state.subrequests = 0;
         let number = state.requests;
         state.world.enter(number, now);
+        state.world.author(|| events::Author {
+            user: user.as_str().to_owned(),
+            origin: format!("com/salesforce/api/rest/{version}.0;client={}", client_of(request)),
+        });
         let answer = self.rest(&mut state, &mut call);
         state.world.commit();
         let info = self.limit_info(&state);
@@ -370,6 +385,14 @@ fn payload(request: &Request<Bytes>) -> Payload {
             error.column()
         )),
     }
+}
+
+/// `Sforce-Call-Options: client=…`
+fn client_of(request: &Request<Bytes>) -> &str {
+    let options = request.headers().get("sforce-call-options").and_then(|value| value.to_str().ok());
+    let client =
+        options.into_iter().flat_map(|text| text.split(',')).find_map(|one| one.trim().strip_prefix("client="));
+    client.unwrap_or_default()
 }
 
 /// Clients that cannot send PATCH send POST with `_HttpMethod=PATCH`.

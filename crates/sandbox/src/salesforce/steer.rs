@@ -14,6 +14,7 @@ use super::{
     calls::CallLog,
     config::RuleSet,
     error::ApiError,
+    events::{Author, Bus},
     fresh,
     id::Id,
     rules::{self, Converted, LeadConversion, Rules, Writer},
@@ -188,6 +189,45 @@ impl SalesforceOrg {
         let (schema, rules) = (state.world.schema.clone(), state.world.rules.clone());
         let (fresh, _) = fresh(schema, rules, &self.config, self.clock.now().as_second());
         *state = fresh;
+        state.world.announce_on(self.bus.clone());
+    }
+
+    /// Announces a change of records of which nothing more can be told (`GAP_UPDATE` and the like), or of so many that
+    /// none is named (`GAP_OVERFLOW`, without ids).
+    pub fn announce_gap(&self, object: &str, change: &str, ids: &[&str]) -> Result<(), String> {
+        let ids = ids.iter().map(|id| (*id).to_owned()).collect();
+        self.bus()?.publish_bare(&self.schema(), object, change, ids, self.clock.now().as_second())
+    }
+
+    /// Forgets all change events, as the platform does after 72 hours: no replay id of before is good any more.
+    pub fn forget_events(&self) -> Result<(), String> {
+        // One that is newer than all that were given out.
+        let bus = self.bus()?;
+        let selected = self.config.change_events.iter().flatten().next().cloned().unwrap_or_default();
+        bus.publish_bare(&self.schema(), &selected, "SNAPSHOT", Vec::new(), self.clock.now().as_second())?;
+        bus.forget();
+        Ok(())
+    }
+
+    /// Breaks all exchanges in which somebody listens.
+    pub fn break_streams(&self) -> Result<(), String> {
+        self.bus()?.break_all();
+        Ok(())
+    }
+
+    /// Gives everybody who listens a sign of life at once.
+    pub fn sign_of_life(&self) -> Result<(), String> {
+        self.bus()?.sign_of_life();
+        Ok(())
+    }
+
+    /// How many subscriptions are open.
+    pub fn listeners(&self) -> usize {
+        self.bus.as_ref().map_or(0, |bus| bus.listeners())
+    }
+
+    fn bus(&self) -> Result<&Bus, String> {
+        self.bus.as_deref().ok_or_else(|| "this org is without Change Data Capture".to_owned())
     }
 
     /// What a client needs to connect, with a refresh token made for it.
@@ -207,6 +247,7 @@ impl SalesforceOrg {
             "refresh_token": refresh,
             "organization_id": self.org_id.as_str(),
             "user_id": user.as_str(),
+            "event_endpoint": self.bus.as_ref().map(|_| base_url),
         })
     }
 
@@ -223,6 +264,8 @@ impl SalesforceOrg {
         let mut state = self.state();
         let writer = Writer::plain(state.default_owner, now);
         state.world.enter(0, now);
+        let user = state.default_owner;
+        state.world.author(|| by_browser(user));
         let mark = state.world.mark();
         let done = act(&mut state, writer);
         if done.is_err() {
@@ -231,6 +274,11 @@ impl SalesforceOrg {
         state.world.commit();
         done.map_err(|error| format!("{}: {}", error.code, error.message))
     }
+}
+
+/// Changes that are made in the browser bear the name of the platform's own client.
+fn by_browser(user: Id) -> Author {
+    Author { user: user.as_str().to_owned(), origin: "com/salesforce/api/soap/66.0;client=SfdcInternalAPI/".to_owned() }
 }
 
 fn parse(id: &str) -> Result<Id, ApiError> {

@@ -14,6 +14,7 @@ use syncline_connect::{Cx, Error, ErrorKind, HttpError, Retry, Usage};
 
 use super::{
     classify::{self, class_of_status, error_from_rows},
+    manifest::CLIENT,
     settings::{Assignment, Org},
     soql::percent_encoded,
     wire::{
@@ -35,6 +36,11 @@ const AUTO_ASSIGN: HeaderName = HeaderName::from_static("sforce-auto-assign");
 const DUPLICATE_RULE: HeaderName = HeaderName::from_static("sforce-duplicate-rule-header");
 
 const ALLOW_SAVE: &str = "allowSave=true";
+
+/// Names us in the change events that a call leads to.
+/// <https://developer.salesforce.com/docs/atlas.en-us.change_data_capture.meta/change_data_capture/cdc_event_fields_header.htm>,
+/// read 2026-11.
+const CALL_OPTIONS: HeaderName = HeaderName::from_static("sforce-call-options");
 
 const LIMIT_INFO: HeaderName = HeaderName::from_static("sforce-limit-info");
 
@@ -283,6 +289,7 @@ fn build_with(
         .method(method)
         .uri(url.as_str())
         .header(header::AUTHORIZATION, bearer)
+        .header(CALL_OPTIONS, format!("client={CLIENT}"))
         .header(header::ACCEPT, "application/json");
     let bytes = match body {
         None => Bytes::new(),

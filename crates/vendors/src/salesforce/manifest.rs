@@ -16,6 +16,9 @@ pub const KEY_FIELD_CHARS: usize = 64;
 /// The version that the connector was written against.
 pub const DEFAULT_API_VERSION: u16 = 64;
 
+/// By which our own calls are known in the change events that they lead to.
+pub const CLIENT: &str = "Syncline";
+
 pub const EXTERNAL_ID_FIELD: &str = "external_id_field";
 pub const API_VERSION: &str = "api_version";
 pub const LOGIN_HOST: &str = "login_host";
@@ -25,6 +28,8 @@ pub const DUPLICATE_RULES: &str = "duplicate_rules";
 pub const ASSIGNMENT_RULES: &str = "assignment_rules";
 pub const CUSTOM_OBJECTS: &str = "custom_objects";
 pub const USER_ID: &str = "user_id";
+pub const CHANGE_EVENTS: &str = "change_events";
+pub const EVENT_ENDPOINT: &str = "event_endpoint";
 
 /// Everything about Salesforce that is a fact and not a behaviour.
 pub static MANIFEST: Manifest = Manifest {
@@ -59,6 +64,14 @@ pub static MANIFEST: Manifest = Manifest {
         (
             USER_ID,
             "id (005…) of the user as whom Syncline writes, where no person works as the same one: its changes are known as our own",
+        ),
+        (
+            CHANGE_EVENTS,
+            "`off` (unless set); `on`: change events of the objects that are selected in Setup wake the integrations that keep records in step; or the name of one channel, such as `/data/Syncline__chn`",
+        ),
+        (
+            EVENT_ENDPOINT,
+            "where change events are listened to: https://api.pubsub.salesforce.com:7443 unless set; https://api.deu.pubsub.salesforce.com:7443 for orgs in the EU Operating Zone",
         ),
     ],
     roles: ROLES,

@@ -11,6 +11,7 @@ mod convert;
 mod describe;
 mod draw;
 mod duplicates;
+mod events;
 mod find;
 mod id;
 pub mod manifest;
@@ -26,8 +27,8 @@ mod write;
 mod tests;
 
 use syncline_connect::{
-    Answered, BoxFuture, Connector, Cx, Error, Find, Grant, GraphOutcome, Manifest, Mirror, OAuth, Object, Records,
-    Secret, Settings, TokenSet,
+    Answered, BoxFuture, Connector, Cx, Error, Find, Grant, GraphOutcome, Listen, Manifest, Mirror, OAuth, Object,
+    Records, Secret, Settings, TokenSet,
     oauth::{App, TokenCx},
     records::{Remark, Uses},
 };
@@ -55,6 +56,10 @@ impl Connector for Salesforce {
     }
 
     fn mirror(&self) -> Option<&dyn Mirror> {
+        Some(self)
+    }
+
+    fn listen(&self) -> Option<&dyn Listen> {
         Some(self)
     }
 

@@ -201,7 +201,7 @@ fn is_my_domain(url: &Url) -> bool {
 }
 
 /// Whether a host is a sound name below the domain; `domain` begins with a dot.
-fn is_under(host: &str, domain: &str) -> bool {
+pub(super) fn is_under(host: &str, domain: &str) -> bool {
     host.strip_suffix(domain).is_some_and(|labels| {
         labels.split('.').all(|label| {
             !label.is_empty()

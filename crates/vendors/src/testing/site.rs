@@ -3,9 +3,12 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use futures::FutureExt;
+use futures::{FutureExt, StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
-use syncline_connect::{BoxFuture, Cx, Http, HttpError, Page, Poll, RawRequest, Secret, Settings, Start};
+use syncline_connect::{
+    BoxFuture, Cx, Http, HttpError, Page, Poll, RawRequest, Secret, Settings, Start,
+    http::{Incoming, Outgoing, Part},
+};
 use syncline_core::{
     Clock,
     booking::{
@@ -13,7 +16,10 @@ use syncline_core::{
         message::{Booking, BookingMessage},
     },
 };
-use syncline_sandbox::{Delivery, Site, Webhook};
+use syncline_sandbox::{
+    Delivery, Site, Webhook,
+    talk::{self, Say},
+};
 use url::Url;
 
 /// The time, moved by hand.
@@ -69,6 +75,32 @@ impl<S: Site> Http for Portal<S> {
         let page = Bytes::from_static(b"<!doctype html><title>Welcome</title><p>Please sign in.</p>");
         let answer = http::Response::builder().header("content-type", "text/html").body(page);
         Box::pin(std::future::ready(Ok(answer.expect("a page"))))
+    }
+
+    fn open(&self, request: http::Request<Outgoing>) -> BoxFuture<'_, Result<http::Response<Incoming>, HttpError>> {
+        let (head, mut said) = request.into_parts();
+        assert!(self.0.talks(&head), "nobody talks at {}", head.uri);
+        let (ours, theirs) = talk::ends();
+        tokio::spawn(Arc::clone(&self.0).talk(head, ours));
+        let say = theirs.say;
+        tokio::spawn(async move {
+            while let Some(bytes) = said.next().await {
+                if say.send(bytes).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let parts = stream::unfold(theirs.said, |mut said| async move {
+            let part = match said.recv().await? {
+                Say::Bytes(bytes) => Part::Bytes(bytes),
+                Say::Trailers(trailers) => Part::Trailers(trailers),
+            };
+            Some((Ok(part), said))
+        });
+        let mut response = http::Response::new(Box::pin(parts) as Incoming);
+        let kind = http::HeaderValue::from_static("application/grpc");
+        response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+        Box::pin(std::future::ready(Ok(response)))
     }
 }
 

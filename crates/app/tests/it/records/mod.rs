@@ -8,6 +8,7 @@ mod desk;
 mod fields;
 mod found;
 mod kill;
+mod listening;
 mod marks;
 mod selection;
 

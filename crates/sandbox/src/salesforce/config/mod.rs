@@ -19,6 +19,9 @@ const SESSION_SECONDS: i64 = 7_200;
 /// Long enough for a client to see a job in progress.
 const BULK_JOB_SECONDS: i64 = 1;
 
+/// The longest silence that the Pub/Sub API promises.
+const EVENT_KEEP_ALIVE_SECONDS: u64 = 270;
+
 /// How to build a [`SalesforceOrg`](super::SalesforceOrg).
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -51,6 +54,10 @@ pub struct SalesforceConfig {
     pub bulk_job_seconds: i64,
     /// How many writes the effect log keeps; 0 keeps none.
     pub kept_effects: usize,
+    /// The objects that are selected for Change Data Capture; nothing for an edition that is without it.
+    pub change_events: Option<Vec<String>>,
+    /// How long a listener hears nothing before he is given a sign of life, in seconds.
+    pub event_keep_alive_seconds: u64,
     /// Added to every answer, in milliseconds.
     pub latency_ms: u64,
     pub custom_objects: Vec<CustomObject>,
@@ -179,6 +186,8 @@ impl Default for SalesforceConfig {
                 .into(),
             bulk_job_seconds: BULK_JOB_SECONDS,
             kept_effects: 0,
+            change_events: None,
+            event_keep_alive_seconds: EVENT_KEEP_ALIVE_SECONDS,
             latency_ms: 0,
             custom_objects: Vec::new(),
             custom_fields,

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use crate::salesforce::{LeadConversion, RuleSet, SalesforceOrg, SchemaChange, reply};
 
 /// The paths of these actions.
-const ACTIONS: [&str; 10] =
-    ["rules", "schema", "convert-lead", "merge", "edit", "delete", "undelete", "purge", "hide", "show"];
+const ACTIONS: [&str; 11] =
+    ["rules", "schema", "convert-lead", "merge", "edit", "delete", "undelete", "purge", "hide", "show", "events"];
 
 pub(super) fn is_one(path: &str) -> bool {
     ACTIONS.contains(&path)
@@ -35,6 +35,16 @@ struct Merge {
     losers: Vec<String>,
     #[serde(default)]
     fields: Map<String, Value>,
+}
+
+/// What happens to change events; exactly one of them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+enum Events {
+    Gap { object: String, change: String, ids: Vec<String> },
+    Forget {},
+    Break {},
+    SignOfLife {},
 }
 
 impl SalesforceOrg {
@@ -64,6 +74,18 @@ impl SalesforceOrg {
             }
             "delete" => self.delete(&read::<One>(body)?.id).map(nothing),
             "undelete" => self.undelete(&read::<One>(body)?.id).map(nothing),
+            "events" => {
+                let done = match read::<Events>(body)? {
+                    Events::Gap { object, change, ids } => {
+                        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+                        self.announce_gap(&object, &change, &ids)
+                    }
+                    Events::Forget {} => self.forget_events(),
+                    Events::Break {} => self.break_streams(),
+                    Events::SignOfLife {} => self.sign_of_life(),
+                };
+                done.map(nothing)
+            }
             "purge" => self.purge(&read::<One>(body)?.id).map(nothing),
             "hide" => self.hide(&read::<One>(body)?.id, true).map(nothing),
             _ => self.hide(&read::<One>(body)?.id, false).map(nothing),

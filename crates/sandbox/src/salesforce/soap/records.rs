@@ -9,6 +9,7 @@ use crate::salesforce::{
     SalesforceOrg, State,
     console::escape,
     error::{ApiError, Outcome},
+    events::Author,
     id::Id,
     rules::{self, LeadConversion, Writer},
 };
@@ -39,6 +40,9 @@ impl SalesforceOrg {
         }
         let number = state.requests;
         state.world.enter(number, call.now);
+        state
+            .world
+            .author(|| Author { user: user.as_str().to_owned(), origin: "com/salesforce/api/soap/66.0".to_owned() });
         let writer = Writer::plain(user, call.now);
         let results: String = asked
             .into_iter()

@@ -6,7 +6,12 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{Slot, Val};
-use crate::salesforce::{id::Id, schema::FieldNo, schema::Schema};
+use crate::salesforce::{
+    events::{Write, WriteKind},
+    id::Id,
+    schema::FieldNo,
+    schema::Schema,
+};
 
 /// What a write did to a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -49,6 +54,8 @@ struct Pending {
 pub struct Effects {
     /// How many are kept; nothing is noted when it is 0.
     limit: usize,
+    /// Somebody else wants to know what is written.
+    watched: bool,
     pending: Vec<Pending>,
     /// Whether the next change of a field begins an effect of its own.
     apart: bool,
@@ -61,8 +68,29 @@ impl Effects {
         Self { limit, ..Self::default() }
     }
 
+    /// From now on [`Effects::writes`] tells of what is written, however few are kept.
+    pub fn watch(&mut self) {
+        self.watched = true;
+    }
+
     fn off(&self) -> bool {
-        self.limit == 0
+        self.limit == 0 && !self.watched
+    }
+
+    /// What is pending, as change events tell it.
+    pub fn writes(&self) -> Vec<Write> {
+        let told = self.pending.iter().map(|pending| Write {
+            kind: match pending.kind {
+                EffectKind::Created => WriteKind::Created,
+                EffectKind::Updated => WriteKind::Updated,
+                EffectKind::Deleted => WriteKind::Deleted,
+                EffectKind::Undeleted => WriteKind::Undeleted,
+            },
+            object: pending.object,
+            id: pending.id,
+            fields: pending.fields.clone(),
+        });
+        told.collect()
     }
 
     /// The next change belongs to another operation.
@@ -113,7 +141,11 @@ impl Effects {
 
     /// What is pending stays.
     pub fn commit(&mut self, schema: &Schema, request: u64, at: i64) {
-        for pending in std::mem::take(&mut self.pending) {
+        let pending = std::mem::take(&mut self.pending);
+        if self.limit == 0 {
+            return;
+        }
+        for pending in pending {
             let def = schema.def(pending.object);
             let named = pending
                 .fields

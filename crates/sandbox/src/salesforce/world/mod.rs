@@ -22,6 +22,7 @@ pub use value::Val;
 
 use self::effects::Effects;
 use super::{
+    events::{Author, Bus},
     id::Id,
     rules::Rules,
     schema::{FieldNo, Kind, ObjectDef, Schema},
@@ -58,6 +59,9 @@ pub struct World {
     /// Records that nobody sees who calls the API, though rules do.
     pub hidden: BTreeSet<Id>,
     effects: Effects,
+    /// Where changes are announced, where they are.
+    bus: Option<Arc<Bus>>,
+    author: Author,
     request: u64,
     now: i64,
 }
@@ -80,6 +84,8 @@ impl World {
             copies: BTreeMap::new(),
             hidden: BTreeSet::new(),
             effects: Effects::new(kept_effects),
+            bus: None,
+            author: Author::default(),
             request: 0,
             now: 0,
         }
@@ -93,6 +99,21 @@ impl World {
     /// What follows belongs to this request.
     pub fn enter(&mut self, request: u64, now: i64) {
         (self.request, self.now) = (request, now);
+    }
+
+    /// What follows is announced on this bus.
+    pub fn announce_on(&mut self, bus: Option<Arc<Bus>>) {
+        if bus.is_some() {
+            self.effects.watch();
+        }
+        self.bus = bus;
+    }
+
+    /// Who makes what follows, until somebody else does.
+    pub fn author(&mut self, author: impl FnOnce() -> Author) {
+        if self.bus.is_some() {
+            self.author = author();
+        }
     }
 
     /// What follows belongs to another operation of the same request.
@@ -220,6 +241,9 @@ impl World {
     /// Makes everything written so far final.
     pub fn commit(&mut self) {
         self.undo.clear();
+        if let Some(bus) = &self.bus {
+            bus.publish(&self.schema, &self.author, self.now, &self.effects.writes());
+        }
         self.effects.commit(&self.schema, self.request, self.now);
     }
 

@@ -15,7 +15,7 @@ mod refusal;
 mod rows;
 mod shapes;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::time::Duration;
 

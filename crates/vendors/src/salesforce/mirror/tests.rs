@@ -2,7 +2,7 @@
 
 mod bulk;
 mod changes;
-mod lab;
+pub mod lab;
 mod pure;
 mod reading;
 mod scripted;

@@ -14,6 +14,7 @@ use super::{Answer, Call, Content, Payload};
 use crate::salesforce::{
     SalesforceOrg, State,
     error::{ApiError, Outcome},
+    events::Author,
     id::Id,
 };
 
@@ -170,6 +171,10 @@ impl SalesforceOrg {
         while let Some(mut job) = state.jobs.due(now) {
             let at = job.due;
             state.world.enter(state.requests, at);
+            state.world.author(|| Author {
+                user: job.user.as_str().to_owned(),
+                origin: format!("com/salesforce/api/bulk/{}.0", job.version),
+            });
             if job.work.is_query() {
                 self.run_query(state, &mut job, at);
             } else {

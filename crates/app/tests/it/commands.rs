@@ -76,11 +76,13 @@ fn folder(name: &str) -> String {
 #[test]
 fn the_demo_of_records_comes_to_rest() {
     let folder = folder("demo-records");
-    let shown = text(&run(&["demo", "records", "--people", "60", "--folder", &folder]));
+    let shown = text(&run(&["demo", "records", "--once", "--port", "0", "--people", "60", "--folder", &folder]));
     assert!(shown.contains("20 would be tied"), "{shown}");
     assert!(shown.contains("the left side won"), "{shown}");
     assert!(shown.contains("18 contacts of the CRM have opted out"), "{shown}");
     assert!(shown.contains("transfers of this month; it goes on when the limit is raised"), "{shown}");
+    assert!(shown.contains("started again\n    5 records written"), "{shown}");
+    assert!(shown.contains("/sign-in/"), "{shown}");
     assert!(shown.contains("All four say the same, and a round without changes writes nothing."), "{shown}");
     drop(std::fs::remove_dir_all(folder));
 }

@@ -18,7 +18,7 @@ pub const PHONE_DIGITS_MIN: usize = 6;
 pub const PHONE_DIGITS_MAX: usize = 16;
 
 /// Separates the entries of a value of several.
-pub(super) const ENTRY_SEPARATOR: char = ';';
+pub const ENTRY_SEPARATOR: char = ';';
 
 /// One side's field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +92,7 @@ impl End {
         };
         // Last, because entries are sorted and told apart in the letters that they end up with.
         let held = match self.shape.kind {
-            FieldKind::MultiPicklist if !are_entries(&held) => Cow::Owned(join(&entries(&held))),
+            FieldKind::MultiPicklist if !are_entries(&held) => Cow::Owned(set_text(&set_entries(&held))),
             _ => held,
         };
         if held.trim().is_empty() {
@@ -258,10 +258,10 @@ fn check_phone(number: &str) -> Result<(), Misfit> {
 }
 
 /// The entries of a value of several, sorted, each once.
-pub(super) type Entries<'a> = Vec<Cow<'a, str>>;
+pub type Entries<'a> = Vec<Cow<'a, str>>;
 
-/// The entries that a text names.
-pub(super) fn entries(text: &str) -> Entries<'_> {
+/// The entries that a value of several names, sorted, each once.
+pub fn set_entries(text: &str) -> Entries<'_> {
     as_entries(text.split(ENTRY_SEPARATOR).map(squeezed).filter(|entry| !entry.is_empty()).collect())
 }
 
@@ -274,7 +274,7 @@ pub(super) fn as_entries(mut entries: Entries<'_>) -> Entries<'_> {
     entries
 }
 
-/// Whether a text is as [`join`] would write its entries.
+/// Whether a text is as [`set_text`] would write its entries.
 fn are_entries(text: &str) -> bool {
     let mut before = "";
     text.split(ENTRY_SEPARATOR).all(|entry| {
@@ -284,8 +284,8 @@ fn are_entries(text: &str) -> bool {
     })
 }
 
-/// Entries as one text.
-pub(super) fn join(entries: &[Cow<'_, str>]) -> String {
+/// Entries as one value; none are an empty text.
+pub fn set_text(entries: &[Cow<'_, str>]) -> String {
     let mut text = String::with_capacity(entries.iter().map(|entry| entry.len() + 1).sum());
     for entry in entries {
         if !text.is_empty() {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::{
     Side,
     base::Base,
-    end::{End, Entries, entries},
+    end::{End, Entries, set_entries},
     row::Row,
     rule::{Blanks, Direction, Kind, Policy, Rule, RuleKey},
 };
@@ -96,7 +96,7 @@ impl Marks {
     /// Whether somebody asks, by a mark, for a counterpart of this record.
     pub(super) fn asks(&self, right: &Row) -> bool {
         let held = right.get(&mark_key(&self.draft.field));
-        held.and_then(Value::as_text).is_some_and(|held| entries(held).iter().any(|mark| *mark == self.draft.added))
+        held.and_then(Value::as_text).is_some_and(|held| set_entries(held).iter().any(|mark| *mark == self.draft.added))
     }
 
     /// The rules for a record that has no mark, where they are others.
@@ -139,5 +139,5 @@ impl Marks {
 }
 
 fn held_in(value: Option<&Value>) -> Entries<'_> {
-    value.and_then(Value::as_text).map(entries).unwrap_or_default()
+    value.and_then(Value::as_text).map(set_entries).unwrap_or_default()
 }

@@ -25,7 +25,7 @@ pub use self::{
     check::{Finding, Weight, check_pair},
     decide::{Case, Decision, Fate, Known, Successor, Tie, decide, payload_digest, shown},
     draft::{Dropped, EndDraft, KindFacts, PairDraft, RULES_MAX, RuleDraft},
-    end::{End, PHONE_DIGITS_MAX, PHONE_DIGITS_MIN},
+    end::{ENTRY_SEPARATOR, End, PHONE_DIGITS_MAX, PHONE_DIGITS_MIN, set_entries, set_text},
     field::{Conflict, Evidence, Hold, HoldKind, Merged, merge_field},
     flow::{Flow, KindSettings, PairSettings, Select, WhenDeleted, own_key, read_key, time_key},
     mark::{MarkDraft, Marks, mark_key},

@@ -4,7 +4,7 @@ use std::{borrow::Cow, cell::OnceCell};
 
 use super::{
     Side,
-    end::{End, Entries, as_entries, entries, join},
+    end::{End, Entries, as_entries, set_entries, set_text},
     field::{Merged, Now},
     rule::Blanks,
 };
@@ -126,7 +126,7 @@ pub(super) fn named_entries<'a>(end: &End, value: &'a Value) -> Result<Entries<'
 
 /// A set as one value, where the field can hold it.
 pub(super) fn set_value(end: &End, entries: &[Cow<'_, str>]) -> Result<Value, Misfit> {
-    let text = join(entries);
+    let text = set_text(entries);
     if text.is_empty() {
         end.empty()
     } else if end.exceeds(&text) {
@@ -149,14 +149,14 @@ fn named<'a>(end: &End, entry: &'a str) -> Result<Names<'a>, Misfit> {
         return Ok(vec![Cow::Borrowed(entry)]);
     }
     Ok(match end.take_text(entry, false)? {
-        Value::Text(text) => entries(&text).into_iter().map(|name| Cow::Owned(name.into_owned())).collect(),
+        Value::Text(text) => set_entries(&text).into_iter().map(|name| Cow::Owned(name.into_owned())).collect(),
         _ => Names::new(),
     })
 }
 
 fn entries_of(value: &Value) -> Entries<'_> {
     match value {
-        Value::Text(text) => entries(text),
+        Value::Text(text) => set_entries(text),
         _ => Entries::new(),
     }
 }

@@ -10,12 +10,11 @@ use syncline_core::{
     merge::{Fate, Images, Side},
 };
 use syncline_store::{
-    Ask, AskTaken, EntryChange, JournalEntry, JournalKind, LinkRef, NewLink, SaveRows, StoredEntry, Subject, TakeRows,
+    Ask, AskTaken, EntryChange, JournalEntry, JournalKind, LinkRef, NewLink, SaveRows, StoredEntry, Subject,
 };
 
 use super::{
     DECIDE_BATCH, Halt, RecordFlow, Round, Turn,
-    call::{mirrored, paid},
     plan::month,
     rows::seen_row,
     write_down::{at_rest, named},
@@ -105,31 +104,17 @@ impl Engine {
 
     /// Reads those that no look has shown yet.
     async fn read_subjects(&self, turn: &Turn<'_>, asks: &[&Ask], round: &mut Round) -> Result<(), Halt> {
-        let flow = turn.flow;
         for (kind, ids, addresses) in by_kind(turn, asks.iter().copied()) {
             let Some(view) = turn.compiled.kinds(Side::Right).get(kind) else { continue };
             self.extend(turn, self.world.clock.now()).await?;
             let mut seen: Vec<_> =
                 self.fetch_rows(turn, Side::Right, kind, view, &ids, &mut round.calls).await?.into_values().collect();
             if !addresses.is_empty() {
-                let setup = self.side_setup(flow, Side::Right).map_err(|error| Halt::Side(Side::Right, error))?;
-                let answer =
-                    mirrored!(self, setup, |mirror, cx| mirror.find(cx, kind, Lookup::Email(&addresses), &view.fields));
-                seen.extend(paid(answer, &mut round.calls).map_err(|error| Halt::Side(Side::Right, error))?);
+                let lookup = Lookup::Email(&addresses);
+                seen.extend(self.find_rows(turn, Side::Right, kind, view, lookup, &mut round.calls).await?);
             }
-            let rows: Vec<_> = seen.into_iter().map(|seen| seen_row(Side::Right, kind, view, seen)).collect();
-            if rows.is_empty() {
-                continue;
-            }
-            let take = TakeRows {
-                workspace: flow.workspace.clone(),
-                integration: flow.id.clone(),
-                held: turn.held.clone(),
-                now: self.world.clock.now(),
-                rows,
-                pulls: Vec::new(),
-            };
-            self.world.store.take_rows(take).await?.ok_or(Halt::Lost)?;
+            let rows = seen.into_iter().map(|seen| seen_row(Side::Right, kind, view, seen)).collect();
+            self.take(turn, rows).await?;
         }
         Ok(())
     }

@@ -81,7 +81,9 @@ impl Keep<'_, '_> {
                 self.save.later_steps.push((out.step, None, at));
             }
             RowOutcome::Unknown(_) if mutant::on(Mutant::UnknownIsDone) && out.tied.target.is_some() => {
-                self.updated(out)
+                if let StepOp::Update { record, .. } = &out.op {
+                    self.updated(out, record);
+                }
             }
             RowOutcome::Unknown(_) => {
                 // What was given up may still arrive within its deadline; only then does a look tell what became of it.
@@ -108,8 +110,7 @@ impl Keep<'_, '_> {
                     let note = Some("deleted on both sides".to_owned());
                     self.save.entries.push(EntryChange { link: None, note, let_go: true, ..at_rest(entry) });
                 }
-                let text = format!("{} {id} deleted, because {} was", out.kind, named(&tied.source));
-                self.line(JournalKind::Written, text, json!({ "action": "deleted" }));
+                self.save.journal.push(written_line(self.compiled, out, &id, self.now));
             }
             StepOp::Create { key } => {
                 self.round.created += 1;
@@ -131,15 +132,13 @@ impl Keep<'_, '_> {
                 let seen = if tied.news { tied.source.seen.clone() } else { self.uncovered(&tied.source, out) };
                 let (link, due_at) = (Some(LinkRef::Known(tied.link)), tied.news.then_some(self.now));
                 self.save.entries.push(EntryChange { link, seen, due_at, ..at_rest(&tied.source) });
-                let text = format!("{} {id} made for {}", out.kind, named(&tied.source));
-                let details = self.details("created", out);
-                self.line(JournalKind::Written, text, details);
+                self.save.journal.push(written_line(self.compiled, out, &id, self.now));
             }
-            StepOp::Update { .. } => self.updated(out),
+            StepOp::Update { record, .. } => self.updated(out, record),
         }
     }
 
-    fn updated(&mut self, out: &Outgoing) {
+    fn updated(&mut self, out: &Outgoing, record: &RecordId) {
         self.round.updated += 1;
         let tied = &out.tied;
         let mut images = tied.images.clone();
@@ -168,12 +167,7 @@ impl Keep<'_, '_> {
             let link = Some(LinkRef::Known(tied.link));
             self.save.entries.push(EntryChange { link, seen: row, due_at, ..at_rest(entry) });
         }
-        let fields: Vec<&str> =
-            out.fields.iter().filter_map(|field| self.compiled.field(&out.pair, field.rule, out.side)).collect();
-        let target = tied.target.as_ref().map_or_else(String::new, named);
-        let text = format!("{target}: {} taken over from {}", fields.join(", "), named(&tied.source));
-        let details = self.details("updated", out);
-        self.line(JournalKind::Written, text, details);
+        self.save.journal.push(written_line(self.compiled, out, record, self.now));
     }
 
     /// What of a new link's source the images do not say.
@@ -200,18 +194,6 @@ impl Keep<'_, '_> {
             revision: tied.revision,
             carried_out: Vec::new(),
         }
-    }
-
-    fn details(&self, action: &str, out: &Outgoing) -> serde_json::Value {
-        let fields: Vec<serde_json::Value> = out
-            .fields
-            .iter()
-            .map(|field| {
-                let name = self.compiled.field(&out.pair, field.rule, out.side);
-                json!({ "field": name, "to": shown_value(&field.target), "from": field.seen.as_ref().map(shown_value) })
-            })
-            .collect();
-        json!({ "action": action, "side": out.side.as_str(), "fields": fields })
     }
 
     fn refused(&mut self, out: &Outgoing, error: &Error) {
@@ -309,9 +291,39 @@ impl Keep<'_, '_> {
             .unwrap_or(&tied.source);
         self.save.holds.push((holder.id, holds));
         let text = format!("{}: refused by the other side: {}", named(&tied.source), error.message);
-        let details = self.details("refused", out);
+        let details = details(self.compiled, "refused", out);
         self.line(JournalKind::Parked, text, details);
     }
+}
+
+/// What the activity log says of a write that took place.
+pub(crate) fn written_line(compiled: &Compiled, out: &Outgoing, id: &RecordId, now: Timestamp) -> JournalEntry {
+    let source = named(&out.tied.source);
+    let (text, details) = match &out.op {
+        StepOp::Delete { .. } => {
+            (format!("{} {id} deleted, because {source} was", out.kind), json!({ "action": "deleted" }))
+        }
+        StepOp::Create { .. } => (format!("{} {id} made for {source}", out.kind), details(compiled, "created", out)),
+        StepOp::Update { .. } => {
+            let fields = out.fields.iter().filter_map(|field| compiled.field(&out.pair, field.rule, out.side));
+            let fields: Vec<&str> = fields.collect();
+            let text = format!("{} {id}: {} taken over from {source}", out.kind, fields.join(", "));
+            (text, details(compiled, "updated", out))
+        }
+    };
+    JournalEntry { at: now, kind: JournalKind::Written, text, details }
+}
+
+fn details(compiled: &Compiled, action: &str, out: &Outgoing) -> serde_json::Value {
+    let fields: Vec<serde_json::Value> = out
+        .fields
+        .iter()
+        .map(|field| {
+            let name = compiled.field(&out.pair, field.rule, out.side);
+            json!({ "field": name, "to": shown_value(&field.target), "from": field.seen.as_ref().map(shown_value) })
+        })
+        .collect();
+    json!({ "action": action, "side": out.side.as_str(), "fields": fields })
 }
 
 /// What a person can do about a refusal.

@@ -5,6 +5,7 @@
 
 mod acts;
 mod asks;
+mod batch;
 mod call;
 mod gather;
 mod hinted;
@@ -13,6 +14,7 @@ mod plan;
 mod preview;
 mod pull;
 mod push;
+mod reads;
 mod rows;
 mod settle;
 mod setup;

@@ -1,31 +1,25 @@
-//! Deciding about everything that is due, in batches: the facts of a batch are gathered at once, each record is decided
-//! about by `syncline_core::merge`, and what follows is written down before anything is sent.
-
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+//! Deciding about everything that is due, batch by batch, within what may be written: what follows is written down before
+//! anything is sent.
 
 use jiff::Timestamp;
 use serde_json::json;
 use syncline_core::{
     ids::RecordId,
-    merge::{Case, Decision, Fate, Images, Known, RuleKey, Side, Successor, Tie, decide},
+    merge::{Decision, Images, RuleKey, Side},
 };
-use syncline_store::{JournalEntry, JournalKind, LinkRef, SaveRows, StepField, StepOp, StoredEntry, StoredLink, Work};
+use syncline_store::{JournalEntry, JournalKind, LinkRef, SaveRows, StepField, StepOp, StoredEntry, Work};
 
 use super::{
-    Compiled, DECIDE_BATCH, Halt, LOOK_BATCH, ROUND_WRITES_MAX, RecordFlow, Round, Turn, later, rows::known,
-    verify::Reserved, write_down::Writing,
+    Compiled, DECIDE_BATCH, Halt, LOOK_BATCH, ROUND_WRITES_MAX, RecordFlow, Round, Turn,
+    batch::{Decided, moved},
+    later,
+    verify::Reserved,
+    write_down::Writing,
 };
 use crate::{alerts, engine::Engine};
 
 /// Counterparts that go because records were deleted: more in one round, and a person is asked first.
 const DELETES_MAX: usize = 50;
-
-/// Records in a row that each became the next: a lead a contact, and that one merged, and merged again.
-const SUCCESSORS_MAX: usize = 8;
-
-/// Why nothing is deleted while a field is missing. When it comes back, everything is read and decided about anew.
-const NOT_ALL_READ: &str =
-    "its counterpart was deleted, but a mapped field cannot be read just now; it waits until that can";
 
 /// The share of all links, in percent, that has to be reached as well.
 const DELETES_PERCENT: u64 = 5;
@@ -58,225 +52,7 @@ pub(crate) struct Tied {
     pub(crate) news: bool,
 }
 
-/// What is known around a batch of records.
-#[derive(Default)]
-struct Around {
-    /// Records by their key, per side.
-    by_key: [HashMap<String, Vec<StoredEntry>>; 2],
-    /// Records that others were merged into or became; ids are only told apart within a kind at some vendors.
-    by_record: HashMap<(Side, RecordId), Vec<StoredEntry>>,
-}
-
-fn place(side: Side) -> usize {
-    match side {
-        Side::Left => 0,
-        Side::Right => 1,
-    }
-}
-
-/// One batch as it is decided about.
-pub(crate) struct Batch<'a> {
-    pub(crate) compiled: &'a Compiled,
-    around: Around,
-    since: Option<Timestamp>,
-    /// Records that this batch has decided about, or tied, and links likewise.
-    taken: HashSet<i64>,
-    taken_links: HashSet<i64>,
-    /// Keys that this batch has tied, per side.
-    tied_keys: HashSet<(Side, String)>,
-}
-
-/// A decision with what it is about.
-pub(crate) struct Decided<'a> {
-    pub(crate) work: &'a Work,
-    pub(crate) decision: Decision,
-    /// The candidate that was adopted.
-    pub(crate) other: Option<StoredEntry>,
-    pub(crate) successor: Option<StoredEntry>,
-}
-
-impl Batch<'_> {
-    /// Decides about one record; nothing where this batch has dealt with it already.
-    pub(crate) fn decide<'w>(&mut self, work: &'w Work) -> Option<Decided<'w>> {
-        let entry = &work.entry;
-        let link_is_new = work.link.as_ref().is_none_or(|link| self.taken_links.insert(link.id));
-        if !self.taken.insert(entry.id) || !link_is_new {
-            return None;
-        }
-        let mut other = None;
-        let successor = self.successor(work);
-        if successor.as_ref().is_some_and(|successor| self.taken.contains(&successor.id)) {
-            // Another counterpart goes on with it: only then can be told what becomes of this one.
-            return None;
-        }
-        let same_key = self.same_key_of(work);
-        let decision = self.ask(work, &same_key, successor.as_ref());
-        if let Decision::Adopt { candidate, .. } = &decision {
-            other = same_key.candidates.into_iter().nth(*candidate);
-        }
-        if let (Decision::Follow { .. }, Some(successor)) = (&decision, &successor) {
-            // It has a counterpart now: none is to be found or made for it.
-            self.taken.insert(successor.id);
-            self.tied_keys.extend(successor.match_key.clone().map(|key| (successor.side, key)));
-        }
-        if let Decision::Adopt { .. } | Decision::Create { .. } = decision {
-            self.tied_keys.extend(entry.match_key.clone().map(|key| (entry.side, key)));
-            if let Some(other) = &other {
-                self.taken.insert(other.id);
-                self.tied_keys.extend(other.match_key.clone().map(|key| (other.side, key)));
-            }
-        }
-        Some(Decided { work, decision, other, successor })
-    }
-
-    /// Who bears the same key, on either side; of nobody who has a counterpart.
-    pub(crate) fn same_key_of(&self, work: &Work) -> SameKey {
-        if work.link.is_some() && work.partner.is_some() {
-            return SameKey::default();
-        }
-        self.same_key(&work.entry)
-    }
-
-    /// A record as it is known by its key.
-    pub(crate) fn bearer(&self, key: Option<&str>, record: (Side, &String, &RecordId)) -> Option<&StoredEntry> {
-        let mut known = self.around.by_key[place(record.0)].get(key?)?.iter();
-        known.find(|entry| (entry.side, &entry.kind, &entry.record) == record)
-    }
-
-    /// Brings what is known by its key up to date; who bears another one by now is none of them.
-    pub(crate) fn refresh(&mut self, side: Side, refresh: impl Fn(&mut StoredEntry) -> bool) {
-        for entries in self.around.by_key[place(side)].values_mut() {
-            entries.retain_mut(&refresh);
-        }
-    }
-
-    fn same_key(&self, entry: &StoredEntry) -> SameKey {
-        let Some(key) = &entry.match_key else { return SameKey::default() };
-        let across = entry.side.other();
-        let known = |side: Side| self.around.by_key[place(side)].get(key).into_iter().flatten();
-        let tied_now = self.tied_keys.contains(&(across, key.clone()));
-        let is_live = |other: &&StoredEntry| other.fate == Fate::Live;
-        SameKey {
-            occupied: tied_now || known(across).filter(is_live).any(|other| other.link.is_some()),
-            candidates: match tied_now {
-                true => Vec::new(),
-                false => known(across).filter(|other| other.link.is_none()).cloned().collect(),
-            },
-            rivals: known(entry.side).filter(|other| other.id != entry.id).filter(is_live).cloned().collect(),
-        }
-    }
-
-    /// What a record became: the last that is known of where one became another, and that a third.
-    pub(crate) fn successor(&self, work: &Work) -> Option<StoredEntry> {
-        let mut found: Option<&StoredEntry> = None;
-        let mut gone = moved(work)?;
-        for _ in 0..SUCCESSORS_MAX {
-            let (from, into) = gone;
-            let same_kind = matches!(from.fate, Fate::MergedInto(_));
-            let known = self.around.by_record.get(&(from.side, into.clone())).into_iter().flatten();
-            let Some(next) = known.into_iter().find(|next| (next.kind == from.kind) == same_kind) else { break };
-            found = Some(next);
-            let Some(into) = became(next) else { break };
-            gone = (next, into);
-        }
-        found.cloned()
-    }
-
-    /// Whether a mapped field of the record cannot be read just now: what it says is not known.
-    fn lacks_a_field(&self, work: &Work) -> bool {
-        let pair = work.link.as_ref().map(|link| &link.pair);
-        self.compiled.dropped.iter().any(|(dropped, _)| Some(dropped) == pair)
-    }
-
-    pub(crate) fn ask(&self, work: &Work, same_key: &SameKey, successor: Option<&StoredEntry>) -> Decision {
-        let candidates: Vec<Known<'_>> = same_key.candidates.iter().map(known).collect();
-        let rivals: Vec<Known<'_>> = same_key.rivals.iter().map(known).collect();
-        let case = Case {
-            record: known(&work.entry),
-            tie: work.link.as_ref().map(tie),
-            partner: work.partner.as_ref().map(known),
-            candidates: &candidates,
-            occupied: same_key.occupied,
-            rivals: &rivals,
-            detached: work.entry.let_go,
-            successor: successor.map(|entry| Successor { record: known(entry), linked: entry.link.is_some() }),
-            since: self.since,
-        };
-        match decide(&self.compiled.flow, &case) {
-            Decision::Delete { .. } if self.lacks_a_field(work) => {
-                Decision::Rest { note: Some(NOT_ALL_READ.to_owned()) }
-            }
-            decision => decision,
-        }
-    }
-}
-
-/// Records that bear the key of one that has no counterpart.
-#[derive(Default)]
-pub(crate) struct SameKey {
-    pub(crate) candidates: Vec<StoredEntry>,
-    occupied: bool,
-    rivals: Vec<StoredEntry>,
-}
-
-fn tie(link: &StoredLink) -> Tie<'_> {
-    Tie { pair: &link.pair, images: &link.images, refused: &link.refused, decided: &link.decided }
-}
-
 impl Engine {
-    /// Gathers what a batch needs to know, in a few questions to the store.
-    pub(crate) async fn batch<'a>(&self, turn: &Turn<'a>, works: &[Work]) -> Result<Batch<'a>, Halt> {
-        let Turn { flow, compiled, .. } = *turn;
-        let mut around = Around::default();
-        let mut keys: BTreeSet<&str> = BTreeSet::new();
-        let mut successors: BTreeMap<Side, BTreeSet<RecordId>> = BTreeMap::new();
-        for work in works {
-            if work.partner.is_none() {
-                keys.extend(work.entry.match_key.as_deref());
-            }
-            for entry in [Some(&work.entry), work.partner.as_ref()].into_iter().flatten() {
-                successors.entry(entry.side).or_default().extend(became(entry).cloned());
-            }
-        }
-        let keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
-        if !keys.is_empty() {
-            for side in Side::BOTH {
-                let entries = self.world.store.rows_by_key(&flow.workspace, &flow.id, side, &keys).await?;
-                for entry in entries {
-                    if let Some(key) = entry.match_key.clone() {
-                        around.by_key[place(side)].entry(key).or_default().push(entry);
-                    }
-                }
-            }
-        }
-        for _ in 0..SUCCESSORS_MAX {
-            let mut further: BTreeMap<Side, BTreeSet<RecordId>> = BTreeMap::new();
-            for (side, records) in std::mem::take(&mut successors) {
-                let records: Vec<RecordId> = records.into_iter().collect();
-                for kind in compiled.kinds(side).keys() {
-                    let known =
-                        self.world.store.rows_by_record(&flow.workspace, &flow.id, side, kind, &records).await?;
-                    for entry in known {
-                        let place = (side, entry.record.clone());
-                        let next =
-                            became(&entry).filter(|next| !around.by_record.contains_key(&(side, (*next).clone())));
-                        further.entry(side).or_default().extend(next.cloned());
-                        around.by_record.entry(place).or_default().push(entry);
-                    }
-                }
-            }
-            successors = further;
-        }
-        Ok(Batch {
-            compiled,
-            around,
-            since: turn.since,
-            taken: HashSet::new(),
-            taken_links: HashSet::new(),
-            tied_keys: HashSet::new(),
-        })
-    }
-
     /// Decides about all that is due, writes it down, and sends it.
     pub(crate) async fn decide_and_push(&self, turn: &Turn<'_>, round: &mut Round) -> Result<(), Halt> {
         let mut reserved = Reserved::default();
@@ -481,19 +257,6 @@ fn writes(decision: &Decision) -> u64 {
         | Decision::Seek { .. }
         | Decision::Detach { .. }
         | Decision::Hold(_) => 0,
-    }
-}
-
-/// The first of the two that became another record, and which.
-pub(crate) fn moved(work: &Work) -> Option<(&StoredEntry, &RecordId)> {
-    let both = [Some(&work.entry), work.partner.as_ref()];
-    both.into_iter().flatten().find_map(|entry| Some((entry, became(entry)?)))
-}
-
-fn became(entry: &StoredEntry) -> Option<&RecordId> {
-    match &entry.fate {
-        Fate::MergedInto(into) | Fate::ConvertedTo(into) => Some(into),
-        Fate::Live | Fate::Deleted | Fate::Missing => None,
     }
 }
 

@@ -7,7 +7,7 @@ use syncline_store::{FlowStanding, Held};
 
 use super::{
     Compiled, DECIDE_BATCH, Halt, RecordFlow, RoundEnd, Turn,
-    plan::Decided,
+    batch::Decided,
     write_down::{named, shown_value},
 };
 use crate::engine::Engine;

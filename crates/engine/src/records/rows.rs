@@ -1,11 +1,11 @@
 //! Between what a connector shows and what the store keeps. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{borrow::Cow, collections::BTreeMap};
 
 use syncline_connect::mirror::{self, Op, RowWrite};
 use syncline_core::{
     ids::ExternalKey,
-    merge::{Base, Fate, Known, Row, RuleKey, Side, mark_key, own_key, shown},
+    merge::{Base, ENTRY_SEPARATOR, Fate, Known, Row, RuleKey, Side, mark_key, own_key, set_entries, set_text, shown},
     person::normal_email,
     record::Value,
 };
@@ -60,29 +60,21 @@ pub(crate) fn row(view: &KindView, seen: &mirror::Seen) -> Row {
     row
 }
 
-/// Divides the entries of a set.
-const SEPARATOR: char = ';';
-
 /// Some of a set's entries.
 fn part(value: &Value, wanted: impl Fn(&str) -> bool) -> Value {
     let Value::Text(text) = value else { return value.clone() };
-    together(text.split(SEPARATOR).filter(|entry| wanted(entry)))
+    set_of(set_entries(text).into_iter().filter(|entry| wanted(entry)).collect())
 }
 
 /// Entries as one set, sorted, each once.
-fn together<'a>(entries: impl Iterator<Item = &'a str>) -> Value {
-    let entries: BTreeSet<&str> = entries.map(str::trim).filter(|entry| !entry.is_empty()).collect();
-    match entries.is_empty() {
-        true => Value::Null,
-        false => Value::Text(entries.into_iter().collect::<Vec<_>>().join(";")),
-    }
+fn set_of(entries: Vec<Cow<'_, str>>) -> Value {
+    if entries.is_empty() { Value::Null } else { Value::Text(set_text(&entries)) }
 }
 
 /// Two parts of one set.
 fn joined(one: &Value, other: &Value) -> Value {
-    let entries = |value: &Value| value.as_text().unwrap_or_default().to_owned();
-    let (one, other) = (entries(one), entries(other));
-    together(one.split(SEPARATOR).chain(other.split(SEPARATOR)))
+    let (one, other) = (one.as_text().unwrap_or_default(), other.as_text().unwrap_or_default());
+    set_of(set_entries(&format!("{one}{ENTRY_SEPARATOR}{other}")))
 }
 
 /// What became of a record, as the core names it.

@@ -14,18 +14,20 @@ use syncline_core::{
 };
 use syncline_store::{
     EntryChange, FinishSweep, FlowStanding, LinkChange, LinkRef, LinkedPair, MadeEntry, SaveRows, SeenRow, StepField,
-    StepOp, StoredEntry, StoredStep, SweepEnd, TakeRows,
+    StepOp, StoredEntry, StoredStep, SweepEnd,
 };
 
 use super::{
     DECIDE_BATCH, Halt, Round, Turn,
-    call::{mirror, mirrored, paid},
+    call::{mirrored, paid},
+    keep::written_line,
     plan::{Outgoing, Tied, month},
+    reads::fresh,
     rows::{kept_key, row_write, seen_row},
     view::KindView,
     write_down::{at_rest, same_link},
 };
-use crate::engine::{Called, Engine};
+use crate::engine::Engine;
 
 impl Engine {
     /// Looks at every step whose outcome is due to be seen.
@@ -64,15 +66,15 @@ impl Engine {
             let setup = self.side_setup(turn.flow, side).map_err(|error| Halt::Side(side, error))?;
             self.extend(turn, self.world.clock.now()).await?;
             let answer = mirrored!(self, setup, |mirror, cx| mirror.collect(cx, &kind, &ticket, &rows));
-            let written = match paid(answer, &mut round.calls) {
-                Ok(written) => written,
+            let outcomes = match paid(answer, &mut round.calls) {
+                Ok(outcomes) => outcomes,
                 // Nobody will ever say what became of it: each record is looked at.
                 Err(error) if error.retry == Retry::Never => {
                     Written::Rows(batch.iter().map(|_| RowOutcome::Unknown(error.clone())).collect())
                 }
                 Err(error) => return Err(Halt::Side(side, error)),
             };
-            self.keep_written(turn, &batch, written, round).await?;
+            self.keep_written(turn, &batch, outcomes, round).await?;
         }
         Ok(())
     }
@@ -135,7 +137,9 @@ impl Engine {
                 match &out.op {
                     StepOp::Create { key } => {
                         if let Some(seen) = made.get(key) {
+                            round.created += 1;
                             save.tasks += 1;
+                            save.journal.push(written_line(turn.compiled, &out, &seen.id, now));
                             save.links.push(adopt_made(&out, seen, view));
                             rows.push(seen_row(side, &kind, view, seen.clone()));
                         }
@@ -143,11 +147,19 @@ impl Engine {
                     StepOp::Update { record, .. } | StepOp::Delete { record, .. } => match found.get(record) {
                         Some(seen) => {
                             let row = fresh(seen_row(side, &kind, view, seen.clone()));
-                            save.tasks += u32::from(is_written(&out, &row.row));
+                            if is_written(&out, &row.row) {
+                                round.updated += 1;
+                                save.tasks += 1;
+                                save.journal.push(written_line(turn.compiled, &out, record, now));
+                            }
                             rows.push(row);
                         }
                         None => {
-                            save.tasks += u32::from(matches!(out.op, StepOp::Delete { .. }));
+                            if matches!(out.op, StepOp::Delete { .. }) {
+                                round.deleted += 1;
+                                save.tasks += 1;
+                                save.journal.push(written_line(turn.compiled, &out, record, now));
+                            }
                             save.entries.extend(out.tied.target.as_ref().map(gone));
                         }
                     },
@@ -171,9 +183,7 @@ impl Engine {
         if keys.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let setup = self.side_setup(turn.flow, side).map_err(|error| Halt::Side(side, error))?;
-        let answer = mirrored!(self, setup, |mirror, cx| mirror.find(cx, kind, Lookup::Key(keys), &view.fields));
-        let found = paid(answer, &mut round.calls).map_err(|error| Halt::Side(side, error))?;
+        let found = self.find_rows(turn, side, kind, view, Lookup::Key(keys), &mut round.calls).await?;
         Ok(found.into_iter().filter_map(|seen| Some((seen.key.clone()?, seen))).collect())
     }
 
@@ -200,10 +210,7 @@ impl Engine {
             return Ok(());
         }
         let addresses: Vec<String> = sought.keys().map(|address| (*address).to_owned()).collect();
-        let setup = self.side_setup(turn.flow, side).map_err(|error| Halt::Side(side, error))?;
-        let key = Lookup::Email(&addresses);
-        let answer = mirrored!(self, setup, |mirror, cx| mirror.find(cx, kind, key, &view.fields));
-        let found = paid(answer, &mut round.calls).map_err(|error| Halt::Side(side, error))?;
+        let found = self.find_rows(turn, side, kind, view, Lookup::Email(&addresses), &mut round.calls).await?;
         let ids: Vec<RecordId> = found.iter().map(|seen| seen.id.clone()).collect();
         let (workspace, flow) = (&turn.flow.workspace, &turn.flow.id);
         let known = self.world.store.rows_by_record(workspace, flow, side, kind, &ids).await?;
@@ -213,81 +220,6 @@ impl Engine {
             if let Some(key) = row.match_key.as_deref().and_then(|address| sought.get(address)).filter(|_| !is_taken) {
                 made.insert(key.clone(), seen);
             }
-        }
-        Ok(())
-    }
-
-    /// Reads records by id.
-    pub(crate) async fn fetch_rows(
-        &self,
-        turn: &Turn<'_>,
-        side: Side,
-        kind: &str,
-        view: &KindView,
-        ids: &[RecordId],
-        calls: &mut u32,
-    ) -> Result<BTreeMap<RecordId, Seen>, Halt> {
-        if ids.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let fetched: Called<Vec<Seen>> = async {
-            let setup = self.side_setup(turn.flow, side)?;
-            mirror(setup)?;
-            let answer = mirrored!(self, setup, |mirror, cx| mirror.fetch(cx, kind, ids, &view.fields));
-            paid(answer, calls)
-        }
-        .await;
-        let seen = fetched.map_err(|error| Halt::Side(side, error))?;
-        Ok(seen.into_iter().map(|seen| (seen.id.clone(), seen)).collect())
-    }
-
-    /// Takes rows in that were read beside the pages of changes.
-    pub(crate) async fn take(&self, turn: &Turn<'_>, rows: Vec<SeenRow>) -> Result<(), Halt> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let take = TakeRows {
-            workspace: turn.flow.workspace.clone(),
-            integration: turn.flow.id.clone(),
-            held: turn.held.clone(),
-            now: self.world.clock.now(),
-            rows,
-            pulls: Vec::new(),
-        };
-        self.world.store.take_rows(take).await?.map(drop).ok_or(Halt::Lost)
-    }
-
-    /// Reads records that a decision waits for. One that is not there is gone.
-    pub(crate) async fn seek(
-        &self,
-        turn: &Turn<'_>,
-        sought: Vec<(Side, String, RecordId)>,
-        round: &mut Round,
-    ) -> Result<(), Halt> {
-        let mut groups: BTreeMap<(Side, String), BTreeSet<RecordId>> = BTreeMap::new();
-        for (side, kind, record) in sought {
-            groups.entry((side, kind)).or_default().insert(record);
-        }
-        for ((side, kind), records) in groups {
-            let Some(view) = turn.compiled.kinds(side).get(&kind) else { continue };
-            let ids: Vec<RecordId> = records.into_iter().collect();
-            let mut found = self.fetch_rows(turn, side, &kind, view, &ids, &mut round.calls).await?;
-            let rows = ids
-                .into_iter()
-                .map(|record| match found.remove(&record) {
-                    Some(seen) => fresh(seen_row(side, &kind, view, seen)),
-                    None => SeenRow {
-                        side,
-                        kind: kind.clone(),
-                        record,
-                        match_key: None,
-                        row: Row::new(),
-                        changed_at: None,
-                        fate: Fate::Deleted,
-                    },
-                })
-                .collect();
-            self.take(turn, rows).await?;
         }
         Ok(())
     }
@@ -328,11 +260,6 @@ fn is_written(out: &Outgoing, row: &Row) -> bool {
     }
     let as_before = |field: &StepField| field.seen.is_some() && row.get(&field.rule) == field.seen.as_ref();
     matches!(out.op, StepOp::Update { .. }) && !out.fields.iter().all(as_before)
-}
-
-/// A row that counts as news whatever time it bears.
-pub(crate) fn fresh(row: SeenRow) -> SeenRow {
-    SeenRow { changed_at: None, ..row }
 }
 
 fn gone(entry: &StoredEntry) -> EntryChange {

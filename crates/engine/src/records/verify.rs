@@ -1,30 +1,39 @@
 //! A last look at what is about to be written, and the right to write it: what several integrations write in one account
 //! none of them writes while another is between that look and its write.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use jiff::Timestamp;
-use syncline_connect::mirror::{Lookup, Seen};
+use syncline_connect::mirror::Lookup;
 use syncline_core::{
     ids::RecordId,
-    merge::{Decision, Fate, RowMerge, Side},
+    merge::{Decision, Fate, Side},
     mutant::{self, Mutant},
 };
 use syncline_store::{Held, SeenRow, StoredEntry, Work};
 
 use super::{
     Halt, LEASE_CALLS, Round, Turn,
-    call::{mirrored, paid},
+    batch::{Batch, Decided},
     later,
-    plan::{Batch, Decided},
+    reads::fresh,
     rows::seen_row,
-    settle::fresh,
     setup::RecordFlow,
 };
 use crate::engine::Engine;
 
 /// A kind of records on one side.
 type Place = (Side, String);
+
+/// Who may write a kind of records now.
+enum Right {
+    /// No other integration writes these.
+    Alone,
+    /// This one, for this round; another has to wait.
+    Ours,
+    /// Another, just now.
+    Theirs,
+}
 
 /// The right to write some kinds of records, for this round.
 #[derive(Default)]
@@ -45,73 +54,82 @@ impl Engine {
         if mutant::on(Mutant::Unverified) {
             return Ok(works);
         }
-        let mut looked: BTreeSet<(Place, RecordId)> = BTreeSet::new();
-        // What one side holds may turn the decision to the other side.
+        let mut looked: HashSet<i64> = HashSet::new();
+        // What one side holds may turn the decision to the other side; where it held what was known, nothing turns.
         for _ in Side::BOTH {
-            let mut wanted: BTreeMap<Place, BTreeSet<RecordId>> = BTreeMap::new();
-            for work in &works {
-                for entry in batch.told(work) {
-                    let place = (entry.side, entry.kind.clone());
-                    let is_new = !looked.contains(&(place.clone(), entry.record.clone()));
-                    if is_new {
-                        wanted.entry(place).or_default().insert(entry.record.clone());
-                    }
-                }
+            let mut wanted: BTreeMap<Place, BTreeMap<RecordId, i64>> = BTreeMap::new();
+            let told = works.iter().flat_map(|work| batch.told(work));
+            for entry in told.filter(|entry| !looked.contains(&entry.id)) {
+                let place = (entry.side, entry.kind.clone());
+                wanted.entry(place).or_default().insert(entry.record.clone(), entry.id);
             }
-            if wanted.is_empty() {
-                break;
-            }
+            let mut news = false;
             for (place, records) in wanted {
-                if !self.may_write(turn, &place, reserved).await? {
+                if matches!(self.reserve(turn, &place, reserved).await?, Right::Theirs) {
                     works.retain(|work| !batch.told(work).iter().any(|entry| is_of(entry, &place)));
                     continue;
                 }
-                looked.extend(records.iter().map(|record| (place.clone(), record.clone())));
-                self.look_once_more(turn, &place, records, batch, &mut works, round).await?;
+                looked.extend(records.values());
+                let records: Vec<RecordId> = records.into_keys().collect();
+                news |= self.look_once_more(turn, &place, &records, batch, &mut works, round).await?;
+            }
+            if !news {
+                break;
             }
         }
         Ok(works)
     }
 
+    /// Reads records once more; says whether any is not as it was known. Whoever has no counterpart and bears another
+    /// address by now is put aside: the next round matches by that.
     async fn look_once_more(
         &self,
         turn: &Turn<'_>,
         place: &Place,
-        records: BTreeSet<RecordId>,
+        records: &[RecordId],
         batch: &mut Batch<'_>,
         works: &mut Vec<Work>,
         round: &mut Round,
-    ) -> Result<(), Halt> {
+    ) -> Result<bool, Halt> {
         let (side, kind) = (place.0, place.1.as_str());
         let Some(view) = turn.compiled.kinds(side).get(kind).filter(|view| view.spec.reads_at_once > 0) else {
-            return Ok(());
+            return Ok(false);
         };
-        let ids: Vec<RecordId> = records.iter().cloned().collect();
-        let found = self.fetch_rows(turn, side, kind, view, &ids, &mut round.calls).await?;
-        // Whether it is still known by the same address.
-        let refresh = |entry: &mut StoredEntry| {
-            if !is_of(entry, place) || !records.contains(&entry.record) {
+        let found = self.fetch_rows(turn, side, kind, view, records, &mut round.calls).await?;
+        let mut rows: BTreeMap<RecordId, SeenRow> =
+            found.into_iter().map(|(id, seen)| (id, seen_row(side, kind, view, seen))).collect();
+        let asked: HashSet<&RecordId> = records.iter().collect();
+        let (mut news, mut renamed) = (false, BTreeSet::new());
+        // Whether it still bears the same address.
+        let mut refresh = |entry: &mut StoredEntry| {
+            if !is_of(entry, place) || !asked.contains(&entry.record) {
                 return true;
             }
-            let Some(seen) = found.get(&entry.record) else {
+            let Some(row) = rows.get(&entry.record) else {
+                news |= entry.fate != Fate::Deleted;
                 entry.fate = Fate::Deleted;
                 return true;
             };
-            let row = seen_row(side, kind, view, Seen::clone(seen));
-            entry.seen = Some(row.row);
-            entry.fate = row.fate;
-            row.match_key == entry.match_key
+            if entry.fate != row.fate || entry.seen.as_ref() != Some(&row.row) {
+                news = true;
+                (entry.fate, entry.seen) = (row.fate.clone(), Some(row.row.clone()));
+            }
+            let same = row.match_key == entry.match_key;
+            if !same && entry.link.is_none() {
+                renamed.insert(entry.record.clone());
+            }
+            same
         };
-        batch.refresh(side, refresh);
+        batch.refresh(side, &mut refresh);
         works.retain_mut(|work| {
-            let partner = work.partner.as_mut().is_none_or(|partner| {
+            if let Some(partner) = &mut work.partner {
                 refresh(partner);
-                true
-            });
-            // By which address somebody is matched who is not tied yet is read with the next page.
-            (refresh(&mut work.entry) || work.link.is_some()) && partner
+            }
+            refresh(&mut work.entry) || work.link.is_some()
         });
-        Ok(())
+        round.more |= !renamed.is_empty();
+        self.take(turn, renamed.iter().filter_map(|record| rows.remove(record)).map(fresh).collect()).await?;
+        Ok(news)
     }
 
     /// Takes out of `decided` whom another integration has made meanwhile, and everybody while another may be making some:
@@ -134,21 +152,23 @@ impl Engine {
         for (place, addresses) in wanted {
             let side = place.0;
             let once = turn.compiled.kinds(side).get(&place.1).is_none_or(|view| view.spec.one_per_email);
-            if once || !self.is_shared(turn, &place).await? {
+            if once {
                 continue;
             }
-            if !self.may_write(turn, &place, reserved).await? {
-                decided.retain(|one| makes(turn, one).as_ref() != Some(&place));
-                continue;
+            match self.reserve(turn, &place, reserved).await? {
+                Right::Alone => continue,
+                Right::Theirs => {
+                    decided.retain(|one| makes(turn, one).as_ref() != Some(&place));
+                    continue;
+                }
+                Right::Ours => {}
             }
             let addresses: Vec<String> = addresses.into_iter().collect();
             let mut there: BTreeSet<String> = BTreeSet::new();
             // A lead is as good as a contact.
             for (kind, view) in turn.compiled.kinds(side).iter().filter(|(_, view)| view.spec.email.is_some()) {
-                let setup = self.side_setup(turn.flow, side).map_err(|error| Halt::Side(side, error))?;
-                let key = Lookup::Email(&addresses);
-                let answer = mirrored!(self, setup, |mirror, cx| mirror.find(cx, kind, key, &view.fields));
-                let found = paid(answer, &mut round.calls).map_err(|error| Halt::Side(side, error))?;
+                let lookup = Lookup::Email(&addresses);
+                let found = self.find_rows(turn, side, kind, view, lookup, &mut round.calls).await?;
                 let found = found.into_iter().map(|seen| seen_row(side, kind, view, seen));
                 // Of whom it was known already, the decision knows, too.
                 let is_news = |row: &SeenRow| {
@@ -181,17 +201,19 @@ impl Engine {
         Ok(flows.iter().any(|flow| flow.id != turn.flow.id && also(flow)))
     }
 
-    /// Whether these may be written now; from then on no other integration does until the end of the round.
-    async fn may_write(&self, turn: &Turn<'_>, place: &Place, reserved: &mut Reserved) -> Result<bool, Halt> {
-        if reserved.0.contains_key(place) || !self.is_shared(turn, place).await? {
-            return Ok(true);
+    /// Takes the right to write these, where others could: from then on nobody else does until the end of the round.
+    async fn reserve(&self, turn: &Turn<'_>, place: &Place, reserved: &mut Reserved) -> Result<Right, Halt> {
+        if reserved.0.contains_key(place) {
+            return Ok(Right::Ours);
+        }
+        if !self.is_shared(turn, place).await? {
+            return Ok(Right::Alone);
         }
         let name = format!("write:{}:{}", turn.flow.side(place.0).connection, place.1);
         let lease = self.options.call.saturating_mul(LEASE_CALLS);
-        let held = self.hold(&turn.flow.workspace, name, lease).await?;
-        let is_ours = held.is_some();
-        reserved.0.extend(held.map(|held| (place.clone(), held)));
-        Ok(is_ours)
+        let Some(held) = self.hold(&turn.flow.workspace, name, lease).await? else { return Ok(Right::Theirs) };
+        reserved.0.insert(place.clone(), held);
+        Ok(Right::Ours)
     }
 
     /// Keeps what is reserved for as long again as a few calls may take.
@@ -214,27 +236,6 @@ impl Engine {
         for held in reserved.0.values() {
             self.let_go(&turn.flow.workspace, held).await;
         }
-    }
-}
-
-impl Batch<'_> {
-    /// The records that would be written as things stand, of those that are there.
-    fn told<'w>(&'w self, work: &'w Work) -> Vec<&'w StoredEntry> {
-        let same_key = self.same_key_of(work);
-        let successor = self.successor(work);
-        let decision = self.ask(work, &same_key, successor.as_ref());
-        let sides = |merge: &RowMerge| [!merge.to_left.is_empty(), !merge.to_right.is_empty()];
-        let (told, other) = match &decision {
-            Decision::Merge { merge, .. } => (sides(merge), work.partner.as_ref()),
-            Decision::Delete { to } => ([*to == Side::Left, *to == Side::Right], work.partner.as_ref()),
-            Decision::Adopt { merge, candidate, .. } => {
-                let record = same_key.candidates.get(*candidate).map(|one| (one.side, &one.kind, &one.record));
-                (sides(merge), record.and_then(|record| self.bearer(work.entry.match_key.as_deref(), record)))
-            }
-            _ => return Vec::new(),
-        };
-        let is_told = |entry: &&StoredEntry| told[usize::from(entry.side == Side::Right)];
-        [Some(&work.entry), other].into_iter().flatten().filter(is_told).collect()
     }
 }
 

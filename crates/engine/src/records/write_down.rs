@@ -15,8 +15,10 @@ use syncline_store::{
 };
 
 use super::{
-    Compiled, RecordFlow, Round, later,
-    plan::{Decided, Outgoing, Tied, moved},
+    Compiled, RecordFlow, Round,
+    batch::{Decided, moved},
+    later,
+    plan::{Outgoing, Tied},
 };
 
 /// How long a planned write may be under way before another process looks what became of it.

@@ -40,14 +40,35 @@ pub struct Calls<S>(pub Arc<S>);
 
 impl<S: Site> Http for Calls<S> {
     fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'_, Result<http::Response<Bytes>, HttpError>> {
-        let reply = self.0.handle("http://sandbox", request);
-        let answer = match reply.deliver {
-            Delivery::Answer => Ok(reply.response),
-            Delivery::Truncate | Delivery::DropConnection => {
-                Err(HttpError::Unanswered { host: "sandbox".to_owned(), reason: "the connection broke".to_owned() })
-            }
-        };
-        Box::pin(std::future::ready(answer))
+        carried(&*self.0, request)
+    }
+}
+
+fn carried(
+    site: &impl Site,
+    request: http::Request<Bytes>,
+) -> BoxFuture<'static, Result<http::Response<Bytes>, HttpError>> {
+    let reply = site.handle("http://sandbox", request);
+    let answer = match reply.deliver {
+        Delivery::Answer => Ok(reply.response),
+        Delivery::Truncate | Delivery::DropConnection => {
+            Err(HttpError::Unanswered { host: "sandbox".to_owned(), reason: "the connection broke".to_owned() })
+        }
+    };
+    Box::pin(std::future::ready(answer))
+}
+
+/// Somebody on the way answers every write with a page of their own, as a success; what is read arrives.
+pub struct Portal<S>(pub Arc<S>);
+
+impl<S: Site> Http for Portal<S> {
+    fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'_, Result<http::Response<Bytes>, HttpError>> {
+        if request.method() == http::Method::GET {
+            return carried(&*self.0, request);
+        }
+        let page = Bytes::from_static(b"<!doctype html><title>Welcome</title><p>Please sign in.</p>");
+        let answer = http::Response::builder().header("content-type", "text/html").body(page);
+        Box::pin(std::future::ready(Ok(answer.expect("a page"))))
     }
 }
 

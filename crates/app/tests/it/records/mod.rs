@@ -17,6 +17,26 @@ use syncline_core::merge::{Policy, Side, WhenDeleted};
 
 use self::desk::{Desk, add, both_ways, edit, pair, people};
 
+/// A batch that a tool takes without saying what became of each row is looked after, and then every write is counted and told
+/// as if it had been answered at once.
+///
+/// proves: R18, R21
+#[tokio::test]
+async fn what_was_taken_for_later_is_told_as_well() {
+    let desk = Desk::new(vec![pair()]).await;
+    let ids: Vec<u64> = (0..3).map(|n| add(&desk.left, &format!("p{n}@example.org"), json!({}))).collect();
+    desk.activate().await;
+    desk.calm().await;
+    for id in &ids {
+        edit(&desk.left, *id, &json!({ "CITY": "London" }));
+    }
+    assert_eq!(desk.calm().await.updated, 3);
+    let told = desk.told().await;
+    let lines = told.iter().filter(|line| line.contains(": CITY taken over from contact ")).count();
+    assert_eq!(lines, 3, "{told:?}");
+    assert_eq!(desk.status().await.quota.used, 6, "three were made and three changed");
+}
+
 /// Everybody who is on both sides is tied, everybody who is only on the left is made on the right, and what differed is
 /// the same; after that nothing is written, and a round costs one look a side.
 ///

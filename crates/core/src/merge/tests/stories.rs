@@ -301,6 +301,7 @@ fn what_becomes_of_a_link_when_a_record_is_gone() {
     let cases = [
         ("deleted", case(&Fate::Deleted, &live, [None, None], None)),
         ("deleted, the other edited", case(&Fate::Deleted, &live, [None, Some(&edited)], None)),
+        ("deleted, the other opted out untold", case(&Fate::Deleted, &live, [None, Some(&opted_out)], None)),
         ("both deleted", case(&Fate::Deleted, &Fate::Missing, [None, None], None)),
         ("merged", case(&merged, &live, [None, None], None)),
         ("merged, known", case(&merged, &live, [Some(&same), None], Some(("l2", live.clone(), false)))),

@@ -3,6 +3,32 @@
 use super::*;
 use crate::{JournalKind, MadeEntry, RowsSaved};
 
+/// A link whose right record is yet to be known as made, and was seen already.
+async fn seen_before_known(store: &Store, held: &Held) -> i64 {
+    store.take_rows(taking(held, 1, vec![seen(Side::Left, "ada", 0)], Vec::new())).await.unwrap();
+    let left = due(store, 1).await.remove(0).entry;
+    let entries = vec![rests(&left, Some(LinkRef::New(0)))];
+    let rows = SaveRows { entries, new_links: vec![joined(Some(&left), None)], ..SaveRows::default() };
+    let link = save(store, held, 1, rows).await.links[0];
+    let right = SeenRow { match_key: None, ..seen(Side::Right, "r", 2) };
+    store.take_rows(taking(held, 2, vec![right], Vec::new())).await.unwrap();
+    link
+}
+
+/// What was made and what was seen are one record, which is due.
+async fn its_making_is_known(store: &Store, held: &Held, link: i64) {
+    let (record, match_key) = ("r".into(), Some("k".to_owned()));
+    let made = MadeEntry { side: Side::Right, kind: "contact".to_owned(), record, match_key };
+    let change = LinkChange { made: Some(made), ..unchanged(&link_of(store, link).await.unwrap()) };
+    save(store, held, 3, SaveRows { links: vec![change], ..SaveRows::default() }).await;
+    let work = due(store, 3).await;
+    assert_eq!(work.len(), 1);
+    let entry = &work[0].entry;
+    assert_eq!((entry.link, entry.match_key.as_deref(), entry.seen.is_some()), (Some(link), Some("k"), true));
+    assert_eq!(work[0].link.as_ref().unwrap().right, Some(entry.id));
+    assert_eq!(store.flow_counts(&ws(), &flow()).await.unwrap().right, 1);
+}
+
 on_all! {
     /// proves: V2
     async fn a_decision_and_its_steps_come_together(world: &World) {
@@ -80,41 +106,19 @@ on_all! {
     async fn a_record_that_was_seen_before_its_making_was_known_stays_due(world: &World) {
         let store = world.store().await;
         let held = hold(&store, "w1", 0, 900).await;
-        store.take_rows(taking(&held, 1, vec![seen(Side::Left, "ada", 0)], Vec::new())).await.unwrap();
-        let left = due(&store, 1).await.remove(0).entry;
-        let rows = SaveRows { entries: vec![rests(&left, Some(LinkRef::New(0)))], new_links: vec![joined(Some(&left), None)], ..SaveRows::default() };
-        let link = save(&store, &held, 1, rows).await.links[0];
-        store.take_rows(taking(&held, 2, vec![SeenRow { match_key: None, ..seen(Side::Right, "r", 2) }], Vec::new())).await.unwrap();
-        let made = MadeEntry { side: Side::Right, kind: "contact".to_owned(), record: "r".into(), match_key: Some("k".to_owned()) };
-        let change = LinkChange { made: Some(made), ..unchanged(&link_of(&store, link).await.unwrap()) };
-        save(&store, &held, 3, SaveRows { links: vec![change], ..SaveRows::default() }).await;
-        let work = due(&store, 3).await;
-        assert_eq!(work.len(), 1);
-        assert_eq!((work[0].entry.link, work[0].entry.match_key.as_deref(), work[0].entry.seen.is_some()), (Some(link), Some("k"), true));
-        assert_eq!(work[0].link.as_ref().unwrap().right, Some(work[0].entry.id));
-        assert_eq!(store.flow_counts(&ws(), &flow()).await.unwrap().right, 1);
+        let link = seen_before_known(&store, &held).await;
+        its_making_is_known(&store, &held, link).await;
     }
 
     /// It had been decided that it has no counterpart.
     async fn a_record_whose_making_is_known_late_is_decided_about_again(world: &World) {
         let store = world.store().await;
         let held = hold(&store, "w1", 0, 900).await;
-        store.take_rows(taking(&held, 1, vec![seen(Side::Left, "ada", 0)], Vec::new())).await.unwrap();
-        let left = due(&store, 1).await.remove(0).entry;
-        let rows = SaveRows { entries: vec![rests(&left, Some(LinkRef::New(0)))], new_links: vec![joined(Some(&left), None)], ..SaveRows::default() };
-        let link = save(&store, &held, 1, rows).await.links[0];
-        store.take_rows(taking(&held, 2, vec![SeenRow { match_key: None, ..seen(Side::Right, "r", 2) }], Vec::new())).await.unwrap();
+        let link = seen_before_known(&store, &held).await;
         let as_seen = |work: &Work| EntryChange { seen: work.entry.seen.clone(), ..rests(&work.entry, None) };
         let entries = due(&store, 2).await.iter().map(as_seen).collect();
         save(&store, &held, 2, SaveRows { entries, ..SaveRows::default() }).await;
-        let made = MadeEntry { side: Side::Right, kind: "contact".to_owned(), record: "r".into(), match_key: Some("k".to_owned()) };
-        let change = LinkChange { made: Some(made), ..unchanged(&link_of(&store, link).await.unwrap()) };
-        save(&store, &held, 3, SaveRows { links: vec![change], ..SaveRows::default() }).await;
-        let work = due(&store, 3).await;
-        assert_eq!(work.len(), 1);
-        assert_eq!((work[0].entry.link, work[0].entry.match_key.as_deref(), work[0].entry.seen.is_some()), (Some(link), Some("k"), true));
-        assert_eq!(work[0].link.as_ref().unwrap().right, Some(work[0].entry.id));
-        assert_eq!(store.flow_counts(&ws(), &flow()).await.unwrap().right, 1);
+        its_making_is_known(&store, &held, link).await;
     }
 
     async fn a_dropped_link_leaves_nobody_tied(world: &World) {

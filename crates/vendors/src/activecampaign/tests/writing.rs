@@ -11,7 +11,10 @@ use syncline_core::{
 use syncline_sandbox::{ActiveCampaignConfig, FaultKind, FaultRule};
 
 use super::world::World;
-use crate::testing::mirror::{create, delete, key, refused, update, update_seen};
+use crate::testing::{
+    mirror::{create, delete, key, refused, update, update_seen},
+    site::Portal,
+};
 
 fn done(id: u64) -> RowOutcome {
     RowOutcome::Done { id: RecordId::new(id.to_string()) }
@@ -162,4 +165,22 @@ fn a_write_without_an_answer_is_open() {
     }
     assert_eq!(world.contacts().write(&rows).0, [done(id)]);
     assert_eq!(world.shown(id)["tags"], json!(["vip"]));
+}
+
+/// A page of somebody on the way says nothing about what became of a write, whatever its status.
+///
+/// proves: fault:H6
+#[test]
+fn a_foreign_page_is_no_answer() {
+    let mut world = World::new();
+    let ids: Vec<u64> = (0..3).map(|n| world.add(&format!("p{n}@example.com"), json!({}))).collect();
+    world.asker.http = Box::new(Portal(world.account.clone()));
+    let change = |id: u64| update(id, &[("firstName", Value::text("Ada"))]);
+    let made = create(&key(1), &[("email", Value::text("new@example.com"))]);
+    for rows in [vec![made], vec![change(ids[0])], vec![change(ids[1]), change(ids[2])], vec![delete(ids[0])]] {
+        let (outcomes, _, _) = world.contacts().write(&rows);
+        let RowOutcome::Unknown(error) = &outcomes[0] else { panic!("{rows:?}: {outcomes:?}") };
+        assert_eq!(error.kind, ErrorKind::UnknownOutcome);
+        assert!(outcomes[1..].iter().all(|outcome| matches!(outcome, RowOutcome::Refused(_))), "no more is sent");
+    }
 }

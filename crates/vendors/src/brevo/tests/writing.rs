@@ -12,7 +12,10 @@ use syncline_core::{
 use syncline_sandbox::{BrevoConfig, FaultKind, FaultRule, brevo::BrevoRates};
 
 use super::world::World;
-use crate::testing::mirror::{create, delete, key, names, refused, update, update_seen};
+use crate::testing::{
+    mirror::{create, delete, key, names, refused, update, update_seen},
+    site::Portal,
+};
 
 fn done(id: u64) -> RowOutcome {
     RowOutcome::Done { id: RecordId::new(id.to_string()) }
@@ -214,5 +217,24 @@ fn a_server_that_gives_up_half_way_leaves_it_open() {
         let written = world.contacts().send(&[update(id, &[("smsBlacklisted", Value::Bool(true))])]);
         let is_unsure = written.is_ok_and(|(written, _)| format!("{written:?}").contains("Unknown"));
         assert_eq!(is_unsure, unsure);
+    }
+}
+
+/// A page of somebody on the way says nothing about what became of a write, whatever its status.
+///
+/// proves: fault:H6
+#[test]
+fn a_foreign_page_is_no_answer() {
+    let mut world = World::new();
+    let ids: Vec<u64> = (0..3).map(|n| world.add(&format!("p{n}@example.com"), json!({}))).collect();
+    world.asker.http = Box::new(Portal(world.account.clone()));
+    let change = |id: u64| update(id, &[("CITY", Value::text("Ada"))]);
+    let made = create(&key(1), &[("EMAIL", Value::text("new@example.com"))]);
+    for rows in [vec![made], vec![change(ids[0])], vec![change(ids[1]), change(ids[2])], vec![delete(ids[0])]] {
+        let (outcomes, _, _) = world.contacts().write(&rows);
+        for outcome in outcomes {
+            let RowOutcome::Unknown(error) = outcome else { panic!("{rows:?}: {outcome:?}") };
+            assert_eq!(error.kind, ErrorKind::UnknownOutcome);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use syncline_connect::{Answered, Cx, Error, ErrorKind, Object, Usage};
 use syncline_core::{
-    description::{FieldDescription, FieldKind, Habits, ObjectDescription},
+    description::{FieldDescription, FieldKind, ObjectDescription},
     record::Role,
 };
 
@@ -52,23 +52,8 @@ fn name_of(object: &Object) -> Option<&str> {
 fn associations(of: &str) -> impl Iterator<Item = (String, FieldDescription)> {
     let others = TYPE_IDS.iter().filter_map(|(_, role)| fields::object_name(*role, None).ok());
     others.filter(move |other| *other != of).map(|other| {
-        let field = FieldDescription {
-            label: format!("Associated {other}"),
-            kind: FieldKind::Reference,
-            length: None,
-            precision: 0,
-            scale: 0,
-            createable: true,
-            updateable: true,
-            required: false,
-            restricted: false,
-            values: Vec::new(),
-            refers_to: vec![other.to_owned()],
-            nillable: true,
-            calculated: false,
-            unique: false,
-            habits: Habits::default(),
-        };
+        let plain = FieldDescription::plain(format!("Associated {other}"), FieldKind::Reference);
+        let field = FieldDescription { refers_to: vec![other.to_owned()], ..plain };
         (format!("{ASSOCIATION}{other}"), field)
     })
 }

@@ -29,49 +29,45 @@ pub struct Tie {
 
 /// Associates records, as HubSpot does by default.
 pub async fn tie(desk: &mut Desk<'_>, courses: &mut [Course<'_>], ties: Vec<Tie>) -> Result<(), Error> {
-    for ((from, to), all) in by_objects(ties) {
-        for part in all.chunks(ROWS_PER_BATCH) {
-            let ends = |tie: &Tie| json!({ "from": { "id": tie.from.1 }, "to": { "id": tie.to.1 } });
-            let inputs: Vec<Json> = part.iter().map(ends).collect();
-            let answer = api::associate(desk.cx, &from, &to, &json!({ "inputs": inputs })).await;
-            desk.calls += 1;
-            let first = desk.calls == 1;
-            match answer {
-                Err(error) | Ok(Written::Refused { error, .. }) if first && is_about_call(&error) => return Err(error),
-                Err(error) | Ok(Written::Refused { error, .. }) => {
-                    part.iter().for_each(|tie| refuse(courses, tie, error.clone()));
-                }
-                Ok(Written::Unknown { reason }) => part.iter().for_each(|tie| doubt(courses, tie, &reason)),
-                Ok(Written::Answer(answer)) => {
-                    desk.usage = answer.usage.or(desk.usage);
-                    conclude(courses, part, &answer.body);
-                }
-            }
-        }
+    for ((from, to), part) in in_calls(ties) {
+        let inputs: Vec<Json> =
+            part.iter().map(|tie| json!({ "from": { "id": tie.from.1 }, "to": { "id": tie.to.1 } })).collect();
+        let answer = api::associate(desk.cx, &from, &to, &json!({ "inputs": inputs })).await;
+        hear(desk, courses, &part, answer, |courses, answer| conclude(courses, &part, answer))?;
     }
     Ok(())
 }
 
 /// Parts records; those that are not associated are no matter.
 pub async fn untie(desk: &mut Desk<'_>, courses: &mut [Course<'_>], ties: Vec<Tie>) -> Result<(), Error> {
-    for ((from, to), all) in by_objects(ties) {
-        for part in all.chunks(ROWS_PER_BATCH) {
-            let ends = |tie: &Tie| json!({ "from": { "id": tie.from.1 }, "to": [{ "id": tie.to.1 }] });
-            let inputs: Vec<Json> = part.iter().map(ends).collect();
-            let answer = api::dissociate(desk.cx, &from, &to, &json!({ "inputs": inputs })).await;
-            desk.calls += 1;
-            let first = desk.calls == 1;
-            match answer {
-                Err(error) | Ok(Written::Refused { error, .. }) if first && is_about_call(&error) => return Err(error),
-                Err(error) | Ok(Written::Refused { error, .. }) => {
-                    part.iter().for_each(|tie| refuse(courses, tie, error.clone()));
-                }
-                Ok(Written::Unknown { reason }) => part.iter().for_each(|tie| doubt(courses, tie, &reason)),
-                Ok(Written::Answer(answer)) => {
-                    desk.usage = answer.usage.or(desk.usage);
-                    part.iter().for_each(|tie| courses[tie.course].touch());
-                }
-            }
+    for ((from, to), part) in in_calls(ties) {
+        let inputs: Vec<Json> =
+            part.iter().map(|tie| json!({ "from": { "id": tie.from.1 }, "to": [{ "id": tie.to.1 }] })).collect();
+        let answer = api::dissociate(desk.cx, &from, &to, &json!({ "inputs": inputs })).await;
+        hear(desk, courses, &part, answer, |courses, ()| part.iter().for_each(|tie| courses[tie.course].touch()))?;
+    }
+    Ok(())
+}
+
+/// What one call's answer means for its ties. A first call that is refused as a whole stops everything.
+fn hear<T>(
+    desk: &mut Desk<'_>,
+    courses: &mut [Course<'_>],
+    part: &[Tie],
+    answer: Result<Written<T>, Error>,
+    done: impl FnOnce(&mut [Course<'_>], &T),
+) -> Result<(), Error> {
+    desk.calls += 1;
+    let first = desk.calls == 1;
+    match answer {
+        Err(error) | Ok(Written::Refused { error, .. }) if first && is_about_call(&error) => return Err(error),
+        Err(error) | Ok(Written::Refused { error, .. }) => {
+            part.iter().for_each(|tie| refuse(courses, tie, error.clone()));
+        }
+        Ok(Written::Unknown { reason }) => part.iter().for_each(|tie| doubt(courses, tie, &reason)),
+        Ok(Written::Answer(answer)) => {
+            desk.usage = answer.usage.or(desk.usage);
+            done(courses, &answer.body);
         }
     }
     Ok(())
@@ -82,12 +78,16 @@ fn is_about_call(error: &Error) -> bool {
     !matches!(error.kind, ErrorKind::Invalid | ErrorKind::Gone | ErrorKind::Field)
 }
 
-fn by_objects(ties: Vec<Tie>) -> BTreeMap<(String, String), Vec<Tie>> {
+/// The ties of each call: of one pair of objects, and no more than a call carries.
+fn in_calls(ties: Vec<Tie>) -> Vec<((String, String), Vec<Tie>)> {
     let mut all: BTreeMap<(String, String), Vec<Tie>> = BTreeMap::new();
     for tie in ties {
         all.entry((tie.from.0.clone(), tie.to.0.clone())).or_default().push(tie);
     }
-    all
+    let chunks = |(objects, ties): ((String, String), Vec<Tie>)| {
+        ties.chunks(ROWS_PER_BATCH).map(|part| (objects.clone(), part.to_vec())).collect::<Vec<_>>()
+    };
+    all.into_iter().flat_map(chunks).collect()
 }
 
 fn conclude(courses: &mut [Course<'_>], part: &[Tie], answer: &Ties) {

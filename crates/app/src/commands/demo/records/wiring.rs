@@ -1,0 +1,102 @@
+//! The configuration that the demo of records runs with.
+
+use std::path::Path;
+
+use anyhow::Context;
+use serde_json::Value;
+
+use super::accounts::{Accounts, OPT_OUT};
+use crate::{config::Config, wiring::Installation};
+
+/// The configuration that the demo runs with: the same file that an admin would write.
+pub fn installation(
+    folder: &Path,
+    accounts: &Accounts,
+    port: u16,
+    tasks_per_month: Option<u64>,
+) -> anyhow::Result<Installation> {
+    let [crm, brevo, campaign, hub] = &accounts.urls;
+    let credentials = accounts.org.credentials(crm);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let keys = [
+        ("salesforce.key", text(&credentials["client_secret"])),
+        ("brevo.key", text(&accounts.brevo.credentials(brevo)["api_key"])),
+        ("campaign.key", text(&accounts.campaign.credentials(campaign)["api_token"])),
+        ("hub.key", text(&accounts.hub.credentials(hub)["private_apps"][0]["token"])),
+    ];
+    for (file, key) in keys {
+        let path = folder.join(file);
+        std::fs::write(&path, key).with_context(|| format!("writing {}", path.display()))?;
+        #[cfg(unix)]
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    }
+    let mut file = format!(
+        r#"
+        [server]
+        listen = "127.0.0.1:{port}"
+        admin_token = "file:admin.key"
+        [network]
+        allow = ["{crm}", "{brevo}", "{campaign}", "{hub}"]
+        [[connections]]
+        name = "salesforce"
+        vendor = "salesforce"
+        grant = "client_credentials"
+        client_id = "{client_id}"
+        client_secret = "file:salesforce.key"
+        settings = {{ login_host = "{crm}", allow_host = "{crm}" }}
+        [[connections]]
+        name = "brevo"
+        vendor = "brevo"
+        grant = "key"
+        api_key = "file:brevo.key"
+        url = "{brevo}/v3"
+        settings = {{ import_list = "2" }}
+        [[connections]]
+        name = "activecampaign"
+        vendor = "activecampaign"
+        grant = "key"
+        api_key = "file:campaign.key"
+        url = "{campaign}/api/3"
+        [[connections]]
+        name = "hubspot"
+        vendor = "hubspot"
+        grant = "key"
+        api_key = "file:hub.key"
+        url = "{hub}"
+        settings = {{ allow_host = "{hub}" }}
+        "#,
+        client_id = text(&credentials["client_id"]),
+    );
+    let tools = [
+        ("brevo", "contact", ["EMAIL", "FIRSTNAME", "LASTNAME"], ("Title", "JOB_TITLE")),
+        ("activecampaign", "contact", ["email", "firstName", "lastName"], ("Phone", "phone")),
+        ("hubspot", "contacts", ["email", "firstname", "lastname"], ("Title", "jobtitle")),
+    ];
+    for (tool, kind, names, further) in tools {
+        let tasks = if tool == "brevo" { tasks_per_month } else { None };
+        file.push_str(&flow(tool, kind, names, further, tasks));
+    }
+    Installation::of(Config::parse(&file).context("the demo's configuration")?, folder.to_owned())
+}
+
+/// One integration: contacts and leads of the CRM with the contacts of a tool.
+fn flow(tool: &str, kind: &str, names: [&str; 3], further: (&str, &str), tasks_per_month: Option<u64>) -> String {
+    let mut file = format!(
+        "[[records]]\nname = \"{tool}\"\nleft = \"salesforce\"\nright = \"{tool}\"\nleft_every_seconds = 1\nright_every_seconds = 1\n"
+    );
+    if let Some(tasks) = tasks_per_month {
+        file.push_str(&format!("tasks_per_month = {tasks}\n"));
+    }
+    for (pair, left) in [("contacts", "Contact"), ("leads", "Lead")] {
+        file.push_str(&format!(
+            "[[records.pairs]]\nname = \"{pair}\"\nleft = \"{left}\"\nright = \"{kind}\"\ncreate_right = true\n"
+        ));
+        let [email, first, last] = names;
+        let opt_out = (tool == "brevo").then_some((OPT_OUT, "emailBlacklisted"));
+        let rows = [("Email", email), ("FirstName", first), ("LastName", last), further];
+        for (left, right) in rows.into_iter().chain(opt_out) {
+            file.push_str(&format!("[[records.pairs.fields]]\nleft = \"{left}\"\nright = \"{right}\"\n"));
+        }
+    }
+    file
+}

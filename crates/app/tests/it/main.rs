@@ -17,3 +17,4 @@ mod privacy;
 mod records;
 mod story;
 mod templates;
+mod told;

@@ -1,5 +1,8 @@
 //! Several bookings that turn out to be one: whatever the order in which their messages tell so, the CRM ends up as if
 //! they had been known as one from the beginning.
+//!
+//! Left out on purpose: where leads are made and `create_contact` is chosen for people who have an open one, a booking that
+//! seems to be the second of somebody makes a contact, which is what that setting is about.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +17,7 @@ use crate::{
     booking::{
         message::BookingMessage,
         project::Links,
-        settings::BookingSettings,
+        settings::{BookingSettings, OpenLead, PersonMode},
         unite::{Part, leave_surplus, unite},
     },
     ids::{BookingKey, ChainId, ExternalKey, RecordId},
@@ -132,6 +135,12 @@ fn told_to(desk: &Desk, messages: &[BookingMessage], fates: &[Fate]) -> Desk {
     office.close()
 }
 
+fn people_settings() -> impl Strategy<Value = BookingSettings> {
+    settings().prop_filter("a second booking makes a contact of a lead", |settings| {
+        settings.person != PersonMode::Lead || settings.open_lead != OpenLead::CreateContact
+    })
+}
+
 /// A meeting that is moved two or three times, each time as a new booking that names the one before; guests come and go
 /// on the way, and it may be called off.
 fn chain() -> impl Strategy<Value = Story> {
@@ -173,7 +182,7 @@ proptest! {
     #[test]
     fn every_order_of_linked_bookings_ends_in_one_meeting(
         (story, other) in told(chain()),
-        settings in settings(),
+        settings in people_settings(),
         world in world(),
         ties in ties(),
     ) {
@@ -184,7 +193,7 @@ proptest! {
     #[test]
     fn lost_answers_leave_no_second_meeting(
         (story, other) in told(chain()),
-        settings in settings(),
+        settings in people_settings(),
         world in world(),
         ties in ties(),
         fates in fates(2),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use syncline_sandbox::{FaultKind, FaultRule};
+
 use crate::{
     crms::{Hub, Met, Told},
     lab::{Booking, Hook, Sandbox, Server},
@@ -93,4 +95,29 @@ fn told_in_any_order<C: Told>(name: &str, status: &str) {
     assert!(joined.iter().all(|line| line.contains("are to be deleted: case ")), "{joined:?}");
     let deleted = lines(&server, "written").iter().filter(|line| line.contains("meeting deleted")).count();
     assert!(deleted >= 7, "of 30 orders: {deleted}");
+}
+
+/// A CRM that does not let the surplus meeting be deleted stops nothing: the older one is brought up to date, and the log
+/// leaves the other one to a person.
+///
+/// proves: B21
+#[test]
+fn a_surplus_meeting_that_may_not_be_deleted_is_left_to_a_person() {
+    let (hub, installation, server) = started_with::<Hub>("chains-kept", "");
+    let mut booking = Booking::new(0, "ada@one.example", "Ada Lovelace");
+    let [first, middle, last] = [booking.created(), booking.moved(), booking.moved()];
+    for hook in [first, last] {
+        post(&server, &[hook]);
+        server.settle(&installation);
+    }
+    let refused = FaultRule::always(FaultKind::Status).status(403).on("POST", "/crm/v3/objects/meetings/batch/archive");
+    hub.account.faults().add(refused).expect("a fault");
+    post(&server, &[middle]);
+    server.settle(&installation);
+    let retried = lines(&server, "retried").join("\n");
+    assert!(retried.contains("the record that was made twice is left for you to delete"), "{retried}");
+    assert_eq!(server.api("/api/v1/status")["parked"], 0, "{}", lines(&server, "parked").join("\n"));
+    let mut starts: Vec<i64> = hub.meetings().iter().map(minutes).collect();
+    starts.sort_unstable();
+    assert_eq!(starts, [120, 120], "both are at the last time; one of them is ours");
 }

@@ -19,6 +19,12 @@ pub trait Bookings: Send + Sync {
     /// Whether a source of this vendor must have a webhook secret; one without signatures relies on its secret path.
     fn signed(&self) -> bool;
 
+    /// What only a webhook tells, and a poll cannot find again, in words for the person who relies on it. A source without
+    /// a poll has nothing to find again.
+    fn only_by_webhook(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Checks the signature over the raw bytes against every active secret, in constant time, and the time stamp both
     /// ways where the scheme has one.
     fn verify(&self, raw: &RawRequest, secrets: &[Secret], now: Timestamp) -> Result<(), Refusal>;

@@ -195,6 +195,8 @@ pub enum Slot {
     Attendee(u16),
     /// A further record that the settings ask for.
     Record(u16),
+    /// A record that was made twice, because two bookings turned out to be one only later. It is to go.
+    Surplus(u16),
 }
 
 impl std::fmt::Display for Slot {
@@ -210,6 +212,7 @@ impl std::fmt::Display for Slot {
             Slot::Meeting => f.write_str("meeting"),
             Slot::Attendee(number) => write!(f, "attendee_{number}"),
             Slot::Record(number) => write!(f, "record_{number}"),
+            Slot::Surplus(number) => write!(f, "surplus_{number}"),
         }
     }
 }
@@ -229,7 +232,8 @@ impl std::str::FromStr for Slot {
                 .map(Slot::GuestAccount)
                 .or_else(|| numbered("guest_").map(Slot::Guest))
                 .or_else(|| numbered("attendee_").map(Slot::Attendee))
-                .or_else(|| numbered("record_").map(Slot::Record)),
+                .or_else(|| numbered("record_").map(Slot::Record))
+                .or_else(|| numbered("surplus_").map(Slot::Surplus)),
         }
         .ok_or(UnknownSlot)
     }

@@ -31,8 +31,8 @@ pub(crate) struct Failed<'a> {
     pub(crate) late: SignedDuration,
     /// Whether a plan from before, whose outcome nobody knows, is still to be looked at.
     pub(crate) unsettled: bool,
-    /// Whether a record that a duplicate rule named has taken the place of the one that it stopped.
-    pub(crate) stand_in: bool,
+    /// Whether the links were changed so that the refusal does not come again.
+    pub(crate) mended: bool,
     /// The shared records that the decision relied on.
     pub(crate) relied_on: &'a [SharedKey],
 }
@@ -49,7 +49,7 @@ pub(crate) fn after_failure(failed: &Failed<'_>) -> (Outcome, Vec<SharedKey>) {
         // The connection rests as a whole; this booking has done nothing wrong.
         return (Outcome::Retry { at: *now, unsettled, failed: false, links: (*links).clone() }, Vec::new());
     }
-    if failed.stand_in && *attempts < MAX_REPLANS {
+    if failed.mended && *attempts < MAX_REPLANS {
         let links = (*links).clone();
         return (Outcome::Retry { at: later(REPLAN_PAUSE), unsettled, failed: true, links }, Vec::new());
     }

@@ -15,6 +15,7 @@ use syncline_core::{
         owner::candidates,
         project::{Links, Note},
         settings::Duplicates,
+        unite::leave_surplus,
     },
     ids::{ConnectionId, RecordId, SharedKey},
     mutant::{self, Mutant},
@@ -49,8 +50,17 @@ struct Before {
     links: Links,
     /// Whether a plan from before, whose outcome nobody knows, is still to be looked at.
     unsettled: bool,
-    /// Whether a record that a duplicate rule named has taken the place of the one that it stopped.
-    stand_in: bool,
+    /// What was changed about the links so that the refusal does not come again.
+    swap: Option<Swap>,
+}
+
+/// How a refusal is lived with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Swap {
+    /// A record that a duplicate rule named has taken the place of the one that it stopped.
+    StandIn,
+    /// A record that was made twice stays, because the CRM does not let it be deleted.
+    SurplusLeft,
 }
 
 impl Engine {
@@ -329,7 +339,7 @@ impl Engine {
                 self.refused(
                     connection,
                     claimed,
-                    Before { links: claimed.links.clone(), unsettled: claimed.unsettled.is_some(), stand_in: false },
+                    Before { links: claimed.links.clone(), unsettled: claimed.unsettled.is_some(), swap: None },
                     view,
                     error,
                     relied_on,
@@ -356,7 +366,13 @@ impl Engine {
         let stand_in = (error.kind == ErrorKind::DuplicateRule && push.job.settings.duplicates == Duplicates::UseMatch)
             .then(|| use_match(&links, &decision.plan, error.slot?, &error.matches))
             .flatten();
-        let before = Before { stand_in: stand_in.is_some(), links: stand_in.unwrap_or(links), unsettled };
+        // A record that was made twice and may not be deleted must not keep the booking from being written.
+        let left = error.slot.filter(|_| error.retry == Retry::Never).and_then(|slot| leave_surplus(&links, slot));
+        let swap = stand_in.map(|links| (Swap::StandIn, links)).or(left.map(|links| (Swap::SurplusLeft, links)));
+        let before = match swap {
+            Some((swap, links)) => Before { swap: Some(swap), links, unsettled },
+            None => Before { swap: None, links, unsettled },
+        };
         self.refused(&setup.id, push.job.claimed, before, Some(&push.job.view), error, &push.job.shared, now)
     }
 
@@ -383,7 +399,7 @@ impl Engine {
             error,
             links: &before.links,
             unsettled: before.unsettled,
-            stand_in: before.stand_in,
+            mended: before.swap.is_some(),
             attempts: claimed.attempts,
             max_attempts: self.options.max_attempts,
             now,
@@ -397,9 +413,12 @@ impl Engine {
                 metrics::counter!("syncline_bookings_parked_total").increment(1);
                 Some(journal::failed(now, JournalKind::Parked, error, format!("{reason}; {fix}")))
             }
-            Outcome::Retry { .. } if before.stand_in => {
+            Outcome::Retry { .. } if let Some(swap) = before.swap => {
                 metrics::counter!("syncline_bookings_retried_total").increment(1);
-                let text = format!("{error}; the record that the rule names is used");
+                let text = match swap {
+                    Swap::StandIn => format!("{error}; the record that the rule names is used"),
+                    Swap::SurplusLeft => format!("{error}; the record that was made twice is left for you to delete"),
+                };
                 Some(journal::failed(now, JournalKind::Retried, error, text))
             }
             Outcome::Retry { at, .. } if !waits_for_connection(error) => {

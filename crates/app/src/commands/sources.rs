@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use syncline_connect::{Bookings, Connector};
 use syncline_core::ids::ConnectionId;
 use syncline_store::PollState;
 
@@ -23,6 +24,7 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
         println!("{} ({})", source.name, connector.manifest().display_name);
         println!("  {}", installation.webhook_url(&public, &source.name));
         println!("  {}", connector.manifest().docs);
+        only_by_webhook(connector, source.api.is_some()).iter().for_each(|line| println!("  {line}"));
         if let (Some(_), Some(store)) = (&source.api, &store) {
             let state = store.poll_state(&installation.workspace(), &ConnectionId::new(source.name.clone())).await?;
             state
@@ -49,6 +51,19 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
         store.close().await;
     }
     Ok(())
+}
+
+/// What is lost with a webhook that is lost.
+fn only_by_webhook(connector: &dyn Connector, is_asked: bool) -> Vec<String> {
+    let only = connector.bookings().map(Bookings::only_by_webhook).unwrap_or_default();
+    match (connector.poll(), is_asked) {
+        (None, _) => vec!["cannot be asked: what its webhook does not bring is not found again".to_owned()],
+        (Some(_), false) => {
+            vec!["is not asked: give `api`, and what a lost webhook would have told is found".to_owned()]
+        }
+        (Some(_), true) if only.is_empty() => Vec::new(),
+        (Some(_), true) => vec![format!("only its webhook tells: {}", only.join("; "))],
+    }
 }
 
 fn lines(state: &PollState) -> Vec<String> {

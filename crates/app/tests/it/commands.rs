@@ -278,3 +278,45 @@ fn connect_takes_a_person_through_the_browser() {
     assert_eq!(returned.header("location"), Some("/connected/salesforce"));
     connect.line_with("has everything that the booking flow needs");
 }
+
+/// Whoever relies on a source is told what only its webhook brings.
+///
+/// proves: B5
+#[test]
+fn sources_say_what_only_a_webhook_tells() {
+    let sandbox = Sandbox::start();
+    let more = r#"
+        [[sources]]
+        name = "asked"
+        vendor = "calcom"
+        integration = "bookings"
+        secrets = ["file:calcom.key"]
+        api = { token = "file:calcom.key", url = "http://127.0.0.1:9" }
+        [[sources]]
+        name = "calendly"
+        vendor = "calendly"
+        integration = "bookings"
+        secrets = ["file:calcom.key"]
+        api = { token = "file:calcom.key", url = "http://127.0.0.1:9" }
+        [[sources]]
+        name = "meetergo"
+        vendor = "meetergo"
+        integration = "bookings"
+    "#;
+    let installation = Installation::new("only-by-webhook", &sandbox, "sqlite:syncline.db", more);
+    let config = installation.folder.join("syncline.toml");
+    let told = text(&run(&["sources", "--config", config.to_str().expect("a path")]));
+    let told = |source: &str| {
+        let from = told.find(&format!("{source} (")).unwrap_or_else(|| panic!("no {source} in: {told}"));
+        let lines = told[from..].lines().skip(1).take_while(|line| line.starts_with(' '));
+        lines.skip(2).map(str::trim).next().expect("what to know of it").to_owned()
+    };
+    assert_eq!(told("calcom"), "is not asked: give `api`, and what a lost webhook would have told is found");
+    assert_eq!(
+        told("asked"),
+        "only its webhook tells: a form that was submitted without a booking; that a host asked for another time; \
+         why a request was declined; that somebody gave up a seat that others still share"
+    );
+    assert!(told("calendly").starts_with("only its webhook tells: that a no-show mark was taken back; "));
+    assert_eq!(told("meetergo"), "cannot be asked: what its webhook does not bring is not found again");
+}

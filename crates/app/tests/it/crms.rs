@@ -45,6 +45,8 @@ pub trait Told: Crm {
     fn people(&self) -> Vec<Person>;
     fn companies(&self) -> Vec<String>;
     fn meetings(&self) -> Vec<Met>;
+    /// How many cases, or tickets, there are.
+    fn cases(&self) -> usize;
     /// Its id of the host who books for Rosa.
     fn rosa(&self) -> String;
     /// Calls so far, those for tokens left out.
@@ -98,6 +100,10 @@ impl Told for Sandbox {
             owner: text(record, "OwnerId"),
         };
         self.records("Event").iter().map(met).collect()
+    }
+
+    fn cases(&self) -> usize {
+        self.records("Case").len()
     }
 
     fn rosa(&self) -> String {
@@ -256,6 +262,10 @@ impl Told for Hub {
             owner: value(record, "hubspot_owner_id").to_owned(),
         };
         self.records("meetings").iter().map(met).collect()
+    }
+
+    fn cases(&self) -> usize {
+        self.records("tickets").len()
     }
 
     fn rosa(&self) -> String {

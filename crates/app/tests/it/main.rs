@@ -3,6 +3,7 @@
 mod alerts;
 mod api;
 mod before;
+mod chains;
 mod checks;
 mod commands;
 mod crms;
@@ -16,3 +17,4 @@ mod privacy;
 mod records;
 mod story;
 mod templates;
+mod told;

@@ -120,6 +120,40 @@ fn guests_become_contacts_where_the_settings_say_so() {
     assert_eq!(lab.invited().len(), 60);
 }
 
+/// Sixty guests, contacts and leads mixed, all attend, whether events relate to several contacts or to one.
+///
+/// proves: B16
+#[test]
+fn sixty_contacts_and_leads_attend() {
+    for shared in [false, true] {
+        let lab = Lab::new(if shared { "sixty-related" } else { "sixty" }, "");
+        lab.sandbox.org.set_shared_activities(shared).expect("a switch");
+        let guests: Vec<String> = (0..60).map(|n| format!("guest{n}@company.example")).collect();
+        let seed = |(n, email): (usize, &String)| match n % 2 {
+            0 => lab.seed("Contact", json!({"LastName": "Guest", "Email": email})),
+            _ => lab.seed("Lead", json!({"LastName": "Guest", "Company": "C", "Email": email})),
+        };
+        let mut expected: Vec<String> = guests.iter().enumerate().map(seed).collect();
+        expected.sort();
+        lab.say(&ada().with_company(&guests, &[]).created());
+        assert_eq!(lab.invited(), expected, "shared activities {shared}: {}", lab.log());
+        lab.event();
+    }
+}
+
+/// A guest without an address that can be used is named in the description and in the log, and stops nobody.
+///
+/// proves: B16
+#[test]
+fn a_guest_without_an_address_is_named() {
+    let lab = Lab::new("no-address", "guests = \"create\"");
+    lab.say(&ada().with_company(&["by phone".to_owned(), "grace@navy.example".to_owned()], &[]).created());
+    assert_eq!((lab.sandbox.records("Contact").len(), lab.invited().len()), (2, 1), "{}", lab.log());
+    let description = lab.event()["Description"].as_str().expect("a text").to_owned();
+    assert!(description.contains("by phone"), "{description}");
+    assert!(lab.log().contains("by phone has no usable e-mail address"), "{}", lab.log());
+}
+
 /// An inactive user owns nothing; the next in the waterfall does, and assignment rules do not interfere.
 ///
 /// proves: B19

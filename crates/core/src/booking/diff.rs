@@ -3,7 +3,7 @@
 //! An edit that somebody made in the CRM survives: a field is only overwritten where the record still holds what we
 //! last wrote, or where the booking is the authority (time, standing).
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::{
     chain::View,
@@ -166,8 +166,15 @@ pub fn decide(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, norma
     for desired in desired {
         step_for(cx, desired, normalise, &mut out);
     }
-    out.plan.steps.sort_by_key(|step| step.slot);
+    out.plan.steps.sort_by_key(turn);
     out
+}
+
+/// When a step has its turn: in the order of the slots; of what was made twice first what hangs on the rest, which a CRM
+/// may delete with it.
+fn turn(step: &Step) -> impl Ord + use<> {
+    let surplus = matches!(step.slot, Slot::Surplus(_)).then_some(Reverse(step.role));
+    (surplus, step.slot)
 }
 
 /// What other bookings may know an account by that was made for the invitee or a guest and is adopted or kept.

@@ -31,7 +31,9 @@ pub fn use_match(links: &Links, plan: &Plan, slot: Slot, matches: &[(Role, Recor
 /// The links with doubt cast on the record that was refused, or on all that a refused reference may point to.
 pub fn doubt(links: &Links, slot: Option<Slot>, refused_itself: bool) -> Links {
     let mut links = links.clone();
-    let own = |slot: Slot| matches!(slot, Slot::Meeting | Slot::Case | Slot::Opportunity | Slot::Record(_));
+    let own = |slot: Slot| {
+        matches!(slot, Slot::Meeting | Slot::Case | Slot::Opportunity | Slot::Record(_) | Slot::Surplus(_))
+    };
     match slot {
         Some(slot) if refused_itself && own(slot) => {
             if let Some(link) = links.get_mut(&slot) {
@@ -44,7 +46,7 @@ pub fn doubt(links: &Links, slot: Option<Slot>, refused_itself: bool) -> Links {
         _ => {
             let referred = |one: &Slot| match one {
                 Slot::Case | Slot::Opportunity => Some(*one) != slot,
-                Slot::Meeting | Slot::Attendee(_) | Slot::Record(_) => false,
+                Slot::Meeting | Slot::Attendee(_) | Slot::Record(_) | Slot::Surplus(_) => false,
                 Slot::Account | Slot::GuestAccount(_) | Slot::Person | Slot::Guest(_) => true,
             };
             for (_, link) in links.iter_mut().filter(|(one, _)| referred(one)) {

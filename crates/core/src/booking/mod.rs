@@ -16,6 +16,7 @@ pub mod project;
 pub mod scope;
 pub mod settings;
 pub mod text;
+pub mod unite;
 
 mod attendees;
 mod follow;

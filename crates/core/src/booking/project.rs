@@ -18,6 +18,7 @@ use super::{
     people::{Person, company_of_invitee, invitee},
     settings::{BookingSettings, PersonMode},
     text::{Related, description, display_name, title, zone},
+    unite::project_surplus,
 };
 use crate::{
     ids::{ChainId, ConnectionId, ExternalKey, RecordId, SharedKey, WorkspaceId},
@@ -172,6 +173,7 @@ pub(super) fn unmapped(cx: &Context<'_>, view: &View<'_>) -> Unmapped {
     let owner = owner(cx, view, &mut out.notes);
     let person = invitee(cx, view, owner.as_ref(), &mut out);
     records(cx, view, owner.as_ref(), person.as_ref(), &mut out);
+    project_surplus(cx, &mut out);
     Unmapped { out, owner, person }
 }
 

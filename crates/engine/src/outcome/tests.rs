@@ -36,7 +36,7 @@ fn after(error: &Error, attempts: u32, unsettled: bool) -> (Outcome, Vec<SharedK
         random: u64::MAX / 2,
         late: LATE,
         unsettled,
-        stand_in: false,
+        mended: false,
         relied_on: &[SharedKey::new("contact:ada@example.org")],
     })
 }
@@ -113,7 +113,7 @@ fn doubt_is_cast_on_what_the_refusal_speaks_against() {
 #[test]
 fn a_record_that_stands_in_is_tried_at_once() {
     let error = error(ErrorKind::DuplicateRule, Retry::Never);
-    let with = |stand_in, attempts| {
+    let with = |mended, attempts| {
         let links = links();
         let relied_on = &[];
         let failed = Failed {
@@ -125,7 +125,7 @@ fn a_record_that_stands_in_is_tried_at_once() {
             random: 0,
             late: LATE,
             unsettled: false,
-            stand_in,
+            mended,
             relied_on,
         };
         matches!(after_failure(&failed).0, Outcome::Retry { .. })

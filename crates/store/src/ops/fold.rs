@@ -325,10 +325,11 @@ fn begin(workspace: &WorkspaceId, row: &NewRow, message: &BookingMessage, fold: 
     fold.chains.len() - 1
 }
 
-/// Makes one chain of several: the one with the smallest name stays.
+/// Makes one chain of several: the oldest stays, whose records people have had for longest; of those that begin only
+/// now, the one with the smallest name.
 async fn unite<D: Db>(db: &mut D, workspace: &WorkspaceId, found: BTreeSet<usize>, fold: &mut Fold) -> Result<usize> {
     let mut order: Vec<usize> = found.into_iter().collect();
-    order.sort_by(|a, b| fold.chains[*a].chain.cmp(&fold.chains[*b].chain));
+    order.sort_by_key(|at| (fold.chains[*at].id.unwrap_or(i64::MAX), fold.chains[*at].chain.clone()));
     let survivor = order[0];
     for &other in &order[1..] {
         let (inbox, nodes) = (fold.chains[other].inbox.clone(), fold.chains[other].nodes.clone());

@@ -5,8 +5,12 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::json;
 use syncline_core::{
-    booking::message::BookingMessage,
-    ids::{ChainId, WorkspaceId},
+    booking::{
+        message::BookingMessage,
+        unite::{self, Part},
+    },
+    ids::{ChainId, RecordId, SharedKey, WorkspaceId},
+    step::{Link, Plan},
 };
 
 use super::{
@@ -25,7 +29,8 @@ statements! {
     LINKS_PUT = "insert into chain_links (workspace, id, links) values (?1, ?2, ?3) \
         on conflict {pk} do update set links = excluded.links";
     LINKS_DROP = "delete from chain_links where workspace = ?1 and id = ?2";
-    OUTBOX_HAS = "select plan from outbox where workspace = ?1 and id = ?2";
+    OUTBOX_GET = "select plan, creates from outbox where workspace = ?1 and id = ?2";
+    OUTBOX_SET = "update outbox set plan = ?3, creates = ?4 where workspace = ?1 and id = ?2";
     OUTBOX_MOVE = "update outbox set id = ?3 where workspace = ?1 and id = ?2";
     OUTBOX_DROP = "delete from outbox where workspace = ?1 and id = ?2";
     PENDING_MOVE = "update shared_link set pending = ?3 where workspace = ?1 and pending = ?2";
@@ -62,15 +67,14 @@ pub(super) async fn rows_of<D: Db>(
 ) -> Result<()> {
     let mut lines = Vec::new();
     for (other, name) in std::mem::take(&mut chain.absorbed) {
-        let clash = move_links(db, workspace, survivor, other).await?;
-        let lost = move_outbox(db, workspace, survivor, other, chain).await?;
+        let surplus = move_records(db, workspace, survivor, other, chain).await?;
         let ids = [P::Text(workspace.as_str()), P::Int(other)];
         db.run(&WAITS_DROP, &ids).await?;
         db.run(&STATE_DROP, &ids).await?;
         db.run(&CHAIN_DROP, &ids).await?;
         db.run(&JOURNAL_MOVE, &[P::Text(workspace.as_str()), P::Text(name.as_str()), P::Text(chain.chain.as_str())])
             .await?;
-        lines.push(line(now, &name, clash, lost));
+        lines.push(line(now, &name, &surplus));
         // Kept as a mark that there was something to unite.
         chain.absorbed.push((other, name));
     }
@@ -87,58 +91,59 @@ pub(super) async fn rows_of<D: Db>(
     journal::write(db, &lines).await
 }
 
-fn line(at: Timestamp, name: &ChainId, clash: Links, lost: Option<serde_json::Value>) -> JournalEntry {
-    let text = if clash.is_empty() {
-        "Two bookings turned out to be one and were joined"
-    } else {
-        "Two bookings turned out to be one and were joined; both had records of their own, and the other's were left alone"
-    };
-    JournalEntry {
-        at,
-        kind: JournalKind::Message,
-        text: text.to_owned(),
-        details: json!({ "joined": name, "left_alone": clash, "unsettled_plan": lost }),
+fn line(at: Timestamp, name: &ChainId, surplus: &[Link]) -> JournalEntry {
+    let mut text = "Two bookings turned out to be one and were joined".to_owned();
+    if !surplus.is_empty() {
+        let records: Vec<String> = surplus.iter().map(|link| format!("{} {}", link.role.as_str(), link.id)).collect();
+        text.push_str("; both had records of their own, and the newer ones are to be deleted: ");
+        text.push_str(&records.join(", "));
     }
+    let surplus: Vec<_> = surplus.iter().map(|link| json!({ "role": link.role.as_str(), "id": link.id })).collect();
+    JournalEntry { at, kind: JournalKind::Message, text, details: json!({ "joined": name, "surplus": surplus }) }
 }
 
-/// Moves the links; yields those whose slot the survivor fills itself.
-async fn move_links<D: Db>(db: &mut D, workspace: &WorkspaceId, survivor: i64, other: i64) -> Result<Links> {
-    let ws = P::Text(workspace.as_str());
-    let Some(mut row) = db.row(&LINKS_GET, &[ws, P::Int(other)]).await? else { return Ok(Links::new()) };
-    let others: Links = row.json(0)?;
-    let mut links: Links = match db.row(&LINKS_GET, &[ws, P::Int(survivor)]).await? {
-        Some(mut row) => row.json(0)?,
-        None => Links::new(),
-    };
-    let mut clash = Links::new();
-    for (slot, link) in others {
-        match links.get(&slot) {
-            Some(own) if own.id == link.id => {}
-            Some(_) => drop(clash.insert(slot, link)),
-            None => drop(links.insert(slot, link)),
-        }
-    }
-    db.run(&LINKS_PUT, &[ws, P::Int(survivor), P::Blob(&to_json(&links)?)]).await?;
-    db.run(&LINKS_DROP, &[ws, P::Int(other)]).await?;
-    Ok(clash)
+/// A chain's plan whose outcome is unknown, and what it said it would create.
+struct Sent {
+    plan: Plan,
+    creates: Vec<SharedKey>,
 }
 
-/// Moves a plan whose outcome is unknown; yields it for the journal where the survivor has one itself.
-async fn move_outbox<D: Db>(
+/// Unites links and plans of unknown outcome; yields the records that turn out to be there twice.
+async fn move_records<D: Db>(
     db: &mut D,
     workspace: &WorkspaceId,
     survivor: i64,
     other: i64,
     chain: &mut Folding,
-) -> Result<Option<serde_json::Value>> {
+) -> Result<Vec<Link>> {
     let ws = P::Text(workspace.as_str());
-    let Some(mut row) = db.row(&OUTBOX_HAS, &[ws, P::Int(other)]).await? else { return Ok(None) };
-    db.run(&PENDING_MOVE, &[ws, P::Int(other), P::Int(survivor)]).await?;
-    chain.unsettled = true;
-    if db.row(&OUTBOX_HAS, &[ws, P::Int(survivor)]).await?.is_none() {
-        db.run(&OUTBOX_MOVE, &[ws, P::Int(other), P::Int(survivor)]).await?;
-        return Ok(None);
+    let (links, others) = (links_of(db, ws, survivor).await?, links_of(db, ws, other).await?);
+    let (sent, other_sent) = (sent_of(db, ws, survivor).await?, sent_of(db, ws, other).await?);
+    let had_plan = sent.is_some();
+    let creates: BTreeSet<SharedKey> =
+        [&sent, &other_sent].into_iter().flatten().flat_map(|sent| sent.creates.iter().cloned()).collect();
+    let known: BTreeSet<RecordId> = unite::surplus(&links).map(|link| link.id.clone()).collect();
+    let part = |links, sent: Option<Sent>| Part { links, unsettled: sent.map(|sent| sent.plan) };
+    let united = unite::unite(part(links, sent), part(others, other_sent));
+    db.run(&LINKS_PUT, &[ws, P::Int(survivor), P::Blob(&to_json(&united.links)?)]).await?;
+    db.run(&LINKS_DROP, &[ws, P::Int(other)]).await?;
+    if let Some(plan) = &united.unsettled {
+        chain.unsettled = true;
+        db.run(&PENDING_MOVE, &[ws, P::Int(other), P::Int(survivor)]).await?;
+        let unused = if had_plan { &OUTBOX_DROP } else { &OUTBOX_MOVE };
+        let ids = [ws, P::Int(other), P::Int(survivor)];
+        db.run(unused, if had_plan { &ids[..2] } else { &ids }).await?;
+        db.run(&OUTBOX_SET, &[ws, P::Int(survivor), P::Blob(&to_json(plan)?), P::Blob(&to_json(&creates)?)]).await?;
     }
-    db.run(&OUTBOX_DROP, &[ws, P::Int(other)]).await?;
-    Ok(Some(row.json(0)?))
+    Ok(unite::surplus(&united.links).filter(|link| !known.contains(&link.id)).cloned().collect())
+}
+
+async fn links_of<D: Db>(db: &mut D, ws: P<'_>, id: i64) -> Result<Links> {
+    let row = db.row(&LINKS_GET, &[ws, P::Int(id)]).await?;
+    row.map(|mut row| row.json(0)).transpose().map(Option::unwrap_or_default)
+}
+
+async fn sent_of<D: Db>(db: &mut D, ws: P<'_>, id: i64) -> Result<Option<Sent>> {
+    let Some(mut row) = db.row(&OUTBOX_GET, &[ws, P::Int(id)]).await? else { return Ok(None) };
+    Ok(Some(Sent { plan: row.json(0)?, creates: row.json(1)? }))
 }

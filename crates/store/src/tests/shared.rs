@@ -1,7 +1,9 @@
 //! Shared records are created once, and two bookings that turn out to be one become one.
 
+use syncline_core::record::Slot;
+
 use super::world::*;
-use crate::{InboxState, Outcome, PlanOutcome, WorkState};
+use crate::{InboxState, Links, Outcome, PlanOutcome, WorkState};
 
 on_all! {
     async fn the_second_waits_until_the_first_has_created_it(world: &World) {
@@ -82,27 +84,55 @@ on_all! {
         store.take_in(delivery("move", 10, vec![moved("x", "y", 10)])).await.unwrap();
         let joined = claim(&store, "w1", 11).await;
         assert_eq!(joined.len(), 1);
-        let survivor = chain_of("x").min(chain_of("y"));
-        let gone = chain_of("x").max(chain_of("y"));
+        let (survivor, gone) = (chain_of("x"), chain_of("y"));
         assert_eq!(joined[0].chain, survivor);
         let mut expected = syncline_core::booking::chain::ChainState::default();
         for message in [booked("x", 0), booked("y", 0), moved("x", "y", 10)] {
             expected.absorb(&message);
         }
         assert_eq!(joined[0].state, expected);
-        assert_eq!(joined[0].links.len(), 1, "the survivor keeps its own meeting");
+        let links = [link(Slot::Meeting, "00U-x"), (Slot::Surplus(1), link(Slot::Meeting, "00U-y").1)];
+        assert_eq!(joined[0].links, Links::from(links), "the older one keeps its own meeting; the other one is to go");
         assert!(store.booking(&ws(), &gone).await.unwrap().is_none());
         let detail = store.booking(&ws(), &survivor).await.unwrap().unwrap();
         assert_eq!((detail.messages.len(), detail.row.work), (3, WorkState::Leased));
         assert!(detail.messages.iter().all(|message| message.state == InboxState::Folded));
         assert_eq!(detail.journal.len(), 3, "the lines of both and of the joining");
-        assert!(detail.journal[0].entry.text.contains("left alone"));
+        assert_eq!(
+            detail.journal[0].entry.text,
+            "Two bookings turned out to be one and were joined; both had records of their own, and the newer ones are to be \
+             deleted: meeting 00U-y"
+        );
         // Both names lead to the survivor from now on.
         store.settle(vec![settlement(&joined[0], done("1"))], at(12)).await.unwrap();
         for (key, booking) in [("cx", "x"), ("cy", "y")] {
             store.take_in(delivery(key, 20, vec![cancelled(booking, 20)])).await.unwrap();
         }
         assert_eq!(claim(&store, "w1", 21).await.len(), 1);
+    }
+
+    /// proves: V2: what either of them sent without an answer is looked for, and so is what it said it would create.
+    async fn bookings_whose_plans_are_unsettled_become_one(world: &World) {
+        let store = world.store().await;
+        for booking in ["x", "y"] {
+            let chain = take_and_claim(&store, booking, 0).await;
+            store.plan(vec![planned(&chain, &[&format!("person:{booking}")])], at(1)).await.unwrap();
+            let unknown = Outcome::Retry { at: at(500), unsettled: true, failed: true, links: Links::new() };
+            store.settle(vec![settlement(&chain, unknown)], at(2)).await.unwrap();
+        }
+        store.take_in(delivery("move", 10, vec![moved("x", "y", 10)])).await.unwrap();
+        let joined = claim(&store, "w1", 11).await.remove(0);
+        let steps = joined.unsettled.clone().expect("both outcomes are unknown").steps;
+        let known = |booking: &str| some_plan(chain_of(booking).as_str()).steps.remove(0).write;
+        assert_eq!(steps.iter().map(|step| (step.slot, step.write.clone())).collect::<Vec<_>>(), [
+            (Slot::Meeting, known("x")),
+            (Slot::Surplus(1), known("y")),
+        ]);
+        assert_eq!(store.counts(&ws()).await.unwrap().uncertain, 1);
+        store.settle(vec![settlement(&joined, done("1"))], at(12)).await.unwrap();
+        // What both said they would create is free again.
+        let other = take_and_claim(&store, "z", 20).await;
+        assert_eq!(store.plan(vec![planned(&other, &["person:x", "person:y"])], at(21)).await.unwrap(), [PlanOutcome::Ready]);
     }
 
     async fn bookings_are_not_joined_while_one_is_held(world: &World) {

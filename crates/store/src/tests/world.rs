@@ -216,7 +216,7 @@ pub(crate) fn link(slot: Slot, id: &str) -> (Slot, Link) {
         Slot::Record(_) => Role::Custom,
         Slot::Case => Role::Case,
         Slot::Opportunity => Role::Opportunity,
-        Slot::Meeting => Role::Meeting,
+        Slot::Meeting | Slot::Surplus(_) => Role::Meeting,
     };
     (slot, Link::new(role, RecordId::new(id), None, Fields::from([(Std::Subject.into(), Value::text(id))])))
 }

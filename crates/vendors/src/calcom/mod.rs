@@ -37,6 +37,16 @@ const MANIFEST: Manifest = Manifest {
     trusted_domains: &[],
 };
 
+/// What the API does not list, or not as the webhook says it. Of routing forms it lists the responses of an organization's
+/// forms, to its administrators, with the questions under other names than the webhook gives them: one that both tell of
+/// could not be known to be one (the API's routing form responses, read 2026-11).
+const ONLY_BY_WEBHOOK: &[&str] = &[
+    "a form that was submitted without a booking",
+    "that a host asked for another time",
+    "why a request was declined",
+    "that somebody gave up a seat that others still share",
+];
+
 /// The connector for Cal.com.
 #[derive(Debug, Clone, Copy)]
 pub struct Calcom;
@@ -62,6 +72,10 @@ impl Connector for Calcom {
 impl Bookings for Calcom {
     fn signed(&self) -> bool {
         true
+    }
+
+    fn only_by_webhook(&self) -> &'static [&'static str] {
+        ONLY_BY_WEBHOOK
     }
 
     fn verify(&self, raw: &RawRequest, secrets: &[Secret], _now: Timestamp) -> Result<(), Refusal> {

@@ -62,6 +62,11 @@ impl Bookings for Calendly {
         true
     }
 
+    /// A list shows the marks that stand, not those that were taken back. Of routing forms it lists those of an organization.
+    fn only_by_webhook(&self) -> &'static [&'static str] {
+        &["that a no-show mark was taken back", "with `scope = \"user\"`, a form that was submitted without a booking"]
+    }
+
     fn verify(&self, raw: &RawRequest, secrets: &[Secret], now: Timestamp) -> Result<(), Refusal> {
         signature::stamped_hex(raw, SIGNATURE_HEADER, secrets, now, TOLERANCE)
     }

@@ -79,7 +79,7 @@ fn host() -> Record {
     user(1, "host@own.example")
 }
 
-fn world() -> impl Strategy<Value = World> {
+pub fn world() -> impl Strategy<Value = World> {
     let contact =
         record(Role::Contact, 1, &[(Std::Email, Value::text("Ada@Acme.example")), (Std::LastName, Value::text("L"))]);
     let lead = record(
@@ -103,13 +103,13 @@ fn world() -> impl Strategy<Value = World> {
 }
 
 /// What of a slot's record must not depend on the order, with references to the booking's own records by their slot.
-fn settled(desk: &Desk, slot: Slot) -> Option<Fields> {
+pub fn settled(desk: &Desk, slot: Slot) -> Option<Fields> {
     let kept: &[Std] = match slot {
         Slot::Account | Slot::GuestAccount(_) => &[Std::Name, Std::Website],
         Slot::Person | Slot::Guest(_) => &[Std::Email],
         Slot::Attendee(_) => &[Std::Meeting, Std::Attends, Std::Invited, Std::Related, Std::Response],
         // All of a further record is its own.
-        Slot::Record(_) => &[Std::Key],
+        Slot::Record(_) | Slot::Surplus(_) => &[Std::Key],
         Slot::Case => &[Std::Subject, Std::Description],
         Slot::Opportunity => &[Std::Name, Std::CloseDate],
         Slot::Meeting => &[
@@ -143,7 +143,7 @@ fn settled(desk: &Desk, slot: Slot) -> Option<Fields> {
 }
 
 /// Who attends, by address, and what became of the invitation. Which number each has may depend on the order.
-fn attending(desk: &Desk) -> Vec<(String, Option<Value>)> {
+pub fn attending(desk: &Desk) -> Vec<(String, Option<Value>)> {
     let ours = desk.links.iter().filter(|(slot, _)| matches!(slot, Slot::Attendee(_)));
     let mut all: Vec<_> = ours
         .map(|(_, link)| {
@@ -157,7 +157,7 @@ fn attending(desk: &Desk) -> Vec<(String, Option<Value>)> {
 }
 
 /// A desk in a CRM that ties a meeting to one record beside its person; or in one that ties it to all, and has no leads.
-fn desk_in(mut world: World, mut settings: BookingSettings, ties: Ties) -> Desk {
+pub fn desk_in(mut world: World, mut settings: BookingSettings, ties: Ties) -> Desk {
     if ties == Ties::All {
         settings.leads = false;
         world.records.retain(|_, record| record.role != Role::Lead);
@@ -165,7 +165,7 @@ fn desk_in(mut world: World, mut settings: BookingSettings, ties: Ties) -> Desk 
     Desk { ties, ..Desk::new(world, settings) }
 }
 
-fn ties() -> impl Strategy<Value = Ties> {
+pub fn ties() -> impl Strategy<Value = Ties> {
     prop_oneof![Just(Ties::One), Just(Ties::All)]
 }
 

@@ -16,6 +16,7 @@ mod stored;
 mod story;
 mod text;
 mod ties;
+mod unite;
 mod world;
 
 use proptest::prelude::ProptestConfig;

@@ -48,6 +48,32 @@ impl<S: Site> Http for Calls<S> {
     fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'_, Result<http::Response<Bytes>, HttpError>> {
         carried(&*self.0, request)
     }
+
+    fn open(&self, request: http::Request<Outgoing>) -> BoxFuture<'_, Result<http::Response<Incoming>, HttpError>> {
+        let (head, mut said) = request.into_parts();
+        assert!(self.0.talks(&head), "nobody talks at {}", head.uri);
+        let (ours, theirs) = talk::ends();
+        tokio::spawn(Arc::clone(&self.0).talk(head, ours));
+        let say = theirs.say;
+        tokio::spawn(async move {
+            while let Some(bytes) = said.next().await {
+                if say.send(bytes).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let parts = stream::unfold(theirs.said, |mut said| async move {
+            let part = match said.recv().await? {
+                Say::Bytes(bytes) => Part::Bytes(bytes),
+                Say::Trailers(trailers) => Part::Trailers(trailers),
+            };
+            Some((Ok(part), said))
+        });
+        let mut response = http::Response::new(Box::pin(parts) as Incoming);
+        let kind = http::HeaderValue::from_static("application/grpc");
+        response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+        Box::pin(std::future::ready(Ok(response)))
+    }
 }
 
 fn carried(
@@ -75,32 +101,6 @@ impl<S: Site> Http for Portal<S> {
         let page = Bytes::from_static(b"<!doctype html><title>Welcome</title><p>Please sign in.</p>");
         let answer = http::Response::builder().header("content-type", "text/html").body(page);
         Box::pin(std::future::ready(Ok(answer.expect("a page"))))
-    }
-
-    fn open(&self, request: http::Request<Outgoing>) -> BoxFuture<'_, Result<http::Response<Incoming>, HttpError>> {
-        let (head, mut said) = request.into_parts();
-        assert!(self.0.talks(&head), "nobody talks at {}", head.uri);
-        let (ours, theirs) = talk::ends();
-        tokio::spawn(Arc::clone(&self.0).talk(head, ours));
-        let say = theirs.say;
-        tokio::spawn(async move {
-            while let Some(bytes) = said.next().await {
-                if say.send(bytes).await.is_err() {
-                    return;
-                }
-            }
-        });
-        let parts = stream::unfold(theirs.said, |mut said| async move {
-            let part = match said.recv().await? {
-                Say::Bytes(bytes) => Part::Bytes(bytes),
-                Say::Trailers(trailers) => Part::Trailers(trailers),
-            };
-            Some((Ok(part), said))
-        });
-        let mut response = http::Response::new(Box::pin(parts) as Incoming);
-        let kind = http::HeaderValue::from_static("application/grpc");
-        response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
-        Box::pin(std::future::ready(Ok(response)))
     }
 }
 

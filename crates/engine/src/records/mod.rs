@@ -35,7 +35,7 @@ pub use self::{
     setups::{RecordSetups, Written},
     view::Compiled,
 };
-pub(crate) use self::{hinted::LastWords, hints::Wakes, setups::StoredFlows, view::CompiledFlows};
+pub(crate) use self::{hinted::LastWords, hints::Wakes, pull::LongLooks, setups::StoredFlows, view::CompiledFlows};
 
 use std::sync::Arc;
 

@@ -1,11 +1,17 @@
 //! Reading both sides: pages of changes and their cursors go into the store together, or not at all.
 
+use std::{collections::HashMap, sync::Mutex};
+
 use jiff::{SignedDuration, Timestamp};
 use syncline_connect::{
     Error, ErrorKind,
     mirror::{Ask, Changes, From},
 };
-use syncline_core::{backoff, merge::Side};
+use syncline_core::{
+    backoff,
+    ids::{IntegrationId, WorkspaceId},
+    merge::Side,
+};
 use syncline_store::{PullPhase, PullState, SeenRow, TakeRows};
 
 use super::{
@@ -20,6 +26,31 @@ use crate::engine::Engine;
 /// How long until a side is asked again that refuses us for a reason which only a person can mend.
 const REFUSED_PAUSE: SignedDuration = SignedDuration::from_mins(15);
 
+/// A look of fewer calls than twice this is repeated after the usual time, one of more after that many times longer. What
+/// changed is shown again by the vendors for minutes, and ten thousand changes would be read over and over.
+const LIGHT_CALLS: u32 = 5;
+
+/// The longest rest after a look: by then nothing of it is shown again.
+const REST_MAX: SignedDuration = SignedDuration::from_mins(20);
+
+/// The calls so far of looks that take several rounds. Forgotten with the process, which costs a few calls.
+pub(crate) type LongLooks = Mutex<HashMap<(WorkspaceId, IntegrationId, Side), u32>>;
+
+/// A look at one side, which may take several rounds.
+#[derive(Clone, Copy)]
+struct Look {
+    /// Its calls in rounds before this one.
+    earlier: u32,
+    /// The calls of this round before it.
+    before: u32,
+}
+
+impl Look {
+    fn calls(self, round: &Round) -> u32 {
+        self.earlier.saturating_add(round.calls.saturating_sub(self.before))
+    }
+}
+
 impl Engine {
     /// Reads what is due of both sides. Whether both have been read to their end by now: before that nobody knows who is
     /// missing.
@@ -33,6 +64,7 @@ impl Engine {
             }
         }
         for side in Side::BOTH {
+            let look = self.look_on(turn, side, round);
             for page in 0.. {
                 let now = self.world.clock.now();
                 let due: Vec<PullState> = states
@@ -45,10 +77,11 @@ impl Engine {
                 }
                 if page == ROUND_PAGES_MAX {
                     round.more = true;
+                    self.look_longer(turn, side, look.calls(round));
                     break;
                 }
                 self.extend(turn, now).await?;
-                let read = self.read_changes(turn, side, due, round).await?;
+                let read = self.read_changes(turn, side, due, look, round).await?;
                 for state in read {
                     if let Some(old) = states.iter_mut().find(|old| old.side == side && old.kind == state.kind) {
                         *old = state;
@@ -57,6 +90,19 @@ impl Engine {
             }
         }
         Ok(states.iter().all(|state| state.phase != PullPhase::First))
+    }
+
+    /// Begins a look at a side, or goes on with one.
+    fn look_on(&self, turn: &Turn<'_>, side: Side, round: &Round) -> Look {
+        let name = (turn.flow.workspace.clone(), turn.flow.id.clone(), side);
+        let earlier = self.long_looks.lock().expect("no code panics while it holds this lock").remove(&name);
+        Look { earlier: earlier.unwrap_or(0), before: round.calls }
+    }
+
+    /// Another round goes on with a look of so many calls.
+    fn look_longer(&self, turn: &Turn<'_>, side: Side, calls: u32) {
+        let name = (turn.flow.workspace.clone(), turn.flow.id.clone(), side);
+        self.long_looks.lock().expect("no code panics while it holds this lock").insert(name, calls);
     }
 
     /// How far every kind of both sides has come; one that was never read is due at once.
@@ -97,6 +143,7 @@ impl Engine {
         turn: &Turn<'_>,
         side: Side,
         due: Vec<PullState>,
+        look: Look,
         round: &mut Round,
     ) -> Result<Vec<PullState>, Halt> {
         let setup = self.side_setup(turn.flow, side).map_err(|error| Halt::Side(side, error))?;
@@ -139,7 +186,7 @@ impl Engine {
             if !more && state.phase == PullPhase::Sweep {
                 swept.push((state.kind.clone(), state.sweep));
             }
-            read.push(after_page(turn, state, cursor, more, now));
+            read.push(after_page(turn, state, cursor, (!more).then_some(look.calls(round)), now));
         }
         round.read += rows.len();
         let take = TakeRows {
@@ -228,10 +275,18 @@ fn sweep(state: &PullState) -> PullState {
     }
 }
 
-/// The pull after a page was read.
-fn after_page(turn: &Turn<'_>, state: PullState, cursor: String, more: bool, now: Timestamp) -> PullState {
-    let whole = state.phase != PullPhase::Changes;
-    let next_at = if more { now } else { later(now, turn.flow.side(state.side).every) };
+/// How long a side is left alone after a look of so many calls.
+fn rest(every: SignedDuration, calls: u32) -> SignedDuration {
+    let times = i32::try_from(calls / LIGHT_CALLS).unwrap_or(i32::MAX);
+    every.max(every.saturating_mul(times).min(REST_MAX))
+}
+
+/// The pull after a page was read: the last of a look of so many calls, or one with more behind it.
+fn after_page(turn: &Turn<'_>, state: PullState, cursor: String, last_of: Option<u32>, now: Timestamp) -> PullState {
+    let (whole, more) = (state.phase != PullPhase::Changes, last_of.is_none());
+    let every = turn.flow.side(state.side).every;
+    // What a whole reading showed is not shown again.
+    let next_at = last_of.map_or(now, |calls| later(now, if whole { every } else { rest(every, calls) }));
     let view = turn.compiled.kinds(state.side).get(&state.kind);
     PullState {
         phase: if more { state.phase } else { PullPhase::Changes },

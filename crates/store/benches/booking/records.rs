@@ -134,21 +134,9 @@ fn key(field: u32) -> RuleKey {
 /// Texts that travel both ways.
 fn rules() -> Vec<Rule> {
     let shape = FieldDescription {
-        label: String::new(),
-        kind: FieldKind::Text,
         length: Some(80),
-        precision: 0,
-        scale: 0,
-        createable: true,
-        updateable: true,
-        required: false,
-        restricted: false,
-        values: Vec::new(),
-        refers_to: Vec::new(),
-        nillable: true,
-        calculated: false,
-        unique: false,
         habits: Habits { trims: true, ..Habits::default() },
+        ..FieldDescription::plain("", FieldKind::Text)
     };
     let rule = |field: u32| Rule {
         key: key(field),

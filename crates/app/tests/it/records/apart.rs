@@ -7,7 +7,7 @@ use syncline_engine::records::RoundEnd;
 use syncline_sandbox::SalesforceConfig;
 
 use super::{
-    company::Company,
+    company::{Company, fields},
     desk::{Desk, add, edit, pair, people},
 };
 
@@ -51,6 +51,37 @@ async fn a_share_of_the_days_calls_is_kept_for_others() {
     company.hands.pass(SignedDuration::from_hours(25));
     let end = company.engine.records_round(flow, false).await.expect("the database answers");
     assert!(matches!(end, RoundEnd::Done(_)), "{end:?}");
+}
+
+/// What changed is shown again for minutes. After a look of many calls a side rests for longer, so that two thousand changes
+/// are not read anew every two minutes; a later edit still arrives.
+///
+/// proves: R19, R22
+#[tokio::test]
+async fn many_changes_are_not_read_over_and_over() {
+    const PEOPLE: usize = 2_100;
+    const PAGES: u64 = PEOPLE as u64 / 100;
+    let company = Company::changed(|flows| *flows = flows.drain(1..2).collect()).await;
+    let flow = &company.engine.setup().records[0];
+    for n in 0..PEOPLE {
+        company.seed("Contact", &format!("p{n}@example.org"));
+    }
+    company.calm().await;
+    let ids: Vec<u64> = (0..PEOPLE).map(|n| company.campaign_id(&format!("p{n}@example.org"))).collect();
+    for id in &ids {
+        company.campaign.edit(*id, &fields(json!({ "firstName": "Ada" }))).expect("the edit is sound");
+    }
+    let before = company.campaign.calls();
+    for _ in 0..15 {
+        let end = company.engine.records_round(flow, false).await.expect("the database answers");
+        assert!(matches!(end, RoundEnd::Done(_)), "{end:?}");
+        company.hands.pass(SignedDuration::from_mins(2));
+    }
+    let looks = (company.campaign.calls() - before) / PAGES;
+    assert!(looks <= 3, "{looks} times all of them");
+    company.campaign.edit(ids[7], &fields(json!({ "firstName": "Augusta" }))).expect("the edit is sound");
+    company.calm().await;
+    assert_eq!(company.contact("p7@example.org")["FirstName"], json!("Augusta"));
 }
 
 /// An account that a person disconnects is neither read nor written from then on, and the other side is left alone as well;

@@ -96,7 +96,7 @@ pub async fn run(args: RecordsDemoArgs) -> anyhow::Result<()> {
     };
     if played? && !args.once {
         let running = stage.start(None, None).await?;
-        println!("\nActivity log        http://{}/sign-in/{}", running.address, stage.sign_in);
+        println!("\nActivity log        http://{}/sign-in/{}?next=/activity", running.address, stage.sign_in);
         println!("Edit somebody at {}/_sandbox/ and see it travel. Ctrl-C stops it.", stage.accounts.urls[0]);
         stop_signal.asked().await;
         println!("\nStopping.");
@@ -133,7 +133,7 @@ impl Stage {
 
     async fn play(&mut self) -> anyhow::Result<()> {
         let running = self.start(None, Some(0)).await?;
-        println!("Activity log        http://{}/sign-in/{}\n", running.address, self.sign_in);
+        println!("Activity log        http://{}/sign-in/{}?next=/activity\n", running.address, self.sign_in);
         let played = self.first_part(&running.engine).await;
         let used = match &played {
             Ok(()) => usage(&running.engine).await,

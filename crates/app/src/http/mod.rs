@@ -117,16 +117,22 @@ impl Client {
         }
     }
 
-    async fn exchange(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, HttpError> {
-        let (parts, body) = request.into_parts();
-        let url = Url::parse(&parts.uri.to_string()).map_err(|error| HttpError::NotSent {
+    /// An address that may be called, with its host.
+    fn admitted(&self, uri: &http::Uri) -> Result<(Url, String), HttpError> {
+        let url = Url::parse(&uri.to_string()).map_err(|error| HttpError::NotSent {
             host: String::new(),
             reason: format!("the address cannot be read: {error}"),
         })?;
         let host = url.host_str().unwrap_or_default().to_owned();
-        if let Err(reason) = self.check(&url) {
-            return Err(HttpError::Forbidden { host, reason: reason.to_owned() });
+        match self.check(&url) {
+            Ok(()) => Ok((url, host)),
+            Err(reason) => Err(HttpError::Forbidden { host, reason: reason.to_owned() }),
         }
+    }
+
+    async fn exchange(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, HttpError> {
+        let (parts, body) = request.into_parts();
+        let (url, host) = self.admitted(&parts.uri)?;
         let sent = self.inner.request(parts.method, url).headers(parts.headers).body(body).send().await;
         let mut answer = sent.map_err(|error| self.not_answered(&host, &error))?;
         let mut out = http::Response::builder().status(answer.status());

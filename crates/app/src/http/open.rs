@@ -9,7 +9,6 @@ use syncline_connect::{
     HttpError,
     http::{Incoming, Outgoing, Part, SILENCE_MAX},
 };
-use url::Url;
 
 use super::{CONNECT_DEADLINE, Client, PublicOnly, reqwest_builder};
 
@@ -20,14 +19,7 @@ impl Client {
         request: http::Request<Outgoing>,
     ) -> Result<http::Response<Incoming>, HttpError> {
         let (parts, said) = request.into_parts();
-        let url = Url::parse(&parts.uri.to_string()).map_err(|error| HttpError::NotSent {
-            host: String::new(),
-            reason: format!("the address cannot be read: {error}"),
-        })?;
-        let host = url.host_str().unwrap_or_default().to_owned();
-        if let Err(reason) = self.check(&url) {
-            return Err(HttpError::Forbidden { host, reason: reason.to_owned() });
-        }
+        let (url, host) = self.admitted(&parts.uri)?;
         let body = reqwest::Body::wrap_stream(said.map(Ok::<_, Infallible>));
         let request = self.lasting(&host)?.request(parts.method, url).headers(parts.headers).body(body);
         let answer = request.send().await.map_err(|error| self.not_answered(&host, &error))?;

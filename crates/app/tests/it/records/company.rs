@@ -344,12 +344,8 @@ async fn conversions_and_merges_are_followed() {
         .convert_lead(&LeadConversion {
             lead_id: lead,
             converted_status: "Closed - Converted".to_owned(),
-            account_id: None,
-            contact_id: None,
             do_not_create_opportunity: true,
-            opportunity_name: None,
-            owner_id: None,
-            overwrite_lead_source: false,
+            ..LeadConversion::default()
         })
         .expect("the lead is converted");
     company.org.merge(&one, &[&two], &Map::new()).expect("they are merged");

@@ -107,12 +107,8 @@ async fn tags_say_where_a_contact_came_from() {
     let conversion = LeadConversion {
         lead_id: lead,
         converted_status: "Closed - Converted".to_owned(),
-        account_id: None,
-        contact_id: None,
         do_not_create_opportunity: true,
-        opportunity_name: None,
-        owner_id: None,
-        overwrite_lead_source: false,
+        ..LeadConversion::default()
     };
     company.org.convert_lead(&conversion).expect("the lead is converted");
     company.calm().await;

@@ -175,12 +175,8 @@ impl Stage {
         let conversion = LeadConversion {
             lead_id: lead,
             converted_status: "Closed - Converted".to_owned(),
-            account_id: None,
-            contact_id: None,
             do_not_create_opportunity: true,
-            opportunity_name: None,
-            owner_id: None,
-            overwrite_lead_source: false,
+            ..LeadConversion::default()
         };
         accounts.org.convert_lead(&conversion).map_err(told)?;
         act(engine, seen, "A lead becomes a contact", true).await?;

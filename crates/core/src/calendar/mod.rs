@@ -4,10 +4,14 @@
 //! No calendar is asked here and nothing is stored: a copy of an event is a value ([`event::Event`]), and so is every
 //! verdict about it.
 
+pub mod canon;
+pub mod eligible;
 pub mod event;
 pub mod identity;
 pub mod limits;
+pub mod privacy;
 pub mod recur;
+pub mod series;
 pub mod zone;
 
 #[cfg(test)]

@@ -1,9 +1,14 @@
 //! The calendar's core, attacked.
 
+mod canon;
+mod eligible;
 mod identity;
 mod limits;
+mod privacy;
 mod recur;
 mod rules;
+mod series;
+mod world;
 mod zone;
 
 use proptest::prelude::ProptestConfig;

@@ -89,7 +89,8 @@ pub(super) fn instant_of(local: DateTime, zone: &TimeZone) -> Timestamp {
     zone.to_ambiguous_timestamp(local).compatible().unwrap_or(fallback)
 }
 
-/// What a copy says about how the meeting stands.
+/// What a copy says about how the meeting stands. `Cancelled` is the organiser's word: a guest's copy that is only gone
+/// from the guest's own calendar is [`Body::Bare`], whatever the calendar calls that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {

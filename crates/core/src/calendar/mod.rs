@@ -9,6 +9,7 @@ pub mod eligible;
 pub mod event;
 pub mod identity;
 pub mod limits;
+pub mod meeting;
 pub mod privacy;
 pub mod recur;
 pub mod series;

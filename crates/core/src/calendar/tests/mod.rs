@@ -2,8 +2,10 @@
 
 mod canon;
 mod eligible;
+mod engine;
 mod identity;
 mod limits;
+mod meetings;
 mod privacy;
 mod recur;
 mod rules;

@@ -270,11 +270,18 @@ fn adopted_image(settings: &BookingSettings, role: Role, planned: &Fields, recor
         (None, _) => true,
     };
     let applied = planned.iter().filter(|(field, _)| telling(field)).all(|(field, value)| holds(field, value));
-    let image = planned.iter().map(|(field, value)| {
+    let agreed = planned.iter().map(|(field, value)| {
         let now = record.fields.get(field).filter(|_| !applied).unwrap_or(value);
         (field.clone(), now.clone())
     });
-    image.collect()
+    let mut image: Fields = agreed.collect();
+    // Of two plans for one person either may have come last; what hangs on the account goes by what stands there.
+    if matches!(role, Role::Contact | Role::Lead)
+        && let Some(Value::Id(account)) = record.fields.get(&Std::Account.into())
+    {
+        image.insert(Std::Account.into(), Value::Id(account.clone()));
+    }
+    image
 }
 
 fn step_for(cx: &Context<'_>, desired: Desired, normalise: Normalise<'_>, out: &mut Decision) {

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     booking::{
         message::BookingMessage,
-        project::Links,
+        project::{Links, Ties},
         settings::{BookingSettings, OpenLead, PersonMode},
         unite::{Part, leave_surplus, unite},
     },
@@ -223,6 +223,28 @@ fn the_middle_one_comes_last() {
     assert_eq!(desk.links[&Slot::Meeting].id, older);
     assert!(!desk.world.records.contains_key(&newer));
     assert_eq!(desk.text(Slot::Meeting, Std::Description).matches("Rescheduled:").count(), 2);
+}
+
+/// Both halves were to make the person, one of them did, and nobody heard of it: the meeting that the other half makes
+/// hangs on the person's account all the same.
+///
+/// proves: B4, V2
+#[test]
+fn the_account_is_known_after_two_plans_for_one_person() {
+    let desk = Desk { ties: Ties::All, ..Desk::new(World::default(), BookingSettings::default()) };
+    let mut office = Office::new(desk);
+    let [first, middle, last] =
+        [booked("a", 0, 6000), replacing(booked("b", 5, 7000), "a"), replacing(booked("c", 9, 8000), "b")];
+    office.hear(&last, Fate::NeverArrived);
+    office.hear(&first, Fate::NeverArrived);
+    office.hear(&first, Fate::Lost);
+    office.hear(&last, Fate::NeverArrived);
+    assert_eq!((office.chains.len(), office.desk.count(Role::Contact), office.desk.count(Role::Account)), (2, 1, 1));
+    office.hear(&middle, Fate::Answered);
+    let desk = office.close();
+    assert_eq!((desk.count(Role::Meeting), desk.count(Role::Contact)), (1, 1));
+    let account = desk.only_account();
+    assert_eq!(desk.record(Slot::Meeting).fields.get(&Std::Account.into()), Some(&Value::Id(account)));
 }
 
 /// Salesforce deletes a case with its events: whatever is to go goes before what it hangs on.

@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     ActiveCampaignAccount, ActiveCampaignConfig, BrevoAccount, BrevoConfig, GoogleConfig, GoogleWorkspace,
-    HubSpotAccount, HubSpotConfig, SalesforceConfig, SalesforceOrg, Site, brevo::BrevoRates, serve,
+    HubSpotAccount, HubSpotConfig, MicrosoftConfig, MicrosoftTenant, SalesforceConfig, SalesforceOrg, Site,
+    brevo::BrevoRates, serve,
 };
 
 struct WallClock;
@@ -159,6 +160,27 @@ fn googles_own_client_works_against_the_sandbox() {
         command
     });
     assert!(checks >= 25, "only {checks} checks were made");
+}
+
+#[test]
+fn microsofts_own_client_works_against_the_sandbox() {
+    let python = installed().join("python/bin/python");
+    let config = MicrosoftConfig::default();
+    let people: Vec<String> = config.users.iter().map(|user| user.email.clone()).collect();
+    let site = MicrosoftTenant::new(config, Arc::new(WallClock));
+    let refresh: Vec<_> =
+        people.iter().map(|user| site.install(user).expect("a user")["refresh_token"].clone()).collect();
+    let checks = run_against(site.clone(), |base| {
+        let mut credentials = site.credentials(base);
+        credentials["refresh_tokens"] = refresh.into();
+        let mut command = Command::new(&python);
+        command
+            .arg(here().join("clients/msgraph_client.py"))
+            .arg(base)
+            .env("SANDBOX_CREDENTIALS", credentials.to_string());
+        command
+    });
+    assert!(checks >= 20, "only {checks} checks were made");
 }
 
 #[test]

@@ -98,6 +98,10 @@ impl Grants {
         self.refresh.get_mut(token)
     }
 
+    pub(crate) fn drop_refresh(&mut self, token: &str) {
+        self.refresh.remove(token);
+    }
+
     /// Ends all access tokens; refresh tokens stay.
     pub(crate) fn expire_access(&mut self) {
         self.access.clear();

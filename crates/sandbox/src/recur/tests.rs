@@ -48,7 +48,6 @@ fn examples_of_the_standard_come_out() {
     check(&["RRULE:FREQ=YEARLY;COUNT=2"], "2024-02-29T09:00:00", &["02-29", "02-29"]);
 }
 
-/// proves: C7
 #[test]
 fn local_times_stay_where_clocks_change() {
     let got = starts(&["RRULE:FREQ=DAILY;COUNT=4"], "2026-03-28T02:00:00", "Europe/Berlin");

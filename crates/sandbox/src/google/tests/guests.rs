@@ -86,7 +86,6 @@ fn a_guest_who_is_left_out_loses_his_copy_and_the_organiser_does_not_answer_for_
     assert_eq!(kit.site.event(SAM, &id).unwrap()["status"], "cancelled");
 }
 
-/// proves: C6
 #[test]
 fn mails_go_to_whom_the_caller_says() {
     let kit = kit();

@@ -5,6 +5,7 @@
 
 pub mod assertion;
 pub mod bookings;
+pub mod calendar;
 pub mod error;
 pub mod hints;
 pub mod http;
@@ -19,6 +20,7 @@ pub mod secret;
 pub mod signature;
 
 pub use bookings::{Bookings, RawRequest, Reading, Refusal};
+pub use calendar::Calendars;
 pub use error::{Error, ErrorKind, Retry};
 pub use hints::Hints;
 pub use http::{Http, HttpError};
@@ -63,6 +65,11 @@ pub trait Connector: Send + Sync {
 
     /// Its records can be kept in step with another account's.
     fn mirror(&self) -> Option<&dyn Mirror> {
+        None
+    }
+
+    /// Shows calendars: what is booked and changed in them lands in the CRM.
+    fn calendars(&self) -> Option<&dyn Calendars> {
         None
     }
 

@@ -5,6 +5,7 @@
 
 pub mod backoff;
 pub mod booking;
+pub mod calendar;
 pub mod description;
 pub mod effects;
 pub mod expr;

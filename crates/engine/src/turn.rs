@@ -239,7 +239,7 @@ impl Engine {
                 fence: push.job.claimed.fence,
                 plan: push.decision.plan.clone(),
                 creates: push.decision.creates.clone(),
-                adopted: push.decision.adopted.clone(),
+                adopted: push.decision.kept(&push.job.claimed.links),
             })
             .collect();
         if mutant::on(Mutant::PlanUnwritten) {

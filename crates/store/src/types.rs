@@ -168,8 +168,8 @@ pub struct Planned {
     pub plan: Plan,
     /// Shared records that this plan creates: while it does, nobody else may.
     pub creates: Vec<SharedKey>,
-    /// What a former, unsettled plan turned out to have done; kept with this plan, so that it is still known should
-    /// this one's outcome stay unknown, too.
+    /// What a former, unsettled plan turned out to have done, and whom this plan changes; kept with this plan, so that it
+    /// is still known should this one's outcome stay unknown, too.
     pub adopted: Option<Links>,
 }
 

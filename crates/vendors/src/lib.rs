@@ -13,6 +13,8 @@ pub mod calcom;
 pub mod calendly;
 #[cfg(feature = "generic")]
 pub mod generic;
+#[cfg(feature = "google")]
+pub mod google;
 #[cfg(feature = "hubspot")]
 pub mod hubspot;
 #[cfg(feature = "meetergo")]
@@ -23,11 +25,13 @@ pub mod salesforce;
 #[cfg(any(feature = "activecampaign", feature = "brevo"))]
 mod call;
 pub mod intake;
+#[cfg(any(feature = "google", feature = "hubspot"))]
+mod markup;
 #[cfg(any(feature = "activecampaign", feature = "brevo"))]
 mod spans;
 #[cfg(test)]
 mod testing;
-#[cfg(any(feature = "hubspot", feature = "salesforce"))]
+#[cfg(any(feature = "google", feature = "hubspot", feature = "salesforce"))]
 mod texts;
 
 use syncline_connect::Connector;
@@ -45,6 +49,8 @@ pub fn all() -> &'static [&'static dyn Connector] {
         &calendly::Calendly,
         #[cfg(feature = "generic")]
         &generic::Generic,
+        #[cfg(feature = "google")]
+        &google::Google,
         #[cfg(feature = "hubspot")]
         &hubspot::HubSpot,
         #[cfg(feature = "meetergo")]

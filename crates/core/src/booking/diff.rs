@@ -31,8 +31,7 @@ pub struct Decision {
     pub creates: Vec<SharedKey>,
     pub notes: Vec<Note>,
     pub look_again: Option<jiff::Timestamp>,
-    /// Where an unsettled plan was looked into: the links as they are before this plan. To be kept with the plan, so
-    /// that what was adopted is still known should this plan's outcome stay unknown, too.
+    /// Where an unsettled plan was looked into: the links as they are before this plan, see [`Decision::kept`].
     pub adopted: Option<Links>,
     after: Vec<After>,
     accounts: BTreeMap<Slot, Value>,
@@ -81,17 +80,36 @@ impl Decision {
 
     /// The links together with the people and accounts that the plan relies on without having made them. Where one in doubt
     /// was followed, the next look goes on from where this one came to: of many merges in a row it follows only some.
+    /// Nothing is said to be agreed on that the plan was still to write.
     pub fn relied_on(&self, links: &Links) -> Links {
-        let people =
-            |slot: &Slot| matches!(slot, Slot::Account | Slot::GuestAccount(_) | Slot::Person | Slot::Guest(_));
         let mut all = links.clone();
-        for (slot, link) in self.links(&[]).into_iter().filter(|(slot, _)| people(slot)) {
+        for (slot, mut link) in self.links(&[]).into_iter().filter(|(slot, _)| is_shared(*slot)) {
+            for fields in self.patched(slot) {
+                link.image.retain(|field, _| !fields.contains_key(field));
+            }
             let known = all.entry(slot).or_insert_with(|| link.clone());
             if known.doubt && known.id != link.id {
                 *known = link;
             }
         }
         all
+    }
+
+    /// The links to be kept with the plan before it is sent, where they are not those of before. Somebody whom it changes
+    /// is among them: should nobody hear what became of it, the fields may be as any later plan finds them.
+    pub fn kept(&self, links: &Links) -> Option<Links> {
+        let before = self.adopted.as_ref().unwrap_or(links);
+        let is_news = |step: &Step| {
+            is_shared(step.slot) && matches!(step.write, Write::Patch { .. }) && !before.contains_key(&step.slot)
+        };
+        if self.plan.steps.iter().any(is_news) { Some(self.relied_on(before)) } else { self.adopted.clone() }
+    }
+
+    fn patched(&self, slot: Slot) -> impl Iterator<Item = &Fields> {
+        self.plan.steps.iter().filter(move |step| step.slot == slot).filter_map(|step| match &step.write {
+            Write::Patch { fields, .. } => Some(fields),
+            Write::Upsert { .. } | Write::Delete { .. } => None,
+        })
     }
 
     /// What other bookings may rely on once the plan is done.
@@ -168,6 +186,11 @@ pub fn decide(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, norma
     }
     out.plan.steps.sort_by_key(turn);
     out
+}
+
+/// Whether other bookings may rely on the record in this slot.
+fn is_shared(slot: Slot) -> bool {
+    matches!(slot, Slot::Account | Slot::GuestAccount(_) | Slot::Person | Slot::Guest(_))
 }
 
 /// When a step has its turn: in the order of the slots; of what was made twice first what hangs on the rest, which a CRM
@@ -270,11 +293,18 @@ fn adopted_image(settings: &BookingSettings, role: Role, planned: &Fields, recor
         (None, _) => true,
     };
     let applied = planned.iter().filter(|(field, _)| telling(field)).all(|(field, value)| holds(field, value));
-    let image = planned.iter().map(|(field, value)| {
+    let agreed = planned.iter().map(|(field, value)| {
         let now = record.fields.get(field).filter(|_| !applied).unwrap_or(value);
         (field.clone(), now.clone())
     });
-    image.collect()
+    let mut image: Fields = agreed.collect();
+    // Of two plans for one person either may have come last; what hangs on the account goes by what stands there.
+    if matches!(role, Role::Contact | Role::Lead)
+        && let Some(Value::Id(account)) = record.fields.get(&Std::Account.into())
+    {
+        image.insert(Std::Account.into(), Value::Id(account.clone()));
+    }
+    image
 }
 
 fn step_for(cx: &Context<'_>, desired: Desired, normalise: Normalise<'_>, out: &mut Decision) {

@@ -125,7 +125,7 @@ pub(super) fn gate(cx: &Context<'_>, view: &View<'_>) -> Gate {
     let ever = written || view.ever_booked || (cx.settings.unconfirmed && view.ever_requested);
     let leave = |code, text: &str| Gate::Leave(Note::new(code, text), None);
     match &view.standing {
-        Standing::Unconfirmed if !cx.settings.unconfirmed && !written => {
+        Standing::Unconfirmed if !ever => {
             leave("unconfirmed", "the booking waits for the host's confirmation; nothing is written before")
         }
         Standing::ReschedulePending { since } => match since.checked_add(RESCHEDULE_WAIT) {

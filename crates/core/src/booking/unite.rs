@@ -9,7 +9,7 @@ use super::{
     project::{Context, Links, Note, Projection},
 };
 use crate::{
-    record::{Field, Slot, Value},
+    record::{Field, Fields, Slot, Std, Value},
     step::{Link, Plan, Step, Write},
 };
 
@@ -102,6 +102,18 @@ impl Part {
     }
 }
 
+fn agrees(others: &Fields, field: &Field, value: &Value) -> bool {
+    others.get(field).is_none_or(|other| other == value)
+}
+
+/// Where the two differ, either may have written last. Of the account, which other records hang on, the record itself is
+/// asked.
+fn keep_agreed(known: &mut Link, others: &Fields) {
+    let account = Field::Std(Std::Account);
+    known.doubt |= known.image.get(&account).is_some_and(|value| !agrees(others, &account, value));
+    known.image.retain(|field, value| agrees(others, field, value));
+}
+
 struct Union {
     part: Part,
     /// The next free number of a surplus record.
@@ -120,8 +132,7 @@ impl Union {
 
     fn take_link(&mut self, slot: Slot, link: Link) {
         if let Some(known) = self.part.links.values_mut().find(|known| known.id == link.id) {
-            // Where the two differ, either may have written last.
-            known.image.retain(|field, value| link.image.get(field).is_none_or(|other| other == value));
+            keep_agreed(known, &link.image);
             return;
         }
         if is_company(slot) && !self.takes_company {
@@ -159,13 +170,12 @@ impl Union {
     /// Both may have made the same person or account: where they differ, either may have written last.
     fn disagree(&mut self, slot: Slot, other: &Step) {
         let Write::Upsert { fields: others, .. } = &other.write else { return };
-        let agrees = |field: &Field, value: &Value| others.get(field).is_none_or(|other| other == value);
         if let Some(link) = self.part.links.get_mut(&slot) {
-            link.image.retain(|field, value| agrees(field, value));
+            keep_agreed(link, others);
         }
         for step in self.part.unsettled.iter_mut().flat_map(|plan| &mut plan.steps).filter(|step| step.slot == slot) {
             if let Write::Upsert { fields, .. } = &mut step.write {
-                fields.retain(|field, value| agrees(field, value));
+                fields.retain(|field, value| agrees(others, field, value));
             }
         }
     }

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use super::{story::*, world::*};
 use crate::{
     booking::{
-        message::BookingMessage,
+        message::{BookingMessage, MessageKind},
         project::Ties,
         settings::{
             About, BookingSettings, CancelSettings, CaseSettings, GuestPolicy, OpenLead, OpportunitySettings,
@@ -295,6 +295,22 @@ fn five_reschedules_leave_one_meeting_in_every_manner() {
         assert_eq!((desk.count(Role::Meeting), desk.count(Role::Contact), desk.count(Role::Account)), (1, 1, 1));
         assert_eq!(desk.text(Slot::Meeting, Std::Description).matches("Rescheduled:").count(), 5);
         assert_eq!(desk.record(Slot::Meeting).fields[&Std::Start.into()], Value::Time(story.start));
+    }
+}
+
+/// Somebody asks anew for what was called off, where requests are not written: the meeting is there, whether or not its
+/// first booking was looked at before the rest came.
+///
+/// proves: B4
+#[test]
+fn a_request_after_a_cancellation_hides_nothing() {
+    let again = message("b", 6, MessageKind::Requested, Some(booking(time(900))));
+    let messages = [booked("a", 0, 600), cancelled("a", 5), replacing(again, "a")];
+    let desk = Desk::new(World::default(), BookingSettings { unconfirmed: false, ..BookingSettings::default() });
+    let [once, piecemeal] = [all_at_once(&desk, &messages), one_by_one(&desk, &messages)];
+    assert_eq!(once.count(Role::Meeting), 1);
+    for slot in SLOTS {
+        assert_eq!(settled(&once, slot), settled(&piecemeal, slot), "{slot:?}");
     }
 }
 

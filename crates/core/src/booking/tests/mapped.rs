@@ -190,3 +190,19 @@ fn always_means_whatever_stands_there() {
     desk.work(&[booked("a", 0, 60), replacing(booked("b", 10, 120), "a")]);
     assert_eq!(value(&desk, Slot::Meeting, "Moved__c"), Some(&Value::Decimal("1".into())));
 }
+
+/// A refused plan leaves the person known, and what it was to write of the person still to be written.
+///
+/// proves: B12, V2
+#[test]
+fn a_field_of_somebody_who_is_there_is_written_after_a_refusal() {
+    let known = [(Std::Email, Value::text(INVITEE)), (Std::LastName, Value::text("L"))];
+    let mut desk = Desk::new(World::with(&[super::converge::record(Role::Contact, 1, &known)]), settings());
+    let refused = desk.decide(&[booked("a", 0, 60)], None);
+    desk.links = refused.relied_on(&desk.links);
+    assert_eq!(desk.links.keys().collect::<Vec<_>>(), [&Slot::Person]);
+    desk.work(&[booked("a", 0, 60)]);
+    assert_eq!(value(&desk, Slot::Person, "Source__c"), Some(&Value::text("web")));
+    assert!(value(&desk, Slot::Person, "Last__c").is_some());
+    assert_eq!(desk.work(&[booked("a", 0, 60)]).plan.steps, vec![]);
+}

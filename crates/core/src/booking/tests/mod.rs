@@ -25,5 +25,11 @@ use proptest::prelude::ProptestConfig;
 /// with a name, so no file of seeds is kept.
 fn cases(count: u32) -> ProptestConfig {
     let times = std::env::var("SYNCLINE_CASES_TIMES").ok().and_then(|times| times.parse().ok()).unwrap_or(1);
-    ProptestConfig { cases: count.saturating_mul(times), failure_persistence: None, ..ProptestConfig::default() }
+    let usual = ProptestConfig::default();
+    ProptestConfig {
+        cases: count.saturating_mul(times),
+        max_global_rejects: usual.max_global_rejects.saturating_mul(times),
+        failure_persistence: None,
+        ..usual
+    }
 }

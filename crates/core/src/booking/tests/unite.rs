@@ -16,12 +16,12 @@ use super::{
 use crate::{
     booking::{
         message::BookingMessage,
-        project::Links,
+        project::{Links, Ties},
         settings::{BookingSettings, OpenLead, PersonMode},
         unite::{Part, leave_surplus, unite},
     },
     ids::{BookingKey, ChainId, ExternalKey, RecordId},
-    record::{Fields, Role, Slot, Std, Value},
+    record::{Field, Fields, Role, Slot, Std, Value},
     step::{Link, Plan, Step, Write},
 };
 
@@ -99,7 +99,7 @@ impl Office {
             if fate == Fate::Lost {
                 apply(&mut self.desk);
             }
-            self.desk.links = decision.adopted.clone().unwrap_or_else(|| self.desk.links.clone());
+            self.desk.links = decision.kept(&self.desk.links).unwrap_or_else(|| self.desk.links.clone());
             chain.part.unsettled = Some(plan.clone());
         }
         chain.part.links = std::mem::take(&mut self.desk.links);
@@ -223,6 +223,60 @@ fn the_middle_one_comes_last() {
     assert_eq!(desk.links[&Slot::Meeting].id, older);
     assert!(!desk.world.records.contains_key(&newer));
     assert_eq!(desk.text(Slot::Meeting, Std::Description).matches("Rescheduled:").count(), 2);
+}
+
+/// Both halves were to make the person, one of them did, and nobody heard of it: the meeting that the other half makes
+/// hangs on the person's account all the same.
+///
+/// proves: B4, V2
+#[test]
+fn the_account_is_known_after_two_plans_for_one_person() {
+    let desk = Desk { ties: Ties::All, ..Desk::new(World::default(), BookingSettings::default()) };
+    let mut office = Office::new(desk);
+    let [first, middle, last] =
+        [booked("a", 0, 6000), replacing(booked("b", 5, 7000), "a"), replacing(booked("c", 9, 8000), "b")];
+    office.hear(&last, Fate::NeverArrived);
+    office.hear(&first, Fate::NeverArrived);
+    office.hear(&first, Fate::Lost);
+    office.hear(&last, Fate::NeverArrived);
+    assert_eq!((office.chains.len(), office.desk.count(Role::Contact), office.desk.count(Role::Account)), (2, 1, 1));
+    office.hear(&middle, Fate::Answered);
+    let desk = office.close();
+    assert_eq!((desk.count(Role::Meeting), desk.count(Role::Contact)), (1, 1));
+    let account = desk.only_account();
+    assert_eq!(desk.record(Slot::Meeting).fields.get(&Std::Account.into()), Some(&Value::Id(account)));
+}
+
+/// The earlier booking changed the person last, and nobody heard of any of it: the value of the booking that counts is
+/// written again.
+///
+/// proves: B4, B12, V2
+#[test]
+fn what_lost_plans_wrote_of_a_person_is_put_right() {
+    let known = [(Std::Email, Value::text(INVITEE)), (Std::LastName, Value::text("L"))];
+    let world = World::with(&[super::converge::record(Role::Contact, 1, &known)]);
+    let mut office = Office::new(Desk::new(world, super::mapped::steady()));
+    let day = 24 * 60;
+    let names = ["a", "b", "c", "d", "e"];
+    let starts = [3 * day, 3 * day + 60, 3 * day + 120, 3 * day + 180, 4 * day];
+    let mut said: Vec<BookingMessage> = Vec::new();
+    for (at, (name, start)) in (0_i64..).zip(names.into_iter().zip(starts)) {
+        let message = booked(name, at, start);
+        said.push(match said.last() {
+            Some(before) => replacing(message, before.booking.as_str()),
+            None => message,
+        });
+    }
+    let [first, second, third, fourth, last] = &said[..] else { unreachable!("five were said") };
+    office.hear(last, Fate::Answered);
+    for lost in [first, second, third] {
+        office.hear(lost, Fate::Lost);
+    }
+    office.hear(fourth, Fate::Answered);
+    let desk = office.close();
+    let start = time(4 * day).to_zoned(jiff::tz::TimeZone::UTC).date();
+    let written = desk.record(Slot::Person).fields.get(&Field::Native("Last__c".into()));
+    assert_eq!(written, Some(&Value::Date(start)));
 }
 
 /// Salesforce deletes a case with its events: whatever is to go goes before what it hangs on.

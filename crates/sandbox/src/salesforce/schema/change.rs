@@ -1,5 +1,7 @@
 //! What an administrator does to the schema while the org runs: fields that come, go, or become something else.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -82,26 +84,26 @@ impl Schema {
             }
             SchemaChange::RemoveField { object, field } => {
                 let (object, no) = self.place(object, field)?;
-                objects[object].fields.remove(no as usize);
+                Arc::make_mut(&mut objects[object]).fields.remove(no as usize);
             }
             SchemaChange::RenameField { object, field, to } => {
                 let (object, no) = self.place(object, field)?;
-                redescribe(&mut objects[object], no, |facts| {
+                redescribe(Arc::make_mut(&mut objects[object]), no, |facts| {
                     facts.insert("name".into(), to.as_str().into());
                 });
                 renamed = Some((object, no, no));
             }
             SchemaChange::RetypeField { object, field, kind } => {
                 let (object, no) = self.place(object, field)?;
-                redescribe(&mut objects[object], no, |facts| custom::set_type(facts, kind));
+                redescribe(Arc::make_mut(&mut objects[object]), no, |facts| custom::set_type(facts, kind));
             }
             SchemaChange::ResizeField { object, field, length } => {
                 let (object, no) = self.place(object, field)?;
-                redescribe(&mut objects[object], no, |facts| custom::set_length(facts, *length));
+                redescribe(Arc::make_mut(&mut objects[object]), no, |facts| custom::set_length(facts, *length));
             }
             SchemaChange::Picklist { object, field, values, restricted } => {
                 let (object, no) = self.place(object, field)?;
-                redescribe(&mut objects[object], no, |facts| {
+                redescribe(Arc::make_mut(&mut objects[object]), no, |facts| {
                     facts.insert(
                         "picklistValues".into(),
                         values.iter().map(|value| Value::from(value.as_str())).collect(),
@@ -111,13 +113,13 @@ impl Schema {
             }
             SchemaChange::RequireField { object, field, required } => {
                 let (object, no) = self.place(object, field)?;
-                redescribe(&mut objects[object], no, |facts| {
+                redescribe(Arc::make_mut(&mut objects[object]), no, |facts| {
                     facts.insert("nillable".into(), (!required).into());
                 });
             }
             SchemaChange::LockField { object, field, locked } => {
                 let (object, no) = self.place(object, field)?;
-                redescribe(&mut objects[object], no, |facts| {
+                redescribe(Arc::make_mut(&mut objects[object]), no, |facts| {
                     facts.insert("createable".into(), (!locked).into());
                     facts.insert("updateable".into(), (!locked).into());
                 });
@@ -142,16 +144,16 @@ fn redescribe(object: &mut ObjectDef, no: FieldNo, change: impl FnOnce(&mut Map<
 }
 
 /// The fields that Shared Activities bring, or takes them away.
-fn shared(objects: &mut [ObjectDef], on: bool) {
+fn shared(objects: &mut [Arc<ObjectDef>], on: bool) {
+    const BROUGHT: [&str; 4] = ["EventWhoIds", "TaskWhoIds", "IsParent", "IsWhat"];
+    let is_brought = |field: &FieldDef| BROUGHT.contains(&field.name.as_str());
     let there = objects.iter().any(|object| object.fields.iter().any(|field| field.name == "EventWhoIds"));
     if on && !there {
         custom::shared_activities(objects);
     }
     if !on {
-        for object in objects {
-            object
-                .fields
-                .retain(|field| !matches!(field.name.as_str(), "EventWhoIds" | "TaskWhoIds" | "IsParent" | "IsWhat"));
+        for object in objects.iter_mut().filter(|object| object.fields.iter().any(is_brought)) {
+            Arc::make_mut(object).fields.retain(|field| !is_brought(field));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The org's own objects and fields, and the fields that a setting brings (shared activities).
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use serde_json::{Map, Value, json};
 
@@ -12,9 +12,9 @@ const FIRST_CUSTOM_PREFIX: usize = 0;
 /// Bytes that a describe grants per character of a text field.
 const BYTES_PER_CHARACTER: u32 = 3;
 
-pub(super) fn extend(objects: &mut Vec<ObjectDef>, config: &SalesforceConfig) {
+pub(super) fn extend(objects: &mut Vec<Arc<ObjectDef>>, config: &SalesforceConfig) {
     for (number, custom) in config.custom_objects.iter().enumerate() {
-        objects.push(object(custom, FIRST_CUSTOM_PREFIX + number));
+        objects.push(Arc::new(object(custom, FIRST_CUSTOM_PREFIX + number)));
     }
     for custom in &config.custom_fields {
         add_field(objects, custom);
@@ -96,17 +96,17 @@ fn object(custom: &CustomObject, number: usize) -> ObjectDef {
     }
 }
 
-pub(super) fn add_field(objects: &mut [ObjectDef], custom: &CustomField) {
+pub(super) fn add_field(objects: &mut [Arc<ObjectDef>], custom: &CustomField) {
     let described = describe_field(custom);
     let relationship = described.get("relationshipName").and_then(Value::as_str).map(str::to_owned);
     for object in objects.iter_mut() {
         if object.name.eq_ignore_ascii_case(&custom.object) {
-            object.fields.push(load::field(described.clone()));
+            Arc::make_mut(object).fields.push(load::field(described.clone()));
         }
         if custom.reference_to.iter().any(|target| target.eq_ignore_ascii_case(&object.name)) && relationship.is_some()
         {
             let plural = format!("{}s__r", custom.object.trim_end_matches("__c"));
-            object.children.push(ChildDef {
+            Arc::make_mut(object).children.push(ChildDef {
                 object: custom.object.clone(),
                 field: custom.name.clone(),
                 relationship: Some(plural),
@@ -163,7 +163,7 @@ pub(super) fn set_length(fact: &mut Map<String, Value>, length: u32) {
 }
 
 /// Shared activities bring the lists of related people to Event and Task, and relations that are not invitations.
-pub(super) fn shared_activities(objects: &mut [ObjectDef]) {
+pub(super) fn shared_activities(objects: &mut [Arc<ObjectDef>]) {
     let ids = |field: &str, label: &str| {
         json!({"name": field, "label": label, "type": "junctionidlist", "soapType": "urn:JunctionIdListNames",
             "filterable": false, "groupable": false, "sortable": false, "aggregatable": false})
@@ -180,13 +180,13 @@ pub(super) fn shared_activities(objects: &mut [ObjectDef]) {
     ];
     for (object, fact) in brought {
         if let Some(object) = objects.iter_mut().find(|o| o.name == object) {
-            object.fields.push(load::field(as_map(fact)));
+            Arc::make_mut(object).fields.push(load::field(as_map(fact)));
         }
     }
     let whats = objects.iter().find(|o| o.name == "Event").and_then(|event| {
         event.fields.iter().find(|field| field.name == "WhatId").map(|field| field.reference_to.clone())
     });
-    let relation = objects.iter_mut().find(|o| o.name == "EventRelation");
+    let relation = objects.iter_mut().find(|o| o.name == "EventRelation").map(Arc::make_mut);
     if let Some(field) = relation.and_then(|o| o.fields.iter_mut().find(|field| field.name == "RelationId")) {
         field.refer_also(whats.unwrap_or_default());
     }

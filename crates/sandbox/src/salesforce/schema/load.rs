@@ -8,7 +8,7 @@ use std::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{ChildDef, FieldDef, Kind, ObjectDef};
+use super::{ChildDef, FieldDef, Kind, ObjectDef, Schema};
 
 macro_rules! objects {
     ($($name:literal),* $(,)?) => { [$(include_str!(concat!("objects/", $name, ".json"))),*] };
@@ -55,9 +55,9 @@ struct Compact {
 }
 
 /// The standard objects; read once, for every org of the program.
-pub(super) fn standard() -> Vec<ObjectDef> {
-    static READ: OnceLock<Vec<ObjectDef>> = OnceLock::new();
-    READ.get_or_init(|| STANDARD.iter().map(|text| object(text)).collect()).clone()
+pub(super) fn standard() -> Vec<Arc<ObjectDef>> {
+    static READ: OnceLock<Schema> = OnceLock::new();
+    READ.get_or_init(|| Schema::of(STANDARD.iter().map(|text| Arc::new(object(text))).collect())).objects.clone()
 }
 
 fn object(text: &str) -> ObjectDef {

@@ -219,10 +219,10 @@ impl ObjectDef {
     }
 }
 
-/// All objects of an org.
+/// All objects of an org. Those that orgs, or an org before and after a change, have alike are kept once.
 #[derive(Debug)]
 pub struct Schema {
-    pub objects: Vec<ObjectDef>,
+    pub objects: Vec<Arc<ObjectDef>>,
     by_name: HashMap<String, usize>,
     by_prefix: HashMap<String, usize>,
 }
@@ -235,10 +235,13 @@ impl Schema {
         Self::of(objects)
     }
 
-    fn of(objects: Vec<ObjectDef>) -> Self {
+    fn of(objects: Vec<Arc<ObjectDef>>) -> Self {
         let mut schema = Self { objects, by_name: HashMap::new(), by_prefix: HashMap::new() };
         for (no, object) in schema.objects.iter_mut().enumerate() {
-            object.index();
+            // What is shared was indexed before.
+            if let Some(own) = Arc::get_mut(object) {
+                own.index();
+            }
             schema.by_name.insert(object.name.to_ascii_lowercase(), no);
             schema.by_prefix.insert(object.prefix.clone(), no);
         }

@@ -72,7 +72,7 @@ const FIRST_AUTO_NUMBER: u32 = 1_000;
 impl World {
     /// An empty world that keeps so many effects.
     pub fn new(schema: Arc<Schema>, rules: Arc<Rules>, pod: &str, kept_effects: usize) -> Self {
-        let tables = schema.objects.iter().map(Table::new).collect();
+        let tables = schema.objects.iter().map(|def| Table::new(def)).collect();
         Self {
             schema,
             rules,

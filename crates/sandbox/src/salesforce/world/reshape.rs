@@ -14,7 +14,7 @@ impl World {
     pub fn reshape(&mut self, schema: Arc<Schema>, renamed: Option<(usize, FieldNo, FieldNo)>) {
         self.commit();
         let old = std::mem::replace(&mut self.schema, schema.clone());
-        let tables: Vec<Table> = schema.objects.iter().map(Table::new).collect();
+        let tables: Vec<Table> = schema.objects.iter().map(|def| Table::new(def)).collect();
         let before = std::mem::replace(&mut self.tables, tables);
         for (object, table) in before.into_iter().enumerate() {
             let (was, def) = (old.def(object), schema.def(object));

@@ -8,7 +8,8 @@ use syncline_core::{
     record::{Field, Fields, Record, Role, Std, Value},
 };
 
-use super::{html, id};
+use super::id;
+use crate::markup;
 use crate::{
     hubspot::{
         convert::is_id,
@@ -109,7 +110,7 @@ pub fn to_property(role: Role, field: &Field, value: &Value) -> Result<String, &
     Ok(match value {
         Value::Null => String::new(),
         Value::Bool(value) => value.to_string(),
-        Value::Text(text) if held(role, field) == Some(Holds::Html) => html::from_text(text),
+        Value::Text(text) if held(role, field) == Some(Holds::Html) => markup::from_text(text),
         Value::Decimal(text) | Value::Text(text) => text.clone(),
         Value::Date(date) if held(role, field) == Some(Holds::Day) => format!("{date}T00:00:00Z"),
         Value::Date(date) => date.to_string(),
@@ -124,7 +125,7 @@ fn from_property(role: Role, field: &Field, text: Option<&str>) -> Option<Value>
     let Some(text) = text.filter(|text| !text.trim().is_empty()) else { return Some(Value::Null) };
     Some(match held(role, field) {
         None => native_text(text),
-        Some(Holds::Html) => text_or_null(&html::to_text(text)),
+        Some(Holds::Html) => text_or_null(&markup::to_text(text)),
         Some(Holds::Line | Holds::Email | Holds::Text) => Value::text(text.trim()),
         Some(Holds::Bool) => Value::Bool(text.parse().ok()?),
         Some(Holds::Decimal) => Value::Decimal(normal_decimal(text)?),
@@ -236,8 +237,8 @@ fn normal_text(text: &str, holds: Holds) -> Value {
         Holds::Email => text_or_null(&tidy(text, false).to_lowercase()),
         Holds::Text => text_or_null(&cut(&tidy(text, true), TEXT_CHARS_MAX)),
         Holds::Html => {
-            let fitting = html::fitting(&tidy(text, true), TEXT_CHARS_MAX);
-            text_or_null(&html::to_text(&html::from_text(&fitting)))
+            let fitting = markup::fitting(&tidy(text, true), TEXT_CHARS_MAX);
+            text_or_null(&markup::to_text(&markup::from_text(&fitting)))
         }
         _ => text_or_null(&cut(&tidy(text, false), TEXT_CHARS_MAX)),
     }

@@ -7,7 +7,6 @@ mod describe;
 mod draw;
 mod fields;
 mod find;
-mod html;
 mod id;
 mod people;
 #[cfg(test)]

@@ -7,8 +7,9 @@ use syncline_core::{
     record::{Field, Role, Slot, Std, Value},
 };
 
-use super::super::{fields, html, id};
+use super::super::{fields, id};
 use crate::hubspot::{HubSpot, roles::ROLES, wire::Row};
+use crate::markup;
 
 #[test]
 fn ids_tell_their_kind() {
@@ -46,7 +47,7 @@ fn markup_is_read_as_text() {
         ("<!-- note -->x", "x"),
         ("&nbsp;&bogus; <", "&bogus; <"),
     ] {
-        assert_eq!(html::to_text(html), text, "{html}");
+        assert_eq!(markup::to_text(html), text, "{html}");
     }
 }
 
@@ -102,16 +103,16 @@ fn any_field() -> impl Strategy<Value = (Role, Field)> {
 proptest! {
     #[test]
     fn text_survives_as_markup(typed in "[ -~\n<>&;äß€]{0,80}") {
-        let normal = html::to_text(&html::from_text(&typed));
-        prop_assert_eq!(html::to_text(&html::from_text(&normal)), normal.clone());
+        let normal = markup::to_text(&markup::from_text(&typed));
+        prop_assert_eq!(markup::to_text(&markup::from_text(&normal)), normal.clone());
         let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         prop_assert_eq!(words(&normal), words(&typed));
     }
 
     #[test]
     fn a_body_fits(typed in "[a<&\n]{0,60}", max in 8_usize..60) {
-        let fitting = html::fitting(&typed, max);
-        prop_assert!(html::from_text(&fitting).chars().count() <= max);
+        let fitting = markup::fitting(&typed, max);
+        prop_assert!(markup::from_text(&fitting).chars().count() <= max);
         prop_assert!(typed.starts_with(&fitting));
     }
 

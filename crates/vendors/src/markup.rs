@@ -1,6 +1,6 @@
-//! The body of a meeting is markup with HubSpot, and text with us: both directions side by side. Pure.
+//! Long texts that a vendor keeps as markup, and we as text: both directions side by side. Pure.
 //!
-//! What people write in HubSpot comes with tags of its own; all that is read of them is where lines end.
+//! What people write there comes with tags of its own; all that is read of them is where lines end.
 
 /// Letters that mean something to markup, and how they are written.
 const ESCAPED: [(char, &str); 4] = [('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;")];

@@ -1,0 +1,24 @@
+//! One meeting out of all its copies, and one record of it in the CRM: what the copies come to, what the record should
+//! say, who changed what since both agreed, and what happens when one of them is gone.
+
+mod attend;
+mod compare;
+mod deletes;
+mod echo;
+mod fields;
+mod people;
+mod plan;
+mod project;
+mod several;
+
+pub use self::{
+    attend::{AttendeeRules, Company, merge_attendees},
+    compare::{Action, Seen, Side, Standoff, Sweep, compare, is_emptied, sweep},
+    deletes::{CalendarDelete, CrmDelete, DeleteSettings, OnRecordDeleted, on_calendar_delete, on_crm_delete},
+    echo::{CrmChange, Written, is_crm_echo, is_echo},
+    fields::{Clash, FieldRules, MeetingMerge, merge_fields},
+    people::{Person, find_person, questions},
+    plan::{Decided, decide, decide_known},
+    project::{Crm, MeetingSettings, Projected, ReplyWords, called_off, project, redacted, taken_over},
+    several::{Copy, Standing, United, unite},
+};

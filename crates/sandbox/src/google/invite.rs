@@ -2,8 +2,13 @@
 
 use serde_json::Value;
 
-use super::{Act, State, event::Event, write::OWN_FIELDS};
-use crate::mails::{CalendarMail, MailMethod};
+use super::{
+    Act, State,
+    event::Event,
+    mailed::{mailed, meant},
+    write::OWN_FIELDS,
+};
+use crate::mails::{CalendarMail, MailMethod, MailedEvent};
 
 /// Who is mailed about a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +73,9 @@ impl State {
                 Notify::Nobody => false,
             };
             if wanted {
-                self.mails.send(mail(act, method, event, &event.organizer.email, guest, None));
+                let from = &event.organizer.email;
+                let enclosure = (!self.has_user(guest)).then(|| enclosed(event, from, None));
+                self.mails.send(CalendarMail { event: enclosure, ..mail(act, method, event, from, guest, None) });
             }
         }
     }
@@ -77,7 +84,9 @@ impl State {
     pub(super) fn reply(&mut self, act: &Act, event: &Event, guest: &str, answer: &str) {
         if act.notify != Notify::Nobody {
             let to = event.organizer.email.clone();
-            self.mails.send(mail(act, MailMethod::Reply, event, guest, &to, Some(answer.to_owned())));
+            let enclosure = (!self.has_user(&to)).then(|| enclosed(event, guest, Some(answer)));
+            let mail = mail(act, MailMethod::Reply, event, guest, &to, Some(answer.to_owned()));
+            self.mails.send(CalendarMail { event: enclosure, ..mail });
         }
     }
 }
@@ -94,7 +103,20 @@ fn mail(act: &Act, method: MailMethod, event: &Event, from: &str, to: &str, answ
         sequence: event.sequence,
         subject: event.fields.get("summary").and_then(Value::as_str).unwrap_or_default().to_owned(),
         answer,
+        event: None,
     }
+}
+
+/// What goes along with a mail to somebody elsewhere.
+fn enclosed(event: &Event, from: &str, answer: Option<&str>) -> Box<MailedEvent> {
+    let mut said = mailed(event);
+    if let Some(answer) = answer {
+        let own = said.guests.iter_mut().find(|guest| guest.address.eq_ignore_ascii_case(from));
+        if let Some(own) = own {
+            own.reply = meant(answer);
+        }
+    }
+    Box::new(said)
 }
 
 /// A guest's copy, with what is his own as he has it; at first as the organiser has it, but for reminders.

@@ -15,6 +15,7 @@ mod draft;
 mod event;
 mod invite;
 mod list;
+mod mailed;
 mod oauth;
 mod rates;
 mod steer;

@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 use super::{
     Act, State,
     item::{Item, NEVER},
+    mailed::{mail_uid, mailed, occurrence},
     write::invites,
 };
 use crate::mails::{CalendarMail, MailMethod};
 
 /// What is each mailbox's own.
-const OWN_FIELDS: &[&str] = &[
+pub(super) const OWN_FIELDS: &[&str] = &[
     "showAs",
     "categories",
     "isReminderOn",
@@ -75,13 +76,17 @@ impl State {
 
     pub(super) fn mail(&mut self, act: &Act, method: MailMethod, event: &Item, to: &[String]) {
         for guest in to.iter().filter(|guest| **guest != event.organizer.address) {
-            self.mails.send(mail(act, method, event, &event.organizer.address, guest, None));
+            let from = &event.organizer.address;
+            let enclosure = (!self.mailboxes.contains_key(guest)).then(|| Box::new(mailed(event, from)));
+            self.mails.send(CalendarMail { event: enclosure, ..mail(act, method, event, from, guest, None) });
         }
     }
 
     pub(super) fn reply(&mut self, act: &Act, event: &Item, answer: &str) {
-        let mail = mail(act, MailMethod::Reply, event, &act.user, &event.organizer.address, Some(answer.to_owned()));
-        self.mails.send(mail);
+        let to = &event.organizer.address;
+        let enclosure = (!self.mailboxes.contains_key(to)).then(|| Box::new(mailed(event, &act.user)));
+        let mail = mail(act, MailMethod::Reply, event, &act.user, to, Some(answer.to_owned()));
+        self.mails.send(CalendarMail { event: enclosure, ..mail });
     }
 }
 
@@ -92,11 +97,12 @@ fn mail(act: &Act, method: MailMethod, event: &Item, from: &str, to: &str, answe
         method,
         from: from.to_owned(),
         to: to.to_owned(),
-        uid: event.uid.clone(),
-        occurrence: event.original.map(|at| format!("{at:.0}")),
+        uid: mail_uid(&event.uid),
+        occurrence: occurrence(event),
         sequence: 0,
         subject: event.text("subject").to_owned(),
         answer,
+        event: None,
     }
 }
 
@@ -146,7 +152,7 @@ fn copied(event: &Item, known: Option<&Item>, number: u64, guest: &str) -> Item 
     copy
 }
 
-fn called_off(mut copy: Item) -> Item {
+pub(super) fn called_off(mut copy: Item) -> Item {
     copy.cancelled = true;
     let subject = format!("Canceled: {}", copy.text("subject"));
     copy.fields.insert("subject".into(), subject.into());

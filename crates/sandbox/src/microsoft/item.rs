@@ -20,6 +20,9 @@ const PREVIEW_MAX: usize = 255;
 /// What ids begin with: those that change when an event is moved, and those that never do.
 const REGULAR: &str = "AAMkADhmOGM2";
 const IMMUTABLE: &str = "AAkALgAAAAAAHYQDEapmEc2byACqAC";
+/// What every GlobalObjectId begins with, and what stands before a name of elsewhere in one.
+const GLOBAL_CLASS: &str = "040000008200E00074C5B7101A82E008";
+const FOREIGN: &[u8] = b"vCal-Uid\x01\0\0\0";
 /// The time of what has not happened.
 pub(super) const NEVER: &str = "0001-01-01T00:00:00Z";
 
@@ -293,10 +296,31 @@ pub(super) fn parse_id(text: &str) -> Option<(usize, Key, Option<u32>)> {
 pub(super) fn global_id(seed: &str, now: Timestamp) -> String {
     /// From 1601 to 1970, in hundreds of nanoseconds.
     const EPOCH: i64 = 116_444_736_000_000_000;
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
     let made = (now.as_microsecond() * 10 + EPOCH).to_le_bytes();
     let own = Sha256::digest(seed.as_bytes());
     format!("040000008200E00074C5B7101A82E00800000000{}000000000000000010000000{}", hex(&made), hex(&own[..16]))
+}
+
+/// What a name of elsewhere is called here: itself if it is a GlobalObjectId, or one with the name within.
+pub(super) fn native_uid(uid: &str) -> String {
+    if uid.len() > 80 && uid.starts_with(GLOBAL_CLASS) {
+        return uid.to_owned();
+    }
+    let within = [FOREIGN, uid.as_bytes(), &[0]].concat();
+    let size = u32::try_from(within.len()).unwrap_or(u32::MAX).to_le_bytes();
+    format!("{GLOBAL_CLASS}{}{}{}", "0".repeat(40), hex(&size), hex(&within))
+}
+
+/// The name of elsewhere within a GlobalObjectId.
+pub(super) fn foreign_uid(uid: &str) -> Option<String> {
+    let inner = uid.get(80..)?.strip_prefix(hex(FOREIGN).as_str())?;
+    let bytes: Option<Vec<u8>> =
+        (0..inner.len() / 2).map(|at| u8::from_str_radix(inner.get(2 * at..2 * at + 2)?, 16).ok()).collect();
+    String::from_utf8(bytes?).ok().map(|text| text.trim_end_matches('\0').to_owned())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
 /// Wraps a text as it is kept.
@@ -314,7 +338,7 @@ fn html(inner: &str) -> String {
     format!("<html>\r\n{head}\r\n<body>\r\n{inner}\r\n</body>\r\n</html>\r\n")
 }
 
-fn plain(inner: &str) -> String {
+pub(super) fn plain(inner: &str) -> String {
     let mut out = String::new();
     let mut in_tag = false;
     for letter in inner.replace("<br>", "").chars() {

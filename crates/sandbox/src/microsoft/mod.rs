@@ -15,6 +15,7 @@ mod draft;
 mod hooks;
 mod invite;
 mod item;
+mod mailed;
 mod oauth;
 mod pattern;
 mod rates;

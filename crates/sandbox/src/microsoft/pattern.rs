@@ -1,6 +1,9 @@
 //! How a series repeats: Graph's pattern and range, read into a rule and told again with everything filled in.
 
-use jiff::civil::{Date, Weekday};
+use jiff::{
+    civil::{Date, DateTime, Weekday},
+    tz::TimeZone,
+};
 use serde_json::{Value, json};
 
 use super::answers::Refused;
@@ -85,6 +88,62 @@ fn end(range: &Value) -> Result<End, Refused> {
         }
         Some(_) => Err(broken("range")),
     }
+}
+
+/// The recurrence that says what a rule says, if one can.
+pub(super) fn told(rule: &Rule, first: DateTime, zone: &TimeZone) -> Option<Value> {
+    let name = |day: Weekday| DAYS.iter().find(|(_, known)| *known == day).map(|(name, _)| *name);
+    let days: Vec<&str> = rule.days.iter().filter_map(|(_, day)| name(*day)).collect();
+    let own = [name(first.date().weekday())?];
+    let mut pattern = json!({"interval": rule.interval, "firstDayOfWeek": name(rule.week_start)?});
+    if rule.months.len() > 1 || rule.month_days.len() > 1 || rule.positions.len() > 1 {
+        return None;
+    }
+    let monthly = matches!(rule.frequency, Frequency::Monthly | Frequency::Yearly);
+    let kind = match rule.frequency {
+        Frequency::Daily if days.is_empty() => "daily",
+        Frequency::Daily | Frequency::Weekly => "weekly",
+        Frequency::Monthly if days.is_empty() => "absoluteMonthly",
+        Frequency::Monthly => "relativeMonthly",
+        Frequency::Yearly if days.is_empty() => "absoluteYearly",
+        Frequency::Yearly => "relativeYearly",
+    };
+    pattern["type"] = kind.into();
+    if kind == "weekly" {
+        pattern["daysOfWeek"] = if days.is_empty() { json!(own) } else { json!(days) };
+    }
+    if monthly && days.is_empty() {
+        let day = rule.month_days.first().copied().unwrap_or(first.date().day());
+        pattern["dayOfMonth"] = Some(day).filter(|day| *day > 0)?.into();
+    } else if monthly {
+        let within: Vec<i32> = rule.days.iter().map(|(which, _)| i32::from(*which)).collect();
+        let place = match (within.as_slice(), rule.positions.as_slice()) {
+            ([which], []) => *which,
+            (all, [which]) if all.iter().all(|one| *one == 0) => *which,
+            _ => return None,
+        };
+        pattern["daysOfWeek"] = json!(days);
+        pattern["index"] = PLACES.iter().find(|(_, known)| *known == place)?.0.into();
+    }
+    if rule.frequency == Frequency::Yearly {
+        pattern["month"] = rule.months.first().copied().unwrap_or(first.date().month()).into();
+    }
+    let mut range = json!({"type": "noEnd", "startDate": first.date().to_string()});
+    let until = match rule.end {
+        End::Never => None,
+        End::Count(count) => {
+            range["type"] = "numbered".into();
+            range["numberOfOccurrences"] = count.into();
+            None
+        }
+        End::Moment(at) => Some(zone.to_datetime(at).date()),
+        End::Local(local) => Some(local.date()),
+    };
+    if let Some(until) = until {
+        range["type"] = "endDate".into();
+        range["endDate"] = until.to_string().into();
+    }
+    Some(json!({"pattern": pattern, "range": range}))
 }
 
 /// The recurrence with all its members, whatever was left out.

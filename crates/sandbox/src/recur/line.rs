@@ -49,6 +49,11 @@ impl Lines {
         Ok(out)
     }
 
+    /// The first rule.
+    pub(crate) fn rule(&self) -> Option<&Rule> {
+        self.rules.first()
+    }
+
     /// The local starts up to `until`, in order and without those that are left out.
     pub(crate) fn starts(&self, first: DateTime, zone: &TimeZone, until: Timestamp) -> Vec<DateTime> {
         let mut starts: Vec<DateTime> = self.rules.iter().flat_map(|rule| rule.starts(first, zone, until)).collect();
@@ -103,6 +108,48 @@ fn civil(text: &str) -> Option<Civil> {
     }
 }
 
+impl Rule {
+    /// The rule as a line.
+    pub(crate) fn line(&self) -> String {
+        let frequency = match self.frequency {
+            Frequency::Daily => "DAILY",
+            Frequency::Weekly => "WEEKLY",
+            Frequency::Monthly => "MONTHLY",
+            Frequency::Yearly => "YEARLY",
+        };
+        let mut parts = vec![format!("FREQ={frequency}")];
+        if self.interval != 1 {
+            parts.push(format!("INTERVAL={}", self.interval));
+        }
+        match self.end {
+            End::Never => {}
+            End::Count(count) => parts.push(format!("COUNT={count}")),
+            End::Moment(at) => parts.push(format!("UNTIL={}", at.strftime("%Y%m%dT%H%M%SZ"))),
+            End::Local(local) => parts.push(format!("UNTIL={}", local.strftime("%Y%m%dT%H%M%S"))),
+        }
+        let days = self.days.iter().map(|(which, day)| match which {
+            0 => WEEKDAYS[day.to_monday_zero_offset() as usize].to_owned(),
+            which => format!("{which}{}", WEEKDAYS[day.to_monday_zero_offset() as usize]),
+        });
+        let all = [
+            ("BYDAY", days.collect::<Vec<_>>()),
+            ("BYMONTHDAY", self.month_days.iter().map(ToString::to_string).collect()),
+            ("BYMONTH", self.months.iter().map(ToString::to_string).collect()),
+            ("BYSETPOS", self.positions.iter().map(ToString::to_string).collect()),
+        ];
+        parts.extend(
+            all.iter().filter(|(_, all)| !all.is_empty()).map(|(name, all)| format!("{name}={}", all.join(","))),
+        );
+        if self.week_start != Weekday::Monday {
+            parts.push(format!("WKST={}", WEEKDAYS[self.week_start.to_monday_zero_offset() as usize]));
+        }
+        format!("RRULE:{}", parts.join(";"))
+    }
+}
+
+/// From Monday on.
+const WEEKDAYS: [&str; 7] = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"];
+
 fn rule(value: &str) -> Option<Rule> {
     let mut out = Rule::every(Frequency::Daily);
     let mut frequency = None;
@@ -151,14 +198,6 @@ fn which_day(text: &str) -> Option<(i8, Weekday)> {
 }
 
 fn weekday(text: &str) -> Option<Weekday> {
-    Some(match text {
-        "MO" => Weekday::Monday,
-        "TU" => Weekday::Tuesday,
-        "WE" => Weekday::Wednesday,
-        "TH" => Weekday::Thursday,
-        "FR" => Weekday::Friday,
-        "SA" => Weekday::Saturday,
-        "SU" => Weekday::Sunday,
-        _ => return None,
-    })
+    let offset = WEEKDAYS.iter().position(|known| *known == text)?;
+    Weekday::from_monday_zero_offset(i8::try_from(offset).ok()?).ok()
 }

@@ -89,4 +89,27 @@ proptest! {
         prop_assert_eq!(got[0], first);
         prop_assert!(got.windows(2).all(|pair| pair[0] < pair[1]));
     }
+
+    /// A rule that is written and read again is the same.
+    #[test]
+    fn rules_survive_their_lines(
+        frequency in prop::sample::select(vec![Frequency::Daily, Frequency::Weekly, Frequency::Monthly, Frequency::Yearly]),
+        interval in 1u32..9,
+        end in prop::sample::select(vec![
+            End::Never,
+            End::Count(7),
+            End::Moment("2026-05-04T09:24:01Z".parse().unwrap()),
+            End::Local(jiff::civil::date(2026, 5, 4).at(23, 59, 59, 0)),
+        ]),
+        days in prop::collection::vec((-2i8..3, 0i8..7), 0..4),
+        month_days in prop::collection::vec(1i8..32, 0..3),
+        week_start in 0i8..7,
+    ) {
+        let weekday = |offset| jiff::civil::Weekday::from_monday_zero_offset(offset).unwrap();
+        let days = days.into_iter().map(|(which, day)| (which, weekday(day))).collect();
+        let rule = Rule { interval, end, days, month_days, week_start: weekday(week_start), ..Rule::every(frequency) };
+        let line = rule.line();
+        let read = Lines::parse([line.as_str()].into_iter(), &TimeZone::UTC).unwrap();
+        prop_assert_eq!(read.rule(), Some(&rule));
+    }
 }

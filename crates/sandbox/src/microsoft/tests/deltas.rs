@@ -1,6 +1,7 @@
 //! Deltas of a window: hints that come in rounds, again and again, and whose tokens end.
 
 use jiff::SignedDuration;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{EVENTS, Kit, kit, kit_with, meeting, weekly, with};
@@ -111,4 +112,85 @@ fn what_changes_while_somebody_pages_comes_with_the_next_round() {
     let (rows, link, _) = round(&kit, next, 2);
     assert!(rows.iter().all(|row| row["id"] != ids[3]));
     assert_eq!(round(&kit, &link, 2).0[0]["subject"], "Meanwhile");
+}
+
+/// What somebody knows of a window who takes deltas for hints and reads again whatever they name.
+#[derive(Default)]
+struct Reader {
+    singles: std::collections::BTreeMap<String, Value>,
+    series: std::collections::BTreeMap<String, Vec<Value>>,
+}
+
+impl Reader {
+    fn take(&mut self, kit: &Kit, rows: &[Value]) {
+        for row in rows {
+            let id = row["id"].as_str().unwrap().to_owned();
+            if row.get("@removed").is_some() || row["type"] == "singleInstance" {
+                self.series.remove(&id);
+                self.singles.remove(&id);
+                let (status, event) = kit.by(super::MIA, "GET", &format!("{EVENTS}/{id}"), Value::Null);
+                if status == 200 && event["type"] == "singleInstance" {
+                    self.singles.insert(id, event);
+                }
+            } else if row["type"] == "seriesMaster" {
+                let parts = kit.good("GET", &format!("{EVENTS}/{id}/instances?{WINDOW}&$top=100"), Value::Null);
+                self.series.insert(id, parts["value"].as_array().unwrap().clone());
+            }
+        }
+    }
+
+    /// Ids, subjects and starts of what lies in the window.
+    fn known(&self) -> Vec<(String, String, String)> {
+        let all = self.singles.values().chain(self.series.values().flatten());
+        told(all.filter(|event| event["start"]["dateTime"].as_str().unwrap() < "2026-06"))
+    }
+}
+
+fn told<'a>(events: impl Iterator<Item = &'a Value>) -> Vec<(String, String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut all: Vec<_> =
+        events.map(|event| (text(&event["id"]), text(&event["subject"]), text(&event["start"]["dateTime"]))).collect();
+    all.sort();
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+    /// However pages are cut, whatever is changed in between and wherever tokens end: who takes deltas for hints ends
+    /// with what a view shows.
+    #[test]
+    fn whoever_follows_rounds_and_reads_again_knows_the_window(
+        size in 1usize..4,
+        acts in prop::collection::vec((0u8..6, 0usize..4), 0..24),
+    ) {
+        let kit = kit_with(MicrosoftConfig { repeats_rows: true, ..MicrosoftConfig::default() });
+        let singles: Vec<String> = (0..4).map(|n| kit.make(meeting(&format!("Event {n}"), "2026-03-20"))).collect();
+        let series = kit.make(with(meeting("Weekly", "2026-03-16"), weekly(6)));
+        let instances = format!("{EVENTS}/{series}/instances?{WINDOW}");
+        let mut reader = Reader::default();
+        let start = format!("{DELTA}?{WINDOW}");
+        let mut link = start.clone();
+        let mut acts = acts.into_iter();
+        for _ in 0..3 {
+            let (rows, next, _) = round(&kit, &link, size);
+            for (act, which) in acts.by_ref().take(8) {
+                let single = format!("{EVENTS}/{}", singles[which]);
+                let part = super::words(&kit.good("GET", &instances, Value::Null), "id").get(which).cloned();
+                let part = format!("{EVENTS}/{}", part.unwrap_or_default());
+                drop(match act {
+                    0 => kit.by(super::MIA, "PATCH", &single, json!({"subject": format!("Changed {which}")})),
+                    1 => kit.by(super::MIA, "DELETE", &single, Value::Null),
+                    2 => kit.by(super::MIA, "PATCH", &single, meeting("Away", "2026-09-01")),
+                    3 => kit.by(super::MIA, "PATCH", &part, json!({"subject": "Special"})),
+                    4 => kit.by(super::MIA, "DELETE", &part, Value::Null),
+                    _ => kit.by(super::MIA, "PATCH", &single, meeting("Back", "2026-04-01")),
+                });
+            }
+            reader.take(&kit, &rows);
+            link = next;
+        }
+        reader.take(&kit, &round(&kit, &link, size).0);
+        let view = kit.good("GET", &format!("/v1.0/me/calendarView?{WINDOW}&$top=100"), Value::Null);
+        prop_assert_eq!(reader.known(), told(view["value"].as_array().unwrap().iter()));
+    }
 }

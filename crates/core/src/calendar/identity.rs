@@ -7,8 +7,9 @@ use std::fmt;
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
-use crate::ids::{ExternalKey, WorkspaceId};
+use crate::ids::{ConnectionId, ExternalKey, RecordId, WorkspaceId};
 
 use super::event::Moment;
 
@@ -156,6 +157,17 @@ impl fmt::Display for MeetingKey {
             rid => write!(f, "{} at {rid}", self.uid),
         }
     }
+}
+
+/// What an event is named after that is made for a CRM's record: the same however often it is tried, so that a calendar which
+/// lets its callers choose a name has one event of it. Each vendor spells it in its own alphabet.
+pub fn event_seed(workspace: &WorkspaceId, crm: &ConnectionId, record: &RecordId) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for part in ["event", workspace.as_str(), crm.as_str(), record.as_str()] {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.finalize().into()
 }
 
 /// Whether a series goes on where another one ended: it begins with an occurrence that the other had by its rule and no

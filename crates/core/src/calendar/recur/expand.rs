@@ -120,6 +120,8 @@ pub fn expand(
 struct Series<'a> {
     recurrence: Recurrence,
     overrides: &'a BTreeMap<Rid, Override>,
+    /// Those that stand for all that follow them, too; in order.
+    following: Vec<(Rid, &'a Override)>,
     home: &'a TimeZone,
     zone: TimeZone,
     zone_name: Option<&'a str>,
@@ -157,6 +159,7 @@ impl<'a> Series<'a> {
         let mut series = Self {
             recurrence,
             overrides,
+            following: overrides.iter().filter(|(_, own)| own.and_following).map(|(rid, own)| (*rid, own)).collect(),
             home,
             lasts: if is_day { whole_days(content) } else { content.duration(home) },
             zone,
@@ -215,7 +218,7 @@ impl<'a> Series<'a> {
         for rule in &self.recurrence.rules {
             let mut count = 0;
             let mut all = Times::new(rule, self.start, from, self.last(rule, to));
-            for local in all.by_ref().filter(|local| self.within(rule, *local)) {
+            for local in all.by_ref().filter(|local| *local >= from && self.within(rule, *local)) {
                 count += take(self, local, None);
                 if count > OCCURRENCES_MAX {
                     found.more_after(Cap::Occurrences, self.instant(local));
@@ -239,8 +242,8 @@ impl<'a> Series<'a> {
 
     /// The window on the clock of the series, with room for zones and for all that a moved series was moved by.
     fn plain(&self, window: Window) -> (DateTime, DateTime) {
-        let moved = self.overrides.iter().filter(|(_, own)| own.and_following);
-        let farthest = moved.filter_map(|(rid, own)| self.shift(*rid, own)).map(SignedDuration::abs).max();
+        let moved = self.following.iter().filter_map(|(rid, own)| self.shift(*rid, own));
+        let farthest = moved.map(SignedDuration::abs).max();
         let room = farthest.unwrap_or_default().saturating_add(SLACK);
         let local = |at: Timestamp| at.to_zoned(self.zone.clone()).datetime();
         let from = local(window.from).checked_sub(room).unwrap_or(DateTime::MIN);
@@ -343,7 +346,7 @@ impl<'a> Series<'a> {
     /// The occurrence with its times, moved along where the series was moved before it. `None`: it was called off from an
     /// earlier one on.
     fn place(&self, rid: Rid, local: DateTime, lasts: Option<SignedDuration>) -> Option<Occurrence> {
-        let before = self.overrides.range(..=rid).rev().find(|(_, own)| own.and_following);
+        let before = self.following[..self.following.partition_point(|(from, _)| *from <= rid)].last();
         let own_lasts = |own: &Override| {
             let (start, end) = own.times.as_ref()?;
             Some(end.instant(self.home).duration_since(start.instant(self.home)).max(SignedDuration::ZERO))

@@ -11,7 +11,7 @@ mod rule;
 pub use self::{
     dates::{Times, WORK_MAX},
     expand::{Cap, Expansion, OCCURRENCES_MAX, Occurrence, Override, Source, Window, expand},
-    lines::{Added, LINE_BYTES_MAX, LINES_MAX, Recurrence},
+    lines::{Added, DATES_MAX, LINE_BYTES_MAX, LINES_MAX, RULES_MAX, Recurrence},
     rule::{DayOf, Frequency, Rule, Until},
 };
 

@@ -235,6 +235,7 @@ fn what_is_not_understood_is_a_fault_with_its_reason() {
             read("RDATE:20260230T090000Z"),
             read("RRULE"),
             Recurrence::read(&vec!["EXDATE:20260330".to_owned(); 1_001]).unwrap_err().to_string(),
+            Recurrence::read(&vec!["RRULE:FREQ=DAILY".to_owned(); 9]).unwrap_err().to_string(),
         ]
         .join("\n"),
         @"
@@ -247,6 +248,7 @@ fn what_is_not_understood_is_a_fault_with_its_reason() {
     a date of its recurrence cannot be read: `tomorrow`
     a date of its recurrence cannot be read: `20260230T090000Z`
     its recurrence rule cannot be read at `RRULE`
+    its recurrence is longer than any calendar needs
     its recurrence is longer than any calendar needs
     "
     );

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use super::{
     event::{Body, Content, Event, Moment, Status},
     identity::Rid,
-    recur::{Occurrence, Override, Source},
+    recur::{Occurrence, Override, Source, named_by_series},
 };
 
 /// One calendar's copies of one series, or of one meeting.
@@ -19,17 +19,26 @@ pub struct Assembled<'a> {
     pub exceptions: BTreeMap<Rid, &'a Event>,
 }
 
-/// Puts the events of one series together. Of two that are the same occurrence the newer one counts.
-pub fn assemble<'a>(events: impl IntoIterator<Item = &'a Event>) -> Assembled<'a> {
+/// Puts the events of one series together. Of two that are the same occurrence the newer one counts. What has no zone is
+/// read in `home`.
+pub fn assemble<'a>(events: impl IntoIterator<Item = &'a Event>, home: &TimeZone) -> Assembled<'a> {
     let mut out = Assembled::default();
-    for event in events {
-        let known = match event.rid {
-            Rid::Single => out.master.get_or_insert(event),
-            rid => out.exceptions.entry(rid).or_insert(event),
-        };
+    let newer = |known: &mut &'a Event, event: &'a Event| {
         if rank(event, known) == Ordering::Greater {
             *known = event;
         }
+    };
+    let mut occurrences = Vec::new();
+    for event in events {
+        match event.rid {
+            Rid::Single => newer(out.master.get_or_insert(event), event),
+            _ => occurrences.push(event),
+        }
+    }
+    let start = out.master.and_then(Event::content).map(|content| &content.start);
+    for event in occurrences {
+        let rid = start.map_or(event.rid, |start| named_by_series(event.rid, start, home));
+        newer(out.exceptions.entry(rid).or_insert(event), event);
     }
     out
 }

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::ids::{ConnectionId, ExternalKey, RecordId, WorkspaceId};
 
-use super::event::Moment;
+use super::event::{Event, Moment};
 
 /// Which occurrence of a series: by the start that the rule gave it, which no move changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -144,6 +144,14 @@ pub struct MeetingKey {
 }
 
 impl MeetingKey {
+    /// The meeting that an event of a calendar is a copy of. One whose calendar gives it no name is known by the
+    /// calendar's own, and has no other copies.
+    pub fn of(event: &Event, calendar: &str) -> Self {
+        let own = event.series.as_ref().unwrap_or(&event.id);
+        let derived = || Uid(ExternalKey::derive(&["uid_of", calendar, &own.0]).as_str().to_owned());
+        Self { uid: event.uid.clone().unwrap_or_else(derived), rid: event.rid }
+    }
+
     /// The key under which the CRM keeps the meeting's record: derived, so that making it twice makes one.
     pub fn external(&self, workspace: &WorkspaceId) -> ExternalKey {
         ExternalKey::derive(&["calendar", workspace.as_str(), self.uid.as_str(), &self.rid.to_string()])

@@ -117,6 +117,25 @@ pub fn expand(
     Ok(Series::new(content, recurrence, overrides, home)?.expand(window))
 }
 
+/// The occurrence that a copy means, in the form in which the series names its own: a day may be told as a time, and a
+/// time by its day alone.
+pub fn named_by_series(rid: Rid, start: &Moment, home: &TimeZone) -> Rid {
+    match (rid, start) {
+        (Rid::At(at), Moment::Day(_)) => {
+            let in_utc = at.to_zoned(TimeZone::UTC).datetime();
+            // Midnight in UTC is a day that was written as a time; else it is a time in the calendar's zone.
+            let is_midnight = in_utc.time() == jiff::civil::Time::midnight();
+            Rid::On(if is_midnight { in_utc.date() } else { at.to_zoned(home.clone()).date() })
+        }
+        (Rid::On(day), Moment::At { .. } | Moment::Floating(_)) => {
+            let zone = start.zone(home).unwrap_or_else(|_| home.clone());
+            let time = start.instant(home).to_zoned(zone.clone()).time();
+            Rid::At(whole_second(instant_of(day.to_datetime(time), &zone)))
+        }
+        (rid, _) => rid,
+    }
+}
+
 struct Series<'a> {
     recurrence: Recurrence,
     overrides: &'a BTreeMap<Rid, Override>,
@@ -128,6 +147,8 @@ struct Series<'a> {
     is_day: bool,
     /// The start on the clock of its zone.
     start: DateTime,
+    /// The start itself: where the clock shows the same time twice on that day, it knows which is meant.
+    begins: Timestamp,
     lasts: SignedDuration,
     excepted: BTreeSet<Rid>,
     excepted_days: BTreeSet<Date>,
@@ -166,6 +187,7 @@ impl<'a> Series<'a> {
             zone_name,
             is_day,
             start,
+            begins: whole_second(content.start.instant(home)),
             excepted,
             excepted_days,
         };
@@ -284,7 +306,7 @@ impl<'a> Series<'a> {
     }
 
     fn instant(&self, local: DateTime) -> Timestamp {
-        instant_of(local, &self.zone)
+        if local == self.start { self.begins } else { instant_of(local, &self.zone) }
     }
 
     fn rid(&self, local: DateTime) -> Rid {

@@ -14,9 +14,9 @@ use crate::{
         assemble::assemble,
         canon::canonical,
         event::{Body, Content, Etag, Event, EventId, Moment, Status},
-        identity::{Rid, Uid, event_seed},
+        identity::{MeetingKey, Rid, Uid, event_seed},
         meeting::{CrmMeeting, NotInvited, Told, is_significant, may_create},
-        recur::{Source, Window, expand},
+        recur::{Source, Window, expand, named_by_series},
         series::{LoggedSeries, Series, SeriesPolicy, wanted},
     },
     ids::{ConnectionId, RecordId, WorkspaceId},
@@ -52,7 +52,7 @@ fn occurrences_are_events_of_their_own() {
     let (off, hidden) =
         (Event { status: Status::Cancelled, ..exception(2, meeting(&[])) }, exception(3, meeting(&[])).hidden());
     let all = [master, moved, off, hidden];
-    let series = assemble(&all);
+    let series = assemble(&all, &HOME);
     let content = series.master.unwrap().content().unwrap();
     let found = expand(content, &series.overrides(), Window::ALL, &HOME).unwrap();
     let events: Vec<Event> = found.occurrences.iter().map(|one| series.event(one).unwrap()).collect();
@@ -82,7 +82,7 @@ fn occurrences_are_events_of_their_own() {
 #[test]
 fn a_cancelled_series_takes_its_occurrences_along() {
     let all = [Event { status: Status::Cancelled, ..weekly() }, exception(1, meeting(&[]))];
-    let series = assemble(&all);
+    let series = assemble(&all, &HOME);
     assert!(series.is_off() && series.overrides()[&rid(1)].cancelled);
     let logged = LoggedSeries { first: Some(rid(0)), rids: BTreeSet::from([rid(0), rid(1)]) };
     let (overrides, changed) = (series.overrides(), BTreeSet::new());
@@ -98,19 +98,45 @@ fn a_cancelled_series_takes_its_occurrences_along() {
     assert_eq!(series.called_off(rid(1), &HOME).unwrap().status, Status::Cancelled);
 }
 
+/// proves: C7, C9
+#[test]
+fn an_occurrence_named_by_its_day_is_that_of_the_day() {
+    let by_day =
+        Event { rid: "20260323".parse().unwrap(), ..exception(1, Content { summary: "Moved".into(), ..meeting(&[]) }) };
+    let all = [weekly(), by_day];
+    let series = assemble(&all, &HOME);
+    assert_eq!(series.exceptions.keys().copied().collect::<Vec<_>>(), [rid(1)]);
+    let start = Moment::Day(jiff::civil::date(2026, 3, 16));
+    let berlin = crate::calendar::zone::zone("Europe/Berlin").unwrap();
+    for told in ["20260316T000000Z", "20260315T230000Z", "20260316"] {
+        assert_eq!(named_by_series(told.parse().unwrap(), &start, &berlin).to_string(), "20260316", "{told}");
+    }
+}
+
+/// proves: C4
+#[test]
+fn a_meeting_without_a_name_is_known_by_its_calendar() {
+    let nameless = Event { uid: None, ..exception(1, meeting(&[])) };
+    let key = MeetingKey::of(&nameless, "cal");
+    assert_eq!(key, MeetingKey::of(&Event { id: EventId("other".into()), ..nameless.clone() }, "cal"));
+    assert_ne!(key, MeetingKey::of(&nameless, "other"));
+    assert_ne!(key.uid, MeetingKey::of(&Event { series: None, ..nameless.clone() }, "cal").uid);
+    assert_eq!(MeetingKey::of(&event(meeting(&[])), "cal").uid.as_str(), "u1");
+}
+
 /// Somebody was invited to one occurrence only.
 ///
 /// proves: C4, C7
 #[test]
 fn an_occurrence_without_its_series_is_a_meeting() {
     let all = [exception(1, meeting(&[PEOPLE[3]]))];
-    assert_eq!(assemble(&all).orphans(), all);
+    assert_eq!(assemble(&all, &HOME).orphans(), all);
     let hidden = [weekly().hidden(), exception(1, meeting(&[PEOPLE[3]]))];
-    assert_eq!(assemble(&hidden).orphans(), hidden[1..]);
+    assert_eq!(assemble(&hidden, &HOME).orphans(), hidden[1..]);
     let both = [weekly(), exception(1, meeting(&[PEOPLE[3]]))];
-    assert_eq!(assemble(&both).orphans(), []);
+    assert_eq!(assemble(&both, &HOME).orphans(), []);
     let gone = [Event { body: Body::Bare, ..weekly() }, exception(1, meeting(&[PEOPLE[3]]))];
-    assert_eq!(assemble(&gone).orphans(), []);
+    assert_eq!(assemble(&gone, &HOME).orphans(), []);
 }
 
 proptest! {
@@ -142,7 +168,7 @@ proptest! {
             _ => all.push(weekly()),
         }
         let meetings = |all: &[Event]| -> Vec<(Rid, BTreeMap<&'static str, String>)> {
-            let series = assemble(all);
+            let series = assemble(all, &HOME);
             let mut events = series.orphans();
             if let Some(content) = series.master.and_then(Event::content) {
                 let found = expand(content, &series.overrides(), Window::ALL, &HOME).unwrap();

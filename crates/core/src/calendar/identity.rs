@@ -7,10 +7,11 @@ use std::fmt;
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
-use crate::ids::{ExternalKey, WorkspaceId};
+use crate::ids::{ConnectionId, ExternalKey, RecordId, WorkspaceId};
 
-use super::event::Moment;
+use super::event::{Event, Moment};
 
 /// Which occurrence of a series: by the start that the rule gave it, which no move changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -143,6 +144,14 @@ pub struct MeetingKey {
 }
 
 impl MeetingKey {
+    /// The meeting that an event of a calendar is a copy of. One whose calendar gives it no name is known by the
+    /// calendar's own, and has no other copies.
+    pub fn of(event: &Event, calendar: &str) -> Self {
+        let own = event.series.as_ref().unwrap_or(&event.id);
+        let derived = || Uid(ExternalKey::derive(&["uid_of", calendar, &own.0]).as_str().to_owned());
+        Self { uid: event.uid.clone().unwrap_or_else(derived), rid: event.rid }
+    }
+
     /// The key under which the CRM keeps the meeting's record: derived, so that making it twice makes one.
     pub fn external(&self, workspace: &WorkspaceId) -> ExternalKey {
         ExternalKey::derive(&["calendar", workspace.as_str(), self.uid.as_str(), &self.rid.to_string()])
@@ -156,6 +165,17 @@ impl fmt::Display for MeetingKey {
             rid => write!(f, "{} at {rid}", self.uid),
         }
     }
+}
+
+/// What an event is named after that is made for a CRM's record: the same however often it is tried, so that a calendar which
+/// lets its callers choose a name has one event of it. Each vendor spells it in its own alphabet.
+pub fn event_seed(workspace: &WorkspaceId, crm: &ConnectionId, record: &RecordId) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for part in ["event", workspace.as_str(), crm.as_str(), record.as_str()] {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.finalize().into()
 }
 
 /// Whether a series goes on where another one ended: it begins with an occurrence that the other had by its rule and no

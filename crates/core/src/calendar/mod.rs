@@ -4,6 +4,7 @@
 //! No calendar is asked here and nothing is stored: a copy of an event is a value ([`event::Event`]), and so is every
 //! verdict about it.
 
+pub mod assemble;
 pub mod canon;
 pub mod eligible;
 pub mod event;

@@ -6,6 +6,7 @@ mod compare;
 mod deletes;
 mod echo;
 mod fields;
+mod invite;
 mod people;
 mod plan;
 mod project;
@@ -17,6 +18,7 @@ pub use self::{
     deletes::{CalendarDelete, CrmDelete, DeleteSettings, OnRecordDeleted, on_calendar_delete, on_crm_delete},
     echo::{CrmChange, Written, is_crm_echo, is_echo},
     fields::{Clash, FieldRules, MeetingMerge, merge_fields},
+    invite::{CrmMeeting, NotInvited, Told, is_significant, may_create},
     people::{Person, find_person, questions},
     plan::{Decided, decide, decide_known},
     project::{Crm, MeetingSettings, Projected, ReplyWords, called_off, project, redacted, taken_over},

@@ -5,7 +5,7 @@
 
 use std::cmp::Ordering;
 
-use crate::calendar::event::{Body, Content, Event, Status};
+use crate::calendar::event::{Body, Content, Event, Reply, Status};
 
 /// One calendar's copy of a meeting.
 #[derive(Clone, Copy, Debug)]
@@ -47,8 +47,8 @@ pub struct United<'a> {
 
 /// Puts the copies of one meeting together. Their order means nothing.
 pub fn unite<'a>(copies: &[Copy<'a>]) -> United<'a> {
-    let mut open: Vec<(Copy<'a>, &'a Content)> =
-        copies.iter().filter_map(|copy| Some((*copy, copy.event.content()?))).collect();
+    let open = copies.iter().filter(|copy| !has_left(copy));
+    let mut open: Vec<(Copy<'a>, &'a Content)> = open.filter_map(|copy| Some((*copy, copy.event.content()?))).collect();
     open.sort_by(|one, other| rank(&other.0, &one.0));
     let best = open.first();
     // A guest's copy may be thrown away by the guest; that it says "called off" is the organiser's word.
@@ -75,6 +75,15 @@ pub fn unite<'a>(copies: &[Copy<'a>]) -> United<'a> {
         writable: best.is_some_and(|(copy, _)| copy.organizes),
         reps,
     }
+}
+
+/// Whether a guest took the meeting off the guest's own calendar. Some calendars call that copy cancelled and keep what it
+/// said; that the guest declined tells it from one that the organiser called off.
+fn has_left(copy: &Copy<'_>) -> bool {
+    let declined = |content: &Content| {
+        content.attendees.iter().any(|one| one.who.email == copy.rep && one.reply == Reply::Declined)
+    };
+    !copy.organizes && copy.event.status == Status::Cancelled && copy.event.content().is_some_and(declined)
 }
 
 /// Which of two copies tells more about the meeting.

@@ -117,15 +117,38 @@ pub fn expand(
     Ok(Series::new(content, recurrence, overrides, home)?.expand(window))
 }
 
+/// The occurrence that a copy means, in the form in which the series names its own: a day may be told as a time, and a
+/// time by its day alone.
+pub fn named_by_series(rid: Rid, start: &Moment, home: &TimeZone) -> Rid {
+    match (rid, start) {
+        (Rid::At(at), Moment::Day(_)) => {
+            let in_utc = at.to_zoned(TimeZone::UTC).datetime();
+            // Midnight in UTC is a day that was written as a time; else it is a time in the calendar's zone.
+            let is_midnight = in_utc.time() == jiff::civil::Time::midnight();
+            Rid::On(if is_midnight { in_utc.date() } else { at.to_zoned(home.clone()).date() })
+        }
+        (Rid::On(day), Moment::At { .. } | Moment::Floating(_)) => {
+            let zone = start.zone(home).unwrap_or_else(|_| home.clone());
+            let time = start.instant(home).to_zoned(zone.clone()).time();
+            Rid::At(whole_second(instant_of(day.to_datetime(time), &zone)))
+        }
+        (rid, _) => rid,
+    }
+}
+
 struct Series<'a> {
     recurrence: Recurrence,
     overrides: &'a BTreeMap<Rid, Override>,
+    /// Those that stand for all that follow them, too; in order.
+    following: Vec<(Rid, &'a Override)>,
     home: &'a TimeZone,
     zone: TimeZone,
     zone_name: Option<&'a str>,
     is_day: bool,
     /// The start on the clock of its zone.
     start: DateTime,
+    /// The start itself: where the clock shows the same time twice on that day, it knows which is meant.
+    begins: Timestamp,
     lasts: SignedDuration,
     excepted: BTreeSet<Rid>,
     excepted_days: BTreeSet<Date>,
@@ -157,12 +180,14 @@ impl<'a> Series<'a> {
         let mut series = Self {
             recurrence,
             overrides,
+            following: overrides.iter().filter(|(_, own)| own.and_following).map(|(rid, own)| (*rid, own)).collect(),
             home,
             lasts: if is_day { whole_days(content) } else { content.duration(home) },
             zone,
             zone_name,
             is_day,
             start,
+            begins: whole_second(content.start.instant(home)),
             excepted,
             excepted_days,
         };
@@ -215,7 +240,7 @@ impl<'a> Series<'a> {
         for rule in &self.recurrence.rules {
             let mut count = 0;
             let mut all = Times::new(rule, self.start, from, self.last(rule, to));
-            for local in all.by_ref().filter(|local| self.within(rule, *local)) {
+            for local in all.by_ref().filter(|local| *local >= from && self.within(rule, *local)) {
                 count += take(self, local, None);
                 if count > OCCURRENCES_MAX {
                     found.more_after(Cap::Occurrences, self.instant(local));
@@ -239,8 +264,8 @@ impl<'a> Series<'a> {
 
     /// The window on the clock of the series, with room for zones and for all that a moved series was moved by.
     fn plain(&self, window: Window) -> (DateTime, DateTime) {
-        let moved = self.overrides.iter().filter(|(_, own)| own.and_following);
-        let farthest = moved.filter_map(|(rid, own)| self.shift(*rid, own)).map(SignedDuration::abs).max();
+        let moved = self.following.iter().filter_map(|(rid, own)| self.shift(*rid, own));
+        let farthest = moved.map(SignedDuration::abs).max();
         let room = farthest.unwrap_or_default().saturating_add(SLACK);
         let local = |at: Timestamp| at.to_zoned(self.zone.clone()).datetime();
         let from = local(window.from).checked_sub(room).unwrap_or(DateTime::MIN);
@@ -281,7 +306,7 @@ impl<'a> Series<'a> {
     }
 
     fn instant(&self, local: DateTime) -> Timestamp {
-        instant_of(local, &self.zone)
+        if local == self.start { self.begins } else { instant_of(local, &self.zone) }
     }
 
     fn rid(&self, local: DateTime) -> Rid {
@@ -343,7 +368,7 @@ impl<'a> Series<'a> {
     /// The occurrence with its times, moved along where the series was moved before it. `None`: it was called off from an
     /// earlier one on.
     fn place(&self, rid: Rid, local: DateTime, lasts: Option<SignedDuration>) -> Option<Occurrence> {
-        let before = self.overrides.range(..=rid).rev().find(|(_, own)| own.and_following);
+        let before = self.following[..self.following.partition_point(|(from, _)| *from <= rid)].last();
         let own_lasts = |own: &Override| {
             let (start, end) = own.times.as_ref()?;
             Some(end.instant(self.home).duration_since(start.instant(self.home)).max(SignedDuration::ZERO))

@@ -14,6 +14,12 @@ pub const LINES_MAX: usize = 1_000;
 /// Longest line of a recurrence, in bytes: room for as many dates as [`LINES_MAX`] lines would give.
 pub const LINE_BYTES_MAX: usize = 32_000;
 
+/// Most rules of one series. One is what the standard asks for; a few more are met with.
+pub const RULES_MAX: usize = 8;
+
+/// Most dates of one series, added and excepted: one a day for more than twenty years.
+pub const DATES_MAX: usize = 10_000;
+
 /// What the lines of a recurrence say.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Recurrence {
@@ -61,6 +67,10 @@ impl Recurrence {
                     }
                 }
                 _ => {}
+            }
+            let (rules, dates) = (all.rules.len() + all.excepted_rules.len(), all.added.len() + all.excepted.len());
+            if rules > RULES_MAX || dates > DATES_MAX {
+                return Err(Fault::TooLong);
             }
         }
         Ok(all)

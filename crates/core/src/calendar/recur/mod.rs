@@ -10,8 +10,8 @@ mod rule;
 
 pub use self::{
     dates::{Times, WORK_MAX},
-    expand::{Cap, Expansion, OCCURRENCES_MAX, Occurrence, Override, Source, Window, expand},
-    lines::{Added, LINE_BYTES_MAX, LINES_MAX, Recurrence},
+    expand::{Cap, Expansion, OCCURRENCES_MAX, Occurrence, Override, Source, Window, expand, named_by_series},
+    lines::{Added, DATES_MAX, LINE_BYTES_MAX, LINES_MAX, RULES_MAX, Recurrence},
     rule::{DayOf, Frequency, Rule, Until},
 };
 

@@ -100,6 +100,24 @@ fn the_organisers_word_cancels_and_no_guest_does() {
     assert_eq!(world.round().steps, []);
 }
 
+/// Some calendars call the copy cancelled that a guest took away, and keep what it said.
+///
+/// proves: C4
+#[test]
+fn a_guest_who_declined_and_left_cancels_nothing() {
+    let mut world = World::new(two(&meeting(&[PEOPLE[1], PEOPLE[3]])));
+    world.calendars.remove(0);
+    world.round();
+    world.calendars[0].event.status = Status::Cancelled;
+    open(&mut world, 0).unwrap().attendees[0].reply = Reply::Declined;
+    world.round();
+    assert_eq!(text(world.crm.meetings()[0], Std::Subject), Some("Plan"));
+    // The same copy without the reply is the organiser's word.
+    open(&mut world, 0).unwrap().attendees[0].reply = Reply::Accepted;
+    world.round();
+    assert_eq!(text(world.crm.meetings()[0], Std::Subject), Some("[CANCELLED] Plan"));
+}
+
 /// proves: C8
 #[test]
 fn a_record_is_frozen_while_its_meeting_is_private() {

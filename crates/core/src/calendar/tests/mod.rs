@@ -1,5 +1,6 @@
 //! The calendar's core, attacked.
 
+mod assemble;
 mod canon;
 mod eligible;
 mod engine;

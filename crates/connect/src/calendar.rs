@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use syncline_core::calendar::event::{Event, EventId};
 
 use crate::{Answered, BoxFuture, Cx, Error};
@@ -89,6 +90,12 @@ pub enum Reading {
     More,
     /// All changes are read.
     Changes,
-    /// All that is in the calendar is read: what did not come is not there.
-    Whole,
+    /// All that touches this time is read: what would and did not come is not there. Nothing is said of the rest, which may
+    /// have come or not. `None`: without a bound.
+    Whole { from: Option<Timestamp>, to: Option<Timestamp> },
+}
+
+impl Reading {
+    /// All that is in the calendar is read.
+    pub const EVERYTHING: Self = Reading::Whole { from: None, to: None };
 }

@@ -17,6 +17,8 @@ pub struct Dossier {
     pub journal: Vec<ActivityRow>,
     pub links: Vec<DossierLink>,
     pub records: Vec<DossierRecord>,
+    pub events: Vec<DossierEvent>,
+    pub meetings: Vec<DossierMeeting>,
 }
 
 /// A booking that names the person.
@@ -72,6 +74,31 @@ pub struct DossierRecord {
     pub images: Option<Value>,
 }
 
+/// A calendar's copy of an event that names the person.
+#[derive(Debug, Clone)]
+pub struct DossierEvent {
+    pub(crate) id: i64,
+    pub integration: IntegrationId,
+    pub calendar: String,
+    /// The calendar's own name of it.
+    pub event: String,
+    pub copy: Value,
+}
+
+/// What became of a meeting that names the person.
+#[derive(Debug, Clone)]
+pub struct DossierMeeting {
+    pub(crate) id: i64,
+    pub integration: IntegrationId,
+    pub uid: String,
+    pub rid: String,
+    pub state: Value,
+    /// The CRM's records of it, with what was last agreed.
+    pub links: Value,
+    /// What is on its way to the CRM.
+    pub plan: Option<Value>,
+}
+
 /// What an erasure came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Erased {
@@ -84,4 +111,6 @@ pub struct Erased {
     pub journal: usize,
     pub links: usize,
     pub records: usize,
+    /// Events and meetings, out of which the person was taken.
+    pub events: usize,
 }

@@ -19,6 +19,7 @@ pub struct Dossier {
     pub records: Vec<DossierRecord>,
     pub events: Vec<DossierEvent>,
     pub meetings: Vec<DossierMeeting>,
+    pub asks: Vec<DossierAsk>,
 }
 
 /// A booking that names the person.
@@ -72,6 +73,14 @@ pub struct DossierRecord {
     pub seen: Option<Value>,
     /// What both sides last agreed on.
     pub images: Option<Value>,
+}
+
+/// Somebody asked for a record of the person, and it is not made yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DossierAsk {
+    pub integration: IntegrationId,
+    pub pair: String,
+    pub asked_at: Timestamp,
 }
 
 /// A calendar's copy of an event that names the person.

@@ -172,6 +172,9 @@ fn shown(found: &Dossier) -> Value {
         json!({ "integration": one.integration.as_str(), "uid": one.uid, "occurrence": one.rid, "state": one.state,
                 "records": one.links, "on_its_way": one.plan })
     });
+    let asks = found.asks.iter().map(|one| {
+        json!({ "integration": one.integration.as_str(), "pair": one.pair, "asked_at": one.asked_at.to_string() })
+    });
     json!({
         "bookings": found.bookings.iter().map(booking).collect::<Vec<_>>(),
         "messages": found.messages.iter().map(message).collect::<Vec<_>>(),
@@ -180,5 +183,6 @@ fn shown(found: &Dossier) -> Value {
         "records": found.records.iter().map(record).collect::<Vec<_>>(),
         "events": events.collect::<Vec<_>>(),
         "meetings": meetings.collect::<Vec<_>>(),
+        "asked_for": asks.collect::<Vec<_>>(),
     })
 }

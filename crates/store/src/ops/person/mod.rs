@@ -18,7 +18,7 @@ use syncline_core::{
 pub(in crate::ops) use self::erase::REASON;
 use self::{
     erase::{EraseBooking, EraseLines, EraseMeetings, EraseMessage, EraseRecords, EraseShared},
-    read::{Bookings, CopiesOf, EntriesOf, Lines, MeetingsOf, Messages, Page, Pages, PairsOf, Shared},
+    read::{AsksFor, Bookings, CopiesOf, EntriesOf, Lines, MeetingsOf, Messages, Page, Pages, PairsOf, Shared},
 };
 use crate::{Dossier, DossierRecord, Erased, JournalEntry, JournalKind, Store, db::Op, error::Result};
 
@@ -43,7 +43,8 @@ impl Store {
         let records = self.records_of(workspace, address).await?;
         let events = self.pages(workspace, address, || CopiesOf).await?;
         let meetings = self.pages(workspace, address, || MeetingsOf).await?;
-        Ok(Dossier { bookings, messages, journal, links, records, events, meetings })
+        let asks = self.run(AsksFor { workspace: workspace.clone(), address: address.to_owned() }).await?;
+        Ok(Dossier { bookings, messages, journal, links, records, events, meetings, asks })
     }
 
     /// Erases whoever has this address, and says in the journal that somebody was erased. What it cannot do is done by

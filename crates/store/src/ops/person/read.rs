@@ -11,7 +11,7 @@ use syncline_core::{
 
 use super::mention;
 use crate::{
-    ActivityRow, DossierBooking, DossierEvent, DossierLink, DossierMeeting, DossierMessage, DossierRecord,
+    ActivityRow, DossierAsk, DossierBooking, DossierEvent, DossierLink, DossierMeeting, DossierMessage, DossierRecord,
     JournalEntry,
     db::{Db, Op, P, Row, Scope, from_json, statements},
     error::{Error, Result},
@@ -35,6 +35,8 @@ statements! {
         order by id limit ?3";
     ENTRIES = "select id, integration, side, kind, record, link, match_key, seen from record_entry \
         where workspace = ?1 and id > ?2 order by id limit ?3";
+    ASKS_FOR = "select integration, pair, asked_at from record_ask where workspace = ?1 and named_by = 1 and subject = ?2 \
+        order by integration, pair";
     COPIES = "select id, integration, calendar, event, copy from calendar_copy where workspace = ?1 and id > ?2 \
         order by id limit ?3";
     MEETINGS = "select id, integration, uid, rid, state, links, plan from calendar_meeting where workspace = ?1 and id > ?2 \
@@ -202,6 +204,30 @@ impl Op for Shared {
             })
         };
         rows.map(link).collect()
+    }
+}
+
+/// What was asked for by the person's address, and not carried out yet.
+pub(super) struct AsksFor {
+    pub(super) workspace: WorkspaceId,
+    pub(super) address: String,
+}
+
+impl Op for AsksFor {
+    type Out = Vec<DossierAsk>;
+    const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
+        let rows = db.rows(&ASKS_FOR, &[P::Text(self.workspace.as_str()), P::Text(&self.address)]).await?.into_iter();
+        let ask = |mut row: Row| {
+            let (integration, pair) = (IntegrationId::new(row.text(0)?), row.text(1)?);
+            Ok(DossierAsk { integration, pair, asked_at: row.time(2)? })
+        };
+        rows.map(ask).collect()
     }
 }
 

@@ -153,6 +153,23 @@ on_all! {
         }
     }
 
+    /// proves: C10: calendars repeat rows, within a page too; the last one counts, and one more look is enough.
+    async fn a_page_may_name_an_event_twice(world: &World) {
+        let store = world.store().await;
+        let rosa = of("rosa/primary");
+        store.begin_calendar(&rosa, at(0)).await.unwrap();
+        let held = hold(&store, "calendar:rosa", "w1", 0, 1000).await.unwrap();
+        let rows = vec![event("a", "One"), event("b", "Else"), event("a", "Two")];
+        assert!(store.take_calendar_page(page(&rosa, &held, 1, rows, true)).await.unwrap());
+        assert_eq!(names(&store, 2).await, ["a@calendar.example", "b@calendar.example"]);
+        // Changed and changed back, both on one page.
+        let rows = vec![event("a", "Three"), event("a", "Two")];
+        assert!(store.take_calendar_page(page(&rosa, &held, 3, rows, false)).await.unwrap());
+        let (copies, _) = store.series(&ws(), &integration(), &uid("a@calendar.example")).await.unwrap();
+        let texts: Vec<_> = copies.iter().map(|copy| copy.event.content().unwrap().summary.as_str()).collect();
+        assert_eq!(texts, ["Two"]);
+    }
+
     /// proves: C4, C10: an event that is gone is still known for what it was; one that a whole reading did not show is named.
     async fn what_is_gone_keeps_its_name(world: &World) {
         let store = world.store().await;

@@ -75,6 +75,8 @@ fn essence(text: &str) -> String {
 }
 
 proptest! {
+    #![proptest_config(crate::cases::cases(256))]
+
     /// proves: R14
     #[test]
     fn the_normal_form_is_reached_at_once(end in ends(), value in values()) {

@@ -3,6 +3,8 @@
 
 pub(super) mod meetings;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 use syncline_core::calendar::{
     event::{Body, Event, EventId},
@@ -99,9 +101,7 @@ impl Op for Take {
         let [ws, integration, calendar] = page.of.key();
         let row = db.row(&CALENDAR_GET, &[ws, integration, calendar]).await?;
         let state = state_of(row.ok_or_else(|| Error::corrupt("the row of a calendar is gone"))?)?;
-        for copy in &page.copies {
-            take_copy(db, page, &state, copy).await?;
-        }
+        take_copies(db, page, &state).await?;
         let read = [
             ws,
             integration,
@@ -116,12 +116,54 @@ impl Op for Take {
     }
 }
 
-/// Stores a copy and marks its series as due, unless it says nothing new.
-async fn take_copy<D: Db>(db: &mut D, page: &CalendarPage, state: &CalendarState, new: &NewCopy) -> Result<()> {
+/// Stores copies and marks their series as due, save those that say nothing new. All are asked for at once, and written at
+/// once: a page has thousands.
+async fn take_copies<D: Db>(db: &mut D, page: &CalendarPage, state: &CalendarState) -> Result<()> {
     let [ws, integration, calendar] = page.of.key();
-    let (event, epoch) = (P::Text(&new.event.id.0), P::Int(state.epoch));
-    let known = db.row(&COPY_GET, &[ws, integration, calendar, event]).await?;
-    let known = known.map(|row| copy_of(page.of.calendar.clone(), row, 0)).transpose()?;
+    // Calendars repeat rows; the last one counts.
+    let last: BTreeMap<&EventId, &NewCopy> = page.copies.iter().map(|new| (&new.event.id, new)).collect();
+    let keys: Vec<_> = last.keys().map(|event| [ws, integration, calendar, P::Text(&event.0)]).collect();
+    let known = db.each(&COPY_GET, &keys).await?;
+    let (mut seen, mut news) = (Vec::new(), Vec::new());
+    for ((new, known), [ws, integration, calendar, event]) in last.into_values().zip(known).zip(keys) {
+        let known = known.map(|row| copy_of(page.of.calendar.clone(), row, 0)).transpose()?;
+        let copy = taken(page, state, new, known.as_ref());
+        if known.is_some_and(|known| known.event == copy.event) {
+            seen.push([ws, integration, calendar, event, P::Int(state.epoch)]);
+        } else {
+            news.push((to_json(&copy.event)?, copy.event.rid.to_string(), copy));
+        }
+    }
+    db.each(&COPY_SEEN, &seen).await?;
+    let puts: Vec<_> = news
+        .iter()
+        .map(|(json, rid, copy)| {
+            [
+                ws,
+                integration,
+                calendar,
+                P::Text(&copy.event.id.0),
+                P::opt_text(copy.event.uid.as_ref().map(Uid::as_str)),
+                P::Text(rid),
+                P::Int(state.epoch),
+                P::Int(copy.baseline.into()),
+                P::Int(copy.touched.into()),
+                P::Int(copy.organizes.into()),
+                P::Blob(json),
+            ]
+        })
+        .collect();
+    db.each(&COPY_PUT, &puts).await?;
+    // A series comes with many exceptions, and is looked at once.
+    let uids: BTreeSet<&str> =
+        news.iter().filter_map(|(_, _, copy)| copy.event.uid.as_ref()).map(Uid::as_str).collect();
+    let due: Vec<_> = uids.into_iter().map(|uid| [ws, integration, P::Text(uid), P::time(page.now)]).collect();
+    db.each(&DUE_ADD, &due).await?;
+    Ok(())
+}
+
+/// The copy as it is kept from now on: what is gone says less than it did, and stays known for what it was.
+fn taken(page: &CalendarPage, state: &CalendarState, new: &NewCopy, known: Option<&StoredCopy>) -> StoredCopy {
     let mut copy = StoredCopy {
         calendar: page.of.calendar.clone(),
         event: new.event.clone(),
@@ -129,43 +171,18 @@ async fn take_copy<D: Db>(db: &mut D, page: &CalendarPage, state: &CalendarState
         touched: false,
         organizes: new.organizes,
     };
-    if let Some(known) = &known {
-        // What is gone says less than it did.
-        copy.event.uid = copy.event.uid.or_else(|| known.event.uid.clone());
-        if matches!(copy.event.body, Body::Bare) {
-            copy.event.rid = known.event.rid;
-            copy.event.series = copy.event.series.or_else(|| known.event.series.clone());
-        }
-        if !matches!(copy.event.body, Body::Open(_)) {
-            copy.organizes = known.organizes;
-        }
-        copy.baseline = known.baseline;
-        if copy.event == known.event {
-            db.run(&COPY_SEEN, &[ws, integration, calendar, event, epoch]).await?;
-            return Ok(());
-        }
-        copy.touched = known.touched || state.settled;
+    let Some(known) = known else { return copy };
+    copy.event.uid = copy.event.uid.or_else(|| known.event.uid.clone());
+    if matches!(copy.event.body, Body::Bare) {
+        copy.event.rid = known.event.rid;
+        copy.event.series = copy.event.series.or_else(|| known.event.series.clone());
     }
-    let (json, rid) = (to_json(&copy.event)?, copy.event.rid.to_string());
-    let uid = copy.event.uid.as_ref().map(Uid::as_str);
-    let set = [
-        ws,
-        integration,
-        calendar,
-        event,
-        P::opt_text(uid),
-        P::Text(&rid),
-        epoch,
-        P::Int(copy.baseline.into()),
-        P::Int(copy.touched.into()),
-        P::Int(copy.organizes.into()),
-        P::Blob(&json),
-    ];
-    db.run(&COPY_PUT, &set).await?;
-    if let Some(uid) = uid {
-        db.run(&DUE_ADD, &[ws, integration, P::Text(uid), P::time(page.now)]).await?;
+    if !matches!(copy.event.body, Body::Open(_)) {
+        copy.organizes = known.organizes;
     }
-    Ok(())
+    copy.baseline = known.baseline;
+    copy.touched = known.touched || state.settled;
+    copy
 }
 
 /// A copy whose columns begin at `from`: copy, uid, rid, baseline, touched, organizes.

@@ -58,7 +58,7 @@ fn asked(account: &Account<Script>) -> Vec<String> {
 const CALENDAR: &str = "<resourcetype><collection/><c:calendar/></resourcetype>";
 
 fn work() -> CalendarId {
-    CalendarId("/work/".to_owned())
+    CalendarId("/office/".to_owned())
 }
 
 fn token(text: &str) -> String {
@@ -90,7 +90,7 @@ fn discovery_stays_on_the_server_that_it_was_given() {
     let home = format!("<c:calendar-home-set><href>{elsewhere}</href></c:calendar-home-set>");
     let account = scripted(vec![parts(&row("/start", &home))]);
     assert_eq!(account.list().expect_err("it is elsewhere").kind, ErrorKind::Configuration);
-    let account = scripted(vec![parts(&row("//evil.example/work/a.ics", "<getetag>1</getetag>"))]);
+    let account = scripted(vec![parts(&row("//evil.example/office/a.ics", "<getetag>1</getetag>"))]);
     assert!(account.changes(&work(), From::Cursor(&token("1"))).is_err());
     assert!(scripted(Vec::new()).changes(&CalendarId(elsewhere.to_owned()), From::Beginning).is_err());
 }
@@ -105,7 +105,7 @@ fn calendars_are_found_in_every_home() {
             row("/u/", "<resourcetype><collection/></resourcetype>"),
             row("/u/%62lue%20one/", &format!("{CALENDAR}<c:calendar-timezone-id>Asia/Tokyo</c:calendar-timezone-id><current-user-privilege-set><privilege><read/></privilege></current-user-privilege-set>")),
             row("/u/tasks/", &format!("{CALENDAR}<c:supported-calendar-component-set><c:comp name=\"VTODO\"/></c:supported-calendar-component-set>")),
-            row("/u/work/", &format!("{CALENDAR}<displayname>Work</displayname><c:supported-calendar-component-set><c:comp name=\"VTODO\"/><c:comp name=\"VEVENT\"/></c:supported-calendar-component-set>")),
+            row("/u/office/", &format!("{CALENDAR}<displayname>Work</displayname><c:supported-calendar-component-set><c:comp name=\"VTODO\"/><c:comp name=\"VEVENT\"/></c:supported-calendar-component-set>")),
             row("/u/inbox/", "<resourcetype><collection/></resourcetype><c:schedule-default-calendar-URL><href>/shared/team/</href></c:schedule-default-calendar-URL>"),
         ].concat()),
         parts(&row("/shared/team/", CALENDAR)),
@@ -121,7 +121,7 @@ fn calendars_are_found_in_every_home() {
     [
         "/shared/team/ team true true None",
         "/u/blue%20one/ blue one false false Some(\"Asia/Tokyo\")",
-        "/u/work/ Work false true None",
+        "/u/office/ Work false true None",
     ]
     "#);
 }
@@ -174,33 +174,33 @@ fn what_is_not_told_is_not_gone() {
     let changed = || {
         parts(&format!(
             "{}{}<sync-token>2</sync-token>",
-            row("/work/a.ics", "<getetag>1</getetag>"),
-            row("/work/b.ics", "<getetag>1</getetag>")
+            row("/office/a.ics", "<getetag>1</getetag>"),
+            row("/office/b.ics", "<getetag>1</getetag>")
         ))
     };
     let text = "<c:calendar-data>BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:a\nDTSTART:20270101T000000Z\nEND:VEVENT\nEND:VCALENDAR</c:calendar-data>";
-    let one = row("/work/a.ics", text);
+    let one = row("/office/a.ics", text);
     let asks = |second: &str| {
         scripted(vec![changed(), parts(&format!("{one}{second}"))]).changes(&work(), From::Cursor(&token("1")))
     };
     assert_eq!(asks("").expect_err("an error").kind, ErrorKind::Protocol);
-    assert!(asks("<response><href>/work/b.ics</href><status>HTTP/1.1 500 Oops</status></response>").is_err());
-    let gone = "<response><href>/work/b.ics</href><status>HTTP/1.1 404 Not Found</status></response>";
+    assert!(asks("<response><href>/office/b.ics</href><status>HTTP/1.1 500 Oops</status></response>").is_err());
+    let gone = "<response><href>/office/b.ics</href><status>HTTP/1.1 404 Not Found</status></response>";
     let (Changes::Page(page), 2) = asks(gone).expect("an answer") else { panic!("no page") };
     assert_eq!(page.events.iter().filter(|event| event.body == Body::Bare).count(), 1);
     // One that may not be looked at is there.
-    let hidden = "<response><href>/work/b.ics</href><status>HTTP/1.1 403 Forbidden</status></response>";
+    let hidden = "<response><href>/office/b.ics</href><status>HTTP/1.1 403 Forbidden</status></response>";
     let (Changes::Page(page), _) = asks(hidden).expect("an answer") else { panic!("no page") };
     assert!(matches!(page.events[1].body, Body::Unreadable(_)));
-    let fetched = scripted(vec![parts(&row("/work/", CALENDAR)), parts(&one)])
-        .fetch(&work(), &[EventId("/work/b.ics".to_owned())]);
+    let fetched = scripted(vec![parts(&row("/office/", CALENDAR)), parts(&one)])
+        .fetch(&work(), &[EventId("/office/b.ics".to_owned())]);
     assert_eq!(fetched.expect_err("an error").kind, ErrorKind::Protocol);
 }
 
 /// A token that came with a part of the changes only goes on with the rest.
 #[test]
 fn changes_that_were_cut_off_go_on() {
-    let cut = "<response><href>/work/</href><status>HTTP/1.1 507 Insufficient Storage</status></response><sync-token>2</sync-token>";
+    let cut = "<response><href>/office/</href><status>HTTP/1.1 507 Insufficient Storage</status></response><sync-token>2</sync-token>";
     let (page, _) = scripted(vec![parts(cut)]).page(&work(), From::Cursor(&token("1")));
     assert_eq!((page.reading, page.cursor), (Reading::More, token("2")));
 }

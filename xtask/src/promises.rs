@@ -156,6 +156,6 @@ fn test_name(line: &str) -> Option<String> {
 }
 
 fn ids(list: &str) -> impl Iterator<Item = String> {
-    let words = list.split([',', ' ', ';']).map(|word| word.trim_end_matches('.').to_owned());
+    let words = list.split([',', ' ', ';']).map(|word| word.trim_end_matches(['.', ':']).to_owned());
     words.filter(|word| is_id(word))
 }

@@ -6,6 +6,8 @@
 pub mod backoff;
 pub mod booking;
 pub mod calendar;
+#[cfg(test)]
+mod cases;
 pub mod description;
 pub mod effects;
 pub mod expr;

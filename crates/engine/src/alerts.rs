@@ -212,6 +212,7 @@ pub(crate) fn subject(alert: &Alert) -> String {
         AlertKind::QuotaUsed => format!("{name} has used all of this month's transfers and rests"),
         AlertKind::ConnectionLost => format!("{name} needs to be connected again"),
         AlertKind::Parked => format!("{name} has laid work aside for you"),
+        AlertKind::Held => format!("{name} holds something of records back for you"),
         AlertKind::Stopped => format!("{name} has stopped: {}", alert.reason),
         AlertKind::Test => "this is a test".to_owned(),
     };

@@ -31,6 +31,8 @@ pub enum AlertKind {
     ConnectionLost,
     /// Work was laid aside for a person.
     Parked,
+    /// Something of a record is held back for a person.
+    Held,
     /// An integration stopped by itself, because too much would be deleted or a side looks empty.
     Stopped,
     /// Somebody tried the ways by which alerts are told.
@@ -45,6 +47,7 @@ impl AlertKind {
             AlertKind::QuotaUsed => "quota_used",
             AlertKind::ConnectionLost => "connection_lost",
             AlertKind::Parked => "parked",
+            AlertKind::Held => "held",
             AlertKind::Stopped => "stopped",
             AlertKind::Test => "test",
         }

@@ -2,6 +2,7 @@
 //! and vault, in SQLite or PostgreSQL. What a row means to the outside, and when to claim or settle, is not decided here.
 
 mod alerts;
+mod calendars;
 mod db;
 mod error;
 mod gate;
@@ -26,6 +27,7 @@ use syncline_core::Entropy;
 
 pub use self::{
     alerts::*,
+    calendars::*,
     error::{Error, Result},
     gate::{Call, Gate},
     options::StoreOptions,

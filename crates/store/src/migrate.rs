@@ -64,6 +64,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0010_asks.sqlite.sql"),
         postgres: include_str!("../migrations/0010_asks.postgres.sql"),
     },
+    Migration {
+        version: 11,
+        sqlite: include_str!("../migrations/0011_calendars.sqlite.sql"),
+        postgres: include_str!("../migrations/0011_calendars.postgres.sql"),
+    },
 ];
 
 /// The advisory lock under which processes that start together take turns: "syncline" in ASCII.

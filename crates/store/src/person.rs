@@ -17,6 +17,9 @@ pub struct Dossier {
     pub journal: Vec<ActivityRow>,
     pub links: Vec<DossierLink>,
     pub records: Vec<DossierRecord>,
+    pub events: Vec<DossierEvent>,
+    pub meetings: Vec<DossierMeeting>,
+    pub asks: Vec<DossierAsk>,
 }
 
 /// A booking that names the person.
@@ -72,6 +75,39 @@ pub struct DossierRecord {
     pub images: Option<Value>,
 }
 
+/// Somebody asked for a record of the person, and it is not made yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DossierAsk {
+    pub integration: IntegrationId,
+    pub pair: String,
+    pub asked_at: Timestamp,
+}
+
+/// A calendar's copy of an event that names the person.
+#[derive(Debug, Clone)]
+pub struct DossierEvent {
+    pub(crate) id: i64,
+    pub integration: IntegrationId,
+    pub calendar: String,
+    /// The calendar's own name of it.
+    pub event: String,
+    pub copy: Value,
+}
+
+/// What became of a meeting that names the person.
+#[derive(Debug, Clone)]
+pub struct DossierMeeting {
+    pub(crate) id: i64,
+    pub integration: IntegrationId,
+    pub uid: String,
+    pub rid: String,
+    pub state: Value,
+    /// The CRM's records of it, with what was last agreed.
+    pub links: Value,
+    /// What is on its way to the CRM.
+    pub plan: Option<Value>,
+}
+
 /// What an erasure came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Erased {
@@ -84,4 +120,6 @@ pub struct Erased {
     pub journal: usize,
     pub links: usize,
     pub records: usize,
+    /// Events and meetings, out of which the person was taken.
+    pub events: usize,
 }

@@ -9,6 +9,8 @@ pub mod activecampaign;
 pub mod brevo;
 #[cfg(feature = "calcom")]
 pub mod calcom;
+#[cfg(feature = "caldav")]
+pub mod caldav;
 #[cfg(feature = "calendly")]
 pub mod calendly;
 #[cfg(feature = "generic")]
@@ -47,6 +49,8 @@ pub fn all() -> &'static [&'static dyn Connector] {
         &brevo::Brevo,
         #[cfg(feature = "calcom")]
         &calcom::Calcom,
+        #[cfg(feature = "caldav")]
+        &caldav::CalDav,
         #[cfg(feature = "calendly")]
         &calendly::Calendly,
         #[cfg(feature = "generic")]

@@ -36,7 +36,7 @@ fn tests_name_what_they_prove_over_several_lines() {
     );
     let proofs = named(Path::new("a.rs"), text);
     let short: Vec<_> = proofs.iter().map(|proof| (proof.id.as_str(), proof.test.as_str())).collect();
-    let in_macro = named(Path::new("a.rs"), concat!("    /// proves", ": B2\n    hostile_bodies\n"));
+    let in_macro = named(Path::new("a.rs"), concat!("    /// proves", ": B2: and how\n    hostile_bodies\n"));
     assert_eq!(in_macro.first().map(|proof| proof.test.as_str()), Some("hostile_bodies"));
     assert_eq!(short, [("B1", "it_works"), ("sec:S1", "it_works"), ("fault:N3", "it_works")]);
 }

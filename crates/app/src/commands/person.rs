@@ -20,7 +20,7 @@ pub struct PersonArgs {
 enum Command {
     /// Prints everything that is held about a person, as one JSON object.
     Export(Who),
-    /// Erases a person from bookings, messages, the activity log and records in step.
+    /// Erases a person from bookings, messages, the activity log, records in step, and calendars' events.
     Erase(EraseArgs),
 }
 
@@ -78,8 +78,9 @@ async fn erase(args: EraseArgs) -> anyhow::Result<()> {
     store.close().await;
     let compacted = installation.database_file().map_or(Ok(()), |file| syncline_store::compact(&file));
     println!(
-        "Erased: {} bookings, the person in {} bookings of others, {} messages, {} lines of the activity log, {} records.",
-        erased.bookings, erased.mentions, erased.messages, erased.journal, erased.records
+        "Erased: {} bookings, the person in {} bookings of others, {} messages, {} lines of the activity log, {} records, the \
+         person in {} events and meetings.",
+        erased.bookings, erased.mentions, erased.messages, erased.journal, erased.records, erased.events
     );
     if let Err(error) = compacted {
         println!("The database file could not be compacted ({error}); stop the server and run this again for that.");
@@ -96,12 +97,13 @@ async fn erase(args: EraseArgs) -> anyhow::Result<()> {
 fn would(found: &Dossier) -> String {
     let own = found.bookings.iter().filter(|booking| booking.own).count();
     format!(
-        "This would erase {own} bookings, the person in {} bookings of others, {} messages, {} lines of the activity log and \
-         {} records.",
+        "This would erase {own} bookings, the person in {} bookings of others, {} messages, {} lines of the activity log, \
+         {} records, and the person in {} events and meetings.",
         found.bookings.len() - own,
         found.messages.len(),
         found.journal.len(),
-        found.records.len()
+        found.records.len(),
+        found.events.len() + found.meetings.len()
     )
 }
 
@@ -121,6 +123,16 @@ fn elsewhere(found: &Dossier) -> Vec<String> {
     }
     for DossierRecord { integration, side, kind, record, .. } in &found.records {
         places.insert(format!("{kind} {record} on the {} of {integration}", side_name(*side)));
+    }
+    for event in &found.events {
+        places.insert(format!("event {} in calendar {} of {}", event.event, event.calendar, event.integration));
+    }
+    for meeting in &found.meetings {
+        for link in meeting.links.as_object().into_iter().flat_map(|links| links.values()) {
+            if let (Some(role), Some(id)) = (link["role"].as_str(), link["id"].as_str()) {
+                places.insert(format!("{role} {id} in the CRM of {}", meeting.integration));
+            }
+        }
     }
     places.into_iter().collect()
 }
@@ -153,11 +165,24 @@ fn shown(found: &Dossier) -> Value {
         json!({ "connection": link.connection.as_str(), "key": link.key,
                 "record": link.record.as_ref().map(|record| record.as_str()) })
     });
+    let events = found.events.iter().map(|one| {
+        json!({ "integration": one.integration.as_str(), "calendar": one.calendar, "event": one.event, "copy": one.copy })
+    });
+    let meetings = found.meetings.iter().map(|one| {
+        json!({ "integration": one.integration.as_str(), "uid": one.uid, "occurrence": one.rid, "state": one.state,
+                "records": one.links, "on_its_way": one.plan })
+    });
+    let asks = found.asks.iter().map(|one| {
+        json!({ "integration": one.integration.as_str(), "pair": one.pair, "asked_at": one.asked_at.to_string() })
+    });
     json!({
         "bookings": found.bookings.iter().map(booking).collect::<Vec<_>>(),
         "messages": found.messages.iter().map(message).collect::<Vec<_>>(),
         "activity": lines.collect::<Vec<_>>(),
         "known_as": links.collect::<Vec<_>>(),
         "records": found.records.iter().map(record).collect::<Vec<_>>(),
+        "events": events.collect::<Vec<_>>(),
+        "meetings": meetings.collect::<Vec<_>>(),
+        "asked_for": asks.collect::<Vec<_>>(),
     })
 }

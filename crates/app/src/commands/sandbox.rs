@@ -6,7 +6,8 @@ use anyhow::Context;
 use clap::Args;
 use syncline_sandbox::{
     ActiveCampaignAccount, ActiveCampaignConfig, BrevoAccount, BrevoConfig, CalcomAccount, CalcomConfig,
-    CalendlyConfig, CalendlyOrg, HubSpotAccount, HubSpotConfig, SalesforceConfig, SalesforceOrg, Site, serve,
+    CalendlyConfig, CalendlyOrg, GoogleConfig, GoogleWorkspace, HubSpotAccount, HubSpotConfig, MicrosoftConfig,
+    MicrosoftTenant, SalesforceConfig, SalesforceOrg, Site, serve,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -58,6 +59,10 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
     let config = ActiveCampaignConfig { plain_hooks: true, ..ActiveCampaignConfig::default() };
     let activecampaign = ActiveCampaignAccount::new(config, Arc::new(SystemClock));
     let activecampaign_url = beside(args.listen, &activecampaign, &stop).await?;
+    let google = GoogleWorkspace::new(GoogleConfig::default(), Arc::new(SystemClock));
+    let google_url = beside(args.listen, &google, &stop).await?;
+    let microsoft = MicrosoftTenant::new(MicrosoftConfig::default(), Arc::new(SystemClock));
+    let microsoft_url = beside(args.listen, &microsoft, &stop).await?;
     if args.json {
         let all = serde_json::json!({
             "salesforce": credentials,
@@ -66,6 +71,8 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
             "hubspot": hubspot.credentials(&hubspot_url),
             "brevo": brevo.credentials(&brevo_url),
             "activecampaign": activecampaign.credentials(&activecampaign_url),
+            "google": google.credentials(&google_url),
+            "microsoft": microsoft.credentials(&microsoft_url),
         });
         println!("{all}");
     } else {
@@ -76,6 +83,8 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
         println!("HubSpot sandbox at {hubspot_url}\n{}", hubspot.credentials(&hubspot_url));
         println!("Brevo sandbox at {brevo_url}\n{}", brevo.credentials(&brevo_url));
         println!("ActiveCampaign sandbox at {activecampaign_url}\n{}", activecampaign.credentials(&activecampaign_url));
+        println!("Google Calendar sandbox at {google_url}\n{}", google.credentials(&google_url));
+        println!("Microsoft 365 sandbox at {microsoft_url}\n{}", microsoft.credentials(&microsoft_url));
         println!("Ctrl-C stops it; its records are gone then.");
     }
     let serving = tokio::spawn(serve(listener, org, stop.clone()));

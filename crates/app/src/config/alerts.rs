@@ -9,7 +9,7 @@ use url::Url;
 use super::secrets::SecretRef;
 
 /// `[alerts]`: mails and webhooks about what a person must know: a quota that runs out, an account that has to be connected
-/// again, work that was laid aside, an integration that stopped. Without them the pages and the activity log tell it alone.
+/// again, work that was laid aside or held back, an integration that stopped. Without them the pages and the activity log tell it alone.
 /// `syncline alerts test` tries them.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -167,6 +167,21 @@ fn the_sandbox_prints_one_json_line() {
         let (status, body) = Connection::open(address).request("GET", path, &headers, b"").expect("an answer");
         assert_eq!(status, 200, "{vendor}: {}", String::from_utf8_lossy(&body));
     }
+    for (vendor, path) in [("google", "/calendar/v3/users/me/calendarList"), ("microsoft", "/v1.0/me/calendars")] {
+        let account = &line[vendor];
+        let url = url::Url::parse(account["url"].as_str().expect("an address")).expect("an address");
+        let address = format!("127.0.0.1:{}", url.port().expect("a port")).parse().expect("an address");
+        let user = serde_json::json!({ "user": account["users"][0]["email"] }).to_string();
+        let kind = [("content-type", "application/json")];
+        let mut connection = Connection::open(address);
+        let (status, body) =
+            connection.request("POST", "/_sandbox/install", &kind, user.as_bytes()).expect("an answer");
+        assert_eq!(status, 200, "{vendor}: {}", String::from_utf8_lossy(&body));
+        let tokens: Value = serde_json::from_slice(&body).expect("JSON");
+        let bearer = format!("Bearer {}", tokens["access_token"].as_str().expect("a token"));
+        let (status, body) = connection.request("GET", path, &[("authorization", &bearer)], b"").expect("an answer");
+        assert_eq!(status, 200, "{vendor}: {}", String::from_utf8_lossy(&body));
+    }
     assert_eq!(sandbox.interrupt(), "", "nothing but that line");
 }
 

@@ -197,7 +197,7 @@ fn rank(record: &Record, who: &Who<'_>) -> impl Ord + use<> {
 }
 
 /// Older first; a record whose age is unknown last.
-fn age(record: &Record) -> (bool, Option<Timestamp>) {
+pub(crate) fn age(record: &Record) -> (bool, Option<Timestamp>) {
     let created = moment(record, Std::CreatedAt);
     (created.is_none(), created)
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     event::Content,
     identity::Rid,
-    recur::{Cap, Fault, Occurrence, Override, Window, expand},
+    recur::{Cap, Fault, Occurrence, Override, Prepared, Window},
 };
 
 const HOURS_A_DAY: i64 = 24;
@@ -77,28 +77,29 @@ pub fn wanted(
     now: Timestamp,
 ) -> Result<Wanted, Fault> {
     let mut out = Wanted { first: logged.first, ..Wanted::default() };
+    let read = Prepared::new(series.content, series.overrides, series.home)?;
     let mut chosen: BTreeMap<Rid, Occurrence> = BTreeMap::new();
     let mut add = |found: Vec<Occurrence>| chosen.extend(found.into_iter().map(|one| (one.rid, one)));
     match policy {
         SeriesPolicy::FirstAndChanged => {
             if out.first.is_none() {
-                let first = look(series, Window::ALL, &mut out)?.into_iter().next();
+                let first = look(&read, Window::ALL, &mut out).into_iter().next();
                 // A list of all that is cut short says nothing about what is asked here.
                 out.capped = None;
                 out.first = first.as_ref().map(|first| first.rid);
                 add(first.into_iter().collect());
             }
-            add(these(series, series.changed, &mut out)?);
+            add(series.changed.iter().filter_map(|rid| read.find(*rid).ok().flatten()).collect());
         }
         SeriesPolicy::Materialise { past_days, future_days } => {
             let window = Window { from: earlier(now, past_days), to: later(now, future_days) };
-            add(look(series, window, &mut out)?);
+            add(look(&read, window, &mut out));
             // The window moves on by itself.
             out.look_again = Some(later(now, 1));
         }
         SeriesPolicy::WhenTakenPlace => {
             let window = Window { from: earlier(now, TAKEN_PLACE_DAYS), to: later(now, NEXT_END_DAYS) };
-            let (over, coming): (Vec<_>, Vec<_>) = look(series, window, &mut out)?
+            let (over, coming): (Vec<_>, Vec<_>) = look(&read, window, &mut out)
                 .into_iter()
                 .partition(|one| one.end.instant(series.home).max(one.start.instant(series.home)) <= now);
             out.look_again = coming.iter().map(|one| one.end.instant(series.home)).filter(|end| *end > now).min();
@@ -107,52 +108,27 @@ pub fn wanted(
         SeriesPolicy::Series => {
             let mut whole = series.content.clone();
             whole.recurrence.clear();
-            add(expand(&whole, &BTreeMap::new(), Window::ALL, series.home)?.occurrences);
+            add(Prepared::new(&whole, &BTreeMap::new(), series.home)?.expand(Window::ALL).occurrences);
         }
     }
-    let known = these(series, &logged.rids, &mut out)?;
-    let there: BTreeSet<Rid> = known.iter().map(|one| one.rid).collect();
-    out.called_off = logged.rids.iter().filter(|rid| **rid != Rid::Single && !there.contains(rid)).copied().collect();
-    add(known);
+    let rids: BTreeSet<Rid> = logged.rids.iter().filter(|rid| **rid != Rid::Single).copied().collect();
+    for rid in rids {
+        match read.find(rid) {
+            Ok(Some(known)) => add(vec![known]),
+            Ok(None) => drop(out.called_off.insert(rid)),
+            // What cannot be told is not called off.
+            Err(cap) => out.capped = out.capped.or(Some(cap)),
+        }
+    }
     out.occurrences = chosen.into_values().collect();
     out.occurrences.sort_by_cached_key(|one| (one.start.instant(series.home), one.rid));
     Ok(out)
 }
 
-fn look(series: &Series<'_>, window: Window, out: &mut Wanted) -> Result<Vec<Occurrence>, Fault> {
-    let found = expand(series.content, series.overrides, window, series.home)?;
+fn look(read: &Prepared<'_>, window: Window, out: &mut Wanted) -> Vec<Occurrence> {
+    let found = read.expand(window);
     out.capped = out.capped.or(found.capped);
-    Ok(found.occurrences)
-}
-
-/// Those of the named occurrences that the series has. Each is looked for where its rule put it and where it was moved to.
-fn these(series: &Series<'_>, rids: &BTreeSet<Rid>, out: &mut Wanted) -> Result<Vec<Occurrence>, Fault> {
-    let mut found = Vec::new();
-    let farthest = series.overrides.iter().filter(|(_, own)| own.and_following).filter_map(|(rid, own)| {
-        let (start, _) = own.times.as_ref()?;
-        Some(instant(*rid, series.home)?.duration_since(start.instant(series.home)).abs())
-    });
-    let room = farthest.max().unwrap_or_default().saturating_add(SignedDuration::from_hours(2 * HOURS_A_DAY));
-    for rid in rids {
-        let moved = series.overrides.get(rid).and_then(|own| own.times.as_ref()).map(|(start, _)| start);
-        let Some(at) = moved.map(|start| start.instant(series.home)).or_else(|| instant(*rid, series.home)) else {
-            continue;
-        };
-        let window = Window {
-            from: at.saturating_sub(room).unwrap_or(Timestamp::MIN),
-            to: at.saturating_add(room).unwrap_or(Timestamp::MAX),
-        };
-        found.extend(look(series, window, out)?.into_iter().filter(|one| one.rid == *rid));
-    }
-    Ok(found)
-}
-
-fn instant(rid: Rid, home: &TimeZone) -> Option<Timestamp> {
-    match rid {
-        Rid::Single => None,
-        Rid::At(at) => Some(at),
-        Rid::On(day) => home.to_timestamp(day.at(0, 0, 0, 0)).ok(),
-    }
+    found.occurrences
 }
 
 fn earlier(now: Timestamp, days: u16) -> Timestamp {

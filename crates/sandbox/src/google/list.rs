@@ -168,7 +168,7 @@ impl Listing<'_> {
             Some(token) => token,
             None => Token {
                 after: sync.map_or(0, |sync| sync.until),
-                until: self.state.seen_by_lists(self.now, self.config.list_lag),
+                until: self.state.seen_by_lists(self.now),
                 given: self.now,
                 asked: self.asked(),
                 epoch: self.state.epoch,
@@ -263,7 +263,7 @@ impl Listing<'_> {
     fn paged(&self, rows: Vec<Event>, with_token: bool) -> Result<Value, Refused> {
         let token = self.page_token()?.unwrap_or(Token {
             after: 0,
-            until: self.state.seen_by_lists(self.now, self.config.list_lag),
+            until: self.state.seen_by_lists(self.now),
             given: self.now,
             asked: self.asked(),
             epoch: self.state.epoch,

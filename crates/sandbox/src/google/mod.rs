@@ -64,6 +64,8 @@ struct State {
     ticks: u64,
     /// When the latest changes were made, for lists that lag.
     commits: VecDeque<(u64, Timestamp)>,
+    /// How far they lag behind.
+    list_lag: SignedDuration,
     numbers: u64,
     grants: Grants,
     /// Who has agreed before.
@@ -93,12 +95,12 @@ struct Act {
 const COMMITS_KEPT: usize = 50_000;
 
 impl State {
-    /// The last change that lists show when they lag behind by `lag`.
-    fn seen_by_lists(&self, now: Timestamp, lag: SignedDuration) -> u64 {
-        if lag.is_zero() {
+    /// The last change that lists show.
+    fn seen_by_lists(&self, now: Timestamp) -> u64 {
+        if self.list_lag.is_zero() {
             return self.ticks;
         }
-        let unseen = self.commits.iter().find(|(_, at)| now.duration_since(*at) < lag);
+        let unseen = self.commits.iter().find(|(_, at)| now.duration_since(*at) < self.list_lag);
         unseen.map_or(self.ticks, |(tick, _)| tick - 1)
     }
 }
@@ -111,6 +113,7 @@ impl GoogleWorkspace {
             calendars: BTreeMap::new(),
             ticks: 0,
             commits: VecDeque::new(),
+            list_lag: config.list_lag,
             numbers: 0,
             grants: Grants::default(),
             consented: BTreeSet::new(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -75,6 +76,11 @@ impl GoogleWorkspace {
     /// Makes all sync and page tokens void that have been given so far.
     pub fn expire_sync_tokens(&self) {
         self.state().epoch += 1;
+    }
+
+    /// How long writes stay unseen by lists from now on.
+    pub fn set_list_lag(&self, lag: SignedDuration) {
+        self.state().list_lag = lag;
     }
 
     pub fn set_rates(&self, rates: GoogleRates) {

@@ -8,7 +8,7 @@ use super::{
     Act, MicrosoftConfig, State,
     answers::{Answer, Refused},
     book::DEFAULT_CALENDAR,
-    item::{Key, Manner},
+    ids::{Key, Manner},
     write::REPLIES,
 };
 use crate::web::{empty, json as answer};

@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use super::{
     Act, State,
     answers::Refused,
-    item::{Item, Key, Manner, parse_id},
+    ids::{Key, Manner, parse_id},
+    item::Item,
 };
 use crate::journal::EffectKind;
 
@@ -85,13 +86,11 @@ impl State {
 
     /// Keeps an event; answers whether anything of it has changed, which counts, is told and has a new change key.
     pub(super) fn keep(&mut self, act: &Act, user: &str, mut item: Item) -> bool {
+        let same = self.mailbox(user).items.get(&item.number).is_some_and(|before| before.same_as(&item));
+        let tick = if same { return false } else { self.tick(act.now) };
         let Some(mailbox) = self.mailboxes.get_mut(user) else { return false };
         let before = mailbox.items.get(&item.number);
-        if before.is_some_and(|before| before.same_as(&item)) {
-            return false;
-        }
-        self.ticks += 1;
-        item.changed = self.ticks;
+        item.changed = tick;
         item.modified = act.now;
         // Of changed occurrences only those that differ have a new change key.
         for (day, exception) in &mut item.exceptions {
@@ -99,7 +98,7 @@ impl State {
             match known {
                 Some(known) => exception.changed = known.changed,
                 None => {
-                    exception.changed = self.ticks;
+                    exception.changed = tick;
                     exception.modified = act.now;
                 }
             }
@@ -121,12 +120,12 @@ impl State {
     /// Takes an event out of its mailbox for good.
     pub(super) fn drop_item(&mut self, act: &Act, user: &str, number: u64) {
         self.notify(act.now, user, number, "deleted");
+        let tick = self.tick(act.now);
         let Some(mailbox) = self.mailboxes.get_mut(user) else { return };
         let Some(item) = mailbox.items.remove(&number) else { return };
-        self.ticks += 1;
         mailbox.order.remove(&item.changed);
         let gone = Change::Gone { key: Key { number, day: None }, calendar: item.calendar, moves: item.moves };
-        mailbox.order.insert(self.ticks, gone);
+        mailbox.order.insert(tick, gone);
         self.journal.note(act.now, &act.actor, EffectKind::Deleted, "event", format!("{user}/{number}"), Map::new());
     }
 
@@ -142,10 +141,9 @@ impl State {
         let (calendar, moves) = (item.calendar, item.moves);
         self.keep(act, user, item);
         if self.tells_cancelled {
-            self.ticks += 1;
-            let ticks = self.ticks;
+            let tick = self.tick(act.now);
             if let Some(mailbox) = self.mailboxes.get_mut(user) {
-                mailbox.order.insert(ticks, Change::Gone { key, calendar, moves });
+                mailbox.order.insert(tick, Change::Gone { key, calendar, moves });
             }
         }
     }

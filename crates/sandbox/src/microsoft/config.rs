@@ -23,6 +23,8 @@ pub struct MicrosoftConfig {
     pub delta_refusal: &'static str,
     /// Whether a delta tells of occurrences that were cancelled; without, only their series comes again.
     pub tells_cancelled_occurrences: bool,
+    /// How long a write stays unseen by deltas, while reads by id see it at once.
+    pub delta_lag: SignedDuration,
     /// Whether a page of a delta has its first row twice.
     pub repeats_rows: bool,
     /// Changes that are remembered.
@@ -75,6 +77,7 @@ impl Default for MicrosoftConfig {
             delta_tokens_live: SignedDuration::from_hours(7 * 24),
             delta_refusal: "SyncStateNotFound",
             tells_cancelled_occurrences: false,
+            delta_lag: SignedDuration::ZERO,
             repeats_rows: false,
             kept_effects: 20_000,
         }

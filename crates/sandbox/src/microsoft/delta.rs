@@ -10,7 +10,7 @@ use super::{
     answers::{Refused, sync_state},
     api::Call,
     book::{Change, Mailbox},
-    item::{Key, id},
+    ids::{Key, id},
     view::window,
 };
 
@@ -103,7 +103,7 @@ impl State {
         let Some(text) = given else {
             let (from, to) = window(call)?;
             let (now, epoch) = (call.act.now, self.epoch);
-            return Ok(Token { from, to, after: 0, until: self.ticks, first: true, given: now, epoch });
+            return Ok(Token { from, to, after: 0, until: self.seen_by_deltas(now), first: true, given: now, epoch });
         };
         let malformed = || Refused::new(400, "InvalidDeltaToken", "The token is malformed.");
         let token = Token::parse(text).ok_or_else(malformed)?;
@@ -113,7 +113,11 @@ impl State {
             let location = Some(format!("{}{}?{window}", call.base, call.path));
             return Err(Refused { location, ..sync_state(config.delta_refusal) });
         }
-        let until = if call.param("$deltatoken").is_some() { self.ticks } else { token.until };
+        let until = if call.param("$deltatoken").is_some() {
+            self.seen_by_deltas(call.act.now).max(token.after)
+        } else {
+            token.until
+        };
         Ok(Token { until, ..token })
     }
 }
@@ -131,7 +135,12 @@ fn told(call: &Call, mailbox: &Mailbox, change: &Change, calendar: u64, token: T
     let Some(item) = mailbox.items.get(&number) else { return Vec::new() };
     let manner = &call.manner;
     if item.calendar != calendar {
-        return Vec::new();
+        // What was moved away is gone from here.
+        return if token.first || item.moves == 0 {
+            Vec::new()
+        } else {
+            removed(Key { number, day: None }, item.moves)
+        };
     }
     if item.is_series() {
         let parts = item.occurrences(token.from, token.to);

@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::{
     answers::Refused,
-    item::{Item, NEVER, address, as_html},
+    body::as_html,
+    item::{Item, NEVER, address},
     pattern::rule,
     when::When,
 };

@@ -8,7 +8,12 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::{State, answers::Refused, item::Key, when::stamp};
+use super::{
+    State,
+    answers::Refused,
+    ids::{Key, id},
+    when::stamp,
+};
 use crate::HookDelivery;
 
 /// The longest and the shortest life of a subscription to events ("subscription resource type", read 2026-11).
@@ -169,16 +174,16 @@ impl State {
         self.end_subscriptions(now);
         let Some(mailbox) = self.mailboxes.get(user) else { return };
         let Some(item) = mailbox.items.get(&number) else { return };
-        let event = super::item::id(&mailbox.plainly(), Key { number, day: None }, item.moves);
+        let event = id(&mailbox.plainly(), Key { number, day: None }, item.moves);
         let path = format!("Users/{}/Events/{event}", mailbox.user_id);
         let (tag, tenant) = (item.etag(), self.tenant.clone());
         let wants = |one: &&Subscription| {
             let kinds = one.text("changeType").unwrap_or_default();
             one.user == user && one.validated && !one.paused && kinds.split(',').any(|kind| kind.trim() == change)
         };
-        for (id, one) in self.hooks.known.iter().filter(|(_, one)| wants(one)) {
+        for (known, one) in self.hooks.known.iter().filter(|(_, one)| wants(one)) {
             let body = json!({"value": [{
-                "subscriptionId": id, "subscriptionExpirationDateTime": stamp(one.expires), "changeType": change,
+                "subscriptionId": known, "subscriptionExpirationDateTime": stamp(one.expires), "changeType": change,
                 "resource": path, "clientState": one.text("clientState"), "tenantId": tenant,
                 "resourceData": {"@odata.type": "#Microsoft.Graph.Event", "@odata.id": path, "@odata.etag": tag, "id": event},
             }]});

@@ -2,27 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base64::{
-    Engine,
-    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
-};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::{Timestamp, civil::Date};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
+    body::{html, plain, preview},
+    ids::{Key, Manner, id},
     pattern::{filled, rule},
     when::{When, stamp},
 };
 
-/// Letters of a body's preview.
-const PREVIEW_MAX: usize = 255;
-/// What ids begin with: those that change when an event is moved, and those that never do.
-const REGULAR: &str = "AAMkADhmOGM2";
-const IMMUTABLE: &str = "AAkALgAAAAAAHYQDEapmEc2byACqAC";
-/// What every GlobalObjectId begins with, and what stands before a name of elsewhere in one.
-const GLOBAL_CLASS: &str = "040000008200E00074C5B7101A82E008";
-const FOREIGN: &[u8] = b"vCal-Uid\x01\0\0\0";
 /// The time of what has not happened.
 pub(super) const NEVER: &str = "0001-01-01T00:00:00Z";
 
@@ -30,13 +21,6 @@ pub(super) const NEVER: &str = "0001-01-01T00:00:00Z";
 pub(super) struct Person {
     pub(super) name: String,
     pub(super) address: String,
-}
-
-/// Names an event of a mailbox, or one occurrence of it by the day on which the series has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key {
-    pub(super) number: u64,
-    pub(super) day: Option<Date>,
 }
 
 #[derive(Debug, Clone)]
@@ -66,17 +50,6 @@ pub(super) struct Item {
     pub(super) modified: Timestamp,
     /// The count of changes when it was changed last.
     pub(super) changed: u64,
-}
-
-/// How events are to be told.
-#[derive(Debug, Clone)]
-pub(super) struct Manner {
-    pub(super) immutable: bool,
-    pub(super) zone: String,
-    pub(super) text: bool,
-    pub(super) page: Option<usize>,
-    /// The mailbox's place among all.
-    pub(super) mailbox: usize,
 }
 
 impl Item {
@@ -221,6 +194,17 @@ impl Item {
         tell("isDraft", json!(false));
         tell("hideAttendees", or("hideAttendees", json!(false)));
         tell("responseStatus", json!({"response": self.response.0, "time": self.response.1}));
+        self.tell_particulars(manner, &mut out);
+        if let (Some(original), Some(_)) = (self.original, day) {
+            out.insert("originalStart".into(), format!("{original:.0}").into());
+        }
+        out
+    }
+
+    /// Text, times, places and people.
+    fn tell_particulars(&self, manner: &Manner, out: &mut Map<String, Value>) {
+        let mut tell = |name: &str, value: Value| drop(out.insert(name.to_owned(), value));
+        let or = |name: &str, otherwise: Value| self.fields.get(name).cloned().unwrap_or(otherwise);
         let body = self.text("body");
         let body = if manner.text {
             json!({"contentType": "text", "content": plain(body)})
@@ -243,10 +227,6 @@ impl Item {
         tell("attendees", self.attendees().into());
         tell("organizer", json!({"emailAddress": {"name": self.organizer.name, "address": self.organizer.address}}));
         tell("onlineMeeting", Value::Null);
-        if let (Some(original), Some(_)) = (self.original, day) {
-            tell("originalStart", format!("{original:.0}").into());
-        }
-        out
     }
 
     /// An occurrence that is told as part of its series knows whether it was changed by its own.
@@ -266,92 +246,4 @@ impl Item {
 /// The address in a row of attendees.
 pub(super) fn address(row: &Value) -> &str {
     row["emailAddress"]["address"].as_str().unwrap_or_default()
-}
-
-pub(super) fn id(manner: &Manner, key: Key, moves: u32) -> String {
-    let day = key.day.map_or_else(|| "-".to_owned(), |day| day.to_string());
-    let (prefix, moves) = if manner.immutable { (IMMUTABLE, "i".to_owned()) } else { (REGULAR, moves.to_string()) };
-    format!("{prefix}{}=", URL_SAFE_NO_PAD.encode(format!("{:03}.{:06}.{day}.{moves}", manner.mailbox, key.number)))
-}
-
-/// What an id names: in which mailbox, what, and after how many moves if it is one that changes with them.
-pub(super) fn parse_id(text: &str) -> Option<(usize, Key, Option<u32>)> {
-    let coded = text.strip_prefix(IMMUTABLE).or_else(|| text.strip_prefix(REGULAR))?.trim_end_matches('=');
-    let plain = String::from_utf8(URL_SAFE_NO_PAD.decode(coded).ok()?).ok()?;
-    let mut parts = plain.split('.');
-    let (mailbox, number) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-    let day = match parts.next()? {
-        "-" => None,
-        day => Some(day.parse().ok()?),
-    };
-    let moves = match parts.next()? {
-        "i" => None,
-        moves => Some(moves.parse().ok()?),
-    };
-    Some((mailbox, Key { number, day }, moves))
-}
-
-/// A GlobalObjectId in hexadecimal digits ("MS-OXOCAL" 2.2.1.27, read 2026-11): class, day of the occurrence, time of
-/// creation, and something of its own.
-pub(super) fn global_id(seed: &str, now: Timestamp) -> String {
-    /// From 1601 to 1970, in hundreds of nanoseconds.
-    const EPOCH: i64 = 116_444_736_000_000_000;
-    let made = (now.as_microsecond() * 10 + EPOCH).to_le_bytes();
-    let own = Sha256::digest(seed.as_bytes());
-    format!("040000008200E00074C5B7101A82E00800000000{}000000000000000010000000{}", hex(&made), hex(&own[..16]))
-}
-
-/// What a name of elsewhere is called here: itself if it is a GlobalObjectId, or one with the name within.
-pub(super) fn native_uid(uid: &str) -> String {
-    if uid.len() > 80 && uid.starts_with(GLOBAL_CLASS) {
-        return uid.to_owned();
-    }
-    let within = [FOREIGN, uid.as_bytes(), &[0]].concat();
-    let size = u32::try_from(within.len()).unwrap_or(u32::MAX).to_le_bytes();
-    format!("{GLOBAL_CLASS}{}{}{}", "0".repeat(40), hex(&size), hex(&within))
-}
-
-/// The name of elsewhere within a GlobalObjectId.
-pub(super) fn foreign_uid(uid: &str) -> Option<String> {
-    let inner = uid.get(80..)?.strip_prefix(hex(FOREIGN).as_str())?;
-    let bytes: Option<Vec<u8>> =
-        (0..inner.len() / 2).map(|at| u8::from_str_radix(inner.get(2 * at..2 * at + 2)?, 16).ok()).collect();
-    String::from_utf8(bytes?).ok().map(|text| text.trim_end_matches('\0').to_owned())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
-}
-
-/// Wraps a text as it is kept.
-pub(super) fn as_html(text: &str) -> String {
-    let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    format!("<div>{}</div>", escaped.replace('\n', "<br>\r\n"))
-}
-
-/// A whole page, as bodies are always told.
-fn html(inner: &str) -> String {
-    if inner.trim_start().starts_with("<html") {
-        return inner.to_owned();
-    }
-    let head = "<head>\r\n<meta http-equiv=\"Content-Type\" content=\"text/html; charset=utf-8\">\r\n</head>";
-    format!("<html>\r\n{head}\r\n<body>\r\n{inner}\r\n</body>\r\n</html>\r\n")
-}
-
-pub(super) fn plain(inner: &str) -> String {
-    let mut out = String::new();
-    let mut in_tag = false;
-    for letter in inner.replace("<br>", "").chars() {
-        match letter {
-            '<' => in_tag = true,
-            '>' => in_tag = false,
-            letter if !in_tag => out.push(letter),
-            _ => {}
-        }
-    }
-    out.replace("&lt;", "<").replace("&gt;", ">").replace("&nbsp;", " ").replace("&amp;", "&").trim().to_owned()
-}
-
-fn preview(inner: &str) -> String {
-    plain(inner).chars().take(PREVIEW_MAX).collect()
 }

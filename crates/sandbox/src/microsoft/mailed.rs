@@ -7,9 +7,11 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Act, MicrosoftTenant, State,
+    body::{as_html, plain},
     book::DEFAULT_CALENDAR,
+    ids::{foreign_uid, native_uid},
     invite::{OWN_FIELDS, called_off},
-    item::{Item, NEVER, Person, address, as_html, foreign_uid, native_uid, plain},
+    item::{Item, NEVER, Person, address},
     pattern,
     when::{When, stamp, zone},
 };

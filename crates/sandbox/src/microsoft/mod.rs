@@ -7,12 +7,14 @@
 mod answers;
 mod api;
 mod batch;
+mod body;
 mod book;
 mod config;
 mod delta;
 mod door;
 mod draft;
 mod hooks;
+mod ids;
 mod invite;
 mod item;
 mod mailed;
@@ -27,13 +29,13 @@ mod when;
 mod write;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
 use http::{HeaderName, Request, Response, header};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use syncline_core::Clock;
 
 use self::{
@@ -71,6 +73,10 @@ struct State {
     mailboxes: BTreeMap<String, Mailbox>,
     /// Counts all changes.
     ticks: u64,
+    /// When the latest changes were made, for deltas that lag.
+    commits: VecDeque<(u64, Timestamp)>,
+    /// How far they lag behind.
+    delta_lag: SignedDuration,
     numbers: u64,
     /// How often all tokens of deltas have been made void.
     epoch: u64,
@@ -89,6 +95,30 @@ struct Act {
     actor: Actor,
     /// The person's address.
     user: String,
+}
+
+/// Changes whose times are remembered.
+const COMMITS_KEPT: usize = 50_000;
+
+impl State {
+    /// Counts a change.
+    fn tick(&mut self, now: Timestamp) -> u64 {
+        self.ticks += 1;
+        if self.commits.len() >= COMMITS_KEPT {
+            self.commits.pop_front();
+        }
+        self.commits.push_back((self.ticks, now));
+        self.ticks
+    }
+
+    /// The last change that deltas tell of.
+    fn seen_by_deltas(&self, now: Timestamp) -> u64 {
+        if self.delta_lag.is_zero() {
+            return self.ticks;
+        }
+        let unseen = self.commits.iter().find(|(_, at)| now.duration_since(*at) < self.delta_lag);
+        unseen.map_or(self.ticks, |(tick, _)| tick - 1)
+    }
 }
 
 impl MicrosoftTenant {
@@ -111,6 +141,8 @@ impl MicrosoftTenant {
             tells_cancelled: config.tells_cancelled_occurrences,
             mailboxes: config.users.iter().enumerate().map(mailbox).collect(),
             ticks: 0,
+            commits: VecDeque::new(),
+            delta_lag: config.delta_lag,
             numbers: DEFAULT_CALENDAR,
             epoch: 0,
             grants: Grants::default(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -56,6 +57,11 @@ impl MicrosoftTenant {
     /// Makes all tokens of deltas void that have been given so far.
     pub fn expire_delta_tokens(&self) {
         self.state().epoch += 1;
+    }
+
+    /// How long writes stay unseen by deltas from now on.
+    pub fn set_delta_lag(&self, lag: SignedDuration) {
+        self.state().delta_lag = lag;
     }
 
     pub fn set_rates(&self, rates: MicrosoftRates) {

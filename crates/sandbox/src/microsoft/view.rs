@@ -3,14 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{
-    State,
-    answers::Refused,
-    api::Call,
-    book::Mailbox,
-    item::{Item, Key},
-    when::bound,
-};
+use super::{State, answers::Refused, api::Call, book::Mailbox, ids::Key, item::Item, when::bound};
 
 const PAGE_DEFAULT: usize = 10;
 const PAGE_MAX: usize = 1_000;

@@ -10,7 +10,8 @@ use super::{
     answers::Refused,
     book::DEFAULT_CALENDAR,
     draft::drafted,
-    item::{Item, Key, NEVER, Person, address, global_id},
+    ids::{Key, global_id},
+    item::{Item, NEVER, Person, address},
     when::{When, stamp},
 };
 use crate::mails::MailMethod;

@@ -51,6 +51,22 @@ pub(super) fn parked(integration: &str, now: Timestamp) -> NewAlert {
     }
 }
 
+/// The alert about records of which something is held back: one a day and integration, however many they are.
+pub(super) fn held(integration: &str, now: Timestamp) -> NewAlert {
+    NewAlert {
+        event: format!("held:{integration}:{}", now.to_zoned(TimeZone::UTC).date()),
+        at: now,
+        alert: Alert {
+            kind: AlertKind::Held,
+            integration: Some(IntegrationId::new(integration)),
+            connection: None,
+            reason: "something of records is held back and waits for a person; everything else goes on".to_owned(),
+            fix: "look at the integration's page or at `syncline status`, mend what the reasons name, and retry or resolve"
+                .to_owned(),
+        },
+    }
+}
+
 /// Drops what was told or given up before a time.
 pub(super) async fn drop_old<D: Db>(db: &mut D, workspace: &WorkspaceId, before: Timestamp) -> Result<u64> {
     db.run(&ALERTS_DROP, &[P::Text(workspace.as_str()), P::time(before)]).await

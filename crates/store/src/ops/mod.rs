@@ -3,6 +3,7 @@
 
 mod alerts;
 mod api_tokens;
+mod calendars;
 mod claim;
 mod connections;
 mod due;
@@ -28,6 +29,8 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static (&'static str, &'sta
     [
         alerts::STATEMENTS,
         api_tokens::STATEMENTS,
+        calendars::STATEMENTS,
+        calendars::meetings::STATEMENTS,
         claim::STATEMENTS,
         connections::STATEMENTS,
         due::STATEMENTS,

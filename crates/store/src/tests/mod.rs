@@ -1,6 +1,7 @@
 //! What must hold, on both databases.
 
 mod alerts;
+mod calendars;
 mod durability;
 mod flow;
 mod leases;

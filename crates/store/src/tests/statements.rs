@@ -18,6 +18,8 @@ const MAY_SCAN: &[&str] = &[
     "COUNT",
     "PAIRS",
     "ENTRIES",
+    "COPIES",
+    "MEETINGS",
 ];
 
 #[test]

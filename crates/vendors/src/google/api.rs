@@ -16,12 +16,6 @@ use super::{
     wire::{CalendarList, Events, Item, Refusal},
 };
 
-/// An answer, or that there is nothing under the address any more.
-pub enum Found<T> {
-    Here(T),
-    Gone,
-}
-
 /// `GET users/me/calendarList`.
 pub async fn calendars(cx: &Cx<'_>, page: Option<&str>) -> Result<CalendarList, Error> {
     const OP: &str = "list calendars";
@@ -29,20 +23,18 @@ pub async fn calendars(cx: &Cx<'_>, page: Option<&str>) -> Result<CalendarList, 
     url.query_pairs_mut()
         .append_pair("maxResults", &CALENDARS_PER_PAGE.to_string())
         .extend_pairs(page.map(|token| ("pageToken", token)));
-    match read(cx, OP, &url).await? {
-        Found::Here(list) => Ok(list),
-        Found::Gone => Err(classify::of_call(OP, 404, &Refusal::default(), None)),
-    }
+    let found = read(cx, OP, &url, &[]).await?;
+    found.ok_or_else(|| classify::of_call(OP, 404, &Refusal::default(), None))
 }
 
 /// `GET calendars/{calendar}/events`: the same parameters on every call, as a sync token wants it; series as a whole, and
-/// what is deleted, too. `Gone`: the sync token is no longer good (status 410).
+/// what is deleted, too. `None`: the sync token is no longer good (status 410).
 pub async fn events(
     cx: &Cx<'_>,
     calendar: &CalendarId,
     sync: Option<&str>,
     page: Option<&str>,
-) -> Result<Found<Events>, Error> {
+) -> Result<Option<Events>, Error> {
     const OP: &str = "read calendar";
     let mut url = address(cx, &["calendars", &calendar.0, "events"], OP)?;
     url.query_pairs_mut()
@@ -51,14 +43,14 @@ pub async fn events(
         .append_pair("showDeleted", "true")
         .extend_pairs(sync.map(|token| ("syncToken", token)))
         .extend_pairs(page.map(|token| ("pageToken", token)));
-    read_unless(cx, OP, &url, &[410]).await
+    read(cx, OP, &url, &[410]).await
 }
 
-/// `GET calendars/{calendar}/events/{event}`, which shows what is cancelled, too.
-pub async fn event(cx: &Cx<'_>, calendar: &CalendarId, event: &EventId) -> Result<Found<Item>, Error> {
+/// `GET calendars/{calendar}/events/{event}`, which shows what is cancelled, too; `None` where there is none.
+pub async fn event(cx: &Cx<'_>, calendar: &CalendarId, event: &EventId) -> Result<Option<Item>, Error> {
     const OP: &str = "read event";
     let url = address(cx, &["calendars", &calendar.0, "events", &event.0], OP)?;
-    read_unless(cx, OP, &url, &[404, 410]).await
+    read(cx, OP, &url, &[404, 410]).await
 }
 
 fn address(cx: &Cx<'_>, path: &[&str], op: &'static str) -> Result<Url, Error> {
@@ -71,17 +63,8 @@ fn address(cx: &Cx<'_>, path: &[&str], op: &'static str) -> Result<Url, Error> {
     Ok(url)
 }
 
-async fn read<T: DeserializeOwned>(cx: &Cx<'_>, op: &'static str, url: &Url) -> Result<Found<T>, Error> {
-    read_unless(cx, op, url, &[]).await
-}
-
-/// Reads; an answer of one of these statuses is no failure.
-async fn read_unless<T: DeserializeOwned>(
-    cx: &Cx<'_>,
-    op: &'static str,
-    url: &Url,
-    gone: &[u16],
-) -> Result<Found<T>, Error> {
+/// Reads; an answer of one of these statuses means that there is nothing, and is no failure.
+async fn read<T: DeserializeOwned>(cx: &Cx<'_>, op: &'static str, url: &Url, gone: &[u16]) -> Result<Option<T>, Error> {
     let wrong = |what: &str| Error::new(ErrorKind::Configuration, Retry::Never, op, what);
     let mut bearer = HeaderValue::from_str(&format!("Bearer {}", cx.bearer.expose()))
         .map_err(|_| wrong("the access token has characters that no token has; reconnect the account"))?;
@@ -101,10 +84,10 @@ async fn read_unless<T: DeserializeOwned>(
         Err(error) => return Err(Error::new(ErrorKind::Unreachable, Retry::Backoff, op, error.to_string())),
     };
     match parts.status.as_u16() {
-        200..=299 => serde_json::from_slice(&body).map(Found::Here).map_err(|_| {
+        200..=299 => serde_json::from_slice(&body).map(Some).map_err(|_| {
             Error::new(ErrorKind::Protocol, Retry::Backoff, op, "the answer is cut or not what Google documents")
         }),
-        status if gone.contains(&status) => Ok(Found::Gone),
+        status if gone.contains(&status) => Ok(None),
         status => {
             let refusal = serde_json::from_slice(&body).unwrap_or_default();
             Err(classify::of_call(op, status, &refusal, retry_after(&parts.headers)))

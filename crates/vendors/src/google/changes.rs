@@ -11,11 +11,7 @@ use syncline_core::calendar::{
     zone,
 };
 
-use super::{
-    api::{self, Found},
-    convert,
-    manifest::CALENDAR_PAGES_MAX,
-};
+use super::{api, convert, manifest::CALENDAR_PAGES_MAX};
 
 /// The calendar in which whoever is connected has his own meetings.
 const WRITERS: [&str; 2] = ["owner", "writer"];
@@ -63,9 +59,8 @@ pub async fn page(cx: &Cx<'_>, calendar: &CalendarId, from: From<'_>) -> Result<
         }
     };
     let answered = |value| Ok(Answered { value, calls: 1, usage: None });
-    let events = match api::events(cx, calendar, cursor.sync.as_deref(), cursor.page.as_deref()).await? {
-        Found::Here(events) => events,
-        Found::Gone => return answered(Changes::Expired),
+    let Some(events) = api::events(cx, calendar, cursor.sync.as_deref(), cursor.page.as_deref()).await? else {
+        return answered(Changes::Expired);
     };
     let home = home(events.time_zone.as_deref());
     let (next, reading) = match (events.next_page_token, events.next_sync_token) {
@@ -94,10 +89,8 @@ pub async fn fetch(
     let mut found = Vec::with_capacity(events.len());
     for event in events {
         // The event itself names its zone; a whole day is the same in all.
-        found.push(match api::event(cx, calendar, event).await? {
-            Found::Here(item) => Some(convert::event(item, &TimeZone::UTC)),
-            Found::Gone => None,
-        });
+        let item = api::event(cx, calendar, event).await?;
+        found.push(item.map(|item| convert::event(item, &TimeZone::UTC)));
     }
     let calls = u32::try_from(found.len()).unwrap_or(u32::MAX);
     Ok(Answered { value: found, calls, usage: None })

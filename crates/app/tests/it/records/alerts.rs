@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex};
 use jiff::SignedDuration;
 use serde_json::json;
 use syncline_connect::{BoxFuture, Secret};
-use syncline_core::merge::WhenDeleted;
+use syncline_core::merge::{Policy, WhenDeleted};
 use syncline_engine::{
     Engine, Options, Setup,
     alerts::{AlertHook, AlertWays, Mail, Mailer},
 };
 use url::Url;
 
-use super::desk::{Desk, add, pair};
+use super::desk::{Desk, add, edit, pair};
 
 /// A mail server that keeps what it takes; it refuses the first mails of each process, as many as it was told.
 #[derive(Default)]
@@ -129,6 +129,47 @@ async fn a_stop_is_told_and_a_way_that_fails_stops_no_other() {
     let told = post.subjects();
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].starts_with("[Syncline] people has stopped: "), "{told:?}");
+}
+
+/// What is held back for a person is told once a day, however many records it concerns; nobody's name is in it.
+///
+/// proves: O7, R21
+#[tokio::test]
+async fn what_is_held_back_is_told_once_a_day() {
+    let mut pair = pair();
+    for row in pair.rows.iter_mut().filter(|row| row.left.field == "LASTNAME") {
+        row.policy = Policy::Manual;
+    }
+    let desk = Desk::new(vec![pair]).await;
+    let conflict = |n: usize| {
+        let address = format!("p{n}@example.org");
+        (add(&desk.left, &address, json!({ "LASTNAME": "A" })), add(&desk.right, &address, json!({ "LASTNAME": "A" })))
+    };
+    let ids: Vec<(u64, u64)> = (0..3).map(conflict).collect();
+    desk.activate().await;
+    desk.calm().await;
+    let (post, workspace) = (Arc::new(Post::default()), "acme".into());
+    let told = || async {
+        desk.engine.alerts_round(&workspace, &ways(&post)).await.expect("the database answers");
+        post.subjects()
+    };
+    assert_eq!(told().await, [""; 0]);
+    for (left, right) in &ids[..2] {
+        edit(&desk.left, *left, &json!({ "LASTNAME": "B" }));
+        edit(&desk.right, *right, &json!({ "LASTNAME": "C" }));
+    }
+    desk.calm().await;
+    assert_eq!(desk.holds().await.len(), 2);
+    assert_eq!(told().await, ["[Syncline] people holds something of records back for you"]);
+    desk.hands.pass(SignedDuration::from_hours(25));
+    desk.calm().await;
+    assert_eq!(told().await.len(), 1, "what is held back already is no news");
+    edit(&desk.left, ids[2].0, &json!({ "LASTNAME": "B" }));
+    edit(&desk.right, ids[2].1, &json!({ "LASTNAME": "C" }));
+    desk.calm().await;
+    assert_eq!(told().await.len(), 2);
+    let mails = post.taken.lock().expect("nobody panics");
+    assert!(mails.iter().all(|mail| !mail.text.contains("@example.org")), "{mails:?}");
 }
 
 /// A key that the vendor no longer takes is a lost connection, told once.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
-
 use crate::{
-    booking::facts::{Facts, Questions},
+    booking::{
+        facts::{Facts, Questions},
+        matching::age,
+    },
     ids::RecordId,
     record::{Record, Role, Std, Value},
 };
@@ -32,7 +33,7 @@ pub fn find_person(facts: &Facts, email: &str) -> Option<Person> {
         facts.with_email(Role::Lead, email).into_iter().partition(|lead| lead.is(Std::Converted));
     oldest(contacts).or_else(|| oldest(open)).or_else(|| {
         let mut leads = converted;
-        leads.sort_by_key(|lead| age(lead));
+        leads.sort_by_key(|lead| rank(lead));
         leads.into_iter().find_map(|lead| match lead.fields.get(&Std::ConvertedContact.into()) {
             Some(Value::Id(id)) => Some(Person { role: Role::Contact, id: id.clone(), others: 0 }),
             _ => None,
@@ -41,17 +42,12 @@ pub fn find_person(facts: &Facts, email: &str) -> Option<Person> {
 }
 
 fn oldest(mut records: Vec<&Record>) -> Option<Person> {
-    records.sort_by_key(|record| age(record));
+    records.sort_by_key(|record| rank(record));
     let others = records.len().saturating_sub(1);
     records.first().map(|record| Person { role: record.role, id: record.id.clone(), others })
 }
 
-/// Older first, one whose age is unknown last; among equals the lower id.
-fn age(record: &Record) -> (bool, Option<Timestamp>, RecordId) {
-    let created = match record.fields.get(&Std::CreatedAt.into()) {
-        Some(Value::Time(at)) => Some(*at),
-        Some(Value::Text(text)) => text.parse().ok(),
-        _ => None,
-    };
-    (created.is_none(), created, record.id.clone())
+/// The oldest first, as of a booking; among equals the lower id.
+fn rank(record: &Record) -> impl Ord + use<> {
+    (age(record), record.id.clone())
 }

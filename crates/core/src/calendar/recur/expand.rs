@@ -29,6 +29,9 @@ const EXCEPTED_MAX: usize = 10_000;
 /// Plain times are looked at so far beyond a window: no zone is farther from UTC, and no clock change longer.
 const SLACK: SignedDuration = SignedDuration::from_hours(48);
 
+/// No clock change that anybody has to live with is longer.
+const GAP_MAX: SignedDuration = SignedDuration::from_hours(3);
+
 /// From the one instant on and until before the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
@@ -103,18 +106,59 @@ pub fn expand(
     window: Window,
     home: &TimeZone,
 ) -> Result<Expansion, Fault> {
-    if content.recurrence.is_empty() {
+    Ok(Prepared::new(content, overrides, home)?.expand(window))
+}
+
+/// A series that was read once and can be looked at in many windows.
+pub struct Prepared<'a> {
+    content: &'a Content,
+    home: &'a TimeZone,
+    /// `None`: it happens once.
+    series: Option<Series<'a>>,
+}
+
+impl<'a> Prepared<'a> {
+    /// Reads the recurrence.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn new(
+        content: &'a Content,
+        overrides: &'a BTreeMap<Rid, Override>,
+        home: &'a TimeZone,
+    ) -> Result<Self, Fault> {
+        let series = match content.recurrence.is_empty() {
+            true => None,
+            false => Some(Series::new(content, Recurrence::read(&content.recurrence)?, overrides, home)?),
+        };
+        Ok(Self { content, home, series })
+    }
+
+    /// The occurrence of this name, wherever it was moved to; `None` where the series has none.
+    ///
+    /// # Errors
+    /// The rule took too much work to tell.
+    pub fn find(&self, rid: Rid) -> Result<Option<Occurrence>, Cap> {
+        match &self.series {
+            Some(series) => series.find(rid),
+            None => Ok(self.expand(Window::ALL).occurrences.into_iter().find(|one| one.rid == rid)),
+        }
+    }
+
+    /// As [`expand`].
+    pub fn expand(&self, window: Window) -> Expansion {
+        if let Some(series) = &self.series {
+            return series.expand(window);
+        }
         let once = Occurrence {
             rid: Rid::Single,
-            start: content.start.clone(),
-            end: content.end.clone(),
+            start: self.content.start.clone(),
+            end: self.content.end.clone(),
             source: Source::Series,
         };
-        let occurrences = Some(once).filter(|once| window.has(once.start.instant(home))).into_iter().collect();
-        return Ok(Expansion { occurrences, ..Expansion::default() });
+        let occurrences = Some(once).filter(|once| window.has(once.start.instant(self.home))).into_iter().collect();
+        Expansion { occurrences, ..Expansion::default() }
     }
-    let recurrence = Recurrence::read(&content.recurrence)?;
-    Ok(Series::new(content, recurrence, overrides, home)?.expand(window))
 }
 
 /// The occurrence that a copy means, in the form in which the series names its own: a day may be told as a time, and a
@@ -260,6 +304,40 @@ impl<'a> Series<'a> {
             }
         }
         found.close(times, self.home)
+    }
+
+    fn find(&self, rid: Rid) -> Result<Option<Occurrence>, Cap> {
+        if let Some(own) = self.overrides.get(&rid)
+            && (own.cancelled || own.times.is_some())
+        {
+            let there = own.times.clone().filter(|_| !own.cancelled && !self.is_rid_excepted(rid));
+            let source = Source::Override(rid);
+            return Ok(there.map(|(start, end)| Occurrence { rid, start, end, source }));
+        }
+        let near = match rid {
+            Rid::Single => return Ok(None),
+            Rid::On(day) => day.at(0, 0, 0, 0),
+            Rid::At(at) => at.to_zoned(self.zone.clone()).datetime(),
+        };
+        // A time that the clock left out was moved by the rule's reader, and is not the plain time of its instant.
+        let (from, to) = (near.checked_sub(GAP_MAX).unwrap_or(near), near.checked_add(GAP_MAX).unwrap_or(near));
+        let is_it = |local: &DateTime| self.rid(*local) == rid;
+        let added = self.recurrence.added.iter().map(|added| (self.local(&added.start), added.lasts));
+        let mut found = std::iter::once((self.start, None)).chain(added).find(|(local, _)| is_it(local));
+        for rule in &self.recurrence.rules {
+            if found.is_some() {
+                break;
+            }
+            let mut all = Times::new(rule, self.start, from, self.last(rule, to));
+            let local = all.by_ref().find(|local| *local >= from && is_it(local) && self.within(rule, *local));
+            if local.is_none() && all.exhausted() {
+                return Err(Cap::Work);
+            }
+            found = local.map(|local| (local, None));
+        }
+        let excepted = self.excepted_by_rule(from, to, &mut Found::default());
+        let found = found.filter(|(local, _)| !excepted.contains(local) && !self.is_excepted(rid, local.date()));
+        Ok(found.and_then(|(local, lasts)| self.place(rid, local, lasts)))
     }
 
     /// The window on the clock of the series, with room for zones and for all that a moved series was moved by.

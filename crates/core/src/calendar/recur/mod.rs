@@ -10,7 +10,9 @@ mod rule;
 
 pub use self::{
     dates::{Times, WORK_MAX},
-    expand::{Cap, Expansion, OCCURRENCES_MAX, Occurrence, Override, Source, Window, expand, named_by_series},
+    expand::{
+        Cap, Expansion, OCCURRENCES_MAX, Occurrence, Override, Prepared, Source, Window, expand, named_by_series,
+    },
     lines::{Added, DATES_MAX, LINE_BYTES_MAX, LINES_MAX, RULES_MAX, Recurrence},
     rule::{DayOf, Frequency, Rule, Until},
 };

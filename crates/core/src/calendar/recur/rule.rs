@@ -152,10 +152,14 @@ impl Rule {
 
 /// Sorted numbers within a range.
 fn numbers(value: &str, least: i16, most: i16) -> Option<Vec<i16>> {
-    let read = |text: &str| text.trim().trim_start_matches('+').parse().ok();
-    let all: Option<Vec<i16>> =
-        value.split(',').map(|text| read(text).filter(|n| (least..=most).contains(n))).collect();
-    Some(sorted(all?))
+    let read = |text: &str| text.trim_start_matches('+').parse().ok();
+    let all: Option<Vec<i16>> = entries(value).map(|text| read(text).filter(|n| (least..=most).contains(n))).collect();
+    Some(sorted(all?)).filter(|all| !all.is_empty())
+}
+
+/// What a list names. A comma too many is put up with: such lists are met with.
+fn entries(value: &str) -> impl Iterator<Item = &str> {
+    value.split(',').map(str::trim).filter(|text| !text.is_empty())
 }
 
 /// Sorted numbers that count from the beginning or, below zero, from the end.
@@ -175,12 +179,11 @@ fn weekday(text: &str) -> Option<Weekday> {
 
 fn days(value: &str) -> Option<Vec<DayOf>> {
     let day = |text: &str| {
-        let text = text.trim();
         let (number, name) = text.split_at_checked(text.len().checked_sub(2)?)?;
         let nth = if number.is_empty() { 0 } else { both_ways(number, 53)?[0] };
         Some(DayOf { nth, weekday: weekday(name)?.to_monday_zero_offset() })
     };
-    value.split(',').map(day).collect::<Option<Vec<_>>>().map(sorted)
+    entries(value).map(day).collect::<Option<Vec<_>>>().map(sorted).filter(|all| !all.is_empty())
 }
 
 fn until(value: &str) -> Option<Until> {

@@ -13,7 +13,7 @@ use super::cases;
 use crate::calendar::{
     event::{Content, Moment},
     identity::Rid,
-    recur::{Cap, Expansion, Fault, Override, Recurrence, Source, Window, expand},
+    recur::{Cap, Expansion, Fault, Override, Prepared, Recurrence, Source, Window, expand},
     zone::zone,
 };
 
@@ -266,7 +266,7 @@ fn what_is_not_understood_is_a_fault_with_its_reason() {
     "
     );
     // Blanks, small letters, a semicolon too many, another's additions and lines that are neither rule nor date.
-    let put_up_with = ["rrule:freq=daily; COUNT=2;X-OWN=1;", "X-NOTE:FREQ=NEVER", ""];
+    let put_up_with = ["rrule:freq=daily; COUNT=2;BYMONTH=1,,2,;X-OWN=1;", "X-NOTE:FREQ=NEVER", ""];
     assert!(Recurrence::read(&put_up_with.map(str::to_owned)).is_ok());
     assert_eq!(Recurrence::read(&["RRULE:".to_owned()]), Err(Fault::Rule("no FREQ".into())));
 }
@@ -322,6 +322,28 @@ proptest! {
         if both.capped.is_none() {
             let together: Vec<_> = one.occurrences.into_iter().chain(two.occurrences).collect();
             prop_assert_eq!(together, both.occurrences);
+        }
+    }
+
+    /// What a window shows is found by its name, and what it does not show is not, however much else there is.
+    ///
+    /// proves: C7, C9
+    #[test]
+    fn an_occurrence_is_found_by_its_name((content, overrides) in world(), skipped in 0..40usize) {
+        let home = zone(BERLIN).unwrap();
+        let series = Prepared::new(&content, &overrides, &home).unwrap();
+        let begin = content.start.instant(&home) - SignedDuration::from_hours(100);
+        let shown = series.expand(window(begin, 100));
+        prop_assume!(shown.capped.is_none());
+        for one in shown.occurrences.iter().skip(skipped % 7).step_by(7) {
+            prop_assert_eq!(series.find(one.rid).unwrap(), Some(one.clone()));
+        }
+        let rids: Vec<Rid> = shown.occurrences.iter().map(|one| one.rid).collect();
+        for hour in (0..1_000).step_by(13) {
+            let rid = Rid::At(content.start.instant(&home) + SignedDuration::from_hours(hour));
+            let found = series.find(rid).unwrap();
+            let is_shown = found.as_ref().is_some_and(|one| one.start.instant(&home) < begin + SignedDuration::from_hours(2_400));
+            prop_assert_eq!(is_shown && found.is_some(), rids.contains(&rid), "{}", rid);
         }
     }
 

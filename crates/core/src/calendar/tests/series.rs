@@ -12,7 +12,7 @@ use super::{
 use crate::calendar::{
     event::{Content, Moment},
     identity::Rid,
-    recur::Override,
+    recur::{Cap, Override},
     series::{LoggedSeries, Series, SeriesPolicy, Wanted, wanted},
 };
 
@@ -108,6 +108,26 @@ fn a_meeting_is_logged_when_it_is_over() {
 fn a_series_may_be_one_record() {
     let now = Case::default().at(SeriesPolicy::Series, "2026-03-16T09:00:00Z");
     assert_eq!((rids(&now), now.called_off), (vec![Rid::Single], BTreeSet::new()));
+}
+
+/// Of a series of far too many occurrences none is called off because it was not among the first.
+///
+/// proves: C7
+#[test]
+fn what_cannot_be_told_is_not_called_off() {
+    let look = |rule: &str, rid: Rid| {
+        let mut content = weekly();
+        content.recurrence = vec![rule.to_owned()];
+        let (overrides, changed) = (BTreeMap::new(), BTreeSet::new());
+        let series = Series { content: &content, overrides: &overrides, changed: &changed, home: &HOME };
+        let logged = LoggedSeries { first: Some(rid), rids: BTreeSet::from([rid]) };
+        wanted(SeriesPolicy::FirstAndChanged, &series, &logged, instant("2026-03-10T00:00:00Z")).unwrap()
+    };
+    let later = Rid::At(instant("2026-05-01T12:00:30Z"));
+    assert_eq!(rids(&look("RRULE:FREQ=SECONDLY", later)), [later]);
+    assert_eq!(look("RRULE:FREQ=MINUTELY", later).called_off, BTreeSet::from([later]));
+    let counted = look("RRULE:FREQ=SECONDLY;COUNT=4000000000", later);
+    assert_eq!((counted.called_off, counted.capped), (BTreeSet::new(), Some(Cap::Work)));
 }
 
 proptest! {

@@ -362,6 +362,8 @@ fn idle(world: &mut World) {
 }
 
 proptest! {
+    #![proptest_config(crate::cases::cases(256))]
+
     /// inv:1 convergence, inv:2 idempotence, inv:3 no lost update, inv:4 no ping-pong, inv:8 confinement, inv:9 absent
     /// is not null, inv:12 consent, inv:15 quarantine: with late commits, hidden fields, secret normalisers, triggers,
     /// unknown outcomes and crashes. proves: R11, R12, R13, R14, R15, R17, R22

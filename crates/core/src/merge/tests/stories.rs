@@ -358,6 +358,8 @@ fn chain(quirks: [Quirk; 3]) -> (World, World) {
 }
 
 proptest! {
+    #![proptest_config(crate::cases::cases(256))]
+
     /// A change travels from one marketing tool through the CRM to the other and comes to rest, also where the CRM and
     /// one of the tools rewrite it in secret. (Where both tools do, each in its own way, every flow sees nothing but
     /// honest edits of the CRM; only what their connectors tell of their habits stops that.) proves: V6, R11

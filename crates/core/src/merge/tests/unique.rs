@@ -24,6 +24,8 @@ fn swaps_are_seen_and_chains_are_put_in_order() {
 }
 
 proptest! {
+    #![proptest_config(crate::cases::cases(256))]
+
     /// Done in these turns, no two records ever bear one address, whatever is exchanged between different ones.
     /// proves: R15
     #[test]

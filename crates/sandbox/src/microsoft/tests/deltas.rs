@@ -114,6 +114,24 @@ fn what_changes_while_somebody_pages_comes_with_the_next_round() {
     assert_eq!(round(&kit, &link, 2).0[0]["subject"], "Meanwhile");
 }
 
+#[test]
+fn what_is_moved_away_looks_deleted_and_writes_come_late_where_it_is_asked_for() {
+    let kit = kit();
+    kit.site.add_calendar(super::MIA, "Other").unwrap();
+    let id = kit.make(meeting("Demo", "2026-03-20"));
+    let (_, link, _) = first(&kit);
+    kit.site.move_to_calendar(super::MIA, &id, 1).unwrap();
+    let (rows, link, _) = round(&kit, &link, 50);
+    assert_eq!(rows, [json!({"id": id, "@removed": {"reason": "deleted"}})]);
+    kit.site.set_delta_lag(SignedDuration::from_secs(30));
+    let late = kit.make(meeting("Late", "2026-03-21"));
+    assert_eq!(kit.good("GET", &format!("{EVENTS}/{late}"), Value::Null)["subject"], "Late");
+    let (rows, link, _) = round(&kit, &link, 50);
+    assert!(rows.is_empty());
+    kit.hands.pass(SignedDuration::from_secs(30));
+    assert_eq!(round(&kit, &link, 50).0[0]["subject"], "Late");
+}
+
 /// What somebody knows of a window who takes deltas for hints and reads again whatever they name.
 #[derive(Default)]
 struct Reader {

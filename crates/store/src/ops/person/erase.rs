@@ -5,6 +5,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use syncline_core::{
     booking::{chain::ChainState, message::BookingMessage},
+    calendar::event::Event,
     ids::WorkspaceId,
     merge::Side,
     step::Plan,
@@ -12,7 +13,8 @@ use syncline_core::{
 
 use super::mention;
 use crate::{
-    ActivityRow, DossierBooking, DossierMessage, DossierRecord, JournalEntry, Links,
+    ActivityRow, DossierBooking, DossierEvent, DossierMeeting, DossierMessage, DossierRecord, JournalEntry, Links,
+    MeetingState,
     db::{Db, Op, P, Scope, from_json, statements, to_json},
     error::Result,
     ops::{claim::lock_workspace, fold::ERASED_CHAIN, intake},
@@ -57,6 +59,8 @@ statements! {
     PAIR_GO = "delete from record_link where workspace = ?1 and id = ?2 {written}";
     HOLD_GO = "delete from record_hold where workspace = ?1 and integration = ?2 and entry = ?3";
     ENTRY_GO = "delete from record_entry where workspace = ?1 and id = ?2 {written}";
+    COPY_SCRUB = "update calendar_copy set copy = ?3 where workspace = ?1 and id = ?2";
+    MEETING_SCRUB = "update calendar_meeting set state = ?3, links = ?4, plan = ?5 where workspace = ?1 and id = ?2";
 }
 
 /// Takes one booking away, or the person out of it.
@@ -102,30 +106,30 @@ impl EraseBooking {
         let (ws, id) = (P::Text(self.workspace.as_str()), P::Int(self.booking.id));
         db.run(&CHAIN_FENCE, &[ws, id]).await?;
         let Some(mut row) = db.row(&CONTENT, &[ws, id]).await? else { return Ok(()) };
-        if let Some(state) = self.scrubbed::<ChainState>(row.opt_json(0)?)? {
+        if let Some(state) = scrubbed::<ChainState>(row.opt_json(0)?, &self.address)? {
             db.run(&STATE_PUT, &[ws, id, P::Blob(&state)]).await?;
         }
-        if let Some(links) = self.scrubbed::<Links>(row.opt_json(1)?)? {
+        if let Some(links) = scrubbed::<Links>(row.opt_json(1)?, &self.address)? {
             db.run(&LINKS_PUT, &[ws, id, P::Blob(&links)]).await?;
         }
-        if let Some(plan) = self.scrubbed::<Plan>(row.opt_json(2)?)? {
+        if let Some(plan) = scrubbed::<Plan>(row.opt_json(2)?, &self.address)? {
             db.run(&PLAN_PUT, &[ws, id, P::Blob(&plan)]).await?;
         }
         Ok(())
     }
+}
 
-    /// What is stored instead; nothing where nothing changes. What could not be read afterwards is an error: it would
-    /// stop the booking for good.
-    fn scrubbed<T: Serialize + DeserializeOwned>(&self, value: Option<Value>) -> Result<Option<Vec<u8>>> {
-        let Some(value) = value else { return Ok(None) };
-        let mut left = value.clone();
-        mention::take_out(&mut left, &self.address);
-        if left == value {
-            return Ok(None);
-        }
-        let read: T = from_json(&to_json(&left)?)?;
-        to_json(&read).map(Some)
+/// What is stored instead; nothing where nothing changes. What could not be read afterwards is an error: it would stop the
+/// booking or meeting for good.
+fn scrubbed<T: Serialize + DeserializeOwned>(value: Option<Value>, address: &str) -> Result<Option<Vec<u8>>> {
+    let Some(value) = value else { return Ok(None) };
+    let mut left = value.clone();
+    mention::take_out(&mut left, address);
+    if left == value {
+        return Ok(None);
     }
+    let read: T = from_json(&to_json(&left)?)?;
+    to_json(&read).map(Some)
 }
 
 fn empty<'a>(ws: P<'a>, id: i64) -> [P<'a>; 4] {
@@ -257,6 +261,43 @@ impl Op for EraseRecords {
             [on(Side::Left), on(Side::Right), links].map(|count| P::Int(i64::try_from(count).unwrap_or(i64::MAX)));
         let [left, right, links] = counts;
         db.run(&TALLY_LESS, &[ws, integration, left, right, links]).await?;
+        Ok(())
+    }
+}
+
+/// Takes the person out of events and meetings.
+pub(super) struct EraseMeetings {
+    pub(super) workspace: WorkspaceId,
+    pub(super) address: String,
+    pub(super) events: Vec<DossierEvent>,
+    pub(super) meetings: Vec<DossierMeeting>,
+}
+
+impl Op for EraseMeetings {
+    type Out = ();
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<()> {
+        let ws = P::Text(self.workspace.as_str());
+        for event in &self.events {
+            if let Some(copy) = scrubbed::<Event>(Some(event.copy.clone()), &self.address)? {
+                db.run(&COPY_SCRUB, &[ws, P::Int(event.id), P::Blob(&copy)]).await?;
+            }
+        }
+        for meeting in &self.meetings {
+            let kept = |value: &Value, scrubbed: Option<Vec<u8>>| scrubbed.map_or_else(|| to_json(value), Ok);
+            let state = kept(&meeting.state, scrubbed::<MeetingState>(Some(meeting.state.clone()), &self.address)?)?;
+            let links = kept(&meeting.links, scrubbed::<Links>(Some(meeting.links.clone()), &self.address)?)?;
+            let plan = match &meeting.plan {
+                Some(plan) => Some(kept(plan, scrubbed::<Plan>(Some(plan.clone()), &self.address)?)?),
+                None => None,
+            };
+            let set = [ws, P::Int(meeting.id), P::Blob(&state), P::Blob(&links), P::opt_blob(plan.as_deref())];
+            db.run(&MEETING_SCRUB, &set).await?;
+        }
         Ok(())
     }
 }

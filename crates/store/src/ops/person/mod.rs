@@ -17,8 +17,8 @@ use syncline_core::{
 
 pub(in crate::ops) use self::erase::REASON;
 use self::{
-    erase::{EraseBooking, EraseLines, EraseMessage, EraseRecords, EraseShared},
-    read::{Bookings, EntriesOf, Lines, Messages, Page, Pages, PairsOf, Shared},
+    erase::{EraseBooking, EraseLines, EraseMeetings, EraseMessage, EraseRecords, EraseShared},
+    read::{AsksFor, Bookings, CopiesOf, EntriesOf, Lines, MeetingsOf, Messages, Page, Pages, PairsOf, Shared},
 };
 use crate::{Dossier, DossierRecord, Erased, JournalEntry, JournalKind, Store, db::Op, error::Result};
 
@@ -40,7 +40,11 @@ impl Store {
             bookings.iter().filter(|booking| booking.own).map(|booking| booking.chain.clone()).collect();
         let journal = self.pages(workspace, address, || Lines(own.clone())).await?;
         let links = self.run(Shared { workspace: workspace.clone(), keys: keys_of(address) }).await?;
-        Ok(Dossier { bookings, messages, journal, links, records: self.records_of(workspace, address).await? })
+        let records = self.records_of(workspace, address).await?;
+        let events = self.pages(workspace, address, || CopiesOf).await?;
+        let meetings = self.pages(workspace, address, || MeetingsOf).await?;
+        let asks = self.run(AsksFor { workspace: workspace.clone(), address: address.to_owned() }).await?;
+        Ok(Dossier { bookings, messages, journal, links, records, events, meetings, asks })
     }
 
     /// Erases whoever has this address, and says in the journal that somebody was erased. What it cannot do is done by
@@ -77,6 +81,10 @@ impl Store {
         for (integration, records) in by_integration {
             self.run(EraseRecords { workspace: workspace.clone(), integration, records }).await?;
         }
+        let events = self.pages(&workspace, &address, || CopiesOf).await?;
+        let meetings = self.pages(&workspace, &address, || MeetingsOf).await?;
+        erased.events = events.len() + meetings.len();
+        self.run(EraseMeetings { workspace: workspace.clone(), address: address.clone(), events, meetings }).await?;
         self.tell_of_erasure(&workspace, &address, &erased, now).await?;
         Ok(erased)
     }
@@ -106,6 +114,7 @@ impl Store {
             details: json!({
                 "mark": hex::encode(&mark[..8]), "bookings": erased.bookings, "mentions": erased.mentions,
                 "messages": erased.messages, "lines": erased.journal, "records": erased.records,
+                "events": erased.events,
             }),
         };
         self.note(workspace, entry).await

@@ -11,7 +11,8 @@ use syncline_core::{
 
 use super::mention;
 use crate::{
-    ActivityRow, DossierBooking, DossierLink, DossierMessage, DossierRecord, JournalEntry,
+    ActivityRow, DossierAsk, DossierBooking, DossierEvent, DossierLink, DossierMeeting, DossierMessage, DossierRecord,
+    JournalEntry,
     db::{Db, Op, P, Row, Scope, from_json, statements},
     error::{Error, Result},
     vault::{self, Place},
@@ -34,6 +35,12 @@ statements! {
         order by id limit ?3";
     ENTRIES = "select id, integration, side, kind, record, link, match_key, seen from record_entry \
         where workspace = ?1 and id > ?2 order by id limit ?3";
+    ASKS_FOR = "select integration, pair, asked_at from record_ask where workspace = ?1 and named_by = 1 and subject = ?2 \
+        order by integration, pair";
+    COPIES = "select id, integration, calendar, event, copy from calendar_copy where workspace = ?1 and id > ?2 \
+        order by id limit ?3";
+    MEETINGS = "select id, integration, uid, rid, state, links, plan from calendar_meeting where workspace = ?1 and id > ?2 \
+        order by id limit ?3";
 }
 
 /// A table that is read from end to end, and what of it is about the person.
@@ -200,6 +207,30 @@ impl Op for Shared {
     }
 }
 
+/// What was asked for by the person's address, and not carried out yet.
+pub(super) struct AsksFor {
+    pub(super) workspace: WorkspaceId,
+    pub(super) address: String,
+}
+
+impl Op for AsksFor {
+    type Out = Vec<DossierAsk>;
+    const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
+        let rows = db.rows(&ASKS_FOR, &[P::Text(self.workspace.as_str()), P::Text(&self.address)]).await?.into_iter();
+        let ask = |mut row: Row| {
+            let (integration, pair) = (IntegrationId::new(row.text(0)?), row.text(1)?);
+            Ok(DossierAsk { integration, pair, asked_at: row.time(2)? })
+        };
+        rows.map(ask).collect()
+    }
+}
+
 /// A pair of records in step whose images speak of the person.
 pub(super) struct Pair {
     pub(super) id: i64,
@@ -265,6 +296,58 @@ impl Op for Pages<EntriesOf> {
                 seen,
                 images: images.cloned(),
             });
+        }
+        Ok(Page { found, next })
+    }
+}
+
+pub(super) struct CopiesOf;
+
+impl Op for Pages<CopiesOf> {
+    type Out = Page<DossierEvent>;
+    const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
+        let (rows, next) = self.rows(db, &COPIES).await?;
+        let mut found = Vec::new();
+        for mut row in rows {
+            let copy: Value = row.json(4)?;
+            if mention::anywhere(&copy, &self.address) {
+                let (integration, calendar) = (IntegrationId::new(row.text(1)?), row.text(2)?);
+                found.push(DossierEvent { id: row.int(0)?, integration, calendar, event: row.text(3)?, copy });
+            }
+        }
+        Ok(Page { found, next })
+    }
+}
+
+pub(super) struct MeetingsOf;
+
+impl Op for Pages<MeetingsOf> {
+    type Out = Page<DossierMeeting>;
+    const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
+        let (rows, next) = self.rows(db, &MEETINGS).await?;
+        let mut found = Vec::new();
+        for mut row in rows {
+            let (state, links, plan): (Value, Value, Option<Value>) = (row.json(4)?, row.json(5)?, row.opt_json(6)?);
+            if [Some(&state), Some(&links), plan.as_ref()]
+                .into_iter()
+                .flatten()
+                .any(|value| mention::anywhere(value, &self.address))
+            {
+                let (integration, uid, rid) = (IntegrationId::new(row.text(1)?), row.text(2)?, row.text(3)?);
+                found.push(DossierMeeting { id: row.int(0)?, integration, uid, rid, state, links, plan });
+            }
         }
         Ok(Page { found, next })
     }

@@ -16,6 +16,7 @@ use crate::{
     HoldView, PAGE_MAX, Store, StoredHold,
     db::{Db, Op, P, Row, Scope, statements, to_json},
     error::Result,
+    ops::alerts,
 };
 
 statements! {
@@ -68,7 +69,8 @@ impl Kept {
     }
 }
 
-/// What is held back of these entries is exactly this from now on; since when is kept where it was so before.
+/// What is held back of these entries is exactly this from now on; since when is kept where it was so before. What was not
+/// held back before is told.
 pub(super) async fn replace<D: Db>(
     db: &mut D,
     flow: &Flow,
@@ -85,16 +87,21 @@ pub(super) async fn replace<D: Db>(
     }
     let before = db.each(&HOLDS_OF, &held.iter().map(|(entry, _)| key(entry)).collect::<Vec<_>>()).await?;
     let mut blobs = Vec::with_capacity(held.len());
+    let mut news = false;
     for ((entry, holds), before) in held.into_iter().zip(before) {
         let before: Vec<(StoredHold, i64)> = kept(before)?.into_iter().map(Kept::hold).collect();
         let since = |hold: &StoredHold| {
             before.iter().find(|(other, _)| other == hold).map_or(now.as_microsecond(), |(_, since)| *since)
         };
+        news |= holds.iter().any(|hold| !before.iter().any(|(other, _)| other == hold));
         let kept: Vec<Kept> = holds.iter().map(|hold| Kept::new(hold, since(hold))).collect();
         blobs.push((entry, to_json(&kept)?));
     }
     let sets: Vec<_> = blobs.iter().map(|(entry, json)| [ws, integration, P::Int(**entry), P::Blob(json)]).collect();
     db.each(&HOLDS_SET, &sets).await?;
+    if news {
+        alerts::add(db, &flow.workspace, &[alerts::held(flow.integration.as_str(), now)]).await?;
+    }
     Ok(())
 }
 

@@ -30,6 +30,8 @@ on_all! {
         assert_eq!(store.save_rows(&ws(), &flow(), &late, at(101), answered.clone()).await.unwrap(), None);
         assert_eq!(store.asks(&ws(), &flow(), 10).await.unwrap().len(), 2, "whoever lost the lease answers nothing");
         save(&store, &held, 102, answered).await;
+        let told = store.dossier(&ws(), "ada@example.org").await.unwrap().asks;
+        assert_eq!(told.iter().map(|ask| (ask.pair.as_str(), ask.asked_at)).collect::<Vec<_>>(), [("leads", at(1))]);
         assert_eq!(store.asks(&ws(), &flow(), 10).await.unwrap(), [by_address]);
         assert_eq!(store.ask_for(&ws(), &flow(), by_record.clone(), at(103)).await.unwrap(), AskTaken::Waiting);
         store.erase_person(&ws(), "ada@example.org", at(104)).await.unwrap();

@@ -236,7 +236,7 @@ fn tokens_end_and_approvals_too() {
     assert_eq!((error.kind, error.retry), (ErrorKind::Revoked, Retry::Never));
 }
 
-/// proves: S15: nothing that Google says in a refusal is repeated but its reason.
+/// proves: sec:S53: nothing that Google says in a refusal is repeated but its reason.
 #[test]
 fn refusals_are_told_apart_by_their_reason() {
     use super::super::{classify::of_call, wire::Refusal};

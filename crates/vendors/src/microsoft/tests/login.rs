@@ -94,7 +94,7 @@ fn an_approval_must_have_what_is_needed() {
     }
 }
 
-/// proves: S15: nothing that Microsoft says in a refusal is repeated but its code.
+/// proves: sec:S53: nothing that Microsoft says in a refusal is repeated but its code.
 #[test]
 fn refusals_are_told_apart_by_their_code() {
     let refusal = |code: &str| -> Refusal {

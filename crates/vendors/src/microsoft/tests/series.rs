@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures::FutureExt;
 use jiff::tz::TimeZone;
 use serde_json::json;
-use syncline_connect::{Calendars, Http as _};
+use syncline_connect::Calendars;
 use syncline_core::calendar::{
     event::{Body, Event, EventId, Status},
     identity::Rid,

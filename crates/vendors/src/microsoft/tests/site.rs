@@ -198,7 +198,7 @@ fn calendars_are_listed_with_the_one_to_begin_with() {
     assert!(matches!(page.now_or_never().expect("at once").expect("an answer").value, Changes::Page(_)));
 }
 
-/// proves: S15: the access token goes to the account's own host, whatever an answer or a kept place says.
+/// The access token goes to the account's own host, whatever an answer or a kept place says.
 #[test]
 fn a_link_to_elsewhere_is_not_followed() {
     let mut desk = Desk::new();

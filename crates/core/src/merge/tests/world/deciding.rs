@@ -207,6 +207,8 @@ impl World {
         let Some(link) = self.links.remove(&link) else { return };
         for side in Side::BOTH {
             let Some(id) = &link.ends[at(side)] else { continue };
+            // What was refused is remembered with the tie: a record that is tied anew is tried once more.
+            self.log.refused.retain(|(record, _, _)| record != id);
             let entry = self.entries.get_mut(&(side, id.clone())).expect("it was read");
             (entry.link, entry.detached, entry.due) = (None, true, false);
             let images = || link.images.iter().map(|(key, base)| (*key, base.of(side).clone())).collect();

@@ -1,0 +1,123 @@
+//! What is kept of calendars: how far each is read, the copies of events, and what became of each meeting. Plain values.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use syncline_core::{
+    calendar::{
+        eligible::Verdict,
+        event::Event,
+        identity::{MeetingKey, Uid},
+        privacy::Privacy,
+    },
+    ids::{IntegrationId, WorkspaceId},
+    step::Plan,
+};
+
+use crate::{Held, JournalEntry, Links};
+
+/// One calendar of an integration.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CalendarRef {
+    pub workspace: WorkspaceId,
+    pub integration: IntegrationId,
+    /// The connection and the calendar's own name there.
+    pub calendar: String,
+}
+
+/// How far its reading is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CalendarState {
+    /// Where to go on; nothing where all is to be read.
+    pub cursor: Option<String>,
+    /// Counts the readings from the beginning.
+    pub epoch: i64,
+    /// Whether one of them came to its end.
+    pub settled: bool,
+    pub zone: Option<String>,
+    pub connected_at: Timestamp,
+    pub next_at: Timestamp,
+    pub failures: u32,
+    /// Why it could not be read the last time.
+    pub problem: Option<String>,
+}
+
+/// A page of a calendar, to be stored together with the place behind it.
+#[derive(Debug, Clone)]
+pub struct CalendarPage {
+    pub of: CalendarRef,
+    pub held: Held,
+    pub now: Timestamp,
+    pub copies: Vec<NewCopy>,
+    pub cursor: String,
+    /// Whether it is the last page of a reading from the beginning.
+    pub settles: bool,
+    pub zone: Option<String>,
+    pub next_at: Timestamp,
+}
+
+/// An event as a page showed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewCopy {
+    pub event: Event,
+    /// Whether the calendar is its organiser's; counts where the event says who that is.
+    pub organizes: bool,
+}
+
+/// One calendar's copy of an event. Its name and its occurrence stay known when the calendar no longer tells them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredCopy {
+    pub calendar: String,
+    pub event: Event,
+    /// It was there when the calendar was connected.
+    pub baseline: bool,
+    /// It changed since.
+    pub touched: bool,
+    pub organizes: bool,
+}
+
+/// A meeting, or a series with all its meetings, that is to be looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueSeries {
+    pub uid: Uid,
+    /// The news that it was last told of.
+    pub revision: i64,
+    pub tries: u32,
+}
+
+/// What became of a meeting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredMeeting {
+    pub key: MeetingKey,
+    pub state: MeetingState,
+    pub links: Links,
+    /// What is on its way to the CRM, or may have arrived.
+    pub plan: Option<Plan>,
+}
+
+/// What people read about it, and the next decision needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeetingState {
+    pub verdict: Verdict,
+    pub privacy: Privacy,
+    /// The subject and the start, where they may be known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Timestamp>,
+    /// Whether it was logged as the first of its series.
+    #[serde(default)]
+    pub first: bool,
+}
+
+/// A decision about some series, to be stored at once.
+#[derive(Debug, Clone)]
+pub struct SaveMeetings {
+    pub workspace: WorkspaceId,
+    pub integration: IntegrationId,
+    pub held: Held,
+    pub now: Timestamp,
+    pub meetings: Vec<StoredMeeting>,
+    /// Series that were looked at, and when they are to be looked at again without news.
+    pub looked: Vec<(DueSeries, Option<Timestamp>)>,
+    pub journal: Vec<JournalEntry>,
+}

@@ -1,0 +1,242 @@
+//! Calendars: pages and places together, by whoever holds the lease; what is gone keeps its name; decisions do not undo news.
+
+use syncline_core::{
+    calendar::{
+        eligible::{Reason, Verdict},
+        event::{Body, Content, Etag, Event, EventId, Moment, Party, Status},
+        identity::{MeetingKey, Rid, Uid},
+        privacy::Privacy,
+    },
+    ids::{IntegrationId, RecordId},
+    record::{Fields, Role, Slot},
+    step::Link,
+};
+
+use super::world::*;
+use crate::{
+    CalendarPage, CalendarRef, DueSeries, Held, JournalKind, Links, MeetingState, NewCopy, SaveMeetings, Store,
+    StoredMeeting,
+};
+
+fn integration() -> IntegrationId {
+    IntegrationId::new("meetings")
+}
+
+fn of(calendar: &str) -> CalendarRef {
+    CalendarRef { workspace: ws(), integration: integration(), calendar: calendar.to_owned() }
+}
+
+async fn hold(store: &Store, name: &str, who: &str, from: i64, until: i64) -> Option<Held> {
+    let fence = store.acquire_lease(&ws(), name, &worker(who), at(from), at(until)).await.unwrap()?;
+    Some(Held { name: name.to_owned(), holder: worker(who), fence })
+}
+
+fn uid(text: &str) -> Uid {
+    Uid::read(text).unwrap()
+}
+
+fn event(id: &str, summary: &str) -> Event {
+    let start = |seconds| Moment::At { at: at(seconds), zone: "Europe/Berlin".to_owned() };
+    let organizer = Party::read("ada@example.org", Some("Ada"));
+    let content = Content { summary: summary.to_owned(), organizer, ..Content::new(start(3600), start(7200)) };
+    Event {
+        id: EventId(id.to_owned()),
+        etag: Some(Etag(summary.to_owned())),
+        uid: Some(uid(&format!("{id}@calendar.example"))),
+        series: None,
+        rid: Rid::At(at(3600)),
+        and_following: false,
+        status: Status::Confirmed,
+        created: None,
+        modified: None,
+        sequence: 0,
+        body: Body::Open(Box::new(content)),
+    }
+}
+
+/// What a calendar says of an event that is gone: its own name of it.
+fn gone(id: &str) -> Event {
+    Event { uid: None, rid: Rid::Single, status: Status::Cancelled, body: Body::Bare, ..event(id, "") }
+}
+
+fn page(of: &CalendarRef, held: &Held, now: i64, events: Vec<Event>, settles: bool) -> CalendarPage {
+    CalendarPage {
+        of: of.clone(),
+        held: held.clone(),
+        now: at(now),
+        copies: events.into_iter().map(|event| NewCopy { event, organizes: true }).collect(),
+        cursor: format!("c{now}"),
+        settles,
+        zone: Some("Europe/Berlin".to_owned()),
+        next_at: at(now + 60),
+    }
+}
+
+async fn due(store: &Store, now: i64) -> Vec<DueSeries> {
+    store.due_series(&ws(), &integration(), at(now), 10).await.unwrap()
+}
+
+async fn names(store: &Store, now: i64) -> Vec<String> {
+    due(store, now).await.into_iter().map(|series| series.uid.to_string()).collect()
+}
+
+fn meeting(id: &str, verdict: Verdict, title: &str) -> StoredMeeting {
+    let link = Link::new(Role::Meeting, RecordId::from("00U1"), None, Fields::new());
+    StoredMeeting {
+        key: MeetingKey { uid: uid(&format!("{id}@calendar.example")), rid: Rid::At(at(3600)) },
+        state: MeetingState {
+            verdict,
+            privacy: Privacy::Synced,
+            title: Some(title.to_owned()),
+            start: Some(at(3600)),
+            first: false,
+        },
+        links: Links::from([(Slot::Meeting, link)]),
+        plan: None,
+    }
+}
+
+async fn save(store: &Store, held: &Held, now: i64, looked: DueSeries, meetings: Vec<StoredMeeting>) -> bool {
+    let journal = vec![entry(now, JournalKind::Written, "Wrote a meeting")];
+    let (workspace, integration, held) = (ws(), integration(), held.clone());
+    let looked = vec![(looked, None)];
+    store
+        .save_meetings(SaveMeetings { workspace, integration, held, now: at(now), meetings, looked, journal })
+        .await
+        .unwrap()
+}
+
+on_all! {
+    /// proves: C10, V3
+    async fn a_page_and_its_place_are_stored_together(world: &World) {
+        let store = world.store().await;
+        let rosa = of("rosa/primary");
+        let begun = store.begin_calendar(&rosa, at(0)).await.unwrap();
+        assert_eq!((begun.cursor, begun.epoch, begun.settled, begun.connected_at), (None, 1, false, at(0)));
+        let slow = hold(&store, "calendar:rosa", "w1", 0, 100).await.unwrap();
+        assert!(store.take_calendar_page(page(&rosa, &slow, 1, vec![event("a", "One")], false)).await.unwrap());
+        assert!(store.take_calendar_page(page(&rosa, &slow, 2, vec![event("b", "Two")], true)).await.unwrap());
+        let state = store.begin_calendar(&rosa, at(3)).await.unwrap();
+        assert_eq!((state.cursor.as_deref(), state.settled, state.next_at), (Some("c2"), true, at(62)));
+        assert_eq!(names(&store, 3).await, ["a@calendar.example", "b@calendar.example"]);
+        // Whoever lost the lease stores nothing.
+        let quick = hold(&store, "calendar:rosa", "w2", 100, 200).await.unwrap();
+        assert!(!store.take_calendar_page(page(&rosa, &slow, 101, vec![event("c", "Three")], false)).await.unwrap());
+        assert!(!store.calendar_failed(&rosa, &slow, at(101), at(102), "no").await.unwrap());
+        assert!(!store.read_calendar_anew(&rosa, &slow, at(101)).await.unwrap());
+        assert_eq!(store.begin_calendar(&rosa, at(101)).await.unwrap().cursor.as_deref(), Some("c2"));
+        assert!(store.calendar_failed(&rosa, &quick, at(102), at(500), "it is shut").await.unwrap());
+        let state = store.begin_calendar(&rosa, at(103)).await.unwrap();
+        assert_eq!((state.failures, state.problem.as_deref(), state.next_at), (1, Some("it is shut"), at(500)));
+        assert!(store.take_calendar_page(page(&rosa, &quick, 104, vec![], false)).await.unwrap());
+        let state = store.begin_calendar(&rosa, at(105)).await.unwrap();
+        assert_eq!((state.failures, state.problem, state.settled), (0, None, true), "settled once is settled");
+    }
+
+    /// proves: C6, C10: what was there at first is known as such; what says nothing new makes nothing due.
+    async fn copies_know_whether_they_are_new(world: &World) {
+        let store = world.store().await;
+        let rosa = of("rosa/primary");
+        store.begin_calendar(&rosa, at(0)).await.unwrap();
+        let held = hold(&store, "calendar:rosa", "w1", 0, 1000).await.unwrap();
+        store.take_calendar_page(page(&rosa, &held, 1, vec![event("old", "One"), event("same", "Two")], true)).await.unwrap();
+        let decides = hold(&store, "meetings", "w1", 0, 1000).await.unwrap();
+        for series in due(&store, 2).await {
+            assert!(save(&store, &decides, 2, series, vec![]).await);
+        }
+        let news = vec![event("old", "Changed"), event("same", "Two"), event("new", "Three")];
+        store.take_calendar_page(page(&rosa, &held, 3, news, false)).await.unwrap();
+        assert_eq!(names(&store, 4).await, ["new@calendar.example", "old@calendar.example"]);
+        for (id, baseline, touched) in [("old", true, true), ("same", true, false), ("new", false, false)] {
+            let (copies, _) = store.series(&ws(), &integration(), &uid(&format!("{id}@calendar.example"))).await.unwrap();
+            assert_eq!(copies.iter().map(|copy| (copy.baseline, copy.touched)).collect::<Vec<_>>(), [(baseline, touched)], "{id}");
+        }
+    }
+
+    /// proves: C10: calendars repeat rows, within a page too; the last one counts, and one more look is enough.
+    async fn a_page_may_name_an_event_twice(world: &World) {
+        let store = world.store().await;
+        let rosa = of("rosa/primary");
+        store.begin_calendar(&rosa, at(0)).await.unwrap();
+        let held = hold(&store, "calendar:rosa", "w1", 0, 1000).await.unwrap();
+        let rows = vec![event("a", "One"), event("b", "Else"), event("a", "Two")];
+        assert!(store.take_calendar_page(page(&rosa, &held, 1, rows, true)).await.unwrap());
+        assert_eq!(names(&store, 2).await, ["a@calendar.example", "b@calendar.example"]);
+        // Changed and changed back, both on one page.
+        let rows = vec![event("a", "Three"), event("a", "Two")];
+        assert!(store.take_calendar_page(page(&rosa, &held, 3, rows, false)).await.unwrap());
+        let (copies, _) = store.series(&ws(), &integration(), &uid("a@calendar.example")).await.unwrap();
+        let texts: Vec<_> = copies.iter().map(|copy| copy.event.content().unwrap().summary.as_str()).collect();
+        assert_eq!(texts, ["Two"]);
+    }
+
+    /// proves: C4, C10: an event that is gone is still known for what it was; one that a whole reading did not show is named.
+    async fn what_is_gone_keeps_its_name(world: &World) {
+        let store = world.store().await;
+        let (rosa, sam) = (of("rosa/primary"), of("sam/primary"));
+        let held = hold(&store, "calendar:rosa", "w1", 0, 1000).await.unwrap();
+        for calendar in [&rosa, &sam] {
+            store.begin_calendar(calendar, at(0)).await.unwrap();
+            store.take_calendar_page(page(calendar, &held, 1, vec![event("a", "One"), event("b", "Two")], true)).await.unwrap();
+        }
+        store.take_calendar_page(page(&rosa, &held, 2, vec![gone("a")], false)).await.unwrap();
+        let (copies, _) = store.series(&ws(), &integration(), &uid("a@calendar.example")).await.unwrap();
+        let by_calendar: Vec<_> = copies.iter().map(|copy| (copy.calendar.as_str(), copy.event.body == Body::Bare, copy.event.rid, copy.organizes)).collect();
+        let rid = Rid::At(at(3600));
+        assert_eq!(by_calendar, [("rosa/primary", true, rid, true), ("sam/primary", false, rid, true)]);
+        // Its place is no longer good: all is read anew, and one event does not come.
+        assert!(store.read_calendar_anew(&sam, &held, at(3)).await.unwrap());
+        let state = store.begin_calendar(&sam, at(3)).await.unwrap();
+        assert_eq!((state.cursor, state.epoch, state.settled), (None, 2, true));
+        store.take_calendar_page(page(&sam, &held, 4, vec![event("b", "Two")], true)).await.unwrap();
+        assert_eq!(store.unseen_copies(&sam, 2, 10).await.unwrap(), [EventId("a".into())]);
+        assert_eq!(store.unseen_copies(&rosa, 1, 10).await.unwrap(), []);
+    }
+
+    /// proves: V3, V5: news that come while a decision is made stay due, and a decision of a lost lease is none.
+    async fn a_decision_does_not_undo_news(world: &World) {
+        let store = world.store().await;
+        let rosa = of("rosa/primary");
+        store.begin_calendar(&rosa, at(0)).await.unwrap();
+        let reads = hold(&store, "calendar:rosa", "w1", 0, 1000).await.unwrap();
+        let decides = hold(&store, "meetings", "w2", 0, 100).await.unwrap();
+        store.take_calendar_page(page(&rosa, &reads, 1, vec![event("a", "One")], true)).await.unwrap();
+        let seen = due(&store, 2).await.remove(0);
+        store.take_calendar_page(page(&rosa, &reads, 3, vec![event("a", "Two")], false)).await.unwrap();
+        assert!(save(&store, &decides, 4, seen, vec![meeting("a", Verdict::Log, "One")]).await);
+        let still = due(&store, 5).await;
+        assert_eq!(still.len(), 1, "it was told of anew");
+        let stored = store.series(&ws(), &integration(), &still[0].uid).await.unwrap().1;
+        assert_eq!(stored, [meeting("a", Verdict::Log, "One")]);
+        assert!(!save(&store, &decides, 101, still[0].clone(), vec![meeting("a", Verdict::LeftOut(Reason::Private), "x")]).await);
+        let decides = hold(&store, "meetings", "w3", 101, 200).await.unwrap();
+        let looked = vec![(DueSeries { tries: 3, ..still[0].clone() }, Some(at(150)))];
+        let again = SaveMeetings { workspace: ws(), integration: integration(), held: decides.clone(), now: at(102), meetings: vec![], looked, journal: vec![] };
+        assert!(store.save_meetings(again).await.unwrap());
+        assert_eq!(names(&store, 149).await, [""; 0]);
+        assert_eq!(due(&store, 150).await[0].tries, 3);
+        assert!(save(&store, &decides, 151, due(&store, 150).await.remove(0), vec![]).await);
+        assert_eq!(due(&store, 1_000).await, []);
+    }
+
+    /// proves: O8, sec:G1: whoever is erased is no longer in events and meetings, and they can still be read.
+    async fn a_person_is_taken_out_of_events(world: &World) {
+        let store = world.store().await;
+        let rosa = of("rosa/primary");
+        store.begin_calendar(&rosa, at(0)).await.unwrap();
+        let held = hold(&store, "calendar:rosa", "w1", 0, 1000).await.unwrap();
+        store.take_calendar_page(page(&rosa, &held, 1, vec![event("a", "Call ada@example.org")], true)).await.unwrap();
+        let series = due(&store, 2).await.remove(0);
+        save(&store, &held, 3, series, vec![meeting("a", Verdict::Log, "Call ada@example.org")]).await;
+        let found = store.dossier(&ws(), "ada@example.org").await.unwrap();
+        assert_eq!((found.events.len(), found.meetings.len()), (1, 1));
+        let erased = store.erase_person(&ws(), "ada@example.org", at(4)).await.unwrap();
+        assert_eq!(erased.events, 2);
+        let found = store.dossier(&ws(), "ada@example.org").await.unwrap();
+        assert_eq!((found.events.len(), found.meetings.len()), (0, 0));
+        let (copies, meetings) = store.series(&ws(), &integration(), &uid("a@calendar.example")).await.unwrap();
+        assert_eq!(copies[0].event.content().unwrap().summary, "Call (erased)");
+        assert_eq!(meetings[0].state.title.as_deref(), Some("Call (erased)"));
+        assert_eq!(meetings[0].links.len(), 1);
+    }
+}

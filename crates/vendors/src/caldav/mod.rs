@@ -1,0 +1,107 @@
+//! CalDAV accounts (RFC 4791), read by the standards and without knowing any server by name.
+//!
+//! Manifest and facets only. Calls are in `api`; from the typed address to the calendars leads `discover`; what changed is
+//! in `changes`, with `cursor` as its memory; `wire` is the XML, `ics` the events, `path` the addresses, `classify` what a
+//! refusal means. What must not live here: anything about a CRM, and a server's name.
+
+mod api;
+mod changes;
+mod classify;
+mod cursor;
+mod discover;
+pub mod ics;
+mod path;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use syncline_connect::{
+    Answered, BoxFuture, Calendars, Connector, Cx, Error, Manifest,
+    calendar::{CalendarEntry, CalendarId, Changes, From},
+};
+use syncline_core::calendar::event::{Event, EventId};
+
+use self::api::Api;
+
+/// How often a calendar is asked: the servers push nothing, and a round in which nothing changed is one small call.
+const EVERY: Duration = Duration::from_secs(180);
+
+const MANIFEST: Manifest = Manifest {
+    vendor: "caldav",
+    display_name: "CalDAV",
+    docs: "https://www.rfc-editor.org/rfc/rfc4791",
+    scopes: &[],
+    settings: &[],
+    roles: &[],
+    overload_status: 503,
+    trusted_domains: &[],
+};
+
+/// The connector for CalDAV accounts.
+#[derive(Debug, Clone, Copy)]
+pub struct CalDav;
+
+impl Connector for CalDav {
+    fn manifest(&self) -> &'static Manifest {
+        &MANIFEST
+    }
+
+    fn calendars(&self) -> Option<&dyn Calendars> {
+        Some(self)
+    }
+}
+
+impl Calendars for CalDav {
+    fn list<'a>(&'a self, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Answered<Vec<CalendarEntry>>, Error>> {
+        Box::pin(async move {
+            let mut api = Api::new(cx, "list calendars");
+            let value = discover::calendars(&mut api).await?;
+            Ok(Answered { value, calls: api.calls, usage: None })
+        })
+    }
+
+    fn changes<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        calendar: &'a CalendarId,
+        from: From<'a>,
+    ) -> BoxFuture<'a, Result<Answered<Changes>, Error>> {
+        Box::pin(async move {
+            let mut api = Api::new(cx, "read calendar");
+            let value = changes::changes(&mut api, &calendar.0, from).await?;
+            Ok(Answered { value, calls: api.calls, usage: None })
+        })
+    }
+
+    fn fetch<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        calendar: &'a CalendarId,
+        events: &'a [EventId],
+    ) -> BoxFuture<'a, Result<Answered<Vec<Option<Event>>>, Error>> {
+        Box::pin(async move {
+            let mut api = Api::new(cx, "read events");
+            let mut paths = Vec::with_capacity(events.len());
+            for event in events {
+                paths.push(api.path(ics::resource(event))?);
+            }
+            paths.sort();
+            paths.dedup();
+            let found = changes::at(&mut api, &calendar.0, &paths).await?;
+            let all: Vec<Event> = found.into_values().flatten().flatten().collect();
+            let value = events.iter().map(|event| all.iter().find(|found| found.id == *event).cloned()).collect();
+            Ok(Answered { value, calls: api.calls, usage: None })
+        })
+    }
+
+    fn every(&self) -> Duration {
+        EVERY
+    }
+
+    fn calls_per_page(&self) -> u32 {
+        changes::CALLS_MAX
+    }
+}

@@ -24,11 +24,14 @@ pub const PRIMARY: &str = "primary";
 /// Ids that stay when an event is moved, and times in UTC. Each request of a batch says it for itself.
 const PREFER: &str = "IdType=\"ImmutableId\", outlook.timezone=\"UTC\"";
 
-/// An answer, or that there is nothing under the address any more.
+/// What became of one reading in a batch.
 #[derive(Debug)]
-pub enum Found<T> {
-    Here(T),
+pub enum Found {
+    Here(Value),
+    /// There is nothing of that name any more.
     Gone,
+    /// It is there, and the service does not tell it, however often it is asked.
+    Refused(Error),
 }
 
 /// `GET me/calendars`, or where that goes on.
@@ -42,15 +45,19 @@ pub async fn calendars(cx: &Cx<'_>, next: Option<&str>) -> Result<CalendarList, 
 }
 
 /// `GET …/calendarView/delta` over a window. It takes no choice of fields.
-pub async fn delta(cx: &Cx<'_>, calendar: &CalendarId, from: Timestamp, to: Timestamp) -> Result<Found<Delta>, Error> {
+pub async fn delta(cx: &Cx<'_>, calendar: &CalendarId, from: Timestamp, to: Timestamp) -> Result<Delta, Error> {
     let mut url = within(cx, calendar, &["calendarView", "delta"], READ)?;
     url.set_query(Some(&format!("startDateTime={from:.0}&endDateTime={to:.0}")));
-    delta_of(cx, &url).await
+    read(cx, READ, &url).await
 }
 
-/// Where a delta goes on, as its last page said. `Gone`: it no longer does.
-pub async fn delta_on(cx: &Cx<'_>, link: &str) -> Result<Found<Delta>, Error> {
-    delta_of(cx, &own(cx, link, READ)?).await
+/// Where a delta goes on, as its last page said. `None`: it no longer does.
+pub async fn delta_on(cx: &Cx<'_>, link: &str) -> Result<Option<Delta>, Error> {
+    match get(cx, READ, &own(cx, link, READ)?).await? {
+        Answer::Read(delta) => Ok(Some(delta)),
+        Answer::Refused(status, refusal, _) if classify::is_expired(status, &refusal) => Ok(None),
+        Answer::Refused(status, refusal, wait) => Err(classify::of_call(READ, status, &refusal, wait)),
+    }
 }
 
 /// `GET` of further changed occurrences of a series, where its own answer said that they are.
@@ -70,9 +77,9 @@ pub fn path(cx: &Cx<'_>, calendar: &CalendarId, rest: &[&str], query: &str) -> R
     Ok(if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") })
 }
 
-/// `POST $batch` with at most [`BATCH_MAX`] readings: what became of each. Any failure but that one is not there fails
-/// all, for a missing answer is never "gone".
-pub async fn batch(cx: &Cx<'_>, paths: &[String]) -> Result<Vec<Found<Value>>, Error> {
+/// `POST $batch` with at most [`BATCH_MAX`] readings: what became of each. What may go better another time fails all, for
+/// a missing answer is never "gone".
+pub async fn batch(cx: &Cx<'_>, paths: &[String]) -> Result<Vec<Found>, Error> {
     const OP: &str = "read events";
     debug_assert!(paths.len() <= BATCH_MAX);
     let protocol = |what: &str| Error::new(ErrorKind::Protocol, Retry::Backoff, OP, what);
@@ -90,7 +97,7 @@ pub async fn batch(cx: &Cx<'_>, paths: &[String]) -> Result<Vec<Found<Value>>, E
         Answer::Read(answer) => answer,
         Answer::Refused(status, refusal, wait) => return Err(classify::of_call(OP, status, &refusal, wait)),
     };
-    let mut found: Vec<Option<Found<Value>>> = paths.iter().map(|_| None).collect();
+    let mut found: Vec<Option<Found>> = paths.iter().map(|_| None).collect();
     for part in answer.responses {
         let place = part.id.parse::<usize>().ok().and_then(|place| found.get_mut(place));
         *place.ok_or_else(|| protocol("the batch answers what was not asked"))? = Some(one(OP, part)?);
@@ -98,7 +105,7 @@ pub async fn batch(cx: &Cx<'_>, paths: &[String]) -> Result<Vec<Found<Value>>, E
     found.into_iter().collect::<Option<Vec<_>>>().ok_or_else(|| protocol("the batch answers less than was asked"))
 }
 
-fn one(op: &'static str, part: Part) -> Result<Found<Value>, Error> {
+fn one(op: &'static str, part: Part) -> Result<Found, Error> {
     if (200..300).contains(&part.status) {
         let body = part.body.filter(Value::is_object);
         let missing = || Error::new(ErrorKind::Protocol, Retry::Backoff, op, "the batch has an answer without a body");
@@ -111,7 +118,9 @@ fn one(op: &'static str, part: Part) -> Result<Found<Value>, Error> {
     let headers = part.headers.unwrap_or_default();
     let wait = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(header::RETRY_AFTER.as_str()));
     let wait = wait.and_then(|(_, value)| value.as_str().and_then(seconds));
-    Err(classify::of_call(op, part.status, &refusal, wait))
+    let error = classify::of_call(op, part.status, &refusal, wait);
+    // One event that the service cannot tell must not keep a whole calendar from being read.
+    if error.kind == ErrorKind::Invalid { Ok(Found::Refused(error)) } else { Err(error) }
 }
 
 const READ: &str = "read calendar";
@@ -140,14 +149,6 @@ fn own(cx: &Cx<'_>, link: &str, op: &'static str) -> Result<Url, Error> {
     let foreign =
         || Error::new(ErrorKind::Protocol, Retry::Never, op, "an answer goes on at a host that is not Microsoft's");
     Url::parse(link).ok().filter(|url| url.origin() == cx.base_url.origin()).ok_or_else(foreign)
-}
-
-async fn delta_of(cx: &Cx<'_>, url: &Url) -> Result<Found<Delta>, Error> {
-    match get(cx, READ, url).await? {
-        Answer::Read(delta) => Ok(Found::Here(delta)),
-        Answer::Refused(status, refusal, _) if classify::is_expired(status, &refusal) => Ok(Found::Gone),
-        Answer::Refused(status, refusal, wait) => Err(classify::of_call(READ, status, &refusal, wait)),
-    }
 }
 
 async fn read<T: DeserializeOwned>(cx: &Cx<'_>, op: &'static str, url: &Url) -> Result<T, Error> {

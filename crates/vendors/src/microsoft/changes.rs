@@ -9,7 +9,7 @@ use syncline_connect::{
 use syncline_core::calendar::event::{Event, EventId};
 
 use super::{
-    api::{self, Found, PRIMARY},
+    api::{self, PRIMARY},
     convert,
     look::{Look, Looked, Wanted, look},
     manifest::{CALENDAR_PAGES_MAX, WINDOW_AHEAD, WINDOW_BACK, WINDOW_LEFT_MIN},
@@ -71,11 +71,10 @@ pub async fn page(cx: &Cx<'_>, calendar: &CalendarId, from: From<'_>) -> Result<
             if place.to.duration_since(cx.now) < WINDOW_LEFT_MIN {
                 return expired(0);
             }
-            let delta = api::delta_on(cx, &place.link).await?;
+            let Some(delta) = api::delta_on(cx, &place.link).await? else { return expired(1) };
             (place, delta)
         }
     };
-    let Found::Here(delta) = delta else { return expired(1) };
     let (link, reading, whole) = match (delta.next, delta.done) {
         // A page may be empty and not be the last.
         (Some(link), _) => (link, Reading::More, place.whole),

@@ -43,6 +43,9 @@ pub fn of_call(op: &'static str, status: u16, refusal: &Refusal, wait: Option<Du
         ),
         429 => (ErrorKind::RateLimited, after(), "too many calls in a short time"),
         _ if BUSY.contains(&code.as_str()) => (ErrorKind::RateLimited, after(), "too many calls in a short time"),
+        _ if is_expired(status, refusal) => {
+            (ErrorKind::Unavailable, after(), "Microsoft Graph does not know any more how far was read")
+        }
         401 => (ErrorKind::Unauthorised, Retry::Reauthorise, "the access token is no longer good"),
         403 => (
             ErrorKind::Forbidden,
@@ -55,7 +58,7 @@ pub fn of_call(op: &'static str, status: u16, refusal: &Refusal, wait: Option<Du
             Retry::Never,
             "Microsoft points to another address; check the settings of the connection",
         ),
-        500..=599 => (ErrorKind::Unavailable, after(), "Microsoft Graph cannot answer just now"),
+        408 | 500..=599 => (ErrorKind::Unavailable, after(), "Microsoft Graph cannot answer just now"),
         _ => (ErrorKind::Invalid, Retry::Never, "Microsoft Graph refused the call"),
     };
     let mut error = Error::new(kind, retry, op, says);

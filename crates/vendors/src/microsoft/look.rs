@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use syncline_connect::{Cx, Error, calendar::CalendarId};
+use syncline_connect::{Cx, Error, ErrorKind, Retry, calendar::CalendarId};
 use syncline_core::{
     calendar::event::{Body, Event, EventId, Status, Unreadable},
     person::normal_email,
@@ -76,7 +76,9 @@ pub async fn look(cx: &Cx<'_>, calendar: &CalendarId, wanted: Wanted) -> Result<
     let mut answers = ask(cx, calendar, asks, &mut looked.requests).await?;
     let owner = match answers.remove(&Ask::Owner) {
         Some(Found::Here(body)) => parsed::<Calendar>(body).and_then(|one| normal_email(&one.owner?.address?)),
-        _ => None,
+        // Where there is no calendar, that an event is not found says nothing of the event.
+        Some(Found::Gone) => return Err(no_calendar()),
+        Some(Found::Refused(_)) | None => None,
     };
     let mut later = BTreeSet::new();
     for id in wanted.ids.difference(&wanted.series) {
@@ -93,7 +95,8 @@ pub async fn look(cx: &Cx<'_>, calendar: &CalendarId, wanted: Wanted) -> Result<
                 }
                 Some(item) => Look::Here(vec![convert::single(&item, owner.as_deref())]),
             },
-            _ => Look::Gone,
+            Some(Found::Refused(error)) => Look::Here(vec![unreadable(id, &told(&error))]),
+            Some(Found::Gone) | None => Look::Gone,
         };
         looked.found.insert(id.clone(), look);
     }
@@ -108,8 +111,11 @@ pub async fn look(cx: &Cx<'_>, calendar: &CalendarId, wanted: Wanted) -> Result<
                 looked.requests += requests;
                 Look::Here(events)
             }
+            (Some(Found::Refused(error)), _) | (_, Some(Found::Refused(error))) => {
+                Look::Here(vec![unreadable(&id, &told(&error))])
+            }
             // One of both can have come before it was deleted.
-            _ => Look::Gone,
+            (Some(Found::Gone) | None, _) | (_, Some(Found::Gone) | None) => Look::Gone,
         };
         looked.found.insert(id, look);
     }
@@ -125,7 +131,7 @@ async fn ask(
     calendar: &CalendarId,
     asks: Vec<Ask>,
     requests: &mut u32,
-) -> Result<BTreeMap<Ask, Found<Value>>, Error> {
+) -> Result<BTreeMap<Ask, Found>, Error> {
     let mut answers = BTreeMap::new();
     for asks in asks.chunks(BATCH_MAX) {
         let paths = asks.iter().map(|ask| ask.path(cx, calendar)).collect::<Result<Vec<_>, _>>()?;
@@ -163,6 +169,15 @@ async fn series(
 }
 
 const NO_FORM: &str = "it has a form that is not known";
+
+fn told(error: &Error) -> String {
+    let code = error.code.as_deref().map(|code| format!(" ({code})")).unwrap_or_default();
+    format!("Microsoft 365 does not show it{code}")
+}
+
+fn no_calendar() -> Error {
+    Error::new(ErrorKind::Gone, Retry::Never, "read events", "the calendar is not there")
+}
 
 /// The event that only says why nothing is known of it.
 fn unreadable(id: &str, why: &str) -> Event {

@@ -16,9 +16,10 @@ pub struct Delta {
 }
 
 /// A row of a delta, of which only this is believed. One that is said to be removed has no type.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Hint {
+    /// Never missing: a row that names nothing could not be looked at.
     pub id: String,
     #[serde(rename = "type")]
     pub kind: Option<String>,

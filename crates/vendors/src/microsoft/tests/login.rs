@@ -1,6 +1,5 @@
 //! How an account is connected, and what refusals mean.
 
-use futures::FutureExt;
 use serde_json::json;
 use syncline_connect::{
     Connector, ErrorKind, Grant, Retry, Secret, Settings,
@@ -16,6 +15,7 @@ use super::{
         wire::Refusal,
     },
     Desk, MIA,
+    watch::run,
 };
 
 fn app(desk: &Desk) -> App {
@@ -43,7 +43,7 @@ fn tokens_rotate_and_approvals_end() {
     let oauth = Microsoft.oauth().expect("it has one");
     let refresh = |token: &Secret| {
         let grant = Grant::Refresh { token: Secret::new(token.expose().to_owned()) };
-        oauth.exchange(&cx, &grant).now_or_never().expect("at once")
+        run(oauth.exchange(&cx, &grant))
     };
     let first = desk.site.install(MIA).expect("tokens")["refresh_token"].as_str().expect("a token").to_owned();
     let first = Secret::new(first);
@@ -59,7 +59,7 @@ fn tokens_rotate_and_approvals_end() {
         (error.kind, error.retry, error.code.as_deref()),
         (ErrorKind::Revoked, Retry::Never, Some("AADSTS50173"))
     );
-    assert!(oauth.revoke(&cx, &third).now_or_never().expect("at once").is_ok());
+    assert!(run(oauth.revoke(&cx, &third)).is_ok());
 }
 
 /// Whoever connects is sent to the tenant that the operator named, and only to one that can be a tenant.
@@ -104,6 +104,7 @@ fn refusals_are_told_apart_by_their_code() {
         (429, "TooManyRequests", ErrorKind::RateLimited),
         (400, "MailboxConcurrency", ErrorKind::RateLimited),
         (503, "ErrorServerBusy", ErrorKind::Unavailable),
+        (410, "SyncStateNotFound", ErrorKind::Unavailable),
         (401, "InvalidAuthenticationToken", ErrorKind::Unauthorised),
         (403, "ErrorAccessDenied", ErrorKind::Forbidden),
         (404, "MailboxNotEnabledForRESTAPI", ErrorKind::Forbidden),

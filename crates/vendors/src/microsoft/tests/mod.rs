@@ -1,13 +1,14 @@
 //! Against the imitation Microsoft 365 tenant, and against rows as the documents show them.
 
+mod answers;
 mod login;
 mod rows;
 mod series;
 mod site;
+mod watch;
 
 use std::sync::Arc;
 
-use futures::FutureExt;
 use serde_json::{Value, json};
 use syncline_connect::{
     Answered, Calendars, Error, Secret, Settings,
@@ -17,7 +18,8 @@ use syncline_core::calendar::event::Event;
 use syncline_sandbox::{MicrosoftConfig, MicrosoftTenant};
 
 use super::{Microsoft, api::PRIMARY};
-use crate::testing::site::{Asker, Calls, Hands};
+use crate::testing::site::{Asker, Hands};
+use watch::{Watched, run};
 
 const MIA: &str = "mia@firm.example";
 const NOAH: &str = "noah@firm.example";
@@ -52,7 +54,7 @@ impl Desk {
         let token =
             site.install(who).expect("there is a mailbox")["access_token"].as_str().expect("a token").to_owned();
         let asker = Asker {
-            http: Box::new(Calls(site.clone())),
+            http: Box::new(Watched::new(site.clone())),
             hands,
             base_url: "http://sandbox".parse().expect("an address"),
             bearer: Secret::new(token),
@@ -64,7 +66,7 @@ impl Desk {
     fn try_page(&self) -> Result<Answered<Changes>, Error> {
         let from = self.cursor.as_deref().map_or(From::Beginning, From::Cursor);
         let (cx, calendar) = (self.asker.cx(), primary());
-        let answered = Microsoft.changes(&cx, &calendar, from).now_or_never().expect("a sandbox answers at once")?;
+        let answered = run(Microsoft.changes(&cx, &calendar, from))?;
         assert!(answered.calls <= Microsoft.calls_per_page());
         Ok(answered)
     }

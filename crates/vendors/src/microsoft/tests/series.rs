@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use futures::FutureExt;
 use jiff::tz::TimeZone;
 use serde_json::json;
-use syncline_connect::Calendars;
+use syncline_connect::{Calendars, Http};
 use syncline_core::calendar::{
     event::{Body, Event, EventId, Status},
     identity::Rid,
@@ -13,18 +12,19 @@ use syncline_core::calendar::{
 };
 use syncline_sandbox::MicrosoftConfig;
 
-use super::{super::Microsoft, Desk, MIA, fridays, primary, subject};
+use super::{super::Microsoft, Desk, MIA, fridays, primary, subject, watch::run};
+use crate::testing::site::Calls;
 
 /// The ids of a series' occurrences, by their day.
 fn occurrences(desk: &Desk, series: &str) -> BTreeMap<String, String> {
     let request = http::Request::get(format!(
-        "/v1.0/me/events/{series}/instances?startDateTime=2026-01-01T00:00:00Z&endDateTime=2027-01-01T00:00:00Z"
+        "/v1.0/me/events/{series}/instances?startDateTime=2026-01-01T00:00:00Z&endDateTime=2030-12-31T00:00:00Z"
     ))
     .header("authorization", format!("Bearer {}", desk.asker.bearer.expose()))
     .header("prefer", "IdType=\"ImmutableId\"")
     .body(bytes::Bytes::new())
     .expect("a request");
-    let answer = desk.asker.http.send(request).now_or_never().expect("at once").expect("an answer");
+    let answer = run(Calls(desk.site.clone()).send(request)).expect("an answer");
     let rows: serde_json::Value = serde_json::from_slice(answer.body()).expect("rows");
     let rows = rows["value"].as_array().expect("rows").clone();
     let text = |row: &serde_json::Value, name: &str| row[name].as_str().expect("a text").to_owned();
@@ -48,6 +48,31 @@ fn a_series_is_one_event() {
     let all = expand(content, &BTreeMap::new(), Window::ALL, &TimeZone::UTC).expect("a rule").occurrences;
     let starts: Vec<String> = all.iter().map(|one| one.rid.to_string()).collect();
     assert_eq!(starts, ["20260320T130000Z", "20260327T130000Z", "20260403T120000Z", "20260410T120000Z"]);
+}
+
+/// proves: C7: of every pattern the days are those that the calendar shows.
+#[test]
+fn rules_give_the_days_that_the_calendar_shows() {
+    for pattern in [
+        json!({"type": "daily", "interval": 3}),
+        json!({"type": "weekly", "interval": 2, "daysOfWeek": ["friday", "sunday"], "firstDayOfWeek": "sunday"}),
+        json!({"type": "weekly", "interval": 2, "daysOfWeek": ["friday", "sunday"], "firstDayOfWeek": "monday"}),
+        json!({"type": "absoluteMonthly", "interval": 1, "dayOfMonth": 20}),
+        json!({"type": "relativeMonthly", "interval": 1, "daysOfWeek": ["friday"], "index": "third"}),
+        json!({"type": "absoluteYearly", "interval": 1, "month": 3, "dayOfMonth": 20}),
+        json!({"type": "relativeYearly", "interval": 1, "month": 3, "daysOfWeek": ["friday"], "index": "third"}),
+    ] {
+        let mut desk = Desk::new();
+        let mut event = fridays();
+        event["recurrence"]["pattern"] = pattern.clone();
+        let id = desk.create(&event);
+        let events = desk.read().0;
+        let content = events[0].content().expect("it is open");
+        let all = expand(content, &BTreeMap::new(), Window::ALL, &TimeZone::UTC).expect("a rule").occurrences;
+        let days: Vec<String> = all.iter().map(|one| one.rid.to_string()[..8].to_owned()).collect();
+        let shown: Vec<String> = occurrences(&desk, &id).keys().map(|day| day.replace('-', "")).collect();
+        assert_eq!((days.len(), days), (4, shown), "{pattern}");
+    }
 }
 
 /// proves: C7: an occurrence that differs is an event of its own, with its original start wherever it was moved, and the
@@ -118,7 +143,7 @@ fn occurrences_are_found_by_their_names() {
     let plain = EventId(known[1].0.replace("2026-04-03", "2026-03-27"));
     let ids = [known[0].clone(), known[1].clone(), plain, EventId(days["2026-03-27"].clone())];
     let (cx, calendar) = (desk.asker.cx(), primary());
-    let found = Microsoft.fetch(&cx, &calendar, &ids).now_or_never().expect("at once").expect("an answer").value;
+    let found = run(Microsoft.fetch(&cx, &calendar, &ids)).expect("an answer").value;
     let shown: Vec<_> = found.iter().map(|event| event.as_ref().map(subject)).collect();
     assert_eq!(shown, [Some("Weekly".into()), Some("Other".into()), None, None]);
 }

@@ -1,6 +1,5 @@
 //! A first reading, what changed, links that end, pages that break.
 
-use futures::FutureExt;
 use serde_json::json;
 use syncline_connect::{
     Calendars, ErrorKind, Retry,
@@ -9,7 +8,7 @@ use syncline_connect::{
 use syncline_core::calendar::event::{Body, EventId, Moment, Reply, Status};
 use syncline_sandbox::{FaultKind, FaultRule, MicrosoftConfig};
 
-use super::{super::Microsoft, Desk, MIA, NOAH, meeting, primary};
+use super::{super::Microsoft, Desk, MIA, NOAH, meeting, primary, watch::run};
 
 const DELTA: &str = "/v1.0/me/calendarView/delta";
 const BATCH: &str = "/v1.0/$batch";
@@ -177,7 +176,7 @@ fn single_events_are_read_or_gone_or_nobody_knows() {
     desk.site.delete(MIA, &gone).expect("a deletion");
     let ids = [EventId(here), EventId(gone)];
     let (cx, calendar) = (desk.asker.cx(), primary());
-    let fetch = || Microsoft.fetch(&cx, &calendar, &ids).now_or_never().expect("a sandbox answers at once");
+    let fetch = || run(Microsoft.fetch(&cx, &calendar, &ids));
     let found = fetch().expect("an answer");
     assert_eq!(found.value.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false]);
     desk.site.faults().add(FaultRule::next(FaultKind::Status).status(500).on("POST", BATCH));
@@ -190,12 +189,12 @@ fn calendars_are_listed_with_the_one_to_begin_with() {
     let desk = Desk::new();
     desk.site.add_calendar(MIA, "Side projects").expect("a calendar");
     let cx = desk.asker.cx();
-    let listed = Microsoft.list(&cx).now_or_never().expect("at once").expect("an answer").value;
+    let listed = run(Microsoft.list(&cx)).expect("an answer").value;
     let shown: Vec<_> = listed.iter().map(|entry| (entry.name.as_str(), entry.primary, entry.writable)).collect();
     assert_eq!(shown, [("Calendar", true, true), ("Side projects", false, true)]);
     let side = &listed[1].id;
     let page = Microsoft.changes(&cx, side, syncline_connect::calendar::From::Beginning);
-    assert!(matches!(page.now_or_never().expect("at once").expect("an answer").value, Changes::Page(_)));
+    assert!(matches!(run(page).expect("an answer").value, Changes::Page(_)));
 }
 
 /// The access token goes to the account's own host, whatever an answer or a kept place says.

@@ -31,6 +31,8 @@ mod call;
 pub mod intake;
 #[cfg(any(feature = "google", feature = "hubspot", feature = "microsoft"))]
 mod markup;
+#[cfg(any(feature = "google", feature = "hubspot", feature = "microsoft", feature = "salesforce"))]
+mod oauth;
 #[cfg(any(feature = "activecampaign", feature = "brevo"))]
 mod spans;
 #[cfg(test)]

@@ -9,7 +9,6 @@ mod classify;
 mod convert;
 mod manifest;
 mod oauth;
-mod settings;
 mod wire;
 
 #[cfg(test)]

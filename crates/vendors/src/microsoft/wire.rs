@@ -229,17 +229,7 @@ pub struct Refused {
     pub code: Option<String>,
 }
 
-/// The token endpoint's answer.
-#[derive(Deserialize)]
-pub struct Token {
-    pub access_token: String,
-    pub refresh_token: Option<String>,
-    pub token_type: Option<String>,
-    pub expires_in: Option<i64>,
-    pub scope: Option<String>,
-}
-
-/// What it says where it gives none.
+/// What the token endpoint says where it gives none.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct TokenRefusal {

@@ -26,7 +26,7 @@ pub mod microsoft;
 #[cfg(feature = "salesforce")]
 pub mod salesforce;
 
-#[cfg(any(feature = "activecampaign", feature = "brevo"))]
+#[cfg(any(feature = "activecampaign", feature = "brevo", feature = "google", feature = "microsoft"))]
 mod call;
 pub mod intake;
 #[cfg(any(feature = "google", feature = "hubspot", feature = "microsoft"))]

@@ -58,7 +58,8 @@ pub const ROWS_PER_PAGE: u32 = 50;
 pub const BATCH_MAX: usize = 20;
 
 /// Requests that one page costs at the most, each of a batch counted: the page itself, whose calendar it is, and for each
-/// row, if all are removals that prove to be occurrences, the row and the two that read a series.
+/// row, if all are removals that prove to be occurrences, the row and the two that read a series. A series with more
+/// changed occurrences than come along with it costs a call more for each further page of them.
 pub const CALLS_PER_PAGE: u32 = 2 + 3 * ROWS_PER_PAGE;
 
 /// How far the window that is read reaches back, and how far ahead. The service takes some 1,825 days; what lies farther

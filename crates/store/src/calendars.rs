@@ -18,7 +18,7 @@ use syncline_core::{
 use crate::{Held, JournalEntry, Links};
 
 /// One calendar of an integration.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CalendarRef {
     pub workspace: WorkspaceId,
     pub integration: IntegrationId,

@@ -41,10 +41,6 @@ pub struct CalendarSetup {
 impl CalendarFlow {
     /// What the store calls one of its calendars.
     pub(crate) fn reference(&self, calendar: &CalendarSetup) -> CalendarRef {
-        CalendarRef {
-            workspace: self.workspace.clone(),
-            integration: self.id.clone(),
-            calendar: calendar.name.clone(),
-        }
+        CalendarRef { workspace: self.workspace.clone(), integration: self.id.clone(), calendar: calendar.name.clone() }
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     },
     ids::{RecordId, WorkspaceId},
     person::squeeze,
-    record::{Fields, Slot, Std},
+    record::{Fields, Role, Slot, Std},
 };
 
 /// What is to be done about a meeting, and what is to be kept of it.
@@ -27,7 +27,8 @@ use crate::{
 pub struct Decision {
     pub key: MeetingKey,
     pub verdict: Verdict,
-    /// Once it is done.
+    /// As long as it is not done, and once it is.
+    pub privacy_before: Privacy,
     pub privacy: Privacy,
     /// The subject and the start, where they may be known.
     pub title: Option<String>,
@@ -102,6 +103,7 @@ impl Meeting<'_> {
         Decision {
             key,
             verdict,
+            privacy_before: self.kept.map_or(Privacy::Unknown, |kept| kept.privacy),
             privacy,
             title: title.filter(|title| may_know && !title.is_empty()),
             start: start.filter(|_| may_know),
@@ -207,7 +209,12 @@ impl Deciding<'_> {
     /// The record as the meeting is now.
     fn full(&self) -> Decided {
         let policy = self.policy();
-        let projected = project(self.key, self.united, &policy, self.crm, &self.rules.meeting, self.home);
+        let mut projected = project(self.key, self.united, &policy, self.crm, &self.rules.meeting, self.home);
+        if !self.rules.keeps_replies {
+            for attendee in projected.desired.iter_mut().filter(|desired| desired.role == Role::Attendee) {
+                attendee.keep.remove(&Std::Response.into());
+            }
+        }
         let rules = self.rules.fields;
         // Only the organiser's own event takes anything over.
         let back = rules.back && self.united.writable && self.united.standing == Standing::On;

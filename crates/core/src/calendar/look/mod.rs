@@ -46,6 +46,8 @@ pub struct Rules {
     pub fields: FieldRules,
     /// Whether the CRM lets a meeting be related to several people.
     pub relates_many: bool,
+    /// Whether it keeps what somebody who attends replied.
+    pub keeps_replies: bool,
 }
 
 /// One person's calendar.

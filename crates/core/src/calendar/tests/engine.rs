@@ -154,6 +154,7 @@ impl World {
             deletes: DeleteSettings::default(),
             fields: self.rules,
             relates_many: true,
+            keeps_replies: true,
         };
         let look = look::look(&copies, &kept, &rules, instant("2026-03-01T00:00:00Z"));
         let Some(meeting) = look.meetings.iter().find(|meeting| meeting.rid == Rid::Single) else {

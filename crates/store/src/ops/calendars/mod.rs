@@ -13,12 +13,15 @@ use syncline_core::{
         identity::Uid,
         zone::zone,
     },
-    ids::ExternalKey,
+    ids::{ExternalKey, IntegrationId, WorkspaceId},
 };
 
-use super::leases::is_held;
+use super::{
+    journal::{self, Line},
+    leases::is_held,
+};
 use crate::{
-    CalendarPage, CalendarRef, CalendarState, Held, KnownCopy, NewCopy, Store, StoredCopy,
+    CalendarPage, CalendarRef, CalendarState, Held, JournalEntry, KnownCopy, NewCopy, Store, StoredCopy,
     db::{Db, Op, P, Row, Scope, from_json, statements, to_json},
     error::{Error, Result},
 };
@@ -28,10 +31,13 @@ statements! {
         values (?1, ?2, ?3, 1, 0, ?4, ?4, 0) on conflict (workspace, integration, calendar) do nothing";
     CALENDAR_GET = "select cursor, epoch, settled, zone, connected_at, next_at, failures, problem, whole_at from calendar \
         where workspace = ?1 and integration = ?2 and calendar = ?3";
+    CALENDARS = "select cursor, epoch, settled, zone, connected_at, next_at, failures, problem, whole_at, calendar from calendar \
+        where workspace = ?1 and integration = ?2 order by calendar";
     CALENDAR_READ = "update calendar set cursor = ?4, settled = case when ?5 = 1 then 1 else settled end, zone = coalesce(?6, zone), next_at = ?7, \
         failures = 0, problem = null, whole_at = coalesce(?8, whole_at) where workspace = ?1 and integration = ?2 and calendar = ?3";
     CALENDAR_FAILED = "update calendar set next_at = ?4, failures = failures + 1, problem = ?5 \
         where workspace = ?1 and integration = ?2 and calendar = ?3";
+    CALENDAR_SOON = "update calendar set next_at = ?4 where workspace = ?1 and integration = ?2 and calendar = ?3 and next_at > ?4";
     CALENDAR_ANEW = "update calendar set cursor = null, epoch = epoch + 1, next_at = ?4 \
         where workspace = ?1 and integration = ?2 and calendar = ?3";
     COPY_GET = "select copy, uid, rid, baseline, touched, organizes from calendar_copy \
@@ -90,6 +96,64 @@ fn state_of(mut row: Row) -> Result<CalendarState> {
         problem: row.opt_text(7)?,
         whole_at: row.opt_time(8)?,
     })
+}
+
+struct All {
+    workspace: WorkspaceId,
+    integration: IntegrationId,
+}
+
+impl Op for All {
+    type Out = Vec<(String, CalendarState)>;
+    const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
+        let by = [P::Text(self.workspace.as_str()), P::Text(self.integration.as_str())];
+        let named = |mut row: Row| Ok((row.text(9)?, state_of(row)?));
+        db.rows(&CALENDARS, &by).await?.into_iter().map(named).collect()
+    }
+}
+
+struct Note {
+    workspace: WorkspaceId,
+    integration: IntegrationId,
+    journal: Vec<JournalEntry>,
+}
+
+impl Op for Note {
+    type Out = ();
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<()> {
+        let line = |entry| Line::of_integration(&self.workspace, &self.integration, entry);
+        let lines: Vec<Line<'_>> = self.journal.iter().map(line).collect();
+        journal::write(db, &lines).await
+    }
+}
+
+struct Soon {
+    of: CalendarRef,
+    now: Timestamp,
+}
+
+impl Op for Soon {
+    type Out = ();
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.of.workspace)
+    }
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<()> {
+        let [ws, integration, calendar] = self.of.key();
+        db.run(&CALENDAR_SOON, &[ws, integration, calendar, P::time(self.now)]).await.map(drop)
+    }
 }
 
 struct Take(CalendarPage);
@@ -335,6 +399,30 @@ impl Store {
     /// How far a calendar is read. One that is not known yet begins now.
     pub async fn begin_calendar(&self, of: &CalendarRef, now: Timestamp) -> Result<CalendarState> {
         self.run(Begin { of: of.clone(), now }).await
+    }
+
+    /// How far every calendar of an integration is read, by name.
+    pub async fn calendars(
+        &self,
+        workspace: &WorkspaceId,
+        integration: &IntegrationId,
+    ) -> Result<Vec<(String, CalendarState)>> {
+        self.run(All { workspace: workspace.clone(), integration: integration.clone() }).await
+    }
+
+    /// Writes lines about calendars into the activity log.
+    pub async fn note_calendars(
+        &self,
+        workspace: &WorkspaceId,
+        integration: &IntegrationId,
+        journal: Vec<JournalEntry>,
+    ) -> Result<()> {
+        self.run(Note { workspace: workspace.clone(), integration: integration.clone(), journal }).await
+    }
+
+    /// Has a calendar read although it is not time.
+    pub async fn read_calendar_soon(&self, of: &CalendarRef, now: Timestamp) -> Result<()> {
+        self.run(Soon { of: of.clone(), now }).await
     }
 
     /// Stores a page together with the place behind it, and marks as due what it says anything new about. Nothing, and

@@ -129,6 +129,11 @@ impl Engine {
         let relates_many = described.get(&meeting).and_then(Option::as_ref).is_some_and(|meeting| meeting.relates_many);
         let mut rules =
             Rules { relates_many, keeps_replies: has(setup, Role::Attendee, Std::Response), ..flow.rules.clone() };
+        // A field by which the CRM itself tells how a meeting stands needs nobody to name it.
+        if let (None, Some(own)) = (&rules.meeting.status, crm.standing()) {
+            let words = [own.field, own.booked, own.cancelled].map(str::to_owned);
+            rules.meeting.status = Some(words.into());
+        }
         // Whoever has a calendar here is nobody's guest.
         rules.policy.users.extend(flow.calendars.iter().map(|calendar| calendar.owner.clone()));
         Ok(rules)
@@ -287,6 +292,8 @@ fn kept(series: &Series) -> BTreeMap<Rid, Kept> {
     let kept = |meeting: &StoredMeeting| Kept {
         verdict: meeting.state.verdict.clone(),
         privacy: meeting.state.privacy,
+        title: meeting.state.title.clone(),
+        start: meeting.state.start,
         first: meeting.state.first,
         links: meeting.links.clone(),
         plan: meeting.plan.clone(),

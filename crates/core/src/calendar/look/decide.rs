@@ -75,8 +75,11 @@ impl Meeting<'_> {
             Some(plan) => settle(known, plan, facts),
             None => known.clone(),
         });
-        let start = united.content.map(|content| content.start.instant(&home));
-        let title = united.content.map(|content| squeeze(&content.summary));
+        // Of what is gone it is still known what it was.
+        let known_start = || self.kept.and_then(|kept| kept.start);
+        let start = united.content.map(|content| content.start.instant(&home)).or_else(known_start);
+        let known_title = || self.kept.and_then(|kept| kept.title.clone());
+        let title = united.content.map(|content| squeeze(&content.summary)).or_else(known_title);
         let (privacy, effect) = self.effect(&united, &links, rules, &home);
         let is_lost = links.get(&Slot::Meeting).is_some_and(|link| facts.record(&link.id).is_none());
         let was_removed = self.is_removed();

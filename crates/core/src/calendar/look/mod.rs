@@ -90,6 +90,9 @@ impl<'a> SeenCopy<'a> {
 pub struct Kept {
     pub verdict: Verdict,
     pub privacy: Privacy,
+    /// The subject and the start as they were last known.
+    pub title: Option<String>,
+    pub start: Option<Timestamp>,
     /// Whether it was logged as the first of its series.
     pub first: bool,
     pub links: Links,

@@ -191,14 +191,12 @@ pub fn taken_over(content: &Content, edits: &Fields, home: &TimeZone) -> Content
 /// mark. `record` is the record as it is.
 pub fn called_off(record: &Fields, settings: &MeetingSettings) -> Fields {
     let mut fields = Fields::new();
-    match &settings.status {
-        Some((field, _, off)) => drop(fields.insert(Field::Native(field.clone()), Value::text(off))),
-        None => {
-            let subject = record.get(&Std::Subject.into()).and_then(Value::as_text).unwrap_or(&settings.untitled);
-            let marked = with_prefix(subject, &settings.cancel.prefix, true);
-            fields.insert(Std::Subject.into(), Value::Text(marked));
-        }
+    if let Some((field, _, off)) = &settings.status {
+        fields.insert(Field::Native(field.clone()), Value::text(off));
     }
+    let subject = record.get(&Std::Subject.into()).and_then(Value::as_text).unwrap_or(&settings.untitled);
+    let marked = with_prefix(subject, &settings.cancel.prefix, true);
+    fields.insert(Std::Subject.into(), Value::Text(marked));
     if settings.cancel.show_as_free {
         fields.insert(Std::ShowAs.into(), Value::text("free"));
     }

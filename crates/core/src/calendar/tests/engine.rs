@@ -101,6 +101,8 @@ impl World {
             kept: Kept {
                 verdict: Verdict::LeftOut(Reason::Gone),
                 privacy: Privacy::Unknown,
+                title: None,
+                start: None,
                 first: false,
                 links: Links::new(),
                 plan: None,
@@ -180,6 +182,8 @@ impl World {
             links: decision.links(&ids),
             verdict: decision.verdict,
             privacy: decision.privacy,
+            title: decision.title,
+            start: decision.start,
             first: decision.first,
             plan: None,
         };

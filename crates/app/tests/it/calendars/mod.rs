@@ -2,6 +2,7 @@
 
 mod desk;
 mod going_wrong;
+mod office;
 
 use std::collections::BTreeSet;
 

@@ -26,6 +26,8 @@ pub mod salesforce;
 
 #[cfg(any(feature = "activecampaign", feature = "brevo"))]
 mod call;
+#[cfg(any(feature = "caldav", feature = "google"))]
+mod guests;
 pub mod intake;
 #[cfg(any(feature = "google", feature = "hubspot"))]
 mod markup;

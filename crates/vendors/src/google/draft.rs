@@ -9,7 +9,7 @@ use syncline_core::calendar::{
 };
 
 use super::convert;
-use crate::markup;
+use crate::{guests::Guests, markup};
 
 /// Letters of an id that a client chooses, five bits each (RFC 4648, section 7, in lower case).
 const LETTERS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
@@ -154,53 +154,18 @@ fn zone_name(name: &str) -> Option<String> {
     Some(format!("Etc/GMT{hours:+}")).filter(|name| zone::zone(name).is_ok_and(|zone| zone.iana_name().is_some()))
 }
 
-/// Who comes, who goes, and who is there for something else.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Guests<'a> {
-    come: Vec<&'a Attendee>,
-    go: Vec<&'a str>,
-    part: Vec<(&'a str, Part)>,
-}
-
-impl<'a> Guests<'a> {
-    /// What differs between two lists. Somebody whom a list that lacks some does not name has not gone.
-    pub fn between(from: &'a Content, to: &'a Content) -> Self {
-        let find = |all: &'a [Attendee], email: &str| all.iter().find(|one| one.who.email == email);
-        let mut out = Self::default();
-        for guest in &to.attendees {
-            match find(&from.attendees, &guest.who.email) {
-                None => out.come.push(guest),
-                // What is a thing and what a person is said once, when it comes.
-                Some(before) if before.part == guest.part || [before.part, guest.part].contains(&Part::Resource) => {}
-                Some(_) => out.part.push((&guest.who.email, guest.part)),
-            }
+/// The list of guests as a whole, out of the rows of the event as it is: they keep all that they hold.
+pub fn seated(guests: &Guests<'_>, rows: &[Value]) -> Vec<Value> {
+    let stays = |row: &&Value| email(row).is_none_or(|email| !guests.go.contains(&email.as_str()));
+    let mut all: Vec<Value> = rows.iter().filter(stays).cloned().collect();
+    for row in &mut all {
+        if let Some(part) = email(row).and_then(|email| guests.part_of(&email)) {
+            row["optional"] = (part == Part::Optional).into();
         }
-        if to.attendees_whole {
-            let gone = from.attendees.iter().filter(|one| find(&to.attendees, &one.who.email).is_none());
-            out.go.extend(gone.map(|one| one.who.email.as_str()));
-        }
-        out
     }
-
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// The list as a whole, out of the rows of the event as it is: they keep all that they hold.
-    pub fn seated(&self, rows: &[Value]) -> Vec<Value> {
-        let stays = |row: &&Value| email(row).is_none_or(|email| !self.go.contains(&email.as_str()));
-        let mut all: Vec<Value> = rows.iter().filter(stays).cloned().collect();
-        for row in &mut all {
-            let Some(email) = email(row) else { continue };
-            if let Some((_, part)) = self.part.iter().find(|(who, _)| *who == email) {
-                row["optional"] = (*part == Part::Optional).into();
-            }
-        }
-        let is_there = |guest: &&&Attendee| rows.iter().any(|row| email(row).as_ref() == Some(&guest.who.email));
-        let new: Vec<Value> = self.come.iter().filter(|guest| !is_there(guest)).map(|guest| row(guest)).collect();
-        all.extend(new);
-        all
-    }
+    let is_there = |guest: &&&Attendee| rows.iter().any(|row| email(row).as_ref() == Some(&guest.who.email));
+    all.extend(guests.come.iter().filter(|guest| !is_there(guest)).map(|guest| row(guest)));
+    all
 }
 
 /// The row of the person whose calendar it is, answered with a no; `None` where there is none.

@@ -12,9 +12,10 @@ use syncline_core::calendar::event::{Content, Etag, Event, EventId};
 use super::{
     api::{self, Answer, Refused},
     convert,
-    draft::{self, Guests, Unsayable},
+    draft::{self, Unsayable},
     wire::Item,
 };
+use crate::guests::Guests;
 
 /// Calls of one write: the event as it is and the write, or the write and what its refusal was about.
 pub const CALLS_MAX: u32 = 2;
@@ -77,7 +78,7 @@ impl<'a> Writing<'a> {
             if now["attendeesOmitted"] == true {
                 return Err(refused(OP, Unsayable::HiddenGuests));
             }
-            body.insert("attendees".into(), guests.seated(rows(&now)).into());
+            body.insert("attendees".into(), draft::seated(&guests, rows(&now)).into());
         }
         self.patch(&event.id, etag, &body.into(), tell).await
     }

@@ -5,8 +5,12 @@ use serde_json::{Value, json};
 use syncline_core::calendar::event::{Attendee, Content, Moment, Part, Party, Reply};
 
 use super::{
-    super::draft::{Guests, Unsayable, changed, declined, id, made},
-    writes::{any_content, at, content},
+    super::draft::{Unsayable, changed, declined, id, made, seated},
+    writes::content,
+};
+use crate::{
+    guests::Guests,
+    testing::contents::{any_content, at},
 };
 
 fn guest(email: &str, part: Part) -> Attendee {
@@ -86,13 +90,13 @@ fn guests_come_and_go_and_the_others_keep_their_rows() {
     to.attendees.remove(1);
     to.attendees[0].part = Part::Optional;
     to.attendees.push(guest("cy@acme.example", Part::Optional));
-    let seated = Guests::between(&from, &to).seated(&rows);
+    let list = seated(&Guests::between(&from, &to), &rows);
     let mut ada = rows[0].clone();
     ada["optional"] = true.into();
-    assert_eq!(seated, [ada, rows[2].clone(), rows[3].clone(), json!({"email": "cy@acme.example", "optional": true})]);
+    assert_eq!(list, [ada, rows[2].clone(), rows[3].clone(), json!({"email": "cy@acme.example", "optional": true})]);
     // Whom a list that lacks some does not name may still be there.
     to.attendees_whole = false;
-    assert_eq!(Guests::between(&from, &to).seated(&rows).len(), 5);
+    assert_eq!(seated(&Guests::between(&from, &to), &rows).len(), 5);
 }
 
 #[test]

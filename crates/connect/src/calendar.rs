@@ -90,18 +90,25 @@ pub enum Reading {
     More,
     /// All changes are read.
     Changes,
-    /// All that is in the calendar is read: what did not come is not there.
-    Whole,
+    /// All that touches this time is read: what would and did not come is not there. Nothing is said of the rest, which may
+    /// have come or not. `None`: without a bound.
+    Whole { from: Option<Timestamp>, to: Option<Timestamp> },
+}
+
+impl Reading {
+    /// All that is in the calendar is read.
+    pub const EVERYTHING: Self = Reading::Whole { from: None, to: None };
 }
 
 /// Writes to calendars. A connector never sleeps, retries, refreshes, stores or logs.
 ///
 /// Every write may be sent again as it is, whatever became of it the first time: it is done once, and nobody is told of it
 /// twice. Making is bound to a name that the seed gives; changing, declining and deleting are bound to the version that was
-/// read. What is sent after reading again is another write, and what was perhaps told before is told again by it.
+/// read. Whoever reads again instead sends only what still differs, and so tells nothing twice, either.
 ///
 /// `tell` asks whether guests are to hear of it from the calendar. Without it calendars may still tell people who share
-/// them, and one that speaks to guests by itself ([`CalendarWrites::tells`]) goes on telling those whom it told before.
+/// them, and one that speaks to guests by itself ([`CalendarWrites::tells`]) goes on telling those whom it told before; whoever
+/// comes while nobody is to be told may never hear of anything from it.
 pub trait CalendarWrites: Send + Sync {
     /// Writes, and answers the event as the calendar has it afterwards.
     ///
@@ -168,7 +175,7 @@ pub enum WriteOutcome {
 pub enum Message<'a> {
     /// The organiser invites, or tells what changed.
     Request,
-    /// The organiser calls it off.
+    /// The organiser calls it off; also for those alone who are no longer invited, where the events name no others.
     Cancel,
     /// This guest answers the organiser, as the event has it.
     Reply { rep: &'a str },

@@ -269,7 +269,7 @@ fn in_vain<'a>(jobs: &mut Vec<Job<'a>>, concerns: impl Fn(&Job<'a>) -> bool, err
 }
 
 /// Whether the object that plays the role in this CRM has the field.
-fn has(setup: &ConnectionSetup, role: Role, field: Std) -> bool {
+pub(crate) fn has(setup: &ConnectionSetup, role: Role, field: Std) -> bool {
     setup.connector.manifest().role(role).is_some_and(|spec| spec.field(field).is_some())
 }
 

@@ -11,7 +11,7 @@ use syncline_core::{
     },
     ids::RecordId,
     record::{Fields, Slot, Value},
-    step::Write,
+    step::{Plan, Write},
 };
 use syncline_store::{JournalEntry, JournalKind, Summary};
 
@@ -23,9 +23,14 @@ pub(crate) fn written(
     links: &Links,
     calls: f64,
 ) -> JournalEntry {
+    let (text, records) = steps(&decision.plan, ids, links);
+    JournalEntry { at, kind: JournalKind::Written, text, details: details(decision, records, calls) }
+}
+
+/// What a plan did, in a few words and step by step.
+pub(crate) fn steps(plan: &Plan, ids: &[(Slot, RecordId)], links: &Links) -> (String, Vec<Json>) {
     let mut text = String::new();
-    let records: Vec<Json> = decision
-        .plan
+    let records: Vec<Json> = plan
         .steps
         .iter()
         .map(|step| {
@@ -50,7 +55,7 @@ pub(crate) fn written(
             ])
         })
         .collect();
-    JournalEntry { at, kind: JournalKind::Written, text, details: details(decision, records, calls) }
+    (text, records)
 }
 
 /// The line for a booking that was looked at and left alone.

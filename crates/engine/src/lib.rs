@@ -5,6 +5,8 @@
 //! surprise is handed in ([`World`]).
 
 pub mod alerts;
+pub mod calendars;
+mod call;
 mod describe;
 mod directory;
 mod dry_run;
@@ -18,6 +20,7 @@ mod poll;
 mod push;
 pub mod records;
 mod setup;
+mod standing;
 mod templates;
 mod token;
 mod turn;
@@ -27,4 +30,5 @@ pub use engine::{Engine, LEASE_PER_CALL, Options, World};
 pub use mapping_check::{Checked, MappingProblem};
 pub use poll::{PolledSource, Step};
 pub use setup::{ConnectionSetup, GrantKind, Integration, Setup};
+pub use standing::{AGREEMENT_VERSION, Flow};
 pub use templates::{TemplateSource, Templating};

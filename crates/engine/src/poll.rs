@@ -185,7 +185,7 @@ impl Engine {
     }
 
     /// How long until a failed call is tried again.
-    fn pause_after(&self, error: &Error, failures: u32) -> SignedDuration {
+    pub(crate) fn pause_after(&self, error: &Error, failures: u32) -> SignedDuration {
         match error.retry {
             Retry::After(wait) => capped(SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX)),
             Retry::Backoff | Retry::Replan => next_delay(failures.saturating_add(1), self.random()),

@@ -64,6 +64,7 @@ pub(crate) enum Op {
     Write,
     Describe,
     Mirror,
+    Calendar,
 }
 
 impl Op {
@@ -73,6 +74,7 @@ impl Op {
             Op::Write => "write",
             Op::Describe => "describe",
             Op::Mirror => "mirror",
+            Op::Calendar => "calendar",
         }
     }
 }

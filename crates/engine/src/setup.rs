@@ -10,6 +10,7 @@ use syncline_core::{
 
 use url::Url;
 
+use crate::calendars::CalendarFlow;
 use crate::poll::PolledSource;
 use crate::records::{RecordFlow, RecordSetups};
 use crate::templates::Templating;
@@ -71,6 +72,8 @@ pub struct Setup {
     pub templating: Option<Arc<dyn Templating>>,
     /// Sources that are asked by themselves, beside listening to their webhooks.
     pub polled: Vec<PolledSource>,
+    /// Integrations that bring meetings of calendars into a CRM.
+    pub calendars: Vec<CalendarFlow>,
     /// Integrations that keep records in step.
     pub records: Vec<RecordFlow>,
     /// Makes those that are written through the API; without it there are none.

@@ -1,11 +1,13 @@
 //! What is kept of calendars: how far each is read, the copies of events, and what became of each meeting. Plain values.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use syncline_core::{
     calendar::{
         eligible::Verdict,
-        event::Event,
+        event::{Event, EventId, Moment},
         identity::{MeetingKey, Uid},
         privacy::Privacy,
     },
@@ -16,7 +18,7 @@ use syncline_core::{
 use crate::{Held, JournalEntry, Links};
 
 /// One calendar of an integration.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CalendarRef {
     pub workspace: WorkspaceId,
     pub integration: IntegrationId,
@@ -39,6 +41,8 @@ pub struct CalendarState {
     pub failures: u32,
     /// Why it could not be read the last time.
     pub problem: Option<String>,
+    /// When a reading from the beginning last came to its end.
+    pub whole_at: Option<Timestamp>,
 }
 
 /// A page of a calendar, to be stored together with the place behind it.
@@ -61,6 +65,16 @@ pub struct NewCopy {
     pub event: Event,
     /// Whether the calendar is its organiser's; counts where the event says who that is.
     pub organizes: bool,
+}
+
+/// An event that is in a calendar as far as is known, to be compared with a reading of all of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownCopy {
+    pub event: EventId,
+    /// The reading that last showed it.
+    pub epoch: i64,
+    /// Where it may be known.
+    pub start: Option<Moment>,
 }
 
 /// One calendar's copy of an event. Its name and its occurrence stay known when the calendar no longer tells them.
@@ -107,6 +121,40 @@ pub struct MeetingState {
     /// Whether it was logged as the first of its series.
     #[serde(default)]
     pub first: bool,
+    /// Why the CRM refused what was to be written, and what to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// What was sent last may still arrive until then: nothing is looked for or written before, whatever is told meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest_until: Option<Timestamp>,
+}
+
+/// A meeting in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MeetingView {
+    pub id: i64,
+    pub key: MeetingKey,
+    pub state: MeetingState,
+}
+
+/// Which meetings a list shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MeetingFilter {
+    All,
+    /// By the word of their verdict.
+    Verdict(String),
+    /// Those about which a person has to do something.
+    Held,
+}
+
+/// How the meetings of an integration stand.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MeetingCounts {
+    /// By the word of the verdict.
+    pub verdicts: BTreeMap<String, u64>,
+    pub held: u64,
+    /// When there is next something to look at.
+    pub next_at: Option<Timestamp>,
 }
 
 /// A decision about some series, to be stored at once.

@@ -69,6 +69,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0011_calendars.sqlite.sql"),
         postgres: include_str!("../migrations/0011_calendars.postgres.sql"),
     },
+    Migration {
+        version: 12,
+        sqlite: include_str!("../migrations/0012_calendar_rounds.sqlite.sql"),
+        postgres: include_str!("../migrations/0012_calendar_rounds.postgres.sql"),
+    },
 ];
 
 /// The advisory lock under which processes that start together take turns: "syncline" in ASCII.

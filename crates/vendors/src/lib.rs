@@ -21,21 +21,25 @@ pub mod google;
 pub mod hubspot;
 #[cfg(feature = "meetergo")]
 pub mod meetergo;
+#[cfg(feature = "microsoft")]
+pub mod microsoft;
 #[cfg(feature = "salesforce")]
 pub mod salesforce;
 
-#[cfg(any(feature = "activecampaign", feature = "brevo"))]
+#[cfg(any(feature = "activecampaign", feature = "brevo", feature = "google", feature = "microsoft"))]
 mod call;
 #[cfg(any(feature = "caldav", feature = "google"))]
 mod guests;
 pub mod intake;
-#[cfg(any(feature = "google", feature = "hubspot"))]
+#[cfg(any(feature = "google", feature = "hubspot", feature = "microsoft"))]
 mod markup;
+#[cfg(any(feature = "google", feature = "hubspot", feature = "microsoft", feature = "salesforce"))]
+mod oauth;
 #[cfg(any(feature = "activecampaign", feature = "brevo"))]
 mod spans;
 #[cfg(test)]
 mod testing;
-#[cfg(any(feature = "google", feature = "hubspot", feature = "salesforce"))]
+#[cfg(any(feature = "google", feature = "hubspot", feature = "microsoft", feature = "salesforce"))]
 mod texts;
 
 use syncline_connect::Connector;
@@ -61,6 +65,8 @@ pub fn all() -> &'static [&'static dyn Connector] {
         &hubspot::HubSpot,
         #[cfg(feature = "meetergo")]
         &meetergo::Meetergo,
+        #[cfg(feature = "microsoft")]
+        &microsoft::Microsoft,
         #[cfg(feature = "salesforce")]
         &salesforce::Salesforce,
     ]

@@ -8,8 +8,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 use syncline_core::{ids::IntegrationId, merge::Side};
 use syncline_engine::{
-    Engine,
-    records::{AGREEMENT_VERSION, Listening, Preview, RecordFlow, Round, RoundEnd},
+    AGREEMENT_VERSION, Engine,
+    records::{Listening, Preview, RecordFlow, Round, RoundEnd},
 };
 use syncline_store::{FlowStanding, HoldView};
 

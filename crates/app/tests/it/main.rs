@@ -3,6 +3,7 @@
 mod alerts;
 mod api;
 mod before;
+mod calendars;
 mod chains;
 mod checks;
 mod commands;

@@ -70,9 +70,7 @@ impl Assembled<'_> {
     /// The event that an occurrence is. `None` where nothing of it is known.
     pub fn event(&self, occurrence: &Occurrence) -> Option<Event> {
         if occurrence.rid == Rid::Single {
-            let master = self.master?;
-            let single = |content: &Content| Content { recurrence: Vec::new(), ..content.clone() };
-            return Some(with_content(master, master.content().map(single)));
+            return self.single();
         }
         let special = match occurrence.source {
             Source::Series => None,
@@ -93,6 +91,13 @@ impl Assembled<'_> {
             event.status = Status::Cancelled;
         }
         Some(event)
+    }
+
+    /// The meeting that happens once, or the series as one.
+    pub fn single(&self) -> Option<Event> {
+        let master = self.master?;
+        let single = |content: &Content| Content { recurrence: Vec::new(), ..content.clone() };
+        Some(with_content(master, master.content().map(single)))
     }
 
     /// The event that an occurrence was which the series no longer has: cancelled, with what is still known of it.

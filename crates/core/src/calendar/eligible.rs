@@ -97,6 +97,16 @@ impl Policy {
         }
     }
 
+    /// Whether an event counts although it may have been there when the calendar was connected.
+    pub fn covers(&self, content: &Content, known: Known, home: &TimeZone) -> bool {
+        !known.baseline
+            || match self.since {
+                Since::Created => false,
+                Since::Touched => known.touched,
+                Since::Backfill(from) => content.start.instant(home) >= from,
+            }
+    }
+
     /// The entry that keeps somebody out of the CRM.
     pub fn blocked_by(&self, email: &str) -> Option<&str> {
         let domain = domain_of(email).unwrap_or_default();
@@ -165,6 +175,8 @@ pub enum Reason {
     NoContact,
     SeriesRule(SeriesRule),
     NativeSync,
+    /// A person took the record out of the CRM.
+    RemovedInCrm,
 }
 
 /// The policy that did not choose an occurrence.
@@ -175,6 +187,18 @@ pub enum SeriesRule {
     Window,
     NotOver,
     AsSeries,
+}
+
+impl SeriesRule {
+    /// The word for a policy.
+    pub fn of(policy: SeriesPolicy) -> Self {
+        match policy {
+            SeriesPolicy::FirstAndChanged => SeriesRule::FirstAndChanged,
+            SeriesPolicy::Materialise { .. } => SeriesRule::Window,
+            SeriesPolicy::WhenTakenPlace => SeriesRule::NotOver,
+            SeriesPolicy::Series => SeriesRule::AsSeries,
+        }
+    }
 }
 
 impl Reason {
@@ -191,6 +215,7 @@ impl Reason {
             Reason::NoContact => "no_contact",
             Reason::SeriesRule(_) => "series_rule",
             Reason::NativeSync => "native_sync",
+            Reason::RemovedInCrm => "removed_in_crm",
         }
     }
 
@@ -214,6 +239,9 @@ impl Reason {
                 SeriesRule::AsSeries => "The series is logged as one record.".to_owned(),
             },
             Reason::NativeSync => "The CRM's own calendar connection has logged it.".to_owned(),
+            Reason::RemovedInCrm => {
+                "Its record was deleted in the CRM, or is hidden from the connected user.".to_owned()
+            }
         }
     }
 
@@ -230,6 +258,7 @@ impl Reason {
             Reason::NoContact => "Add the guest to the CRM with exactly this address.",
             Reason::SeriesRule(_) => "Choose another rule for series.",
             Reason::NativeSync => "Turn off one of the two connections.",
+            Reason::RemovedInCrm => "Restore the record in the CRM, then try the meeting again.",
         }
     }
 }
@@ -272,15 +301,8 @@ pub fn before_look(event: &Event, known: Known, policy: &Policy, home: &TimeZone
         Body::Unreadable(why) => return Err(unreadable(why)),
         Body::Open(content) => content,
     };
-    if known.baseline {
-        let counts = match policy.since {
-            Since::Created => false,
-            Since::Touched => known.touched,
-            Since::Backfill(from) => content.start.instant(home) >= from,
-        };
-        if !counts {
-            return Err(Reason::BeforeConnection);
-        }
+    if !policy.covers(content, known, home) {
+        return Err(Reason::BeforeConnection);
     }
     if !policy.types.contains(&content.kind) {
         return Err(Reason::Type(content.kind));
@@ -310,12 +332,7 @@ pub fn judge(event: &Event, known: Known, policy: &Policy, facts: Facts<'_>, hom
         return Verdict::LeftOut(Reason::NoContact);
     }
     if !facts.selected {
-        return Verdict::LeftOut(Reason::SeriesRule(match policy.series {
-            SeriesPolicy::FirstAndChanged => SeriesRule::FirstAndChanged,
-            SeriesPolicy::Materialise { .. } => SeriesRule::Window,
-            SeriesPolicy::WhenTakenPlace => SeriesRule::NotOver,
-            SeriesPolicy::Series => SeriesRule::AsSeries,
-        }));
+        return Verdict::LeftOut(Reason::SeriesRule(SeriesRule::of(policy.series)));
     }
     if facts.logged_by_crm {
         return Verdict::LeftOut(Reason::NativeSync);

@@ -10,6 +10,7 @@ pub mod eligible;
 pub mod event;
 pub mod identity;
 pub mod limits;
+pub mod look;
 pub mod meeting;
 pub mod privacy;
 pub mod recur;

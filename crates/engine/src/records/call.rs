@@ -1,5 +1,4 @@
-//! Calls to an account whose records are kept in step: with a token that is refreshed once, within the number in
-//! flight, their cost noted. The same for every call of the facet.
+//! Calls to an account whose records are kept in step.
 
 use syncline_connect::{Answered, Error, ErrorKind, Mirror, Retry};
 use syncline_core::merge::Side;
@@ -10,40 +9,13 @@ use crate::{
     setup::ConnectionSetup,
 };
 
-/// Makes a call on behalf of a connection, once more with a new token where the old one was refused.
+/// Makes a call of the facet on behalf of a connection.
 macro_rules! mirrored {
     ($engine:expr, $setup:expr, |$mirror:ident, $cx:ident| $call:expr) => {{
         let (engine, setup) = ($engine, $setup);
         match $crate::records::call::mirror(setup) {
             Err(error) => Err(error),
-            Ok($mirror) => {
-                let mut stale = None;
-                loop {
-                    let token = match engine.token(setup, stale).await {
-                        Ok(token) => token,
-                        Err(error) => break Err(error),
-                    };
-                    let answer = {
-                        let cx = engine.cx(setup, &token);
-                        let $cx = &cx;
-                        engine.timed(setup, $crate::push::Op::Mirror, $call).await
-                    };
-                    let refused = answer.as_ref().is_err_and(|error: &syncline_connect::Error| {
-                        error.retry == syncline_connect::Retry::Reauthorise
-                    });
-                    if refused && stale.is_none() {
-                        stale = Some(token.version);
-                        continue;
-                    }
-                    engine.note_usage(setup, &answer).await;
-                    if let Err(error) = &answer
-                        && error.kind == syncline_connect::ErrorKind::Revoked
-                    {
-                        engine.lose(setup, error).await;
-                    }
-                    break answer;
-                }
-            }
+            Ok($mirror) => $crate::call::with_token!(engine, setup, $crate::push::Op::Mirror, |$cx| $call),
         }
     }};
 }

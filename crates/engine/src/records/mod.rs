@@ -26,7 +26,6 @@ mod view;
 mod write_down;
 
 pub use self::{
-    acts::AGREEMENT_VERSION,
     asks::AskRefused,
     gather::Gather,
     listen::Listening,
@@ -35,7 +34,9 @@ pub use self::{
     setups::{RecordSetups, Written},
     view::Compiled,
 };
-pub(crate) use self::{hinted::LastWords, hints::Wakes, pull::LongLooks, setups::StoredFlows, view::CompiledFlows};
+pub(crate) use self::{
+    call::paid, hinted::LastWords, hints::Wakes, pull::LongLooks, setups::StoredFlows, view::CompiledFlows,
+};
 
 use std::sync::Arc;
 
@@ -49,7 +50,7 @@ use syncline_store::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{alerts, engine::Engine};
+use crate::engine::Engine;
 
 /// Records whose decisions one transaction writes down.
 pub(crate) const DECIDE_BATCH: usize = 500;
@@ -352,46 +353,6 @@ impl Engine {
             month,
             next_at: store.flow_next_due(&flow.workspace, &flow.id).await?,
         })
-    }
-
-    /// Sets how an integration stands, with a line in the activity log.
-    pub async fn set_standing(
-        &self,
-        flow: &RecordFlow,
-        standing: FlowStanding,
-        reason: Option<String>,
-        by: Option<&str>,
-    ) -> StoreResult<()> {
-        let now = self.world.clock.now();
-        let before = self.world.store.flow_state(&flow.workspace, &flow.id).await?;
-        let first = standing == FlowStanding::Active;
-        let agreed = before.as_ref().and_then(|state| state.agreed.clone());
-        let state = FlowState {
-            standing,
-            reason: reason.clone(),
-            changed_at: now,
-            agreed_text: match (&agreed, first, by) {
-                (None, true, Some(_)) => Some(AGREEMENT_VERSION.to_owned()),
-                _ => before.as_ref().and_then(|state| state.agreed_text.clone()),
-            },
-            agreed: if first { agreed.or_else(|| by.map(|by| (by.to_owned(), now))) } else { agreed },
-            since: before.as_ref().and_then(|state| state.since).or(first.then_some(now)),
-        };
-        let text = match (standing, &reason) {
-            (FlowStanding::Active, _) => format!("Integration {} is active", flow.id),
-            (FlowStanding::Paused, _) => format!("Integration {} is paused", flow.id),
-            (FlowStanding::Draft, _) => format!("Integration {} is a draft", flow.id),
-            (FlowStanding::Stopped, reason) => {
-                format!("Integration {} stopped: {}", flow.id, reason.as_deref().unwrap_or("a person has to look"))
-            }
-        };
-        let details = serde_json::json!({ "by": by, "agreed_to": by.and(state.agreed_text.as_deref()) });
-        let line = JournalEntry { at: now, kind: JournalKind::Operator, text, details };
-        if standing == FlowStanding::Stopped {
-            let alert = alerts::stopped(&flow.id, state.reason.as_deref().unwrap_or("a person has to look"), now);
-            return self.world.store.stop_flow(&flow.workspace, &flow.id, state, line, alert).await;
-        }
-        self.world.store.set_flow(&flow.workspace, &flow.id, state, Some(line)).await
     }
 }
 

@@ -9,6 +9,7 @@ use syncline_core::{
 };
 
 use super::gather::Gather;
+use crate::standing::Flow;
 
 /// An integration that keeps the records of two accounts in step.
 #[derive(Debug, Clone)]
@@ -34,6 +35,16 @@ pub struct SideSetup {
     pub connection: ConnectionId,
     /// How often it is asked for changes.
     pub every: SignedDuration,
+}
+
+impl Flow for RecordFlow {
+    fn workspace(&self) -> &WorkspaceId {
+        &self.workspace
+    }
+
+    fn id(&self) -> &IntegrationId {
+        &self.id
+    }
 }
 
 impl RecordFlow {

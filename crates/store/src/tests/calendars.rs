@@ -14,8 +14,8 @@ use syncline_core::{
 
 use super::world::*;
 use crate::{
-    CalendarPage, CalendarRef, DueSeries, Held, JournalKind, Links, MeetingState, NewCopy, SaveMeetings, Store,
-    StoredMeeting,
+    CalendarPage, CalendarRef, DueSeries, Held, JournalKind, Links, MeetingFilter, MeetingState, NewCopy, SaveMeetings,
+    Store, StoredMeeting,
 };
 
 fn integration() -> IntegrationId {
@@ -90,6 +90,8 @@ fn meeting(id: &str, verdict: Verdict, title: &str) -> StoredMeeting {
             title: Some(title.to_owned()),
             start: Some(at(3600)),
             first: false,
+            problem: None,
+            rest_until: None,
         },
         links: Links::from([(Slot::Meeting, link)]),
         plan: None,
@@ -189,8 +191,82 @@ on_all! {
         let state = store.begin_calendar(&sam, at(3)).await.unwrap();
         assert_eq!((state.cursor, state.epoch, state.settled), (None, 2, true));
         store.take_calendar_page(page(&sam, &held, 4, vec![event("b", "Two")], true)).await.unwrap();
-        assert_eq!(store.unseen_copies(&sam, 2, 10).await.unwrap(), [EventId("a".into())]);
-        assert_eq!(store.unseen_copies(&rosa, 1, 10).await.unwrap(), []);
+        let known = store.known_copies(&sam).await.unwrap();
+        let epochs: Vec<_> = known.iter().map(|known| (known.event.0.as_str(), known.epoch, known.start.is_some())).collect();
+        assert_eq!(epochs, [("a", 1, true), ("b", 2, true)]);
+        // What is known to be gone is not missed once more.
+        assert_eq!(store.known_copies(&rosa).await.unwrap().len(), 1);
+    }
+
+    /// proves: C10: a calendar that counts up for a reminder tells no news, and one that says more does.
+    async fn another_version_of_the_same_is_no_news(world: &World) {
+        let store = world.store().await;
+        let rosa = of("rosa/primary");
+        store.begin_calendar(&rosa, at(0)).await.unwrap();
+        let held = hold(&store, "calendar:rosa", "w1", 0, 1000).await.unwrap();
+        let decides = hold(&store, "meetings", "w2", 0, 1000).await.unwrap();
+        store.take_calendar_page(page(&rosa, &held, 1, vec![event("a", "One")], true)).await.unwrap();
+        let seen = due(&store, 2).await.remove(0);
+        assert!(save(&store, &decides, 3, seen, vec![]).await);
+        let again = Event { etag: Some(Etag("2".into())), sequence: 4, ..event("a", "One") };
+        store.take_calendar_page(page(&rosa, &held, 4, vec![again], false)).await.unwrap();
+        assert_eq!(names(&store, 5).await, Vec::<String>::new());
+        let (copies, _) = store.series(&ws(), &integration(), &uid("a@calendar.example")).await.unwrap();
+        assert_eq!((copies[0].event.etag.clone(), copies[0].touched), (Some(Etag("2".into())), false));
+        store.take_calendar_page(page(&rosa, &held, 6, vec![event("a", "Two")], false)).await.unwrap();
+        assert_eq!(names(&store, 7).await, ["a@calendar.example"]);
+    }
+
+    /// proves: C7: an occurrence that is gone, and that came before its series, belongs to it once the series comes.
+    async fn an_occurrence_without_a_name_finds_its_series(world: &World) {
+        let store = world.store().await;
+        let rosa = of("rosa/primary");
+        store.begin_calendar(&rosa, at(0)).await.unwrap();
+        let held = hold(&store, "calendar:rosa", "w1", 0, 1000).await.unwrap();
+        let off = |id: &str| Event { rid: Rid::At(at(90_000)), series: Some(EventId("weekly".into())), ..gone(id) };
+        let mut weekly = Event { rid: Rid::Single, ..event("weekly", "Plan") };
+        if let Body::Open(content) = &mut weekly.body {
+            content.recurrence = vec!["RRULE:FREQ=DAILY".to_owned()];
+        }
+        store.take_calendar_page(page(&rosa, &held, 1, vec![off("weekly_1")], false)).await.unwrap();
+        store.take_calendar_page(page(&rosa, &held, 2, vec![weekly.clone()], false)).await.unwrap();
+        store.take_calendar_page(page(&rosa, &held, 3, vec![off("weekly_2")], false)).await.unwrap();
+        let (copies, _) = store.series(&ws(), &integration(), &weekly.uid.clone().unwrap()).await.unwrap();
+        let ids: Vec<&str> = copies.iter().map(|copy| copy.event.id.0.as_str()).collect();
+        assert_eq!(ids, ["weekly", "weekly_1", "weekly_2"]);
+        // In one page, in whichever order.
+        let other = of("sam/primary");
+        store.begin_calendar(&other, at(0)).await.unwrap();
+        store.take_calendar_page(page(&other, &held, 4, vec![off("weekly_3"), weekly.clone()], true)).await.unwrap();
+        assert_eq!(store.series(&ws(), &integration(), &weekly.uid.unwrap()).await.unwrap().0.len(), 5);
+    }
+
+    /// proves: C8: every meeting is listed with what became of it, and those that a person has to look at are tried again.
+    async fn meetings_are_listed_by_what_became_of_them(world: &World) {
+        let store = world.store().await;
+        let rosa = of("rosa/primary");
+        store.begin_calendar(&rosa, at(0)).await.unwrap();
+        let held = hold(&store, "calendar:rosa", "w1", 0, 1000).await.unwrap();
+        let decides = hold(&store, "meetings", "w2", 0, 1000).await.unwrap();
+        store.take_calendar_page(page(&rosa, &held, 1, vec![event("a", "One")], true)).await.unwrap();
+        let seen = due(&store, 2).await.remove(0);
+        let mut refused = meeting("c", Verdict::Log, "Three");
+        refused.state.problem = Some("no such field".to_owned());
+        let all = vec![meeting("a", Verdict::Log, "One"), meeting("b", Verdict::LeftOut(Reason::InternalOnly), "Two"), refused];
+        assert!(save(&store, &decides, 3, seen, all).await);
+        let list = async |filter, after| {
+            let views = store.meetings(&ws(), &integration(), filter, after, 2).await.unwrap();
+            views.into_iter().map(|view| (view.id, view.key.uid.to_string())).collect::<Vec<_>>()
+        };
+        let first = list(MeetingFilter::All, 0).await;
+        assert_eq!(first.iter().map(|(_, uid)| uid.as_str()).collect::<Vec<_>>(), ["a@calendar.example", "b@calendar.example"]);
+        assert_eq!(list(MeetingFilter::All, first[1].0).await.len(), 1);
+        assert_eq!(list(MeetingFilter::Verdict("internal_only".into()), 0).await, [first[1].clone()]);
+        assert_eq!(list(MeetingFilter::Held, 0).await[0].1, "c@calendar.example");
+        let counts = store.meeting_counts(&ws(), &integration()).await.unwrap();
+        assert_eq!((counts.verdicts["log"], counts.verdicts["internal_only"], counts.held, counts.next_at), (2, 1, 1, None));
+        assert_eq!(store.retry_meetings(&ws(), &integration(), at(9)).await.unwrap(), 1);
+        assert_eq!(names(&store, 9).await, ["c@calendar.example"]);
     }
 
     /// proves: V3, V5: news that come while a decision is made stay due, and a decision of a lost lease is none.

@@ -105,7 +105,7 @@ impl Collection<'_, '_> {
         if listing.members.len() <= WHOLE_MAX
             && let Some(events) = self.whole(&listing).await?
         {
-            return Ok(self.page(events, mark, None, Reading::Whole));
+            return Ok(self.page(events, mark, None, Reading::EVERYTHING));
         }
         self.by_name(mark, &listing, None, String::new()).await
     }
@@ -206,7 +206,7 @@ impl Collection<'_, '_> {
         Ok(match names.pop().filter(|_| !is_last) {
             Some(after) => self.page(events, mark, Some(Rest { since, after }), Reading::More),
             None => {
-                let reading = if since.is_none() { Reading::Whole } else { Reading::Changes };
+                let reading = if since.is_none() { Reading::EVERYTHING } else { Reading::Changes };
                 self.page(events, mark, None, reading)
             }
         })

@@ -4,27 +4,25 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, header};
+use http::{Method, header};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use syncline_connect::{Cx, Error, ErrorKind, HttpError, Retry, calendar::CalendarId};
+use syncline_connect::{Cx, Error, ErrorKind, Retry, calendar::CalendarId};
 use syncline_core::calendar::event::{Etag, EventId};
-use url::Url;
 
 use super::{
     classify,
     manifest::{CALENDARS_PER_PAGE, EVENTS_PER_PAGE},
     wire::{CalendarList, Events, Item, Refusal},
 };
+use crate::call::{Calling, Heard};
 
 /// `GET users/me/calendarList`.
 pub async fn calendars(cx: &Cx<'_>, page: Option<&str>) -> Result<CalendarList, Error> {
     const OP: &str = "list calendars";
-    let mut url = address(cx, &["users", "me", "calendarList"], OP)?;
-    url.query_pairs_mut()
-        .append_pair("maxResults", &CALENDARS_PER_PAGE.to_string())
-        .extend_pairs(page.map(|token| ("pageToken", token)));
-    let found = read(cx, OP, &url, &[]).await?;
+    let mut query = vec![("maxResults", CALENDARS_PER_PAGE.to_string())];
+    query.extend(page.map(|token| ("pageToken", token.to_owned())));
+    let found = read(cx, OP, &["users", "me", "calendarList"], &query, &[]).await?;
     found.ok_or_else(|| classify::of_call(OP, 404, &Refusal::default(), None))
 }
 
@@ -36,15 +34,14 @@ pub async fn events(
     sync: Option<&str>,
     page: Option<&str>,
 ) -> Result<Option<Events>, Error> {
-    const OP: &str = "read calendar";
-    let mut url = address(cx, &["calendars", &calendar.0, "events"], OP)?;
-    url.query_pairs_mut()
-        .append_pair("maxResults", &EVENTS_PER_PAGE.to_string())
-        .append_pair("singleEvents", "false")
-        .append_pair("showDeleted", "true")
-        .extend_pairs(sync.map(|token| ("syncToken", token)))
-        .extend_pairs(page.map(|token| ("pageToken", token)));
-    read(cx, OP, &url, &[410]).await
+    let mut query = vec![
+        ("maxResults", EVENTS_PER_PAGE.to_string()),
+        ("singleEvents", "false".to_owned()),
+        ("showDeleted", "true".to_owned()),
+    ];
+    query.extend(sync.map(|token| ("syncToken", token.to_owned())));
+    query.extend(page.map(|token| ("pageToken", token.to_owned())));
+    read(cx, "read calendar", &["calendars", &calendar.0, "events"], &query, &[410]).await
 }
 
 /// `GET calendars/{calendar}/events/{event}`, which shows what is cancelled, too; `None` where there is none. Read as an
@@ -54,9 +51,7 @@ pub async fn event<T: DeserializeOwned>(
     calendar: &CalendarId,
     event: &EventId,
 ) -> Result<Option<T>, Error> {
-    const OP: &str = "read event";
-    let url = address(cx, &["calendars", &calendar.0, "events", &event.0], OP)?;
-    read(cx, OP, &url, &[404, 410]).await
+    read(cx, "read event", &["calendars", &calendar.0, "events", &event.0], &[], &[404, 410]).await
 }
 
 /// What came of a write.
@@ -88,9 +83,8 @@ impl Refused {
 
 /// `POST calendars/{calendar}/events`
 pub async fn insert(cx: &Cx<'_>, calendar: &CalendarId, body: &Value, tell: bool) -> Result<Answer, Error> {
-    const OP: &str = "make event";
-    let url = address(cx, &["calendars", &calendar.0, "events"], OP)?;
-    write(cx, OP, Method::POST, url, None, Some(body), tell).await
+    let calling = Calling::bearer(cx, "make event");
+    write(calling, Method::POST, &["calendars", &calendar.0, "events"], Some(body), tell).await
 }
 
 /// `PATCH calendars/{calendar}/events/{event}`
@@ -102,9 +96,8 @@ pub async fn patch(
     body: &Value,
     tell: bool,
 ) -> Result<Answer, Error> {
-    const OP: &str = "change event";
-    let url = address(cx, &["calendars", &calendar.0, "events", &event.0], OP)?;
-    write(cx, OP, Method::PATCH, url, Some(etag), Some(body), tell).await
+    let calling = Calling::bearer(cx, "change event").with("if-match", etag.0.clone());
+    write(calling, Method::PATCH, &["calendars", &calendar.0, "events", &event.0], Some(body), tell).await
 }
 
 /// `DELETE calendars/{calendar}/events/{event}`
@@ -115,111 +108,66 @@ pub async fn delete(
     etag: Option<&Etag>,
     tell: bool,
 ) -> Result<Answer, Error> {
-    const OP: &str = "delete event";
-    let url = address(cx, &["calendars", &calendar.0, "events", &event.0], OP)?;
-    write(cx, OP, Method::DELETE, url, etag, None, tell).await
+    let calling = Calling::bearer(cx, "delete event");
+    let calling = match etag {
+        Some(etag) => calling.with("if-match", etag.0.clone()),
+        None => calling,
+    };
+    write(calling, Method::DELETE, &["calendars", &calendar.0, "events", &event.0], None, tell).await
 }
 
-fn address(cx: &Cx<'_>, path: &[&str], op: &'static str) -> Result<Url, Error> {
-    let mut url = cx.base_url.clone();
-    url.set_path("");
-    url.set_query(None);
-    let wrong =
-        || Error::new(ErrorKind::Configuration, Retry::Never, op, "the API address of the account cannot be called");
-    url.path_segments_mut().map_err(|()| wrong())?.extend(["calendar", "v3"]).extend(path);
-    Ok(url)
-}
+/// Where all of them are.
+const API: [&str; 2] = ["calendar", "v3"];
 
 /// Reads; an answer of one of these statuses means that there is nothing, and is no failure.
-async fn read<T: DeserializeOwned>(cx: &Cx<'_>, op: &'static str, url: &Url, gone: &[u16]) -> Result<Option<T>, Error> {
-    let request = request(cx, op, Method::GET, url, None, None)?;
-    let (parts, body) = match cx.http.send(request).await {
-        Ok(response) => response.into_parts(),
-        Err(error @ HttpError::Forbidden { .. }) => return Err(forbidden(op, &error)),
-        Err(error) => return Err(Error::new(ErrorKind::Unreachable, Retry::Backoff, op, error.to_string())),
-    };
-    match parts.status.as_u16() {
-        200..=299 => serde_json::from_slice(&body).map(Some).map_err(|_| {
-            Error::new(ErrorKind::Protocol, Retry::Backoff, op, "the answer is cut or not what Google documents")
-        }),
-        status if gone.contains(&status) => Ok(None),
-        status => {
-            let refusal = serde_json::from_slice(&body).unwrap_or_default();
-            Err(classify::of_call(op, status, &refusal, retry_after(&parts.headers)))
-        }
+async fn read<T: DeserializeOwned>(
+    cx: &Cx<'_>,
+    op: &'static str,
+    path: &[&str],
+    query: &[(&str, String)],
+    gone: &[u16],
+) -> Result<Option<T>, Error> {
+    let mut calling = Calling::bearer(cx, op);
+    let heard = calling.get(&[&API, path].concat(), query).await?;
+    if heard.is_success() {
+        let cut =
+            || calling.error(ErrorKind::Protocol, Retry::Backoff, "the answer is cut or not what Google documents");
+        return heard.read().map(Some).ok_or_else(cut);
     }
+    if gone.contains(&heard.status) {
+        return Ok(None);
+    }
+    let (refusal, wait) = refused(&heard);
+    Err(classify::of_call(op, heard.status, &refusal, wait))
 }
 
 /// Writes. What a conference is made of is dropped where a write does not say that it knows conferences.
 async fn write(
-    cx: &Cx<'_>,
-    op: &'static str,
+    mut calling: Calling<'_>,
     method: Method,
-    mut url: Url,
-    etag: Option<&Etag>,
+    path: &[&str],
     body: Option<&Value>,
     tell: bool,
 ) -> Result<Answer, Error> {
-    url.query_pairs_mut().append_pair("sendUpdates", if tell { "all" } else { "none" });
-    if body.is_some() {
-        url.query_pairs_mut().append_pair("conferenceDataVersion", "1");
+    let mut query = vec![("sendUpdates", if tell { "all" } else { "none" }.to_owned())];
+    query.extend(body.map(|_| ("conferenceDataVersion", "1".to_owned())));
+    let body = body.map(|body| Bytes::from(body.to_string()));
+    let heard = calling.send(method, &[&API, path].concat(), &query, body).await?;
+    if !heard.is_success() {
+        let (refusal, wait) = refused(&heard);
+        return Ok(Answer::Refused(Refused { op: calling.op, status: heard.status, refusal, wait }));
     }
-    let deletes = method == Method::DELETE;
-    let request = request(cx, op, method, &url, etag, body)?;
-    let unknown = |message: String| Error::new(ErrorKind::UnknownOutcome, Retry::Backoff, op, message);
-    let (parts, body) = match cx.http.send(request).await {
-        Ok(response) => response.into_parts(),
-        Err(error @ HttpError::Forbidden { .. }) => return Err(forbidden(op, &error)),
-        Err(error @ HttpError::NotSent { .. }) => {
-            return Err(Error::new(ErrorKind::Unreachable, Retry::Backoff, op, error.to_string()));
+    // A page of somebody on the way, sent as a success, is no answer of Google's.
+    match heard.read::<Item>().filter(|item| !item.id.is_empty()) {
+        Some(item) => Ok(Answer::Done(Some(Box::new(item)))),
+        None if heard.body.is_empty() => Ok(Answer::Done(None)),
+        None => {
+            let says = "the answer is cut or not what Google documents";
+            Err(calling.error(ErrorKind::UnknownOutcome, Retry::Backoff, says))
         }
-        Err(error @ HttpError::Unanswered { .. }) => return Err(unknown(error.to_string())),
-    };
-    let status = parts.status.as_u16();
-    if (200..300).contains(&status) {
-        // A page of somebody on the way, sent as a success, is no answer of Google's.
-        return match serde_json::from_slice::<Item>(&body) {
-            Ok(item) if !item.id.is_empty() => Ok(Answer::Done(Some(Box::new(item)))),
-            _ if deletes && body.is_empty() => Ok(Answer::Done(None)),
-            _ => Err(unknown("the answer is cut or not what Google documents".to_owned())),
-        };
     }
-    let refusal = serde_json::from_slice(&body).unwrap_or_default();
-    Ok(Answer::Refused(Refused { op, status, refusal, wait: retry_after(&parts.headers) }))
 }
 
-fn request(
-    cx: &Cx<'_>,
-    op: &'static str,
-    method: Method,
-    url: &Url,
-    etag: Option<&Etag>,
-    body: Option<&Value>,
-) -> Result<Request<Bytes>, Error> {
-    let wrong = |what: &str| Error::new(ErrorKind::Configuration, Retry::Never, op, what);
-    let mut bearer = HeaderValue::from_str(&format!("Bearer {}", cx.bearer.expose()))
-        .map_err(|_| wrong("the access token has characters that no token has; reconnect the account"))?;
-    bearer.set_sensitive(true);
-    let mut request = Request::builder()
-        .method(method)
-        .uri(url.as_str())
-        .header(header::AUTHORIZATION, bearer)
-        .header(header::ACCEPT, "application/json");
-    if let Some(etag) = etag {
-        request = request.header(header::IF_MATCH, etag.0.as_str());
-    }
-    if body.is_some() {
-        request = request.header(header::CONTENT_TYPE, "application/json");
-    }
-    let body = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
-    request.body(body).map_err(|_| wrong("the API address of the account cannot be called"))
-}
-
-fn forbidden(op: &'static str, error: &HttpError) -> Error {
-    Error::new(ErrorKind::Configuration, Retry::Never, op, error.to_string())
-}
-
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds).min(classify::WAIT_MAX))
+fn refused(heard: &Heard) -> (Refusal, Option<Duration>) {
+    (heard.read().unwrap_or_default(), heard.seconds(header::RETRY_AFTER.as_str()))
 }

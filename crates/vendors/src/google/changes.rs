@@ -67,7 +67,7 @@ pub async fn page(cx: &Cx<'_>, calendar: &CalendarId, from: From<'_>) -> Result<
         // A page may be empty and not be the last.
         (Some(page), _) => (Cursor { page: Some(page), ..cursor }, Reading::More),
         (None, Some(sync)) => {
-            let reading = if cursor.sync.is_some() { Reading::Changes } else { Reading::Whole };
+            let reading = if cursor.sync.is_some() { Reading::Changes } else { Reading::EVERYTHING };
             (Cursor { sync: Some(sync), page: None }, reading)
         }
         (None, None) => return Err(protocol(OP, "the last page has no token to go on with")),

@@ -9,7 +9,7 @@ use syncline_connect::{Error, ErrorKind, Retry};
 use super::wire::Refusal;
 
 /// Longest that we let ourselves be told to wait.
-pub const WAIT_MAX: Duration = Duration::from_secs(3600);
+const WAIT_MAX: Duration = Duration::from_secs(3600);
 
 /// How long a limit counted by the minute is waited for where nothing says how long.
 const MINUTE: Duration = Duration::from_secs(60);

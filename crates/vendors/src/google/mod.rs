@@ -10,7 +10,6 @@ mod convert;
 mod draft;
 mod manifest;
 mod oauth;
-mod settings;
 mod wire;
 mod write;
 

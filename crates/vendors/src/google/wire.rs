@@ -106,20 +106,3 @@ pub struct Refused {
 pub struct Detail {
     pub reason: Option<String>,
 }
-
-/// The token endpoint's answer.
-#[derive(Deserialize)]
-pub struct Token {
-    pub access_token: String,
-    pub refresh_token: Option<String>,
-    pub token_type: Option<String>,
-    pub expires_in: Option<i64>,
-    pub scope: Option<String>,
-}
-
-/// What it says where it gives none (RFC 6749 §5.2).
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct TokenRefusal {
-    pub error: String,
-}

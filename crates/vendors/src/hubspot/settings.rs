@@ -1,9 +1,8 @@
 //! What the operator set for a connection, read once and checked. No network, no secrets.
 
 use syncline_connect::{Error, ErrorKind, Retry, Settings};
-use url::Url;
 
-use super::manifest::{ALLOW_HOST, DEFAULT_KEY_PROPERTY, KEY_PROPERTY};
+use super::manifest::{DEFAULT_KEY_PROPERTY, KEY_PROPERTY};
 
 /// Longest name of a property that is taken (HubSpot says nothing of a limit; names are made of labels).
 const NAME_CHARS_MAX: usize = 100;
@@ -15,20 +14,6 @@ pub fn key_property(settings: &Settings, op: &'static str) -> Result<String, Err
         Some(name) if is_name(name) => Ok(name.to_owned()),
         Some(_) => Err(wrong(op, KEY_PROPERTY, "the name of a property, such as `syncline_key`")),
     }
-}
-
-/// The one origin that stands in for HubSpot.
-pub fn stand_in(settings: &Settings, op: &'static str) -> Result<Option<Url>, Error> {
-    let Some(text) = text(settings, ALLOW_HOST) else { return Ok(None) };
-    let url = Url::parse(text).ok().filter(|url| {
-        matches!(url.scheme(), "https" | "http")
-            && url.path() == "/"
-            && url.query().is_none()
-            && url.username().is_empty()
-            && url.password().is_none()
-    });
-    let url = url.ok_or_else(|| wrong(op, ALLOW_HOST, "an exact origin, such as https://crm.example:8443"))?;
-    Ok(Some(url))
 }
 
 /// Whether it can be the name of a property: small letters, digits and underscores.

@@ -4,18 +4,18 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, header};
+use http::Request;
 use syncline_connect::{
-    Error, ErrorKind, Grant, HttpError, Retry, Secret, Settings, TokenSet, assertion,
-    oauth::{App, TokenCx, basic, form},
-    pkce,
+    Error, ErrorKind, Grant, Retry, Secret, Settings, TokenSet, assertion,
+    oauth::{App, TokenCx, basic},
 };
 use url::Url;
 
 use super::{
     manifest::{ALLOW_HOST, LOGIN_HOST, MANIFEST},
-    wire::{TokenAnswer, TokenRefusal},
+    wire::TokenAnswer,
 };
+use crate::oauth::{self, OP, Refusal, configuration, lost};
 
 const DEFAULT_LOGIN_HOST: &str = "https://login.salesforce.com";
 const SANDBOX_LOGIN_HOST: &str = "https://test.salesforce.com";
@@ -23,54 +23,32 @@ const SANDBOX_LOGIN_HOST: &str = "https://test.salesforce.com";
 /// An assertion may live three to five minutes; the shorter the better.
 const ASSERTION_LIFETIME: Duration = Duration::from_secs(180);
 
-const OP: &str = "get token";
+const REGISTERED: &str = "in the org";
 
 /// The address to which the person is sent.
 pub fn authorize_url(app: &App, settings: &Settings, state: &str, challenge: &str) -> Result<Url, Error> {
-    let redirect_uri = redirect_uri(app)?;
     let mut url = endpoint(settings, "authorize")?;
-    url.query_pairs_mut()
-        .append_pair("response_type", "code")
-        .append_pair("client_id", &app.client_id)
-        .append_pair("redirect_uri", redirect_uri.as_str())
-        .append_pair("scope", &MANIFEST.scopes.join(" "))
-        .append_pair("state", state)
-        .append_pair("code_challenge", challenge)
-        .append_pair("code_challenge_method", pkce::METHOD);
+    url.query_pairs_mut().append_pair("response_type", "code");
+    oauth::approval(&mut url, app, REGISTERED, MANIFEST.scopes, state, challenge)?;
     Ok(url)
 }
 
 /// Exchanges a grant for tokens, in one call.
 pub async fn exchange(cx: &TokenCx<'_>, grant: &Grant) -> Result<TokenSet, Error> {
-    let request = token_request(cx, grant)?;
-    let (parts, body) = match cx.http.send(request).await {
-        Ok(response) => response.into_parts(),
-        Err(error) => return Err(unanswered(grant, &error)),
-    };
-    match parts.status.as_u16() {
-        200 => token_set(cx.settings, &body),
-        status => Err(refusal(grant, status, &body)),
+    match oauth::ask(cx, grant, token_request(cx, grant)?).await? {
+        (200, body) => token_set(cx.settings, &body),
+        (status, body) => Err(refusal(grant, status, &body)),
     }
 }
 
 /// Tells Salesforce that a token is no longer wanted. A token that it does not know is as good as revoked.
 pub async fn revoke(cx: &TokenCx<'_>, token: &Secret) -> Result<(), Error> {
-    const OP: &str = "revoke token";
-    let request = post(endpoint(cx.settings, "revoke")?, form(&[("token", token.expose())]), None)?;
-    let response = cx.http.send(request).await.map_err(|error| match error {
-        HttpError::Forbidden { .. } => configuration(OP, error.to_string()),
-        _ => Error::new(ErrorKind::Unreachable, Retry::Backoff, OP, error.to_string()),
-    })?;
-    match (response.status().as_u16(), serde_json::from_slice::<TokenRefusal>(response.body())) {
-        (200, _) => Ok(()),
-        (400, Ok(refusal)) if refusal.error == "invalid_token" || refusal.error == "unsupported_token_type" => Ok(()),
-        (status, _) => Err(Error::new(
-            ErrorKind::Unavailable,
-            Retry::Backoff,
-            OP,
-            format!("the token was not revoked (status {status})"),
-        )),
-    }
+    let request = oauth::post(&endpoint(cx.settings, "revoke")?, &[("token", token.expose())], None)?;
+    let is_unknown = |body: &[u8]| {
+        let code = serde_json::from_slice::<Refusal>(body).unwrap_or_default().error;
+        matches!(code.as_str(), "invalid_token" | "unsupported_token_type")
+    };
+    oauth::revoke(cx, request, |status, body| status == 200 || status == 400 && is_unknown(body)).await
 }
 
 fn token_request(cx: &TokenCx<'_>, grant: &Grant) -> Result<Request<Bytes>, Error> {
@@ -82,7 +60,7 @@ fn token_request(cx: &TokenCx<'_>, grant: &Grant) -> Result<Request<Bytes>, Erro
     let signed;
     match grant {
         Grant::Code { code, verifier } => {
-            redirect_uri = self::redirect_uri(cx.app)?;
+            redirect_uri = oauth::redirect_uri(cx.app, REGISTERED)?;
             fields.extend([("grant_type", "authorization_code"), ("code", code.expose()), ("client_id", id)]);
             fields.extend(secret.map(|secret| ("client_secret", secret.expose())));
             fields.extend([("redirect_uri", redirect_uri.as_str()), ("code_verifier", verifier.expose())]);
@@ -100,41 +78,21 @@ fn token_request(cx: &TokenCx<'_>, grant: &Grant) -> Result<Request<Bytes>, Erro
         Grant::ClientCredentials => {
             let shared = [DEFAULT_LOGIN_HOST, SANDBOX_LOGIN_HOST].contains(&origin(&url).as_str());
             let secret = secret.filter(|_| !shared).ok_or_else(|| {
-                configuration(OP, "client credentials need a client secret and your My Domain as `login_host`")
+                configuration("client credentials need a client secret and your My Domain as `login_host`")
             })?;
-            return post(url, form(&[("grant_type", "client_credentials")]), Some(basic(id, secret)));
+            return oauth::post(&url, &[("grant_type", "client_credentials")], Some(&basic(id, secret)));
         }
     }
-    post(url, form(&fields), None)
-}
-
-fn post(url: Url, body: String, authorization: Option<Secret>) -> Result<Request<Bytes>, Error> {
-    let mut request = Request::builder()
-        .method(Method::POST)
-        .uri(url.as_str())
-        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .header(header::ACCEPT, "application/json");
-    let unwritable = || configuration(OP, "the token request cannot be written");
-    if let Some(authorization) = authorization {
-        let mut value = HeaderValue::from_str(authorization.expose()).map_err(|_| unwritable())?;
-        value.set_sensitive(true);
-        request = request.header(header::AUTHORIZATION, value);
-    }
-    request.body(Bytes::from(body)).map_err(|_| unwritable())
+    oauth::post(&url, &fields, None)
 }
 
 /// Reads the token endpoint's answer. When the token ends is not in it: one call at a time finds out, by a 401.
 fn token_set(settings: &Settings, body: &[u8]) -> Result<TokenSet, Error> {
-    let protocol = |what: &str| Error::new(ErrorKind::Protocol, Retry::Never, OP, what);
-    let answer: TokenAnswer =
-        serde_json::from_slice(body).map_err(|_| protocol("the token answer is not what Salesforce documents"))?;
-    if answer.access_token.is_empty() || answer.token_type.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
-        return Err(protocol("the token answer has no bearer token"));
-    }
+    let answer: TokenAnswer = oauth::read(body, "Salesforce")?;
     let account = answer.id.as_deref().and_then(|id| id.split_once("/id/")).map(|(_, account)| account.to_owned());
     Ok(TokenSet {
-        access: Secret::new(answer.access_token),
-        refresh: answer.refresh_token.filter(|token| !token.is_empty()).map(Secret::new),
+        access: oauth::bearer(answer.access_token, answer.token_type.as_deref())?,
+        refresh: oauth::refresh(answer.refresh_token),
         base_url: trusted_instance(settings, &answer.instance_url)?,
         expires_at: None,
         account,
@@ -167,7 +125,6 @@ pub fn login_host(settings: &Settings) -> Result<Url, Error> {
         settings.get(LOGIN_HOST).map(|text| text.trim()).filter(|text| !text.is_empty()).unwrap_or(DEFAULT_LOGIN_HOST);
     let wrong = || {
         configuration(
-            OP,
             "`login_host` must be https://login.salesforce.com, https://test.salesforce.com or https://{your My Domain}.my.salesforce.com",
         )
     };
@@ -184,13 +141,8 @@ pub fn login_host(settings: &Settings) -> Result<Url, Error> {
 
 /// The one further origin that the operator lets stand in for Salesforce.
 fn allowed_origin(settings: &Settings) -> Result<Option<String>, Error> {
-    let Some(text) = settings.get(ALLOW_HOST).map(|text| text.trim()).filter(|text| !text.is_empty()) else {
-        return Ok(None);
-    };
-    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "https" | "http") && url.path() == "/");
-    let url =
-        url.ok_or_else(|| configuration(OP, "`allow_host` must be an exact origin, such as https://crm.example:8443"))?;
-    Ok(Some(origin(&url)))
+    let allowed = oauth::stand_in(settings, ALLOW_HOST, "https://crm.example:8443")?;
+    Ok(allowed.as_ref().map(origin))
 }
 
 /// `{name}.my.salesforce.com`, with whatever stands between for sandboxes and other editions.
@@ -230,40 +182,10 @@ fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 
-fn redirect_uri(app: &App) -> Result<&Url, Error> {
-    app.redirect_uri
-        .as_ref()
-        .ok_or_else(|| configuration(OP, "the app has no callback address; set it as registered in the org"))
-}
-
-fn unanswered(grant: &Grant, error: &HttpError) -> Error {
-    let new = |kind, retry| Error::new(kind, retry, OP, error.to_string());
-    match (error, grant) {
-        (HttpError::Forbidden { .. }, _) => new(ErrorKind::Configuration, Retry::Never),
-        (HttpError::NotSent { .. }, _) => new(ErrorKind::Unreachable, Retry::Backoff),
-        (HttpError::Unanswered { .. }, grant) => lost(grant, error.to_string()),
-    }
-}
-
-/// The answer is lost. A code is spent by one use; a refresh token stays good unless the org rotates them, in which case
-/// the next call says so; the other two grants can be repeated as they like.
-fn lost(grant: &Grant, message: String) -> Error {
-    let (kind, retry) = match grant {
-        Grant::Code { .. } => (ErrorKind::UnknownOutcome, Retry::Never),
-        Grant::Refresh { .. } => (ErrorKind::UnknownOutcome, Retry::Backoff),
-        Grant::JwtBearer { .. } | Grant::ClientCredentials => (ErrorKind::Unavailable, Retry::Backoff),
-    };
-    Error::new(kind, retry, OP, message)
-}
-
 /// What the token endpoint's refusal means, by its code and the grant; the description is translated and left out.
 fn refusal(grant: &Grant, status: u16, body: &[u8]) -> Error {
-    let code = serde_json::from_slice::<TokenRefusal>(body).map(|refusal| refusal.error).unwrap_or_default();
-    let with_code = |kind, retry, message: &str| {
-        let mut error = Error::new(kind, retry, OP, message);
-        error.code = Some(code.clone()).filter(|code| code.len() <= CODE_CHARS_MAX && is_word(code));
-        error
-    };
+    let code = serde_json::from_slice::<Refusal>(body).unwrap_or_default().error;
+    let with_code = |kind, retry, message: &str| oauth::refused(&code, kind, retry, message);
     let configuration = |message| with_code(ErrorKind::Configuration, Retry::Never, message);
     match (status, code.as_str(), grant) {
         (500 | 502 | 504, ..) => lost(grant, format!("status {status}")),
@@ -299,15 +221,4 @@ fn refusal(grant: &Grant, status: u16, body: &[u8]) -> Error {
         }
         _ => configuration("the org refused the login; look at the app's settings and the user's login history"),
     }
-}
-
-/// Longest code of a refusal that is kept.
-const CODE_CHARS_MAX: usize = 60;
-
-fn is_word(code: &str) -> bool {
-    !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-fn configuration(op: &'static str, message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Configuration, Retry::Never, op, message)
 }

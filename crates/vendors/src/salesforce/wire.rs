@@ -255,12 +255,6 @@ pub struct TokenAnswer {
     pub token_type: Option<String>,
 }
 
-/// The token endpoint's refusal.
-#[derive(Debug, Deserialize)]
-pub struct TokenRefusal {
-    pub error: String,
-}
-
 /// One error of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorRow {

@@ -19,8 +19,14 @@ pub fn any_content() -> impl Strategy<Value = Content> {
     let line = || text().prop_map(|text| text.replace('\n', " "));
     let guests = prop::collection::btree_map("[a-e]", (0..3_u8, prop::bool::ANY), 0..4);
     let times = (zones, 0..20_000_i64, 1..3_000_i64, prop::bool::ANY);
-    (line(), text(), line(), times, guests, prop::bool::ANY).prop_map(
-        |(summary, description, location, (zone, minutes, long, is_day), guests, is_free)| {
+    let rules = prop::sample::select(vec![
+        vec![],
+        vec![],
+        vec!["RRULE:FREQ=WEEKLY;COUNT=4".to_owned()],
+        vec!["EXDATE:20260401T120000Z".to_owned(), "RRULE:FREQ=DAILY;UNTIL=20260501T000000Z".to_owned()],
+    ]);
+    (line(), text(), line(), times, guests, prop::bool::ANY, rules).prop_map(
+        |(summary, description, location, (zone, minutes, long, is_day), guests, is_free, recurrence)| {
             let first: jiff::Timestamp = "2026-03-15T00:00:00Z".parse().expect("a time");
             let moment = |minutes: i64| Moment::At {
                 at: first + jiff::SignedDuration::from_mins(minutes),
@@ -46,6 +52,7 @@ pub fn any_content() -> impl Strategy<Value = Content> {
                 location,
                 attendees: attendees.collect(),
                 availability,
+                recurrence,
                 ..Content::new(start, end)
             }
         },

@@ -4,7 +4,7 @@ mod alerts;
 mod apart;
 mod asks;
 mod company;
-mod desk;
+pub mod desk;
 mod fields;
 mod found;
 mod kill;

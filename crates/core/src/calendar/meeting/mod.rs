@@ -10,6 +10,7 @@ mod invite;
 mod people;
 mod plan;
 mod project;
+mod settle;
 mod several;
 
 pub use self::{
@@ -20,7 +21,8 @@ pub use self::{
     fields::{Clash, FieldRules, MeetingMerge, merge_fields},
     invite::{CrmMeeting, NotInvited, Told, is_significant, may_create},
     people::{Person, find_person, questions},
-    plan::{Decided, decide, decide_known},
+    plan::{Decided, decide, decide_known, decide_removed},
     project::{Crm, MeetingSettings, Projected, ReplyWords, called_off, project, redacted, taken_over},
+    settle::{meeting_of, settle},
     several::{Copy, Standing, United, unite},
 };

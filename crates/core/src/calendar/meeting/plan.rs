@@ -100,6 +100,15 @@ pub fn decide_known(fields: Fields, crm: &Crm<'_>, normalise: Normalise<'_>) -> 
     decide(projected, crm, FieldRules::default(), normalise)
 }
 
+/// Decides that the meeting's record goes; who attends goes with it.
+pub fn decide_removed(crm: &Crm<'_>) -> Decided {
+    let delete = crm.links.get(&Slot::Meeting).map(|link| {
+        let write = Write::Delete { id: link.id.clone() };
+        Step::new(Slot::Meeting, link.role, write)
+    });
+    Decided { plan: Plan { steps: delete.into_iter().collect() }, ..Decided::default() }
+}
+
 fn step_for(desired: Desired, crm: &Crm<'_>, rules: FieldRules, normalise: Normalise<'_>, out: &mut Decided) {
     let Desired { slot, role, existing, key, on_create, keep, remember, .. } = desired;
     let normal = |fields: Fields| -> Fields {

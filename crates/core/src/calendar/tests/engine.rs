@@ -1,19 +1,17 @@
 //! A small world in which meetings live: reps' calendars, a CRM, and a loop between them that does what the core says.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::world::{HOME, PEOPLE, instant, policy};
 use crate::{
     booking::{facts::Facts, project::Links},
     calendar::{
-        eligible::{Known, Policy, Verdict, judge},
+        eligible::{Known, Policy, Reason, Verdict},
         event::{Body, Event},
         identity::{MeetingKey, Rid, Uid},
-        meeting::{
-            CalendarDelete, Copy, Crm, Decided, DeleteSettings, FieldRules, MeetingSettings, Standing, called_off,
-            decide, decide_known, on_calendar_delete, project, redacted, taken_over, unite,
-        },
-        privacy::{Effect, Privacy, PrivacyOptions, Sight, step},
+        look::{self, Kept, Rules, SeenCopy},
+        meeting::{DeleteSettings, FieldRules, MeetingSettings, taken_over, unite},
+        privacy::{Privacy, PrivacyOptions},
     },
     ids::{RecordId, WorkspaceId},
     record::{Fields, Record, Role, Slot, Std, Value},
@@ -38,7 +36,7 @@ pub struct Records {
 }
 
 impl Records {
-    fn apply(&mut self, plan: &Plan) -> Vec<(Slot, RecordId)> {
+    pub fn apply(&mut self, plan: &Plan) -> Vec<(Slot, RecordId)> {
         let mut ids: Vec<(Slot, RecordId)> = Vec::new();
         for step in &plan.steps {
             match &step.write {
@@ -54,6 +52,12 @@ impl Records {
                         (field.clone(), value)
                     });
                     let fields: Fields = fields.collect();
+                    let is_there = |(role, there): &(Role, Fields)| {
+                        let same = |field: Std| there.get(&field.into()) == fields.get(&field.into());
+                        *role == Role::Attendee && same(Std::Meeting) && same(Std::Attends)
+                    };
+                    let twice = step.role == Role::Attendee && self.records.values().any(is_there);
+                    assert!(!twice, "a CRM refuses somebody who attends already");
                     let id = self.keys.get(key.as_str()).filter(|id| self.records.contains_key(id)).cloned();
                     let id = id.unwrap_or_else(|| {
                         self.made += 1;
@@ -72,6 +76,30 @@ impl Records {
         ids
     }
 
+    /// Every record, with the key under which it is kept.
+    pub fn with_keys(&self) -> Vec<Record> {
+        let key = |id: &RecordId| self.keys.iter().find(|(_, known)| *known == id).map(|(key, _)| key.clone());
+        let record = |(id, (role, fields)): (&RecordId, &(Role, Fields))| {
+            let mut fields = fields.clone();
+            fields.extend(key(id).map(|key| (Std::Key.into(), Value::Text(key))));
+            Record { role: *role, id: id.clone(), fields }
+        };
+        self.records.iter().filter(|(_, (role, _))| *role != Role::Attendee).map(record).collect()
+    }
+
+    /// Who attends a meeting.
+    pub fn attendees(&self, meeting: &RecordId) -> Vec<Record> {
+        let of = |(_, (role, fields)): &(&RecordId, &(Role, Fields))| {
+            *role == Role::Attendee && fields.get(&Std::Meeting.into()) == Some(&Value::Id(meeting.clone()))
+        };
+        let record = |(id, (role, fields)): (&RecordId, &(Role, Fields))| Record {
+            role: *role,
+            id: id.clone(),
+            fields: fields.clone(),
+        };
+        self.records.iter().filter(of).map(record).collect()
+    }
+
     pub fn meetings(&self) -> Vec<&Fields> {
         self.records.values().filter(|(role, _)| *role == Role::Meeting).map(|(_, fields)| fields).collect()
     }
@@ -82,8 +110,7 @@ impl Records {
 pub struct World {
     pub calendars: Vec<Calendar>,
     pub crm: Records,
-    pub links: Links,
-    pub privacy: Privacy,
+    pub kept: Kept,
     pub options: PrivacyOptions,
     pub settings: MeetingSettings,
     pub rules: FieldRules,
@@ -101,8 +128,15 @@ impl World {
         Self {
             calendars,
             crm: Records::default(),
-            links: Links::new(),
-            privacy: Privacy::Unknown,
+            kept: Kept {
+                verdict: Verdict::LeftOut(Reason::Gone),
+                privacy: Privacy::Unknown,
+                title: None,
+                start: None,
+                first: false,
+                links: Links::new(),
+                plan: None,
+            },
             options: PrivacyOptions::default(),
             settings: MeetingSettings::default(),
             rules: FieldRules::default(),
@@ -128,70 +162,68 @@ impl World {
 
     /// Looks at everything once and does what is to be done; the plan that was sent.
     pub fn round(&mut self) -> Plan {
-        let calendars = self.calendars.clone();
-        let copies = calendars.iter().enumerate().map(|(n, calendar)| Copy {
-            link: &calendar.link,
-            linked: n as u32,
-            rep: &calendar.rep,
-            event: &calendar.event,
-            organizes: calendar.organizes,
-        });
-        let copies: Vec<Copy<'_>> = copies.collect();
-        let united = unite(&copies);
-        let is_private = copies.iter().any(|copy| copy.event.body == Body::Private);
-        let sight = match united.content {
-            Some(_) => Sight::Open { since_connection: !self.known.baseline },
-            None if is_private => Sight::Private,
-            None => Sight::Deleted,
-        };
-        let (state, effect) = step(self.privacy, sight, self.options);
-        self.privacy = state;
         let (facts, workspace) = (self.facts(), WorkspaceId::from("w"));
-        let crm = Crm { workspace: &workspace, facts: &facts, links: &self.links, relates_many: true };
+        let events: Vec<Event> = self.calendars.iter().map(|calendar| calendar.event.clone()).collect();
+        let calendars: Vec<look::Calendar> =
+            (0u32..).zip(&self.calendars).map(|(linked, one)| one.linked(linked)).collect();
+        let copies: Vec<SeenCopy<'_>> = calendars
+            .iter()
+            .zip(&events)
+            .zip(&self.calendars)
+            .map(|((calendar, event), one)| SeenCopy {
+                calendar,
+                event,
+                baseline: self.known.baseline,
+                touched: self.known.touched,
+                organizes: one.organizes,
+            })
+            .collect();
+        let kept = BTreeMap::from([(Rid::Single, self.kept.clone())]);
+        let rules = Rules {
+            policy: self.policy.clone(),
+            meeting: self.settings.clone(),
+            privacy: self.options,
+            deletes: DeleteSettings::default(),
+            fields: self.rules,
+            relates_many: true,
+            keeps_replies: true,
+        };
+        let look = look::look(&copies, &kept, &rules, instant("2026-03-01T00:00:00Z"));
+        let Some(meeting) = look.meetings.iter().find(|meeting| meeting.rid == Rid::Single) else {
+            return Plan::default();
+        };
         let key = MeetingKey { uid: Uid::read("u1").unwrap(), rid: Rid::Single };
         let normalise = |_: Role, _: &_, value: Value| value;
-        let full = || {
-            let projected = project(&key, &united, &self.policy, &crm, &self.settings, &HOME);
-            let back = self.rules.back && united.writable && united.standing == Standing::On;
-            decide(projected, &crm, FieldRules { back, ..self.rules }, &normalise)
-        };
-        let image =
-            || facts.record(&self.links[&Slot::Meeting].id).map(|record| record.fields.clone()).unwrap_or_default();
-        let off = || decide_known(called_off(&image(), &self.settings), &crm, &normalise);
-        let decided = match effect {
-            Effect::Judge => {
-                let source = copies.iter().find(|copy| Some(copy.link) == united.source).expect("it is open");
-                let in_crm: BTreeSet<String> = CONTACTS.map(str::to_owned).into();
-                let asked = crate::calendar::eligible::Facts { in_crm: &in_crm, selected: true, logged_by_crm: false };
-                match judge(source.event, self.known, &self.policy, asked, &HOME) {
-                    // What was called off before it was ever seen is not begun.
-                    Verdict::Log if united.standing == Standing::On => full(),
-                    _ => Decided::default(),
-                }
-            }
-            Effect::Write => full(),
-            Effect::Redact => decide_known(redacted(&self.settings), &crm, &normalise),
-            Effect::TellCancelled => off(),
-            Effect::Remove => {
-                match on_calendar_delete(true, united.standing, self.privacy, DeleteSettings::default()) {
-                    CalendarDelete::MarkCancelled => off(),
-                    _ => Decided::default(),
-                }
-            }
-            Effect::Nothing | Effect::Forget | Effect::LeaveOut | Effect::Delete => Decided::default(),
-        };
-        if decided != Decided::default() {
-            let ids = self.crm.apply(&decided.plan);
-            self.links = decided.links(&ids);
-            let source = self.calendars.iter_mut().find(|one| Some(one.link.as_str()) == united.source);
+        let decision = meeting.decide(key, &workspace, &facts, &rules, &normalise);
+        let mut plan = Plan::default();
+        let mut ids = Vec::new();
+        if let Some(decided) = &decision.decided {
+            ids = self.crm.apply(&decided.plan);
+            let source = copies.iter().filter(|copy| copy.event.content().is_some());
+            let united = unite(&source.map(SeenCopy::as_copy).collect::<Vec<_>>()).source.map(str::to_owned);
+            let source = self.calendars.iter_mut().find(|one| Some(&one.link) == united.as_ref());
             if let Some(Calendar { event: Event { body: Body::Open(content), .. }, .. }) = source {
                 **content = taken_over(content, &decided.to_calendar, &HOME);
             }
-            if self.privacy == Privacy::Eligible {
-                self.privacy = step(self.privacy, Sight::Logged, self.options).0;
-            }
             self.log.push(format!("{:?} {:?} {:?}", decided.plan, decided.to_calendar, decided.kept));
+            plan = decided.plan.clone();
         }
-        decided.plan
+        self.kept = Kept {
+            links: decision.links(&ids),
+            verdict: decision.verdict,
+            privacy: decision.privacy,
+            title: decision.title,
+            start: decision.start,
+            first: decision.first,
+            plan: None,
+        };
+        plan
+    }
+}
+
+impl Calendar {
+    fn linked(&self, linked: u32) -> look::Calendar {
+        let (name, owner) = (self.link.clone(), self.rep.clone());
+        look::Calendar { name, linked, owner, home: HOME, blocked: Vec::new() }
     }
 }

@@ -128,7 +128,7 @@ fn a_record_is_frozen_while_its_meeting_is_private() {
     for calendar in &mut world.calendars {
         calendar.event = calendar.event.clone().hidden();
     }
-    assert_eq!((world.round().steps, world.privacy), (vec![], Privacy::Frozen));
+    assert_eq!((world.round().steps, world.kept.privacy), (vec![], Privacy::Frozen));
     assert_eq!(world.crm, before);
     // Open again, it is brought up to date.
     world.calendars[0].event.body = Body::Open(Box::new(Content { summary: "New".into(), ..content }));
@@ -241,7 +241,7 @@ proptest! {
             }
             world.round();
             let stored: Vec<String> = world.calendars.iter().map(|one| serde_json::to_string(&one.event).unwrap()).collect();
-            (world.crm, world.log, stored, world.privacy)
+            (world.crm, world.log, stored, world.kept.privacy)
         };
         prop_assert_eq!(run(&secrets[0]), run(&secrets[1]));
     }

@@ -11,7 +11,7 @@ use axum::{
     http::StatusCode,
 };
 use jiff::SignedDuration;
-use syncline_engine::records::{AGREEMENT_VERSION, RoundEnd};
+use syncline_engine::{AGREEMENT_VERSION, records::RoundEnd};
 use syncline_store::FlowStanding;
 
 use super::{

@@ -10,7 +10,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use syncline_core::ids::IntegrationId;
-use syncline_engine::records::{AGREEMENT_VERSION, Written};
+use syncline_engine::{AGREEMENT_VERSION, records::Written};
 use utoipa::IntoParams;
 
 use super::{

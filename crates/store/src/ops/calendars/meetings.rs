@@ -10,9 +10,9 @@ use syncline_core::{
     ids::{IntegrationId, WorkspaceId},
 };
 
-use super::{COPIES_OF, copy_of};
+use super::{COPIES_OF, DUE_ADD, copy_of};
 use crate::{
-    DueSeries, SaveMeetings, Store, StoredCopy, StoredMeeting,
+    DueSeries, MeetingCounts, MeetingFilter, MeetingView, SaveMeetings, Store, StoredCopy, StoredMeeting,
     db::{Db, Op, P, Row, Scope, statements, to_json},
     error::{Error, Result},
     ops::{
@@ -29,9 +29,19 @@ statements! {
         and revision = ?4";
     MEETINGS_OF = "select uid, rid, state, links, plan from calendar_meeting where workspace = ?1 and integration = ?2 \
         and uid = ?3 order by rid";
-    MEETING_PUT = "insert into calendar_meeting (workspace, integration, uid, rid, verdict, state, links, plan) \
-        values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) on conflict (workspace, integration, uid, rid) do update set \
-        verdict = excluded.verdict, state = excluded.state, links = excluded.links, plan = excluded.plan";
+    MEETING_PUT = "insert into calendar_meeting (workspace, integration, uid, rid, verdict, state, links, plan, held) \
+        values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) on conflict (workspace, integration, uid, rid) do update set \
+        verdict = excluded.verdict, state = excluded.state, links = excluded.links, plan = excluded.plan, held = excluded.held";
+    MEETINGS_PAGE = "select id, uid, rid, state from calendar_meeting where workspace = ?1 and integration = ?2 \
+        and id > ?3 order by id limit ?4";
+    MEETINGS_OF_VERDICT = "select id, uid, rid, state from calendar_meeting where workspace = ?1 and integration = ?2 \
+        and verdict = ?5 and id > ?3 order by id limit ?4";
+    MEETINGS_HELD = "select id, uid, rid, state from calendar_meeting where workspace = ?1 and integration = ?2 \
+        and held = 1 and id > ?3 order by id limit ?4";
+    VERDICTS = "select verdict, count(*) from calendar_meeting where workspace = ?1 and integration = ?2 group by verdict";
+    HELD_COUNT = "select count(*) from calendar_meeting where workspace = ?1 and integration = ?2 and held = 1";
+    HELD_UIDS = "select distinct uid from calendar_meeting where workspace = ?1 and integration = ?2 and held = 1";
+    DUE_NEXT = "select min(due_at) from calendar_due where workspace = ?1 and integration = ?2";
 }
 
 /// The word of a verdict that people filter by.
@@ -99,10 +109,14 @@ impl Op for Series {
     }
 }
 
+fn key_of(uid: &str, rid: &str) -> Result<MeetingKey> {
+    let rid = rid.parse().map_err(|_| Error::corrupt("which occurrence a meeting is cannot be read"))?;
+    Ok(MeetingKey { uid: uid_of(uid)?, rid })
+}
+
 fn meeting_of(mut row: Row) -> Result<StoredMeeting> {
-    let rid = row.text(1)?.parse().map_err(|_| Error::corrupt("which occurrence a meeting is cannot be read"))?;
     Ok(StoredMeeting {
-        key: MeetingKey { uid: uid_of(&row.text(0)?)?, rid },
+        key: key_of(&row.text(0)?, &row.text(1)?)?,
         state: row.json(2)?,
         links: row.json(3)?,
         plan: row.opt_json(4)?,
@@ -124,21 +138,30 @@ impl Op for Save {
             return Ok(false);
         }
         let (ws, integration) = (P::Text(save.workspace.as_str()), P::Text(save.integration.as_str()));
-        for meeting in &save.meetings {
-            let (rid, state) = (meeting.key.rid.to_string(), to_json(&meeting.state)?);
-            let (links, plan) = (to_json(&meeting.links)?, meeting.plan.as_ref().map(to_json).transpose()?);
-            let set = [
-                ws,
-                integration,
-                P::Text(meeting.key.uid.as_str()),
-                P::Text(&rid),
-                P::Text(word(&meeting.state.verdict)),
-                P::Blob(&state),
-                P::Blob(&links),
-                P::opt_blob(plan.as_deref()),
-            ];
-            db.run(&MEETING_PUT, &set).await?;
-        }
+        let texts = |meeting: &StoredMeeting| {
+            let plan = meeting.plan.as_ref().map(to_json).transpose()?;
+            Ok((meeting.key.rid.to_string(), to_json(&meeting.state)?, to_json(&meeting.links)?, plan))
+        };
+        let texts: Vec<_> = save.meetings.iter().map(texts).collect::<Result<_>>()?;
+        let sets: Vec<_> = save
+            .meetings
+            .iter()
+            .zip(&texts)
+            .map(|(meeting, (rid, state, links, plan))| {
+                [
+                    ws,
+                    integration,
+                    P::Text(meeting.key.uid.as_str()),
+                    P::Text(rid),
+                    P::Text(word(&meeting.state.verdict)),
+                    P::Blob(state),
+                    P::Blob(links),
+                    P::opt_blob(plan.as_deref()),
+                    P::Int(meeting.state.problem.is_some().into()),
+                ]
+            })
+            .collect();
+        db.each(&MEETING_PUT, &sets).await?;
         for (series, again) in &save.looked {
             let by = [ws, integration, P::Text(series.uid.as_str()), P::Int(series.revision)];
             match again {
@@ -154,6 +177,92 @@ impl Op for Save {
             save.journal.iter().map(|entry| Line::of_integration(&save.workspace, &save.integration, entry)).collect();
         journal::write(db, &lines).await?;
         Ok(true)
+    }
+}
+
+struct List {
+    workspace: WorkspaceId,
+    integration: IntegrationId,
+    filter: MeetingFilter,
+    after: i64,
+    limit: usize,
+}
+
+impl Op for List {
+    type Out = Vec<MeetingView>;
+    const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<Vec<MeetingView>> {
+        let limit = P::Int(i64::try_from(self.limit).unwrap_or(i64::MAX));
+        let by = [P::Text(self.workspace.as_str()), P::Text(self.integration.as_str()), P::Int(self.after), limit];
+        let rows = match &self.filter {
+            MeetingFilter::All => db.rows(&MEETINGS_PAGE, &by).await?,
+            MeetingFilter::Held => db.rows(&MEETINGS_HELD, &by).await?,
+            MeetingFilter::Verdict(word) => {
+                let [ws, integration, after, limit] = by;
+                db.rows(&MEETINGS_OF_VERDICT, &[ws, integration, after, limit, P::Text(word)]).await?
+            }
+        };
+        let view = |mut row: Row| {
+            let key = key_of(&row.text(1)?, &row.text(2)?)?;
+            Ok(MeetingView { id: row.int(0)?, key, state: row.json(3)? })
+        };
+        rows.into_iter().map(view).collect()
+    }
+}
+
+struct Counts {
+    workspace: WorkspaceId,
+    integration: IntegrationId,
+}
+
+impl Op for Counts {
+    type Out = MeetingCounts;
+    const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<MeetingCounts> {
+        let by = [P::Text(self.workspace.as_str()), P::Text(self.integration.as_str())];
+        let count = |row: &Row, at: usize| Ok::<_, Error>(u64::try_from(row.int(at)?).unwrap_or_default());
+        let mut counts = MeetingCounts::default();
+        for mut row in db.rows(&VERDICTS, &by).await? {
+            counts.verdicts.insert(row.text(0)?, count(&row, 1)?);
+        }
+        if let Some(row) = db.row(&HELD_COUNT, &by).await? {
+            counts.held = count(&row, 0)?;
+        }
+        counts.next_at = db.row(&DUE_NEXT, &by).await?.map(|row| row.opt_time(0)).transpose()?.flatten();
+        Ok(counts)
+    }
+}
+
+struct Retry {
+    workspace: WorkspaceId,
+    integration: IntegrationId,
+    now: Timestamp,
+}
+
+impl Op for Retry {
+    type Out = usize;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<usize> {
+        let [ws, integration] = [P::Text(self.workspace.as_str()), P::Text(self.integration.as_str())];
+        let uids = db.rows(&HELD_UIDS, &[ws, integration]).await?.into_iter().map(|mut row| row.text(0));
+        let uids: Vec<String> = uids.collect::<Result<_>>()?;
+        let due: Vec<_> = uids.iter().map(|uid| [ws, integration, P::Text(uid), P::time(self.now)]).collect();
+        db.each(&DUE_ADD, &due).await?;
+        Ok(uids.len())
     }
 }
 
@@ -178,6 +287,34 @@ impl Store {
     ) -> Result<(Vec<StoredCopy>, Vec<StoredMeeting>)> {
         let series = Series { workspace: workspace.clone(), integration: integration.clone(), uid: uid.clone() };
         self.run(series).await
+    }
+
+    /// Meetings of an integration, in the order in which they became known, behind `after`.
+    pub async fn meetings(
+        &self,
+        workspace: &WorkspaceId,
+        integration: &IntegrationId,
+        filter: MeetingFilter,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<MeetingView>> {
+        let list = List { workspace: workspace.clone(), integration: integration.clone(), filter, after, limit };
+        self.run(list).await
+    }
+
+    /// How the meetings of an integration stand.
+    pub async fn meeting_counts(&self, workspace: &WorkspaceId, integration: &IntegrationId) -> Result<MeetingCounts> {
+        self.run(Counts { workspace: workspace.clone(), integration: integration.clone() }).await
+    }
+
+    /// Has those meetings looked at again about which a person had to do something; how many series and meetings.
+    pub async fn retry_meetings(
+        &self,
+        workspace: &WorkspaceId,
+        integration: &IntegrationId,
+        now: Timestamp,
+    ) -> Result<usize> {
+        self.run(Retry { workspace: workspace.clone(), integration: integration.clone(), now }).await
     }
 
     /// Stores a decision. Nothing, and `false`, where the lease is another's by now. A series that was told of anew since

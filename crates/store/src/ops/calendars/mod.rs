@@ -5,15 +5,23 @@ pub(super) mod meetings;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
-use syncline_core::calendar::{
-    event::{Body, Event, EventId},
-    identity::Uid,
+use jiff::{Timestamp, tz::TimeZone};
+use syncline_core::{
+    calendar::{
+        canon::canonical,
+        event::{Body, Event, EventId},
+        identity::Uid,
+        zone::zone,
+    },
+    ids::{ExternalKey, IntegrationId, WorkspaceId},
 };
 
-use super::leases::is_held;
+use super::{
+    journal::{self, Line},
+    leases::is_held,
+};
 use crate::{
-    CalendarPage, CalendarRef, CalendarState, Held, NewCopy, Store, StoredCopy,
+    CalendarPage, CalendarRef, CalendarState, Held, JournalEntry, KnownCopy, NewCopy, Store, StoredCopy,
     db::{Db, Op, P, Row, Scope, from_json, statements, to_json},
     error::{Error, Result},
 };
@@ -21,12 +29,15 @@ use crate::{
 statements! {
     CALENDAR_MAKE = "insert into calendar (workspace, integration, calendar, epoch, settled, connected_at, next_at, failures) \
         values (?1, ?2, ?3, 1, 0, ?4, ?4, 0) on conflict (workspace, integration, calendar) do nothing";
-    CALENDAR_GET = "select cursor, epoch, settled, zone, connected_at, next_at, failures, problem from calendar \
+    CALENDAR_GET = "select cursor, epoch, settled, zone, connected_at, next_at, failures, problem, whole_at from calendar \
         where workspace = ?1 and integration = ?2 and calendar = ?3";
+    CALENDARS = "select cursor, epoch, settled, zone, connected_at, next_at, failures, problem, whole_at, calendar from calendar \
+        where workspace = ?1 and integration = ?2 order by calendar";
     CALENDAR_READ = "update calendar set cursor = ?4, settled = case when ?5 = 1 then 1 else settled end, zone = coalesce(?6, zone), next_at = ?7, \
-        failures = 0, problem = null where workspace = ?1 and integration = ?2 and calendar = ?3";
+        failures = 0, problem = null, whole_at = coalesce(?8, whole_at) where workspace = ?1 and integration = ?2 and calendar = ?3";
     CALENDAR_FAILED = "update calendar set next_at = ?4, failures = failures + 1, problem = ?5 \
         where workspace = ?1 and integration = ?2 and calendar = ?3";
+    CALENDAR_SOON = "update calendar set next_at = ?4 where workspace = ?1 and integration = ?2 and calendar = ?3 and next_at > ?4";
     CALENDAR_ANEW = "update calendar set cursor = null, epoch = epoch + 1, next_at = ?4 \
         where workspace = ?1 and integration = ?2 and calendar = ?3";
     COPY_GET = "select copy, uid, rid, baseline, touched, organizes from calendar_copy \
@@ -36,8 +47,10 @@ statements! {
         on conflict (workspace, integration, calendar, event) do update set uid = excluded.uid, rid = excluded.rid, \
         epoch = excluded.epoch, touched = excluded.touched, organizes = excluded.organizes, copy = excluded.copy";
     COPY_SEEN = "update calendar_copy set epoch = ?5 where workspace = ?1 and integration = ?2 and calendar = ?3 and event = ?4";
-    COPIES_UNSEEN = "select event from calendar_copy where workspace = ?1 and integration = ?2 and calendar = ?3 \
-        and epoch < ?4 order by epoch, event limit ?5";
+    COPIES_KNOWN = "select event, epoch, copy from calendar_copy where workspace = ?1 and integration = ?2 and calendar = ?3 \
+        order by event";
+    COPY_UID = "select uid from calendar_copy where workspace = ?1 and integration = ?2 and calendar = ?3 and event = ?4";
+    COPIES_NAMED = "update calendar_copy set uid = ?4 where workspace = ?1 and integration = ?2 and uid = ?3";
     COPIES_OF = "select calendar, copy, uid, rid, baseline, touched, organizes from calendar_copy \
         where workspace = ?1 and integration = ?2 and uid = ?3 order by calendar, event";
     DUE_ADD = "insert into calendar_due (workspace, integration, uid, due_at, revision, tries) values (?1, ?2, ?3, ?4, 1, 0) \
@@ -81,7 +94,66 @@ fn state_of(mut row: Row) -> Result<CalendarState> {
         next_at: row.time(5)?,
         failures: u32::try_from(row.int(6)?).unwrap_or(u32::MAX),
         problem: row.opt_text(7)?,
+        whole_at: row.opt_time(8)?,
     })
+}
+
+struct All {
+    workspace: WorkspaceId,
+    integration: IntegrationId,
+}
+
+impl Op for All {
+    type Out = Vec<(String, CalendarState)>;
+    const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
+        let by = [P::Text(self.workspace.as_str()), P::Text(self.integration.as_str())];
+        let named = |mut row: Row| Ok((row.text(9)?, state_of(row)?));
+        db.rows(&CALENDARS, &by).await?.into_iter().map(named).collect()
+    }
+}
+
+struct Note {
+    workspace: WorkspaceId,
+    integration: IntegrationId,
+    journal: Vec<JournalEntry>,
+}
+
+impl Op for Note {
+    type Out = ();
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<()> {
+        let line = |entry| Line::of_integration(&self.workspace, &self.integration, entry);
+        let lines: Vec<Line<'_>> = self.journal.iter().map(line).collect();
+        journal::write(db, &lines).await
+    }
+}
+
+struct Soon {
+    of: CalendarRef,
+    now: Timestamp,
+}
+
+impl Op for Soon {
+    type Out = ();
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.of.workspace)
+    }
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<()> {
+        let [ws, integration, calendar] = self.of.key();
+        db.run(&CALENDAR_SOON, &[ws, integration, calendar, P::time(self.now)]).await.map(drop)
+    }
 }
 
 struct Take(CalendarPage);
@@ -110,6 +182,7 @@ impl Op for Take {
             P::Int(page.settles.into()),
             P::opt_text(page.zone.as_deref()),
             P::time(page.next_at),
+            P::opt_time(page.settles.then_some(page.now)),
         ];
         db.run(&CALENDAR_READ, &read).await?;
         Ok(true)
@@ -124,15 +197,30 @@ async fn take_copies<D: Db>(db: &mut D, page: &CalendarPage, state: &CalendarSta
     let last: BTreeMap<&EventId, &NewCopy> = page.copies.iter().map(|new| (&new.event.id, new)).collect();
     let keys: Vec<_> = last.keys().map(|event| [ws, integration, calendar, P::Text(&event.0)]).collect();
     let known = db.each(&COPY_GET, &keys).await?;
-    let (mut seen, mut news) = (Vec::new(), Vec::new());
+    let names = names_of_series(db, page, &last).await?;
+    let home = state.zone.as_deref().or(page.zone.as_deref()).and_then(|name| zone(name).ok()).unwrap_or(TimeZone::UTC);
+    let (mut seen, mut news, mut due) = (Vec::new(), Vec::new(), BTreeSet::new());
     for ((new, known), [ws, integration, calendar, event]) in last.into_values().zip(known).zip(keys) {
         let known = known.map(|row| copy_of(page.of.calendar.clone(), row, 0)).transpose()?;
-        let copy = taken(page, state, new, known.as_ref());
-        if known.is_some_and(|known| known.event == copy.event) {
-            seen.push([ws, integration, calendar, event, P::Int(state.epoch)]);
-        } else {
-            news.push((to_json(&copy.event)?, copy.event.rid.to_string(), copy));
+        let mut copy = taken(page, state, new, known.as_ref());
+        if copy.event.uid.is_none() {
+            copy.event.uid = copy.event.series.as_ref().and_then(|series| names.get(series).cloned());
         }
+        if known.as_ref().is_some_and(|known| known.event == copy.event) {
+            seen.push([ws, integration, calendar, event, P::Int(state.epoch)]);
+            continue;
+        }
+        // A new version of the same is kept, and is no news: calendars count up for a reminder.
+        let is_same = known.as_ref().is_some_and(|known| {
+            known.event.uid == copy.event.uid
+                && known.organizes == copy.organizes
+                && canonical(&known.event, &home) == canonical(&copy.event, &home)
+        });
+        match known {
+            Some(known) if is_same => copy.touched = known.touched,
+            _ => due.extend(copy.event.uid.clone()),
+        }
+        news.push((to_json(&copy.event)?, copy.event.rid.to_string(), copy));
     }
     db.each(&COPY_SEEN, &seen).await?;
     let puts: Vec<_> = news
@@ -154,11 +242,50 @@ async fn take_copies<D: Db>(db: &mut D, page: &CalendarPage, state: &CalendarSta
         })
         .collect();
     db.each(&COPY_PUT, &puts).await?;
+    name_strays(db, page, &news).await?;
     // A series comes with many exceptions, and is looked at once.
-    let uids: BTreeSet<&str> =
-        news.iter().filter_map(|(_, _, copy)| copy.event.uid.as_ref()).map(Uid::as_str).collect();
-    let due: Vec<_> = uids.into_iter().map(|uid| [ws, integration, P::Text(uid), P::time(page.now)]).collect();
+    let due: Vec<_> = due.iter().map(|uid| [ws, integration, P::Text(uid.as_str()), P::time(page.now)]).collect();
     db.each(&DUE_ADD, &due).await?;
+    Ok(())
+}
+
+/// What the series are called of which only an occurrence came, which says the calendar's own name of the series alone. One
+/// that is not known yet has a name of its own until the series comes.
+async fn names_of_series<D: Db>(
+    db: &mut D,
+    page: &CalendarPage,
+    new: &BTreeMap<&EventId, &NewCopy>,
+) -> Result<BTreeMap<EventId, Uid>> {
+    let nameless = new.values().filter(|new| new.event.uid.is_none()).filter_map(|new| new.event.series.as_ref());
+    let wanted: BTreeSet<&EventId> = nameless.collect();
+    let [ws, integration, calendar] = page.of.key();
+    let keys: Vec<_> = wanted.iter().map(|series| [ws, integration, calendar, P::Text(&series.0)]).collect();
+    let stored = db.each(&COPY_UID, &keys).await?;
+    let mut names = BTreeMap::new();
+    for (series, stored) in wanted.into_iter().zip(stored) {
+        let told = new.get(series).and_then(|new| new.event.uid.clone());
+        let stored = stored.map(|mut row| row.opt_text(0)).transpose()?.flatten();
+        let uid = told.or_else(|| stored.as_deref().and_then(Uid::read)).unwrap_or_else(|| stray(page, series));
+        names.insert(series.clone(), uid);
+    }
+    Ok(names)
+}
+
+/// What occurrences are called whose series is not known.
+fn stray(page: &CalendarPage, series: &EventId) -> Uid {
+    let key = ExternalKey::derive(&["series_of", &page.of.calendar, &series.0]);
+    Uid::read(key.as_str()).expect("a key is a name")
+}
+
+/// Gives occurrences that came before their series its name.
+async fn name_strays<D: Db>(db: &mut D, page: &CalendarPage, news: &[(Vec<u8>, String, StoredCopy)]) -> Result<()> {
+    let [ws, integration, _] = page.of.key();
+    let series = news.iter().filter(|(_, _, copy)| copy.event.is_series());
+    let named: Vec<(Uid, &Uid)> =
+        series.filter_map(|(_, _, copy)| Some((stray(page, &copy.event.id), copy.event.uid.as_ref()?))).collect();
+    let sets: Vec<_> =
+        named.iter().map(|(stray, uid)| [ws, integration, P::Text(stray.as_str()), P::Text(uid.as_str())]).collect();
+    db.each(&COPIES_NAMED, &sets).await?;
     Ok(())
 }
 
@@ -246,25 +373,25 @@ impl Op for Failed {
     }
 }
 
-struct Unseen {
-    of: CalendarRef,
-    epoch: i64,
-    limit: usize,
-}
+struct Known(CalendarRef);
 
-impl Op for Unseen {
-    type Out = Vec<EventId>;
+impl Op for Known {
+    type Out = Vec<KnownCopy>;
     const READS: bool = true;
 
     fn scope(&self) -> Scope<'_> {
-        Scope::One(&self.of.workspace)
+        Scope::One(&self.0.workspace)
     }
 
-    async fn run<D: Db>(&self, db: &mut D) -> Result<Vec<EventId>> {
-        let [ws, integration, calendar] = self.of.key();
-        let limit = P::Int(i64::try_from(self.limit).unwrap_or(i64::MAX));
-        let rows = db.rows(&COPIES_UNSEEN, &[ws, integration, calendar, P::Int(self.epoch), limit]).await?;
-        rows.into_iter().map(|mut row| row.text(0).map(EventId)).collect()
+    async fn run<D: Db>(&self, db: &mut D) -> Result<Vec<KnownCopy>> {
+        let copy = |mut row: Row| {
+            let event: Event = from_json(&row.blob(2)?)?;
+            let start = event.content().map(|content| content.start.clone());
+            let is_there = !matches!(event.body, Body::Bare);
+            let known = KnownCopy { event: EventId(row.text(0)?), epoch: row.int(1)?, start };
+            Ok(is_there.then_some(known))
+        };
+        db.rows(&COPIES_KNOWN, &self.0.key()).await?.into_iter().filter_map(|row| copy(row).transpose()).collect()
     }
 }
 
@@ -272,6 +399,30 @@ impl Store {
     /// How far a calendar is read. One that is not known yet begins now.
     pub async fn begin_calendar(&self, of: &CalendarRef, now: Timestamp) -> Result<CalendarState> {
         self.run(Begin { of: of.clone(), now }).await
+    }
+
+    /// How far every calendar of an integration is read, by name.
+    pub async fn calendars(
+        &self,
+        workspace: &WorkspaceId,
+        integration: &IntegrationId,
+    ) -> Result<Vec<(String, CalendarState)>> {
+        self.run(All { workspace: workspace.clone(), integration: integration.clone() }).await
+    }
+
+    /// Writes lines about calendars into the activity log.
+    pub async fn note_calendars(
+        &self,
+        workspace: &WorkspaceId,
+        integration: &IntegrationId,
+        journal: Vec<JournalEntry>,
+    ) -> Result<()> {
+        self.run(Note { workspace: workspace.clone(), integration: integration.clone(), journal }).await
+    }
+
+    /// Has a calendar read although it is not time.
+    pub async fn read_calendar_soon(&self, of: &CalendarRef, now: Timestamp) -> Result<()> {
+        self.run(Soon { of: of.clone(), now }).await
     }
 
     /// Stores a page together with the place behind it, and marks as due what it says anything new about. Nothing, and
@@ -297,8 +448,8 @@ impl Store {
         self.run(Failed { of: of.clone(), held: held.clone(), now, next_at, problem: problem.to_owned() }).await
     }
 
-    /// Events that the reading of this epoch did not show.
-    pub async fn unseen_copies(&self, of: &CalendarRef, epoch: i64, limit: usize) -> Result<Vec<EventId>> {
-        self.run(Unseen { of: of.clone(), epoch, limit }).await
+    /// What is in a calendar as far as is known.
+    pub async fn known_copies(&self, of: &CalendarRef) -> Result<Vec<KnownCopy>> {
+        self.run(Known(of.clone())).await
     }
 }

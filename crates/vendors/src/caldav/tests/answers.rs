@@ -11,6 +11,9 @@ use syncline_core::calendar::event::{Body, EventId};
 
 use super::world::Account;
 
+/// Stands for an answer that never comes.
+pub const LOST: u16 = 999;
+
 /// Answers in their order; what was asked is kept.
 pub struct Script {
     answers: Mutex<Vec<http::Response<Bytes>>>,
@@ -25,8 +28,12 @@ impl Http for Script {
         self.asked.lock().expect("no panic").push(format!("{} {} {said}", request.method(), request.uri()));
         let mut answers = self.answers.lock().expect("no panic");
         let answer = (!answers.is_empty()).then(|| answers.remove(0));
+        let lost = || HttpError::Unanswered { host: "dav.example".to_owned(), reason: "the answer is lost".to_owned() };
         let nobody = || HttpError::NotSent { host: "dav.example".to_owned(), reason: "nobody is there".to_owned() };
-        Box::pin(std::future::ready(answer.ok_or_else(nobody)))
+        Box::pin(std::future::ready(match answer {
+            Some(answer) if answer.status() == LOST => Err(lost()),
+            answer => answer.ok_or_else(nobody),
+        }))
     }
 }
 

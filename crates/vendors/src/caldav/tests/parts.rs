@@ -97,16 +97,16 @@ fn read(account: &Account<List>, from: From<'_>, last: Reading) -> (usize, usize
 fn a_collection_is_read_at_once_or_in_pages() {
     let account = List::of(WHOLE_MAX, true);
     let (page, calls) = account.page(&id(), From::Beginning);
-    assert_eq!((page.events.len(), calls, page.reading), (WHOLE_MAX, 3, Reading::Whole));
+    assert_eq!((page.events.len(), calls, page.reading), (WHOLE_MAX, 3, Reading::EVERYTHING));
     let account = List::of(WHOLE_MAX + 1, true);
-    let (events, pages, _) = read(&account, From::Beginning, Reading::Whole);
+    let (events, pages, _) = read(&account, From::Beginning, Reading::EVERYTHING);
     assert_eq!((events, pages), (WHOLE_MAX + 1, WHOLE_MAX / PAGE_MEMBERS + 1));
 }
 
 #[test]
 fn many_changes_are_read_in_pages() {
     let account = List::of(PAGE_MEMBERS * 2 + 1, true);
-    let (_, _, cursor) = read(&account, From::Beginning, Reading::Whole);
+    let (_, _, cursor) = read(&account, From::Beginning, Reading::EVERYTHING);
     account.http.members.lock().expect("no panic").values_mut().for_each(|version| *version += 1);
     let (events, pages, cursor) = read(&account, From::Cursor(&cursor), Reading::Changes);
     assert_eq!((events, pages), (PAGE_MEMBERS * 2 + 1, 3));
@@ -117,7 +117,7 @@ fn many_changes_are_read_in_pages() {
 fn without_tokens_a_small_collection_is_compared_and_a_large_one_read_again() {
     for (count, is_told) in [(CARRIED_MAX, true), (CARRIED_MAX + 1, false)] {
         let account = List::of(count, false);
-        let (events, _, cursor) = read(&account, From::Beginning, Reading::Whole);
+        let (events, _, cursor) = read(&account, From::Beginning, Reading::EVERYTHING);
         assert_eq!(events, count);
         assert_eq!(read(&account, From::Cursor(&cursor), Reading::Changes), (0, 1, cursor.clone()));
         account.http.members.lock().expect("no panic").remove("/c/000007.ics");

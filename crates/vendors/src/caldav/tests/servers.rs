@@ -70,7 +70,7 @@ impl Story {
     fn first(&self, calls: u32) -> String {
         let (page, made) = self.account.page(&self.calendar, From::Beginning);
         assert!(made <= calls, "{made} calls");
-        assert_eq!((page.reading, page.events.len()), (Reading::Whole, self.singles + 1));
+        assert_eq!((page.reading, page.events.len()), (Reading::EVERYTHING, self.singles + 1));
         assert!(page.events.iter().all(|event| event.content().is_some() && event.etag.is_some()));
         page.cursor
     }

@@ -7,7 +7,7 @@ use syncline_connect::{
 use syncline_core::calendar::event::{Attendee, Content, Event, EventId, Party, Reply};
 
 use super::{
-    answers::{Script, parts, plain, row, scripted, work},
+    answers::{LOST, Script, parts, plain, row, scripted, work},
     world::{Account, Line, Server},
 };
 use crate::testing::contents::{at, guest};
@@ -313,6 +313,11 @@ fn refusals_of_writes_are_told_apart() {
     assert_eq!(kind(500, ""), (ErrorKind::UnknownOutcome, false));
     assert_eq!(kind(503, ""), (ErrorKind::Unavailable, false));
     assert_eq!(kind(302, ""), (ErrorKind::Configuration, true));
+    // Whose answer is lost may be done; who was never heard is not, and what only reads changes nothing.
+    assert_eq!(kind(LOST, ""), (ErrorKind::UnknownOutcome, false));
+    let unheard = |answers| update(&scripted(answers), Some("\"1\"")).expect_err("an error").kind;
+    assert_eq!(unheard(vec![stored("\"1\"", TEXT)]), ErrorKind::Unreachable);
+    assert_eq!(unheard(vec![plain(LOST, "")]), ErrorKind::Unavailable);
     // What nobody here can put together again is not taken apart.
     let broken = scripted(vec![stored("\"1\"", &format!("{TEXT}\nX-BEHIND:1"))]);
     assert_eq!(update(&broken, Some("\"1\"")).expect_err("an error").kind, ErrorKind::Invalid);

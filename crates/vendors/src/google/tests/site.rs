@@ -100,7 +100,7 @@ fn a_calendar_is_read_once_and_then_what_changes() {
     let mut desk = Desk::new();
     let first = desk.create("First");
     desk.create("Second");
-    assert_eq!(desk.read(), (vec!["First".into(), "Second".into()], Reading::Whole));
+    assert_eq!(desk.read(), (vec!["First".into(), "Second".into()], Reading::EVERYTHING));
     assert_eq!(desk.read(), (vec![], Reading::Changes));
     desk.asker.hands.pass(60);
     desk.site.edit(ROSA, &first, &json!({"summary": "Moved"})).expect("an edit");
@@ -122,7 +122,7 @@ fn an_ended_sync_token_is_told() {
     desk.site.expire_sync_tokens();
     assert_eq!(desk.try_page().expect("an answer").value, Changes::Expired);
     desk.cursor = None;
-    assert_eq!(desk.read(), (vec!["First".into()], Reading::Whole));
+    assert_eq!(desk.read(), (vec!["First".into()], Reading::EVERYTHING));
 }
 
 /// proves: C10: more than a page, broken in between and read again from the same place.
@@ -140,7 +140,7 @@ fn a_broken_page_is_read_again() {
         assert_eq!(error.retry, Retry::Backoff, "{error}");
     }
     let (rest, reading) = desk.read();
-    assert_eq!((first.events.len() + rest.len(), reading), (2_600, Reading::Whole));
+    assert_eq!((first.events.len() + rest.len(), reading), (2_600, Reading::EVERYTHING));
 }
 
 /// proves: C7: a series is one event, and an occurrence that differs another, with its original start.

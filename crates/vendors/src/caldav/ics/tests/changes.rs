@@ -10,7 +10,7 @@ use syncline_core::calendar::{
 };
 
 use super::{
-    super::{Declined, Resource, differs, lines::unfolded, made},
+    super::{Compared, Declined, Resource, differs, lines::unfolded, made, read},
     calendar,
 };
 use crate::testing::contents::{any_content, at, guest};
@@ -318,4 +318,54 @@ proptest! {
         prop_assert!(after.contains(alarm));
         prop_assert!(after.split("\r\n").all(|line| line.len() <= 75));
     }
+
+    /// Whatever a text holds, working on it ends, and what of it is not meant stays.
+    #[test]
+    fn no_text_makes_a_panic(words in prop::collection::vec(prop::sample::select(WORDS.to_vec()), 0..24)) {
+        let text = format!("BEGIN:VCALENDAR\n{}\nEND:VCALENDAR\n", words.join("\n"));
+        let events = |text: &str| read(text, origin(&UTC), &mut Compared::default());
+        if let Some(mut resource) = Resource::read(&text, origin(&UTC)) {
+            prop_assert_eq!(events(&resource.text()), events(&text));
+            let all = events(&text);
+            for event in &all {
+                prop_assert_eq!(resource.event(&event.id).map(|found| &found.id), Some(&event.id));
+                let Some(from) = event.content() else { continue };
+                let mut to = from.clone();
+                to.summary = "Other".into();
+                to.attendees.push(guest("new@acme.example"));
+                prop_assert!(resource.update(&event.id, from, &to, false, now()));
+            }
+            let after = events(&resource.text());
+            prop_assert_eq!(after.len(), all.len());
+            for (before, after) in all.iter().zip(&after) {
+                prop_assert_eq!(&before.id, &after.id);
+                prop_assert_eq!(after.content().is_some_and(|content| content.summary == "Other"), before.content().is_some());
+            }
+            if let Some(event) = after.first() {
+                resource.decline(&event.id, "new@acme.example", now());
+                resource.remove(&event.id, now());
+                prop_assert!(events(&resource.text()).iter().all(|left| left.id != event.id));
+            }
+        }
+    }
 }
+
+/// What the property above puts together.
+const WORDS: [&str; 16] = [
+    "BEGIN:VEVENT",
+    "END:VEVENT",
+    "END:VEVENT\nBEGIN:VEVENT",
+    "BEGIN:VALARM\nTRIGGER:-PT5M\nEND:VALARM",
+    "BEGIN:VTODO\nUID:2\nEND:VTODO",
+    "UID:1",
+    "UID:2",
+    "DTSTART:20260320T140000Z",
+    "DTSTART;VALUE=DATE:20260320",
+    "RRULE:FREQ=DAILY;COUNT=3",
+    "RECURRENCE-ID:20260321T140000Z",
+    "RECURRENCE-ID;VALUE=DATE:20260321",
+    "SEQUENCE:2",
+    "ATTENDEE;X=\"a;b:c\":mailto:new@acme.example",
+    "SUMMARY:One\n  more",
+    "no line at all",
+];

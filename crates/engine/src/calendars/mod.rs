@@ -1,0 +1,206 @@
+//! Calendars: each calendar of an integration is read by whoever holds its lease, and what is new in any of them is looked
+//! at, decided and written by whoever holds the integration's.
+//!
+//! [`Engine::calendars_round`] is one round without timers; [`Engine::keep_calendars`] turns them. What is to be done about
+//! a meeting is decided in `syncline_core::calendar`; here is only who asks, stores and sends.
+
+mod acts;
+mod preview;
+mod read;
+mod see;
+mod send;
+mod setup;
+mod sweep;
+
+pub(crate) use self::read::Rests;
+pub use self::{
+    acts::{CalendarFlowState, CalendarRemark},
+    preview::{CalendarPreview, PreviewedEvent},
+    setup::{CalendarFlow, CalendarSetup},
+};
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{FutureExt, StreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
+use syncline_connect::{Error, ErrorKind, Retry};
+use syncline_core::{calendar::look, calendar::zone, ids::ConnectionId};
+use syncline_store::{CalendarState, ConnectionStatus, FlowStanding, FlowState, Result as StoreResult};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    engine::{Called, Engine},
+    setup::ConnectionSetup,
+};
+
+/// How often to see whether it is time.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Calls that fit into one lease.
+const LEASE_CALLS: i32 = 10;
+
+/// Calendars of one integration that are read at a time.
+const READ_AT_ONCE: usize = 8;
+
+/// Series and meetings that are looked at together: their look-ups and writes share calls.
+const SEE_BATCH: usize = 50;
+
+/// Such batches in one round.
+const ROUND_BATCHES_MAX: usize = 40;
+
+/// What a round did.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CalendarRound {
+    /// Events that were read.
+    pub read: usize,
+    /// Meetings that were decided about.
+    pub decided: usize,
+    pub created: usize,
+    pub updated: usize,
+    pub deleted: usize,
+    /// Meetings that are not in the CRM, each with its reason.
+    pub left_out: usize,
+    /// Meetings that the CRM refused.
+    pub held: usize,
+    /// Calls that vendors count.
+    pub calls: u32,
+    /// There is more to do at once.
+    pub more: bool,
+    /// Calendars that could not be read, by name, and why.
+    pub failed: Vec<(String, Error)>,
+}
+
+impl CalendarRound {
+    /// Whether nothing was written or decided.
+    pub fn idle(&self) -> bool {
+        self.decided == 0 && self.created + self.updated + self.deleted == 0
+    }
+}
+
+/// How a round ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CalendarRoundEnd {
+    Done(CalendarRound),
+    /// It is a draft, paused, or stopped.
+    NotActive(FlowStanding),
+    /// Another process has the integration.
+    Held,
+    /// The CRM's connection rests: its share of the day's calls is used up, or a person has to connect it again.
+    Resting {
+        connection: ConnectionId,
+    },
+}
+
+impl Engine {
+    /// One round of an integration: every calendar for which it is time is read, and what is new is decided and written.
+    ///
+    /// With `confirm_deletes`, by which a person says that whatever is missing was deleted on purpose, every calendar is
+    /// read as a whole first.
+    pub async fn calendars_round(&self, flow: &CalendarFlow, confirm_deletes: bool) -> StoreResult<CalendarRoundEnd> {
+        match self.world.store.flow_state(&flow.workspace, &flow.id).await? {
+            Some(FlowState { standing: FlowStanding::Active, .. }) => {}
+            Some(state) => return Ok(CalendarRoundEnd::NotActive(state.standing)),
+            None => return Ok(CalendarRoundEnd::NotActive(FlowStanding::Draft)),
+        }
+        let resting = self.resting_connections(flow).await?;
+        if resting.contains(&flow.crm) {
+            return Ok(CalendarRoundEnd::Resting { connection: flow.crm.clone() });
+        }
+        let mut round = CalendarRound::default();
+        // Boxed one by one: a closure over borrowed calendars would keep the whole round from moving between threads.
+        let mut reads = Vec::new();
+        for calendar in flow.calendars.iter().filter(|calendar| !resting.contains(&calendar.connection)) {
+            let read = async move { (calendar, self.read_calendar(flow, calendar, confirm_deletes).await) };
+            reads.push(read.boxed());
+        }
+        let mut reads = stream::iter(reads).buffer_unordered(READ_AT_ONCE);
+        while let Some((calendar, read)) = reads.next().await {
+            let read = read?;
+            round.read += read.events;
+            round.calls = round.calls.saturating_add(read.calls);
+            round.more |= read.more;
+            round.failed.extend(read.error.map(|error| (calendar.name.clone(), error)));
+        }
+        drop(reads);
+        let lease = self.options.call.saturating_mul(LEASE_CALLS);
+        let until = later(self.world.clock.now(), lease);
+        let Some(held) = self.hold(&flow.workspace, format!("calendars:{}", flow.id), lease).await? else {
+            return Ok(CalendarRoundEnd::Held);
+        };
+        let seen = self.see_due(flow, &held, until, &mut round).await;
+        self.let_go(&flow.workspace, &held).await;
+        seen?;
+        metrics::counter!("syncline_calendar_rounds_total").increment(1);
+        Ok(CalendarRoundEnd::Done(round))
+    }
+
+    /// Connections of the integration that must not be called now.
+    async fn resting_connections(&self, flow: &CalendarFlow) -> StoreResult<Vec<ConnectionId>> {
+        let now = self.world.clock.now();
+        let rows = self.world.store.connections(&flow.workspace).await?;
+        let rests = |row: &syncline_store::ConnectionRow| {
+            row.status == ConnectionStatus::NeedsReconnect || row.paused_until.is_some_and(|until| now < until)
+        };
+        Ok(rows.into_iter().filter(rests).map(|row| row.connection).collect())
+    }
+
+    /// Keeps all integrations of calendars in step until `stop`, each at its own pace.
+    pub async fn keep_calendars(self: &Arc<Self>, stop: CancellationToken) {
+        let loops = self.setup.calendars.iter().map(|flow| self.keep_calendar_flow(flow, stop.clone()));
+        futures::future::join_all(loops).await;
+    }
+
+    async fn keep_calendar_flow(&self, flow: &CalendarFlow, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let more = match self.calendars_round(flow, false).await {
+                Ok(CalendarRoundEnd::Done(round)) => {
+                    for (calendar, error) in &round.failed {
+                        tracing::warn!(integration.id = %flow.id, error.kind = ?error.kind,
+                            "Calendar {calendar} of {} could not be read", flow.id);
+                    }
+                    round.more
+                }
+                Ok(_) => false,
+                Err(error) => {
+                    tracing::warn!(%error, "The database did not answer; trying again");
+                    false
+                }
+            };
+            let pause = if more { Duration::ZERO } else { LOOK_EVERY };
+            tokio::select! {
+                biased;
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// The connection of a calendar, or of the CRM.
+    fn connection_of(&self, flow: &CalendarFlow, connection: &ConnectionId) -> Called<&ConnectionSetup> {
+        self.setup.connection(&flow.workspace, connection).ok_or_else(|| {
+            let text = format!("there is no connection {connection}");
+            Error::new(ErrorKind::Configuration, Retry::Never, "read", text)
+        })
+    }
+}
+
+/// The calendars as decisions know them, with the zones that their last pages told.
+fn known_calendars(flow: &CalendarFlow, states: &[(String, CalendarState)]) -> Vec<look::Calendar> {
+    let home = |name: &str| {
+        let told = states.iter().find(|(known, _)| known == name).and_then(|(_, state)| state.zone.as_deref());
+        told.and_then(|zone| zone::zone(zone).ok()).unwrap_or(jiff::tz::TimeZone::UTC)
+    };
+    let known = |(linked, calendar): (u32, &CalendarSetup)| look::Calendar {
+        name: calendar.name.clone(),
+        linked,
+        owner: calendar.owner.clone(),
+        home: home(&calendar.name),
+        blocked: calendar.blocked.clone(),
+    };
+    (0..).zip(&flow.calendars).map(known).collect()
+}
+
+/// A time from now.
+fn later(now: Timestamp, pause: SignedDuration) -> Timestamp {
+    now.saturating_add(pause).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,313 @@
+//! Looking at what is due: copies and what is kept of them, the CRM's facts, and the decision. Sending is elsewhere
+//! ([`super::send`]).
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::json;
+use syncline_connect::{Error, Object, Records, Retry};
+use syncline_core::{
+    booking::{
+        facts::{Facts, Questions},
+        settings::BookingSettings,
+    },
+    calendar::{
+        identity::{MeetingKey, Rid},
+        look::{self, Decision, Kept, LOOKS_MAX, Look, Rules, SeenCopy, look},
+    },
+    record::{Field, Role, Std, Value},
+};
+use syncline_store::{
+    DueSeries, Held, JournalEntry, JournalKind, Result as StoreResult, SaveMeetings, StoredCopy, StoredMeeting,
+};
+
+use super::{CalendarFlow, CalendarRound, ROUND_BATCHES_MAX, SEE_BATCH, known_calendars, later};
+use crate::{
+    describe::Objects,
+    engine::{Called, Engine},
+    job::has,
+    look::{finds, learn},
+    push::crm,
+    setup::ConnectionSetup,
+};
+
+/// A series or single meeting in hand.
+pub(super) struct Series {
+    pub due: DueSeries,
+    copies: Vec<StoredCopy>,
+    pub kept: BTreeMap<Rid, StoredMeeting>,
+}
+
+/// What became of it: meetings to be kept as they are, and those that are to be sent first.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub decisions: Vec<Decision>,
+    pub look_again: Option<Timestamp>,
+}
+
+/// All that a turn of an integration needs.
+pub(super) struct Seeing<'a> {
+    pub flow: &'a CalendarFlow,
+    pub setup: &'a ConnectionSetup,
+    pub crm: &'static dyn Records,
+    pub held: &'a Held,
+    pub until: Timestamp,
+    rules: Rules,
+    calendars: Vec<look::Calendar>,
+}
+
+impl Engine {
+    /// Sees everything through that is due, batch by batch, for as long as the lease covers it.
+    pub(super) async fn see_due(
+        &self,
+        flow: &CalendarFlow,
+        held: &Held,
+        until: Timestamp,
+        round: &mut CalendarRound,
+    ) -> StoreResult<()> {
+        let (store, workspace) = (&self.world.store, &flow.workspace);
+        let mut seeing = None;
+        for _ in 0..ROUND_BATCHES_MAX {
+            let now = self.world.clock.now();
+            let due = store.due_series(workspace, &flow.id, now, SEE_BATCH).await?;
+            if due.is_empty() {
+                return Ok(());
+            }
+            if until.duration_since(now) < self.options.call.saturating_mul(4) {
+                break;
+            }
+            if seeing.is_none() {
+                match self.seeing(flow, held, until, round).await? {
+                    Ok(found) => seeing = Some(found),
+                    Err(error) => return self.look_in_vain(flow, held, due, &error).await,
+                }
+            }
+            let Some(seeing) = &seeing else { break };
+            self.see(seeing, due, round).await?;
+        }
+        round.more = true;
+        Ok(())
+    }
+
+    /// The CRM and what it can hold. The inner error: it could not be asked.
+    async fn seeing<'a>(
+        &'a self,
+        flow: &'a CalendarFlow,
+        held: &'a Held,
+        until: Timestamp,
+        round: &mut CalendarRound,
+    ) -> StoreResult<Called<Seeing<'a>>> {
+        let states = self.world.store.calendars(&flow.workspace, &flow.id).await?;
+        let known = async {
+            let setup = self.connection_of(flow, &flow.crm)?;
+            let crm = crm(setup)?;
+            Ok::<_, Error>((setup, crm, self.crm_rules(flow, setup, crm, &mut round.calls).await?))
+        };
+        Ok(known.await.map(|(setup, crm, rules)| Seeing {
+            flow,
+            setup,
+            crm,
+            held,
+            until,
+            rules,
+            calendars: known_calendars(flow, &states),
+        }))
+    }
+
+    /// The rules, with what this CRM can hold.
+    pub(super) async fn crm_rules(
+        &self,
+        flow: &CalendarFlow,
+        setup: &ConnectionSetup,
+        crm: &dyn Records,
+        calls: &mut u32,
+    ) -> Called<Rules> {
+        let meeting = Object::Of(Role::Meeting);
+        let wanted = [meeting.clone()].into();
+        let (described, cost) = self.described(setup, crm, &wanted, self.world.clock.now()).await?;
+        *calls = calls.saturating_add(cost);
+        let relates_many = described.get(&meeting).and_then(Option::as_ref).is_some_and(|meeting| meeting.relates_many);
+        let mut rules =
+            Rules { relates_many, keeps_replies: has(setup, Role::Attendee, Std::Response), ..flow.rules.clone() };
+        // A field by which the CRM itself tells how a meeting stands needs nobody to name it.
+        if let (None, Some(own)) = (&rules.meeting.status, crm.standing()) {
+            let words = [own.field, own.booked, own.cancelled].map(str::to_owned);
+            rules.meeting.status = Some(words.into());
+        }
+        // Whoever has a calendar here is nobody's guest.
+        rules.policy.users.extend(flow.calendars.iter().map(|calendar| calendar.owner.clone()));
+        Ok(rules)
+    }
+
+    async fn see(&self, seeing: &Seeing<'_>, due: Vec<DueSeries>, round: &mut CalendarRound) -> StoreResult<()> {
+        let flow = seeing.flow;
+        let now = self.world.clock.now();
+        let (mut all, mut resting) = (Vec::new(), Vec::new());
+        for due in due {
+            let (copies, meetings) = self.world.store.series(&flow.workspace, &flow.id, &due.uid).await?;
+            let rest = meetings.iter().filter_map(|meeting| meeting.state.rest_until).filter(|rest| *rest > now).max();
+            match rest {
+                // What was sent last may still arrive.
+                Some(rest) => resting.push((due, Some(rest))),
+                None => {
+                    let kept = meetings.into_iter().map(|meeting| (meeting.key.rid, meeting)).collect();
+                    all.push(Series { due, copies, kept });
+                }
+            }
+        }
+        if !resting.is_empty() {
+            let save = SaveMeetings { looked: resting, ..nothing(flow, seeing.held, now) };
+            self.world.store.save_meetings(save).await?;
+        }
+        match self.decide_all(seeing, &all, now, &mut round.calls).await {
+            Ok(seen) => self.carry_out(seeing, all, seen, round).await,
+            Err(error) => {
+                let due = all.into_iter().map(|series| series.due).collect();
+                self.look_in_vain(flow, seeing.held, due, &error).await
+            }
+        }
+    }
+
+    /// Looks at all, asks the CRM once for all of them, and decides.
+    async fn decide_all(
+        &self,
+        seeing: &Seeing<'_>,
+        all: &[Series],
+        now: Timestamp,
+        calls: &mut u32,
+    ) -> Called<Vec<Seen>> {
+        let kept: Vec<BTreeMap<Rid, Kept>> = all.iter().map(kept).collect();
+        let copies: Vec<Vec<SeenCopy<'_>>> =
+            all.iter().map(|series| seen_copies(&series.copies, &seeing.calendars)).collect();
+        let looks: Vec<Look<'_>> =
+            copies.iter().zip(&kept).map(|(copies, kept)| look(copies, kept, &seeing.rules, now)).collect();
+        let facts = self.learn_about(seeing.setup, seeing.crm, &seeing.rules, &looks, now, calls).await?;
+        let normalise = |role: Role, field: &Field, value: Value| seeing.crm.normalise(role, field, value);
+        let decide = |(series, look): (&Series, Look<'_>)| {
+            let key = |rid| MeetingKey { uid: series.due.uid.clone(), rid };
+            let decide = |meeting: &look::Meeting<'_>| {
+                meeting.decide(key(meeting.rid), &seeing.flow.workspace, &facts, &seeing.rules, &normalise)
+            };
+            Seen { decisions: look.meetings.iter().map(decide).collect(), look_again: look.look_again }
+        };
+        Ok(all.iter().zip(looks).map(decide).collect())
+    }
+
+    /// What the CRM knows of everybody and everything that the meetings ask for.
+    pub(super) async fn learn_about(
+        &self,
+        setup: &ConnectionSetup,
+        crm: &dyn Records,
+        rules: &Rules,
+        looks: &[Look<'_>],
+        now: Timestamp,
+        calls: &mut u32,
+    ) -> Called<Facts> {
+        let mut facts = Facts::default();
+        let mut asked = Questions::default();
+        let status = rules.meeting.status.as_ref().map(|(field, ..)| field.clone());
+        let settings = BookingSettings { status_field: status, ..BookingSettings::default() };
+        let identify = |text: &str| crm.identify(text);
+        for _ in 0..LOOKS_MAX {
+            let mut ask = Questions::default();
+            for meeting in looks.iter().flat_map(|look| &look.meetings) {
+                ask.extend(meeting.questions(&facts));
+            }
+            let mut ask = ask.without(&asked);
+            // Who of our own people is who rarely changes.
+            ask.users.retain(|user| match self.directory.get(&setup.workspace, &setup.id, user, now) {
+                Some(known) => {
+                    facts.add_user(user, known);
+                    false
+                }
+                None => true,
+            });
+            if ask.is_empty() {
+                break;
+            }
+            let mut finds = finds(&ask, &[&settings], &Objects::default());
+            for find in &mut finds {
+                let role = find.role;
+                find.fields.retain(|field| match field {
+                    Field::Std(Std::Key) | Field::Native(_) => true,
+                    Field::Std(std) => has(setup, role, *std),
+                });
+            }
+            let answer = self.find(setup, &finds).await?;
+            *calls = calls.saturating_add(answer.calls);
+            learn(&ask, &finds, answer.value, &mut facts, &identify);
+            for user in &ask.users {
+                let id = facts.user(user).flatten().cloned();
+                self.directory.learn(&setup.workspace, &setup.id, user, id, now);
+            }
+            asked.extend(ask);
+        }
+        Ok(facts)
+    }
+
+    /// The CRM could not be asked: nothing is known, and everything waits.
+    async fn look_in_vain(
+        &self,
+        flow: &CalendarFlow,
+        held: &Held,
+        due: Vec<DueSeries>,
+        error: &Error,
+    ) -> StoreResult<()> {
+        let now = self.world.clock.now();
+        tracing::warn!(integration.id = %flow.id, error.kind = ?error.kind, "The CRM of {} could not be asked", flow.id);
+        let again = |due: DueSeries| {
+            let pause = self.pause_after(error, due.tries);
+            (DueSeries { tries: due.tries.saturating_add(1), ..due }, Some(later(now, pause)))
+        };
+        let first = due.iter().all(|due| due.tries == 0);
+        let line = JournalEntry {
+            at: now,
+            kind: JournalKind::Retried,
+            text: format!("The CRM could not be asked about {} meetings, which wait: {error}", due.len()),
+            details: json!({ "error": error.message, "op": error.op }),
+        };
+        let save = SaveMeetings {
+            looked: due.into_iter().map(again).collect(),
+            journal: Some(line).filter(|_| first || error.retry == Retry::Never).into_iter().collect(),
+            ..nothing(flow, held, now)
+        };
+        self.world.store.save_meetings(save).await.map(drop)
+    }
+}
+
+/// A decision that says nothing yet.
+pub(super) fn nothing(flow: &CalendarFlow, held: &Held, now: Timestamp) -> SaveMeetings {
+    SaveMeetings {
+        workspace: flow.workspace.clone(),
+        integration: flow.id.clone(),
+        held: held.clone(),
+        now,
+        meetings: Vec::new(),
+        looked: Vec::new(),
+        journal: Vec::new(),
+    }
+}
+
+fn kept(series: &Series) -> BTreeMap<Rid, Kept> {
+    let kept = |meeting: &StoredMeeting| Kept {
+        verdict: meeting.state.verdict.clone(),
+        privacy: meeting.state.privacy,
+        title: meeting.state.title.clone(),
+        start: meeting.state.start,
+        first: meeting.state.first,
+        links: meeting.links.clone(),
+        plan: meeting.plan.clone(),
+    };
+    series.kept.iter().map(|(rid, meeting)| (*rid, kept(meeting))).collect()
+}
+
+/// The copies with the calendars that they are in. What belongs to a calendar that was taken out of the integration says
+/// nothing any more.
+pub(super) fn seen_copies<'a>(copies: &'a [StoredCopy], calendars: &'a [look::Calendar]) -> Vec<SeenCopy<'a>> {
+    let seen = |copy: &'a StoredCopy| {
+        let calendar = calendars.iter().find(|calendar| calendar.name == copy.calendar)?;
+        let StoredCopy { event, baseline, touched, organizes, .. } = copy;
+        Some(SeenCopy { calendar, event, baseline: *baseline, touched: *touched, organizes: *organizes })
+    };
+    copies.iter().filter_map(seen).collect()
+}

@@ -1,0 +1,286 @@
+//! Carrying decisions out: every plan is written down before its first byte leaves, sent with others in as few calls as the
+//! CRM allows, and settled as soon as it is answered.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use syncline_connect::{Answered, Error, GraphOutcome, Records, Retry};
+use syncline_core::{
+    calendar::{
+        eligible::{Reason, Verdict},
+        look::Decision,
+    },
+    ids::RecordId,
+    record::Slot,
+    step::{Plan, Write},
+};
+use syncline_store::{
+    DueSeries, JournalEntry, JournalKind, MeetingState, Result as StoreResult, SaveMeetings, StoredMeeting,
+};
+
+use super::{
+    CalendarRound, later,
+    see::{Seeing, Seen, Series, nothing},
+};
+use crate::{engine::Engine, journal, outcome};
+
+/// The pause before a meeting is decided anew with fresh facts, and how often in a row.
+const REPLAN_PAUSE: SignedDuration = SignedDuration::from_millis(50);
+const REPLANS_MAX: u32 = 5;
+
+/// The pause of a meeting whose connection rests.
+const RESTING_PAUSE: SignedDuration = SignedDuration::from_mins(1);
+
+/// A decision on its way.
+struct Push {
+    /// Of which series.
+    series: usize,
+    decision: Decision,
+    plan: Plan,
+}
+
+/// What became of a push.
+struct Settled {
+    meeting: StoredMeeting,
+    line: Option<JournalEntry>,
+    again: Option<Timestamp>,
+    failed: bool,
+}
+
+impl Engine {
+    /// Keeps what was decided, and sends what is to be sent.
+    pub(super) async fn carry_out(
+        &self,
+        seeing: &Seeing<'_>,
+        all: Vec<Series>,
+        seen: Vec<Seen>,
+        round: &mut CalendarRound,
+    ) -> StoreResult<()> {
+        let now = self.world.clock.now();
+        let mut save = nothing(seeing.flow, seeing.held, now);
+        let mut looked: Vec<(DueSeries, Option<Timestamp>)> =
+            all.iter().zip(&seen).map(|(series, seen)| (series.due.clone(), seen.look_again)).collect();
+        let mut pushes: Vec<Push> = Vec::new();
+        for (at, (series, seen)) in all.iter().zip(seen).enumerate() {
+            for decision in seen.decisions {
+                round.left_out += usize::from(decision.verdict != Verdict::Log);
+                let before = series.kept.get(&decision.key.rid);
+                if decision.is_idle() {
+                    keep_idle(&decision, before, now, &mut save, round);
+                    continue;
+                }
+                let plan = decision.decided.as_ref().map(|decided| decided.plan.clone()).unwrap_or_default();
+                save.meetings.push(StoredMeeting {
+                    key: decision.key.clone(),
+                    state: waiting(&decision),
+                    links: decision.before.clone(),
+                    plan: Some(plan.clone()),
+                });
+                pushes.push(Push { series: at, decision, plan });
+            }
+        }
+        let sends = |at: usize| pushes.iter().any(|push| push.series == at);
+        let done = looked.iter().enumerate().filter(|(at, _)| !sends(*at)).map(|(_, looked)| looked.clone());
+        save.looked = done.collect();
+        let sent: Vec<usize> = (0..looked.len()).filter(|at| sends(*at)).collect();
+        if !self.world.store.save_meetings(save).await? || pushes.is_empty() {
+            return Ok(());
+        }
+        for chunk in chunks(seeing.crm, pushes) {
+            if !self.send(seeing, &all, chunk, &mut looked, round).await? {
+                return Ok(());
+            }
+        }
+        let looked = sent.into_iter().map(|at| looked[at].clone()).collect();
+        let save = SaveMeetings { looked, ..nothing(seeing.flow, seeing.held, self.world.clock.now()) };
+        self.world.store.save_meetings(save).await.map(drop)
+    }
+
+    /// Sends one call's plans and settles them. `false` where the lease is another's by now.
+    async fn send(
+        &self,
+        seeing: &Seeing<'_>,
+        all: &[Series],
+        chunk: Vec<Push>,
+        looked: &mut [(DueSeries, Option<Timestamp>)],
+        round: &mut CalendarRound,
+    ) -> StoreResult<bool> {
+        let plans: Vec<&Plan> = chunk.iter().map(|push| &push.plan).collect();
+        let answer = self.write(seeing.setup, &plans, seeing.until).await;
+        let now = self.world.clock.now();
+        let outcomes = match answer {
+            Ok(Answered { value, calls, .. }) => {
+                round.calls = round.calls.saturating_add(calls);
+                value
+            }
+            Err(error) => chunk.iter().map(|_| GraphOutcome::Refused(error.clone())).collect(),
+        };
+        let mut save = nothing(seeing.flow, seeing.held, now);
+        for (push, outcome) in chunk.into_iter().zip(outcomes) {
+            let (due, again) = &mut looked[push.series];
+            let before = all[push.series].kept.get(&push.decision.key.rid);
+            round.decided += 1;
+            let settled = self.settled(&push, before, outcome, due.tries, now, round);
+            if settled.failed {
+                due.tries = all[push.series].due.tries.saturating_add(1);
+            }
+            *again = [*again, settled.again].into_iter().flatten().min();
+            save.meetings.push(settled.meeting);
+            save.journal.extend(settled.line);
+        }
+        self.world.store.save_meetings(save).await
+    }
+
+    fn settled(
+        &self,
+        push: &Push,
+        before: Option<&StoredMeeting>,
+        outcome: GraphOutcome,
+        tries: u32,
+        now: Timestamp,
+        round: &mut CalendarRound,
+    ) -> Settled {
+        let decision = &push.decision;
+        let (error, plan) = match outcome {
+            GraphOutcome::Done(ids) => return done(push, &ids, now, round),
+            GraphOutcome::Refused(error) => (error, None),
+            GraphOutcome::Unknown(error) => (error, Some(push.plan.clone())),
+        };
+        let mut state = waiting(decision);
+        if plan.is_none() {
+            state.first = before.is_some_and(|before| before.state.first);
+        }
+        // A call that was given up may still arrive.
+        state.rest_until = plan.is_some().then(|| later(now, self.options.call));
+        let is_over = tries >= self.options.max_attempts;
+        let pause = match error.retry {
+            _ if outcome::waits_for_connection(&error) => Some(RESTING_PAUSE),
+            Retry::Replan => Some(REPLAN_PAUSE).filter(|_| tries < REPLANS_MAX),
+            Retry::Never => None,
+            Retry::After(_) | Retry::Backoff | Retry::Reauthorise => {
+                Some(self.pause_after(&error, tries)).filter(|_| !is_over)
+            }
+        };
+        let about = about(decision);
+        let (line, again) = match pause {
+            Some(pause) => {
+                let at = later(now, pause).max(state.rest_until.unwrap_or(now));
+                let text = format!("{about}: {error}; next try at {at:.0}");
+                metrics::counter!("syncline_meetings_total", "outcome" => "retried").increment(1);
+                let told = !outcome::waits_for_connection(&error);
+                (told.then(|| journal::failed(now, JournalKind::Retried, &error, text)), Some(at))
+            }
+            None => {
+                let problem = format!("{error}; {}", fix(&error));
+                let text = format!("{about}: {problem}");
+                state.problem = Some(problem);
+                round.held += 1;
+                metrics::counter!("syncline_meetings_total", "outcome" => "held").increment(1);
+                (Some(journal::failed(now, JournalKind::Parked, &error, text)), None)
+            }
+        };
+        let meeting = StoredMeeting { key: decision.key.clone(), state, links: decision.before.clone(), plan };
+        Settled { meeting, line, again, failed: true }
+    }
+}
+
+/// A meeting about which nothing is to be sent; told where what became of it is another than before.
+fn keep_idle(
+    decision: &Decision,
+    before: Option<&StoredMeeting>,
+    now: Timestamp,
+    save: &mut SaveMeetings,
+    round: &mut CalendarRound,
+) {
+    let meeting =
+        StoredMeeting { key: decision.key.clone(), state: state(decision), links: decision.links(&[]), plan: None };
+    if before == Some(&meeting) {
+        return;
+    }
+    round.decided += 1;
+    let is_news = before.is_none_or(|before| before.state.verdict != decision.verdict);
+    if let Verdict::LeftOut(reason) = &decision.verdict
+        && is_news
+        // What was there before is told once, by their number, and not one by one.
+        && *reason != Reason::BeforeConnection
+    {
+        metrics::counter!("syncline_meetings_total", "outcome" => "left_out").increment(1);
+        save.journal.push(JournalEntry {
+            at: now,
+            kind: JournalKind::Unchanged,
+            text: format!("{}: not in the CRM. {}", about(decision), reason.sentence()),
+            details: json!({ "meeting": decision.key.to_string(), "reason": reason.code(), "next_step": reason.next_step() }),
+        });
+    }
+    save.meetings.push(meeting);
+}
+
+/// A meeting whose plan was carried out.
+fn done(push: &Push, ids: &[(Slot, RecordId)], now: Timestamp, round: &mut CalendarRound) -> Settled {
+    let decision = &push.decision;
+    let links = decision.links(ids);
+    let of_meeting = push.plan.steps.iter().find(|step| step.slot == Slot::Meeting).map(|step| &step.write);
+    let (count, word) = match of_meeting {
+        Some(Write::Upsert { .. }) => (&mut round.created, "created"),
+        Some(Write::Delete { .. }) => (&mut round.deleted, "deleted"),
+        Some(Write::Patch { .. }) | None => (&mut round.updated, "updated"),
+    };
+    *count += 1;
+    metrics::counter!("syncline_meetings_total", "outcome" => word).increment(1);
+    let (text, records) = journal::steps(&push.plan, ids, &links);
+    let kept: Vec<String> =
+        decision.decided.iter().flat_map(|decided| &decided.kept).map(ToString::to_string).collect();
+    let line = JournalEntry {
+        at: now,
+        kind: JournalKind::Written,
+        text: format!("{}: {text}", about(decision)),
+        details: json!({ "meeting": decision.key.to_string(), "records": records, "kept": kept }),
+    };
+    let meeting = StoredMeeting { key: decision.key.clone(), state: state(decision), links, plan: None };
+    Settled { meeting, line: Some(line), again: None, failed: false }
+}
+
+/// How a meeting stands once what was decided is done.
+fn state(decision: &Decision) -> MeetingState {
+    MeetingState {
+        verdict: decision.verdict.clone(),
+        privacy: decision.privacy,
+        title: decision.title.clone(),
+        start: decision.start,
+        first: decision.first,
+        problem: None,
+        rest_until: None,
+    }
+}
+
+/// How it stands as long as nobody knows that it is done: as before, so that it is decided again.
+fn waiting(decision: &Decision) -> MeetingState {
+    MeetingState { privacy: decision.privacy_before, ..state(decision) }
+}
+
+/// The meeting in a few words.
+fn about(decision: &Decision) -> String {
+    let title = decision.title.as_deref().unwrap_or("A meeting");
+    match decision.start {
+        Some(start) => format!("{title} on {}", start.strftime("%Y-%m-%d %H:%M UTC")),
+        None => title.to_owned(),
+    }
+}
+
+/// What a person can do.
+fn fix(error: &Error) -> String {
+    let fix = outcome::fix(error);
+    let fix = fix.strip_suffix(", then replay the booking").unwrap_or(fix);
+    format!("{fix}, then have it tried again with `syncline calendars retry`")
+}
+
+/// Cuts what is to be sent into calls as the vendor allows.
+fn chunks(crm: &dyn Records, mut pushes: Vec<Push>) -> Vec<Vec<Push>> {
+    let mut chunks = Vec::new();
+    while !pushes.is_empty() {
+        let plans: Vec<&Plan> = pushes.iter().map(|push| &push.plan).collect();
+        let fits = crm.fits(&plans).clamp(1, pushes.len());
+        let rest = pushes.split_off(fits);
+        chunks.push(std::mem::replace(&mut pushes, rest));
+    }
+    chunks
+}

@@ -1,0 +1,120 @@
+//! After a calendar was read as a whole: what it did not show any more is asked for by its name, and only what the calendar
+//! itself calls gone is gone. Where too much is missing at once, a person is asked first.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use syncline_connect::{Error, calendar::Reading};
+use syncline_core::calendar::{
+    event::{Body, Event, EventId, Status},
+    identity::Rid,
+    meeting::{Sweep, sweep},
+    recur::Window,
+};
+use syncline_store::{CalendarPage, CalendarState, KnownCopy, NewCopy, Result as StoreResult};
+
+use super::read::{Hold, Read, copy};
+use crate::{
+    call::with_token,
+    engine::{Called, Engine},
+    push::Op,
+};
+
+/// Events that are asked for at a time.
+const FETCH_AT_ONCE: usize = 50;
+
+impl Engine {
+    /// Looks for what a whole reading did not show. The inner error: the calendar could not be asked; it is read anew.
+    pub(super) async fn sweep_calendar(
+        &self,
+        reading: &Hold<'_>,
+        state: &CalendarState,
+        how: Reading,
+        confirm_deletes: bool,
+        read: &mut Read,
+    ) -> StoreResult<Called<()>> {
+        let Reading::Whole { from, to } = how else { return Ok(Ok(())) };
+        let window = Window { from: from.unwrap_or(Timestamp::MIN), to: to.unwrap_or(Timestamp::MAX) };
+        let known = self.world.store.known_copies(&reading.of).await?;
+        let seen: BTreeSet<EventId> =
+            known.iter().filter(|known| known.epoch >= state.epoch).map(|known| known.event.clone()).collect();
+        let missing = match sweep(&placed(&known, window), &seen, Some(window)) {
+            Sweep::Nothing => return Ok(Ok(())),
+            Sweep::Confirm(missing) => missing,
+            Sweep::Ask(missing) if confirm_deletes => missing,
+            Sweep::Ask(missing) => {
+                let (count, name, id) = (missing.len(), &reading.calendar.name, &reading.flow.id);
+                self.tell_of(reading, format!(
+                    "Calendar {name} does not show {count} of {} events any more. Nothing is done about them until a person \
+                     says that they are gone: `syncline calendars run {id} --confirm-deletes`", known.len())).await?;
+                return Ok(Ok(()));
+            }
+        };
+        let mut copies = Vec::new();
+        for ids in missing.chunks(FETCH_AT_ONCE) {
+            match self.fetch_events(reading, ids, &mut read.calls).await {
+                Ok(found) => copies.extend(ids.iter().zip(found).map(|(id, found)| match found {
+                    Some(event) => copy(reading.calendar, event),
+                    None => NewCopy { event: gone(id), organizes: false },
+                })),
+                Err(error) => {
+                    // Whatever else is missing is found by reading all of it again.
+                    self.begin_anew(reading).await?;
+                    return Ok(Err(error));
+                }
+            }
+        }
+        let page = CalendarPage {
+            of: reading.of.clone(),
+            held: reading.held.clone(),
+            now: self.world.clock.now(),
+            copies,
+            cursor: state.cursor.clone().unwrap_or_default(),
+            settles: false,
+            zone: None,
+            next_at: state.next_at,
+        };
+        self.world.store.take_calendar_page(page).await?;
+        Ok(Ok(()))
+    }
+
+    async fn fetch_events(
+        &self,
+        reading: &Hold<'_>,
+        ids: &[EventId],
+        calls: &mut u32,
+    ) -> Result<Vec<Option<Event>>, Error> {
+        let id = self.id_of(reading, calls).await?;
+        let facet = reading.facet;
+        let answer = with_token!(self, reading.setup, Op::Calendar, |cx| facet.fetch(cx, &id, ids));
+        crate::records::paid(answer, calls)
+    }
+}
+
+/// The events with the times by which they lie in a window. What has no time that may be known lies in the one of all times
+/// only.
+fn placed(known: &[KnownCopy], window: Window) -> Vec<(EventId, Timestamp)> {
+    let utc = jiff::tz::TimeZone::UTC;
+    let at = |known: &KnownCopy| match &known.start {
+        Some(start) => Some(start.instant(&utc)),
+        None => (window == Window::ALL).then_some(Timestamp::MIN),
+    };
+    known.iter().filter_map(|known| Some((known.event.clone(), at(known)?))).collect()
+}
+
+/// What is kept of an event that is gone.
+fn gone(id: &EventId) -> Event {
+    Event {
+        id: id.clone(),
+        etag: None,
+        uid: None,
+        series: None,
+        rid: Rid::Single,
+        and_following: false,
+        status: Status::Cancelled,
+        created: None,
+        modified: None,
+        sequence: 0,
+        body: Body::Bare,
+    }
+}

@@ -1,0 +1,156 @@
+//! One function per endpoint, and what becomes of its answer. The only place in this folder that calls anything but for
+//! tokens.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header;
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use syncline_connect::{Cx, Error, ErrorKind, Retry, calendar::CalendarId};
+use url::Url;
+
+use super::{
+    classify,
+    manifest::{BATCH_MAX, ROWS_PER_PAGE},
+    wire::{Batch, Batched, CalendarList, Delta, Items, Part, Refusal, Request, RequestHeaders},
+};
+use crate::call::{Calling, Heard};
+
+const READ: &str = "read calendar";
+const VERSION: &str = "v1.0";
+
+/// The calendar that every account has, by a name of ours: it has paths of its own, and only for these are deltas
+/// documented.
+pub const PRIMARY: &str = "primary";
+
+/// Ids that stay when an event is moved, and times in UTC. Each request of a batch says it for itself.
+const PREFER: &str = "IdType=\"ImmutableId\", outlook.timezone=\"UTC\"";
+
+/// What became of one reading in a batch.
+#[derive(Debug)]
+pub enum Found {
+    Here(Value),
+    /// There is nothing of that name any more.
+    Gone,
+    /// It is there, and the service does not tell it, however often it is asked.
+    Refused(Error),
+}
+
+/// `GET me/calendars`, or where that goes on.
+pub async fn calendars(cx: &Cx<'_>, next: Option<&str>) -> Result<CalendarList, Error> {
+    const OP: &str = "list calendars";
+    let heard = match next {
+        Some(link) => calling(cx, OP).follow(&own(cx, link, OP)?).await?,
+        None => calling(cx, OP).get(&[VERSION, "me", "calendars"], &[]).await?,
+    };
+    read(OP, &heard)
+}
+
+/// `GET …/calendarView/delta` over a window. It takes no choice of fields.
+pub async fn delta(cx: &Cx<'_>, calendar: &CalendarId, from: Timestamp, to: Timestamp) -> Result<Delta, Error> {
+    let query = [("startDateTime", format!("{from:.0}")), ("endDateTime", format!("{to:.0}"))];
+    let heard = calling(cx, READ).get(&within(calendar, &["calendarView", "delta"]), &query).await?;
+    read(READ, &heard)
+}
+
+/// Where a delta goes on, as its last page said. `None`: it no longer does.
+pub async fn delta_on(cx: &Cx<'_>, link: &str) -> Result<Option<Delta>, Error> {
+    let heard = calling(cx, READ).follow(&own(cx, link, READ)?).await?;
+    let is_expired = !heard.is_success() && classify::is_expired(heard.status, &refusal(&heard));
+    if is_expired { Ok(None) } else { read(READ, &heard).map(Some) }
+}
+
+/// `GET` of further changed occurrences of a series, where its own answer said that they are.
+pub async fn exceptions(cx: &Cx<'_>, link: &str) -> Result<Items, Error> {
+    const OP: &str = "read series";
+    let heard = calling(cx, OP).follow(&own(cx, link, OP)?).await?;
+    read(OP, &heard)
+}
+
+/// What is asked within a batch, by its path from the version on.
+pub fn path(cx: &Cx<'_>, calendar: &CalendarId, rest: &[&str], query: &str) -> Result<String, Error> {
+    let path =
+        if rest.is_empty() && calendar.0 == PRIMARY { vec![VERSION, "me", "calendar"] } else { within(calendar, rest) };
+    let url = calling(cx, READ).address(&path, &[])?;
+    let path = url.path().trim_start_matches('/').strip_prefix(VERSION).unwrap_or(url.path());
+    Ok(if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") })
+}
+
+/// `POST $batch` with at most [`BATCH_MAX`] readings: what became of each. What may go better another time fails all, for
+/// a missing answer is never "gone".
+pub async fn batch(cx: &Cx<'_>, paths: &[String]) -> Result<Vec<Found>, Error> {
+    const OP: &str = "read events";
+    debug_assert!(paths.len() <= BATCH_MAX);
+    let protocol = |what: &str| Error::new(ErrorKind::Protocol, Retry::Backoff, OP, what);
+    let requests = paths.iter().enumerate().map(|(place, url)| Request {
+        id: place.to_string(),
+        method: "GET",
+        url,
+        headers: RequestHeaders { prefer: PREFER },
+    });
+    let body = serde_json::to_vec(&Batch { requests: requests.collect() });
+    let body = body.map_err(|_| protocol("the batch cannot be written"))?;
+    let heard = calling(cx, OP).query(&[VERSION, "$batch"], Bytes::from(body)).await?;
+    let answer: Batched = read(OP, &heard)?;
+    let mut found: Vec<Option<Found>> = paths.iter().map(|_| None).collect();
+    for part in answer.responses {
+        let place = part.id.parse::<usize>().ok().and_then(|place| found.get_mut(place));
+        *place.ok_or_else(|| protocol("the batch answers what was not asked"))? = Some(one(OP, part)?);
+    }
+    found.into_iter().collect::<Option<Vec<_>>>().ok_or_else(|| protocol("the batch answers less than was asked"))
+}
+
+fn one(op: &'static str, part: Part) -> Result<Found, Error> {
+    if (200..300).contains(&part.status) {
+        let body = part.body.filter(Value::is_object);
+        let missing = || Error::new(ErrorKind::Protocol, Retry::Backoff, op, "the batch has an answer without a body");
+        return body.map(Found::Here).ok_or_else(missing);
+    }
+    let refusal = part.body.and_then(|body| serde_json::from_value(body).ok()).unwrap_or_default();
+    if classify::is_gone(part.status, &refusal) {
+        return Ok(Found::Gone);
+    }
+    let headers = part.headers.unwrap_or_default();
+    let wait = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(header::RETRY_AFTER.as_str()));
+    let wait = wait.and_then(|(_, value)| value.as_str()?.trim().parse().ok()).map(Duration::from_secs);
+    let error = classify::of_call(op, part.status, &refusal, wait);
+    // One event that the service cannot tell must not keep a whole calendar from being read.
+    if error.kind == ErrorKind::Invalid { Ok(Found::Refused(error)) } else { Err(error) }
+}
+
+fn calling<'a>(cx: &'a Cx<'a>, op: &'static str) -> Calling<'a> {
+    Calling::bearer(cx, op).with("prefer", format!("{PREFER}, odata.maxpagesize={ROWS_PER_PAGE}"))
+}
+
+/// A path within a calendar.
+fn within<'a>(calendar: &'a CalendarId, rest: &[&'a str]) -> Vec<&'a str> {
+    let mut path = vec![VERSION, "me"];
+    if calendar.0 != PRIMARY {
+        path.extend(["calendars", calendar.0.as_str()]);
+    }
+    path.extend(rest);
+    path
+}
+
+/// An address that an answer gave. The access token goes to the account's own host and nowhere else.
+fn own(cx: &Cx<'_>, link: &str, op: &'static str) -> Result<Url, Error> {
+    let foreign =
+        || Error::new(ErrorKind::Protocol, Retry::Never, op, "an answer goes on at a host that is not Microsoft's");
+    Url::parse(link).ok().filter(|url| url.origin() == cx.base_url.origin()).ok_or_else(foreign)
+}
+
+fn read<T: DeserializeOwned>(op: &'static str, heard: &Heard) -> Result<T, Error> {
+    if !heard.is_success() {
+        let wait = heard.seconds(header::RETRY_AFTER.as_str());
+        return Err(classify::of_call(op, heard.status, &refusal(heard), wait));
+    }
+    let cut =
+        || Error::new(ErrorKind::Protocol, Retry::Backoff, op, "the answer is cut or not what Microsoft documents");
+    heard.read().ok_or_else(cut)
+}
+
+fn refusal(heard: &Heard) -> Refusal {
+    heard.read().unwrap_or_default()
+}

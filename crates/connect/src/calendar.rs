@@ -1,10 +1,10 @@
-//! The facet of a calendar account: which calendars it has, and what changed in one of them. When to ask, what is kept and
-//! what any of it means for the CRM is not decided here.
+//! The facets of a calendar account: which calendars it has and what changed in one of them; and what is written to them.
+//! When to ask, what is kept, what is written and what any of it means for the CRM is not decided here.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
-use syncline_core::calendar::event::{Event, EventId};
+use syncline_core::calendar::event::{Content, Etag, Event, EventId};
 
 use crate::{Answered, BoxFuture, Cx, Error};
 
@@ -98,4 +98,92 @@ pub enum Reading {
 impl Reading {
     /// All that is in the calendar is read.
     pub const EVERYTHING: Self = Reading::Whole { from: None, to: None };
+}
+
+/// Writes to calendars. A connector never sleeps, retries, refreshes, stores or logs.
+///
+/// Every write may be sent again as it is, whatever became of it the first time: it is done once, and nobody is told of it
+/// twice. Making is bound to a name that the seed gives; changing, declining and deleting are bound to the version that was
+/// read. Whoever reads again instead sends only what still differs, and so tells nothing twice, either.
+///
+/// `tell` asks whether guests are to hear of it from the calendar. Without it calendars may still tell people who share
+/// them, and one that speaks to guests by itself ([`CalendarWrites::tells`]) goes on telling those whom it told before; whoever
+/// comes while nobody is to be told may never hear of anything from it.
+pub trait CalendarWrites: Send + Sync {
+    /// Writes, and answers the event as the calendar has it afterwards.
+    ///
+    /// # Errors
+    /// Nothing was written, or ([`ErrorKind::UnknownOutcome`](crate::ErrorKind::UnknownOutcome)) nobody knows.
+    fn write<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        calendar: &'a CalendarId,
+        write: &'a EventWrite<'a>,
+    ) -> BoxFuture<'a, Result<Answered<WriteOutcome>, Error>>;
+
+    /// Whether the calendar itself tells guests. Where it does not, `tell` changes nothing, and whoever writes mails
+    /// [`CalendarWrites::invitation`] or nobody hears of anything.
+    fn tells<'a>(&'a self, cx: &'a Cx<'a>, calendar: &'a CalendarId) -> BoxFuture<'a, Result<Answered<bool>, Error>>;
+
+    /// What is to be mailed where the calendar tells nobody. `events`: a meeting, or a series with its overrides, as
+    /// [`CalendarWrites::write`] answered them. `None`: there is nothing to be said, or nothing that may be.
+    fn invitation(&self, _message: Message<'_>, _events: &[Event], _now: Timestamp) -> Option<Invitation> {
+        None
+    }
+
+    /// Calls that one write costs at the most.
+    fn calls_per_write(&self) -> u32;
+}
+
+/// One write to one event.
+#[derive(Debug, Clone, Copy)]
+pub enum EventWrite<'a> {
+    /// Makes an event that is called after the seed: one seed, one event. Where one of it is there already, that one is the
+    /// answer, as it is now. Guests are invited by `content.organizer`, which a calendar that has but one owner fills in by
+    /// itself.
+    Create { seed: &'a [u8; 32], content: &'a Content, tell: bool },
+    /// Changes what differs between the event as it was read and the content that it is to have; whatever else is in the
+    /// event stays. Guests come and go by address and take their part; what they answered is theirs and is never written.
+    /// Where nothing differs, nothing is sent. Organisers, kinds and occurrences that differ from their series are not
+    /// changed: an event keeps those it has.
+    Update { event: &'a Event, content: &'a Content, tell: bool },
+    /// Takes the event away: the organiser's for everybody, and an occurrence out of its series. Without a version,
+    /// whatever it is now.
+    Delete { id: &'a EventId, etag: Option<&'a Etag>, tell: bool },
+    /// Answers for this one guest that he does not come. `rep`: his address, in the form in which addresses are compared.
+    /// Without a version, whatever the event is now.
+    Decline { id: &'a EventId, etag: Option<&'a Etag>, rep: &'a str, tell: bool },
+}
+
+/// What came of a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WriteOutcome {
+    /// The event as the calendar has it now, which is how it will come back.
+    Written(Box<Event>),
+    /// It is not the version that was read: nothing was done, and it is to be read again.
+    Changed,
+    /// There is no such event. To [`EventWrite::Create`]: there was one of this seed, and somebody deleted it; it is not
+    /// made again where the calendar remembers that.
+    Gone,
+    /// Only its organiser may change that.
+    NotOrganizer,
+    Deleted,
+}
+
+/// What a mail about a meeting says (RFC 5546).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Message<'a> {
+    /// The organiser invites, or tells what changed.
+    Request,
+    /// The organiser calls it off; also for those alone who are no longer invited, where the events name no others.
+    Cancel,
+    /// This guest answers the organiser, as the event has it.
+    Reply { rep: &'a str },
+}
+
+/// A calendar's part of a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invitation {
+    pub content_type: String,
+    pub body: String,
 }

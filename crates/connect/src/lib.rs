@@ -20,7 +20,7 @@ pub mod secret;
 pub mod signature;
 
 pub use bookings::{Bookings, RawRequest, Reading, Refusal};
-pub use calendar::Calendars;
+pub use calendar::{CalendarWrites, Calendars};
 pub use error::{Error, ErrorKind, Retry};
 pub use hints::Hints;
 pub use http::{Http, HttpError};
@@ -70,6 +70,11 @@ pub trait Connector: Send + Sync {
 
     /// Shows calendars: what is booked and changed in them lands in the CRM.
     fn calendars(&self) -> Option<&dyn Calendars> {
+        None
+    }
+
+    /// Writes to calendars: what is booked in the CRM becomes an event.
+    fn calendar_writes(&self) -> Option<&dyn CalendarWrites> {
         None
     }
 

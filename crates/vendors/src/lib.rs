@@ -28,6 +28,8 @@ pub mod salesforce;
 
 #[cfg(any(feature = "activecampaign", feature = "brevo", feature = "google", feature = "microsoft"))]
 mod call;
+#[cfg(any(feature = "caldav", feature = "google"))]
+mod guests;
 pub mod intake;
 #[cfg(any(feature = "google", feature = "hubspot", feature = "microsoft"))]
 mod markup;

@@ -1,5 +1,7 @@
 //! What the tests of every booking source share: reading fixtures, folding in every order, and spoiling bodies.
 
+#[cfg(any(feature = "caldav", feature = "google"))]
+pub mod contents;
 pub mod mirror;
 pub mod site;
 

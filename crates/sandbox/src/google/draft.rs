@@ -99,6 +99,9 @@ pub(super) fn drafted(
         }
     }
     check_fields(&event)?;
+    if !fresh && body.get("attendeesOmitted") == Some(&Value::Bool(true)) {
+        join_attendees(&mut event, base);
+    }
     settle_attendees(&mut event, base)?;
     if !fresh && (&event.start, &event.end, &event.recurrence) != (&base.start, &base.end, &base.recurrence) {
         event.sequence = event.sequence.max(base.sequence + 1);
@@ -190,6 +193,16 @@ fn check_fields(event: &Event) -> Result<(), Refused> {
         return Err(Refused::invalid("Too many attachments."));
     }
     Ok(())
+}
+
+/// Where some are said to be left out, those who are not named stay.
+fn join_attendees(event: &mut Event, base: &Event) {
+    let named = event.guests();
+    let others = base.attendees().iter().filter(|row| !named.iter().any(|named| row["email"] == named.as_str()));
+    let others: Vec<Value> = others.cloned().collect();
+    if let Some(rows) = event.fields.get_mut("attendees").and_then(Value::as_array_mut) {
+        rows.extend(others);
+    }
 }
 
 /// Attendees have an address that could be one, once, and an answer; what was known of one stays.

@@ -27,6 +27,26 @@ pub enum Depth {
     Members,
 }
 
+/// An answer as it came.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Reply {
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// Why it is none.
+    pub fn refusal(&self) -> Refusal {
+        let conditions = std::str::from_utf8(&self.body).map(conditions).unwrap_or_default();
+        Refusal { status: self.status, conditions, wait: wait(&self.headers) }
+    }
+}
+
 /// What came of a question.
 #[derive(Debug)]
 pub enum Answer {
@@ -72,16 +92,33 @@ impl<'a> Api<'a> {
         self.ask("REPORT", path, depth, body).await
     }
 
+    /// `PUT` of an event, bound to nothing or to a condition.
+    pub async fn put(&mut self, path: &str, condition: Option<(&str, &str)>, text: String) -> Result<Reply, Error> {
+        let mut headers = vec![("content-type", "text/calendar; charset=utf-8")];
+        headers.extend(condition);
+        self.call("PUT", path, &headers, text).await
+    }
+
+    /// `DELETE`
+    pub async fn delete(&mut self, path: &str, condition: Option<(&str, &str)>) -> Result<Reply, Error> {
+        self.call("DELETE", path, condition.as_slice(), String::new()).await
+    }
+
+    /// `OPTIONS`
+    pub async fn options(&mut self, path: &str) -> Result<Reply, Error> {
+        self.call("OPTIONS", path, &[], String::new()).await
+    }
+
     async fn ask(&mut self, method: &str, path: &str, depth: Depth, body: String) -> Result<Answer, Error> {
-        let request = self.request(method, path, depth, body)?;
-        self.calls += 1;
-        let (parts, body) = self.cx.http.send(request).await.map_err(|error| self.unheard(&error))?.into_parts();
-        let status = parts.status.as_u16();
+        let depth = if depth == Depth::Itself { "0" } else { "1" };
+        let headers = [("depth", depth), ("content-type", "application/xml; charset=utf-8")];
+        let reply = self.call(method, path, &headers, body).await?;
+        let status = reply.status;
         if status == 207 {
-            let text = std::str::from_utf8(&body).ok().and_then(Multistatus::read);
+            let text = std::str::from_utf8(&reply.body).ok().and_then(Multistatus::read);
             return text.map(Answer::Told).ok_or_else(|| self.strange("something that is no list of properties"));
         }
-        if let (301 | 302 | 307 | 308, Some(to)) = (status, location(&parts.headers)) {
+        if let (301 | 302 | 307 | 308, Some(to)) = (status, location(&reply.headers)) {
             let from = path::address(self.cx.base_url, path);
             let to = path::canonical(from.join(to).map_or(to.to_owned(), String::from).as_str(), self.cx.base_url);
             return match to {
@@ -89,11 +126,25 @@ impl<'a> Api<'a> {
                 Err(_) => Ok(Answer::Refused(Refusal { status, conditions: Vec::new(), wait: None })),
             };
         }
-        let conditions = std::str::from_utf8(&body).map(conditions).unwrap_or_default();
-        Ok(Answer::Refused(Refusal { status, conditions, wait: wait(&parts.headers) }))
+        Ok(Answer::Refused(reply.refusal()))
     }
 
-    fn request(&self, method: &str, path: &str, depth: Depth, body: String) -> Result<Request<Bytes>, Error> {
+    async fn call(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: String) -> Result<Reply, Error> {
+        let request = self.request(method, path, headers, body)?;
+        let writes = matches!(method, "PUT" | "DELETE");
+        self.calls += 1;
+        let answer = self.cx.http.send(request).await.map_err(|error| self.unheard(&error, writes))?;
+        let (parts, body) = answer.into_parts();
+        Ok(Reply { status: parts.status.as_u16(), headers: parts.headers, body })
+    }
+
+    fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Result<Request<Bytes>, Error> {
         let wrong = |what: &str| self.error(ErrorKind::Configuration, Retry::Never, what);
         let secret = self.cx.bearer.expose();
         if !secret.contains(':') {
@@ -103,20 +154,21 @@ impl<'a> Api<'a> {
         let mut basic = HeaderValue::from_str(&basic).map_err(|_| wrong("the secret cannot be sent"))?;
         basic.set_sensitive(true);
         let method = Method::from_bytes(method.as_bytes()).map_err(|_| wrong("the address cannot be called"))?;
-        Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(path::address(self.cx.base_url, path).as_str())
-            .header(header::AUTHORIZATION, basic)
-            .header("depth", if depth == Depth::Itself { "0" } else { "1" })
-            .header(header::CONTENT_TYPE, "application/xml; charset=utf-8")
-            .body(Bytes::from(body))
-            .map_err(|_| wrong("the address cannot be called"))
+            .header(header::AUTHORIZATION, basic);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(Bytes::from(body)).map_err(|_| wrong("the address cannot be called"))
     }
 
-    /// Every question only reads, so one that nobody heard or answered can be asked again.
-    fn unheard(&self, error: &HttpError) -> Error {
+    /// What only reads, and nobody heard or answered, can be asked again; of a write that nobody answered, nobody knows.
+    fn unheard(&self, error: &HttpError, writes: bool) -> Error {
         let (kind, retry) = match error {
             HttpError::NotSent { .. } => (ErrorKind::Unreachable, Retry::Backoff),
+            HttpError::Unanswered { .. } if writes => (ErrorKind::UnknownOutcome, Retry::Backoff),
             HttpError::Unanswered { .. } => (ErrorKind::Unavailable, Retry::Backoff),
             HttpError::Forbidden { .. } => (ErrorKind::Configuration, Retry::Never),
         };

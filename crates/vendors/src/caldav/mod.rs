@@ -1,7 +1,7 @@
-//! CalDAV accounts (RFC 4791), read by the standards and without knowing any server by name.
+//! CalDAV accounts (RFC 4791), read and written by the standards and without knowing any server by name.
 //!
 //! Manifest and facets only. Calls are in `api`; from the typed address to the calendars leads `discover`; what changed is
-//! in `changes`, with `cursor` as its memory; `wire` is the XML, `ics` the events, `path` the addresses, `classify` what a
+//! in `changes`, with `cursor` as its memory; `write` writes, and `invite` is what is mailed of it; `wire` is the XML, `ics` the events, `path` the addresses, `classify` what a
 //! refusal means. What must not live here: anything about a CRM, and a server's name.
 
 mod api;
@@ -10,21 +10,24 @@ mod classify;
 mod cursor;
 mod discover;
 pub mod ics;
+mod invite;
 mod path;
 mod wire;
+mod write;
 
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use syncline_connect::{
-    Answered, BoxFuture, Calendars, Connector, Cx, Error, Manifest,
-    calendar::{CalendarEntry, CalendarId, Changes, From},
+    Answered, BoxFuture, CalendarWrites, Calendars, Connector, Cx, Error, Manifest,
+    calendar::{CalendarEntry, CalendarId, Changes, EventWrite, From, Invitation, Message, WriteOutcome},
 };
 use syncline_core::calendar::event::{Event, EventId};
 
-use self::api::Api;
+use self::{api::Api, write::Writing};
 
 /// How often a calendar is asked: the servers push nothing, and a round in which nothing changed is one small call.
 const EVERY: Duration = Duration::from_secs(180);
@@ -50,6 +53,10 @@ impl Connector for CalDav {
     }
 
     fn calendars(&self) -> Option<&dyn Calendars> {
+        Some(self)
+    }
+
+    fn calendar_writes(&self) -> Option<&dyn CalendarWrites> {
         Some(self)
     }
 }
@@ -103,5 +110,42 @@ impl Calendars for CalDav {
 
     fn calls_per_page(&self) -> u32 {
         changes::CALLS_MAX
+    }
+}
+
+impl CalendarWrites for CalDav {
+    fn write<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        calendar: &'a CalendarId,
+        write: &'a EventWrite<'a>,
+    ) -> BoxFuture<'a, Result<Answered<WriteOutcome>, Error>> {
+        Box::pin(async move {
+            let op = match write {
+                EventWrite::Create { .. } => "make event",
+                EventWrite::Update { .. } => "change event",
+                EventWrite::Delete { .. } => "delete event",
+                EventWrite::Decline { .. } => "decline event",
+            };
+            let mut api = Api::new(cx, op);
+            let value = Writing::new(&mut api, &calendar.0)?.write(write).await?;
+            Ok(Answered { value, calls: api.calls, usage: None })
+        })
+    }
+
+    fn tells<'a>(&'a self, cx: &'a Cx<'a>, calendar: &'a CalendarId) -> BoxFuture<'a, Result<Answered<bool>, Error>> {
+        Box::pin(async move {
+            let mut api = Api::new(cx, "ask what the server does");
+            let value = Writing::new(&mut api, &calendar.0)?.tells().await?;
+            Ok(Answered { value, calls: api.calls, usage: None })
+        })
+    }
+
+    fn invitation(&self, message: Message<'_>, events: &[Event], now: Timestamp) -> Option<Invitation> {
+        invite::invitation(message, events, now)
+    }
+
+    fn calls_per_write(&self) -> u32 {
+        write::CALLS_MAX
     }
 }

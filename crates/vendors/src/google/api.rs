@@ -1,17 +1,21 @@
 //! One function per endpoint, and what becomes of its answer. The only place in this folder that calls anything but for
 //! tokens.
 
-use http::header;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, header};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use syncline_connect::{Cx, Error, ErrorKind, Retry, calendar::CalendarId};
-use syncline_core::calendar::event::EventId;
+use syncline_core::calendar::event::{Etag, EventId};
 
 use super::{
     classify,
     manifest::{CALENDARS_PER_PAGE, EVENTS_PER_PAGE},
     wire::{CalendarList, Events, Item, Refusal},
 };
-use crate::call::Calling;
+use crate::call::{Calling, Heard};
 
 /// `GET users/me/calendarList`.
 pub async fn calendars(cx: &Cx<'_>, page: Option<&str>) -> Result<CalendarList, Error> {
@@ -40,9 +44,76 @@ pub async fn events(
     read(cx, "read calendar", &["calendars", &calendar.0, "events"], &query, &[410]).await
 }
 
-/// `GET calendars/{calendar}/events/{event}`, which shows what is cancelled, too; `None` where there is none.
-pub async fn event(cx: &Cx<'_>, calendar: &CalendarId, event: &EventId) -> Result<Option<Item>, Error> {
+/// `GET calendars/{calendar}/events/{event}`, which shows what is cancelled, too; `None` where there is none. Read as an
+/// [`Item`], or with everything that is in it.
+pub async fn event<T: DeserializeOwned>(
+    cx: &Cx<'_>,
+    calendar: &CalendarId,
+    event: &EventId,
+) -> Result<Option<T>, Error> {
     read(cx, "read event", &["calendars", &calendar.0, "events", &event.0], &[], &[404, 410]).await
+}
+
+/// What came of a write.
+pub enum Answer {
+    /// It was carried out; a deletion answers with nothing.
+    Done(Option<Box<Item>>),
+    Refused(Refused),
+}
+
+/// A write that was refused.
+pub struct Refused {
+    op: &'static str,
+    pub status: u16,
+    refusal: Refusal,
+    wait: Option<Duration>,
+}
+
+impl Refused {
+    /// Whether this is the reason.
+    pub fn is_for(&self, reason: &str) -> bool {
+        self.refusal.error.errors.iter().any(|detail| detail.reason.as_deref() == Some(reason))
+    }
+
+    /// The error that it makes.
+    pub fn error(&self) -> Error {
+        classify::of_write(self.op, self.status, &self.refusal, self.wait)
+    }
+}
+
+/// `POST calendars/{calendar}/events`
+pub async fn insert(cx: &Cx<'_>, calendar: &CalendarId, body: &Value, tell: bool) -> Result<Answer, Error> {
+    let calling = Calling::bearer(cx, "make event");
+    write(calling, Method::POST, &["calendars", &calendar.0, "events"], Some(body), tell).await
+}
+
+/// `PATCH calendars/{calendar}/events/{event}`
+pub async fn patch(
+    cx: &Cx<'_>,
+    calendar: &CalendarId,
+    event: &EventId,
+    etag: &Etag,
+    body: &Value,
+    tell: bool,
+) -> Result<Answer, Error> {
+    let calling = Calling::bearer(cx, "change event").with("if-match", etag.0.clone());
+    write(calling, Method::PATCH, &["calendars", &calendar.0, "events", &event.0], Some(body), tell).await
+}
+
+/// `DELETE calendars/{calendar}/events/{event}`
+pub async fn delete(
+    cx: &Cx<'_>,
+    calendar: &CalendarId,
+    event: &EventId,
+    etag: Option<&Etag>,
+    tell: bool,
+) -> Result<Answer, Error> {
+    let calling = Calling::bearer(cx, "delete event");
+    let calling = match etag {
+        Some(etag) => calling.with("if-match", etag.0.clone()),
+        None => calling,
+    };
+    write(calling, Method::DELETE, &["calendars", &calendar.0, "events", &event.0], None, tell).await
 }
 
 /// Where all of them are.
@@ -66,6 +137,37 @@ async fn read<T: DeserializeOwned>(
     if gone.contains(&heard.status) {
         return Ok(None);
     }
-    let wait = heard.seconds(header::RETRY_AFTER.as_str());
-    Err(classify::of_call(op, heard.status, &heard.read().unwrap_or_default(), wait))
+    let (refusal, wait) = refused(&heard);
+    Err(classify::of_call(op, heard.status, &refusal, wait))
+}
+
+/// Writes. What a conference is made of is dropped where a write does not say that it knows conferences.
+async fn write(
+    mut calling: Calling<'_>,
+    method: Method,
+    path: &[&str],
+    body: Option<&Value>,
+    tell: bool,
+) -> Result<Answer, Error> {
+    let mut query = vec![("sendUpdates", if tell { "all" } else { "none" }.to_owned())];
+    query.extend(body.map(|_| ("conferenceDataVersion", "1".to_owned())));
+    let body = body.map(|body| Bytes::from(body.to_string()));
+    let heard = calling.send(method, &[&API, path].concat(), &query, body).await?;
+    if !heard.is_success() {
+        let (refusal, wait) = refused(&heard);
+        return Ok(Answer::Refused(Refused { op: calling.op, status: heard.status, refusal, wait }));
+    }
+    // A page of somebody on the way, sent as a success, is no answer of Google's.
+    match heard.read::<Item>().filter(|item| !item.id.is_empty()) {
+        Some(item) => Ok(Answer::Done(Some(Box::new(item)))),
+        None if heard.body.is_empty() => Ok(Answer::Done(None)),
+        None => {
+            let says = "the answer is cut or not what Google documents";
+            Err(calling.error(ErrorKind::UnknownOutcome, Retry::Backoff, says))
+        }
+    }
+}
+
+fn refused(heard: &Heard) -> (Refusal, Option<Duration>) {
+    (heard.read().unwrap_or_default(), heard.seconds(header::RETRY_AFTER.as_str()))
 }

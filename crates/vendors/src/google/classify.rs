@@ -59,3 +59,18 @@ pub fn of_call(op: &'static str, status: u16, refusal: &Refusal, wait: Option<Du
     error.code = is_word.then(|| reason.to_owned());
     error
 }
+
+/// The error of a write that was refused. Where Google, or what stands before it, gave up half-way, it may have been
+/// carried out all the same.
+pub fn of_write(op: &'static str, status: u16, refusal: &Refusal, wait: Option<Duration>) -> Error {
+    let error = of_call(op, status, refusal, wait);
+    match status {
+        408 | 500 | 502 | 504 => Error {
+            kind: ErrorKind::UnknownOutcome,
+            retry: Retry::Backoff,
+            message: "Google Calendar gave up half-way".to_owned(),
+            ..error
+        },
+        _ => error,
+    }
+}

@@ -48,8 +48,7 @@ pub fn event(item: Item, home: &TimeZone) -> Event {
 fn body(item: &Item, home: &TimeZone) -> Body {
     let (Some(start), Some(end)) = (&item.start, &item.end) else {
         // Of what is cancelled only the id is sure to come.
-        let is_cancelled = item.status.as_deref() == Some("cancelled");
-        return if is_cancelled { Body::Bare } else { Body::Unreadable(Unreadable::NoStart) };
+        return if item.is_cancelled() { Body::Bare } else { Body::Unreadable(Unreadable::NoStart) };
     };
     match content(item, start, end, home) {
         Ok(content) => Body::Open(Box::new(content)),
@@ -124,9 +123,13 @@ fn attendee(person: &Person) -> Option<Attendee> {
 
 /// Plain text, or markup where somebody used Google's own page to write it.
 fn description(text: &str) -> String {
-    let is_markup = text.match_indices('<').any(|(at, _)| {
+    if is_markup(text) { markup::to_text(text) } else { text.replace("\r\n", "\n").trim().to_owned() }
+}
+
+/// Whether a text is taken for markup.
+pub fn is_markup(text: &str) -> bool {
+    text.match_indices('<').any(|(at, _)| {
         let inside = text[at + 1..].trim_start_matches('/');
         inside.starts_with(|char: char| char.is_ascii_alphabetic()) && inside.contains('>')
-    });
-    if is_markup { markup::to_text(text) } else { text.replace("\r\n", "\n").trim().to_owned() }
+    })
 }

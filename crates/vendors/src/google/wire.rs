@@ -42,6 +42,12 @@ pub struct Item {
     pub event_type: Option<String>,
 }
 
+impl Item {
+    pub fn is_cancelled(&self) -> bool {
+        self.status.as_deref() == Some("cancelled")
+    }
+}
+
 /// A time with its offset and the zone that it is meant in, or a whole day.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

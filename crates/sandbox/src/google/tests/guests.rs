@@ -114,3 +114,14 @@ fn long_lists_of_attendees_are_left_out() {
     let event = kit.good("GET", &format!("{EVENTS}/{id}?maxAttendees=1"), Value::Null);
     assert_eq!((&event["attendeesOmitted"], event["attendees"].as_array().unwrap().len()), (&json!(true), 0));
 }
+
+#[test]
+fn one_answer_leaves_the_other_guests_alone() {
+    let kit = kit();
+    let id = invited(&kit, "none");
+    let row =
+        json!({"attendeesOmitted": true, "attendees": [{"email": "lea@lead.example", "responseStatus": "declined"}]});
+    kit.good("PATCH", &format!("{EVENTS}/{id}"), row);
+    assert_eq!(answer_of(&kit, ROSA, &id, "lea@lead.example"), "declined");
+    assert_eq!(answer_of(&kit, ROSA, &id, SAM), "needsAction");
+}

@@ -1,6 +1,6 @@
-//! Events written as iCalendar, so that reading them gives the same events again.
+//! Events written as iCalendar, so that reading them gives the same events again, and the lines of which they are made.
 //!
-//! Zones are named and not described: servers know them by name (RFC 7809), and those that want a description add it.
+//! Each zone that is named is described, too.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,12 @@ use syncline_core::calendar::{
     identity::Rid,
 };
 
-use super::lines::{escaped, quoted, write, zone_param};
+use super::{
+    lines::{Line, escaped, param_value, quoted},
+    raw::Raw,
+    timezone::Named,
+    when::{Told, plain, told},
+};
 
 /// Who wrote it (RFC 5545, section 3.7.3).
 const PRODUCT: &str = "-//Syncline//Syncline//EN";
@@ -24,61 +29,95 @@ pub struct Unwritable;
 /// # Errors
 /// One of the events has no content that is known.
 pub fn emit(events: &[Event], now: Timestamp) -> Result<String, Unwritable> {
-    let series = events.iter().find(|event| event.rid == Rid::Single).and_then(Event::content);
-    let mut out = String::new();
-    for line in ["BEGIN:VCALENDAR", "VERSION:2.0"] {
-        write(&mut out, line);
-    }
-    write(&mut out, &format!("PRODID:{PRODUCT}"));
-    for event in events {
-        let content = event.content().ok_or(Unwritable)?;
-        one(&mut out, event, content, series.map(|series| &series.start), now);
-    }
-    write(&mut out, "END:VCALENDAR");
-    Ok(out)
+    calendar(events, now, None).map(|calendar| calendar.text())
 }
 
-fn one(out: &mut String, event: &Event, content: &Content, series_start: Option<&Moment>, now: Timestamp) {
-    write(out, "BEGIN:VEVENT");
+/// The same, or with a method what is mailed of it (RFC 5546).
+pub fn calendar(events: &[Event], now: Timestamp, method: Option<&str>) -> Result<Raw, Unwritable> {
+    let series = events.iter().find(|event| event.rid == Rid::Single).and_then(Event::content);
+    let mut calendar = Raw::new("VCALENDAR");
+    calendar.push("VERSION:2.0".to_owned());
+    calendar.push(format!("PRODID:{PRODUCT}"));
+    if let Some(method) = method {
+        calendar.push(format!("METHOD:{method}"));
+    }
+    let mut named = Named::default();
+    for event in events {
+        let content = event.content().ok_or(Unwritable)?;
+        calendar.append(one(event, content, series.map(|series| &series.start), now, &mut named));
+    }
+    for zone in named.descriptions() {
+        calendar.push_part(zone);
+    }
+    Ok(calendar)
+}
+
+fn one(event: &Event, content: &Content, series_start: Option<&Moment>, now: Timestamp, named: &mut Named) -> Raw {
+    let mut out = Raw::new("VEVENT");
     if let Some(uid) = &event.uid {
-        write(out, &format!("UID:{}", escaped(uid.as_str())));
+        out.push(format!("UID:{}", escaped(uid.as_str())));
     }
     if event.rid != Rid::Single {
         let range = if event.and_following { ";RANGE=THISANDFUTURE" } else { "" };
-        write(out, &format!("RECURRENCE-ID{range}{}", original(event.rid, series_start)));
+        out.push(format!("RECURRENCE-ID{range}{}", original(event.rid, series_start, named)));
     }
-    write(out, &format!("DTSTAMP:{}", utc(event.modified.unwrap_or(now))));
+    out.push(format!("DTSTAMP:{}", utc(event.modified.unwrap_or(now))));
     for (name, at) in [("CREATED", event.created), ("LAST-MODIFIED", event.modified)] {
         if let Some(at) = at {
-            write(out, &format!("{name}:{}", utc(at)));
+            out.push(format!("{name}:{}", utc(at)));
         }
     }
-    write(out, &format!("SEQUENCE:{}", event.sequence));
+    out.push(format!("SEQUENCE:{}", event.sequence));
     let status = match event.status {
         Status::Tentative => "TENTATIVE",
         Status::Confirmed => "CONFIRMED",
         Status::Cancelled => "CANCELLED",
     };
-    write(out, &format!("STATUS:{status}"));
-    write(out, &format!("DTSTART{}", when(&content.start)));
-    write(out, &format!("DTEND{}", when(&content.end)));
+    out.push(format!("STATUS:{status}"));
+    out.push(format!("DTSTART{}", when(&content.start, named)));
+    out.push(format!("DTEND{}", when(&content.end, named)));
     for line in &content.recurrence {
-        write(out, line);
+        out.push(rule(line, named));
     }
     let texts = [("SUMMARY", &content.summary), ("LOCATION", &content.location), ("DESCRIPTION", &content.description)];
     for (name, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
-        write(out, &format!("{name}:{}", escaped(text)));
+        out.push(format!("{name}:{}", escaped(text)));
     }
     if content.availability == Availability::Free {
-        write(out, "TRANSP:TRANSPARENT");
+        out.push("TRANSP:TRANSPARENT".to_owned());
     }
     if let Some(who) = &content.organizer {
-        write(out, &format!("ORGANIZER{}", party(who)));
+        out.push(organizer(who));
     }
-    for attendee in &content.attendees {
-        write(out, &format!("ATTENDEE{}{}", manner(attendee), party(&attendee.who)));
+    for guest in &content.attendees {
+        out.push(attendee(guest));
     }
-    write(out, "END:VEVENT");
+    out
+}
+
+pub fn organizer(who: &Party) -> String {
+    format!("ORGANIZER{}", party(who))
+}
+
+pub fn attendee(guest: &Attendee) -> String {
+    format!("ATTENDEE{}{}", manner(guest), party(&guest.who))
+}
+
+/// A line of the recurrence, with the type of what it holds (RFC 5545, section 3.2.20) and a zone that the text describes.
+pub fn rule(line: &str, named: &mut Named) -> String {
+    let Some(read) = Line::read(line).filter(|line| matches!(line.name.as_str(), "RDATE" | "EXDATE")) else {
+        return line.to_owned();
+    };
+    let values = || read.value.split(',');
+    let kind = match () {
+        () if values().any(|value| value.contains('/')) => ";VALUE=PERIOD",
+        () if values().all(|value| matches!(told(value, false), Some(Told::Day(_)))) => ";VALUE=DATE",
+        () => "",
+    };
+    let first = values().next().and_then(plain).unwrap_or(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
+    let zone = read.param("TZID").filter(|_| kind != ";VALUE=DATE");
+    let zone = zone.map(|zone| format!(";TZID={}", param_value(named.tzid(zone, first)))).unwrap_or_default();
+    format!("{}{kind}{zone}:{}", read.name, read.value)
 }
 
 fn party(who: &Party) -> String {
@@ -97,7 +136,7 @@ fn manner(attendee: &Attendee) -> String {
         Part::Resource => ";CUTYPE=RESOURCE",
     };
     let reply = match attendee.reply {
-        Reply::Awaited => "NEEDS-ACTION",
+        Reply::Awaited => "NEEDS-ACTION;RSVP=TRUE",
         Reply::Tentative => "TENTATIVE",
         Reply::Accepted => "ACCEPTED",
         Reply::Declined => "DECLINED",
@@ -106,23 +145,23 @@ fn manner(attendee: &Attendee) -> String {
 }
 
 /// A time with its parameters.
-fn when(moment: &Moment) -> String {
+pub fn when(moment: &Moment, named: &mut Named) -> String {
     match moment {
         Moment::Day(day) => format!(";VALUE=DATE:{}", day.strftime("%Y%m%d")),
         Moment::Floating(at) => format!(":{}", local(*at)),
         Moment::At { at, zone } => match within(*at, zone) {
-            Some(at) => format!(";TZID={}:{}", zone_param(zone), local(at)),
+            Some(at) => format!(";TZID={}:{}", param_value(named.tzid(zone, at)), local(at)),
             None => format!(":{}", utc(*at)),
         },
     }
 }
 
 /// Which occurrence it is, in the form of the series' start where that says it.
-fn original(rid: Rid, series_start: Option<&Moment>) -> String {
+fn original(rid: Rid, series_start: Option<&Moment>, named: &mut Named) -> String {
     match (rid, series_start) {
         (Rid::Single, _) => String::new(),
-        (Rid::On(day), _) => when(&Moment::Day(day)),
-        (Rid::At(at), Some(Moment::At { zone, .. })) => when(&Moment::At { at, zone: zone.clone() }),
+        (Rid::On(day), _) => when(&Moment::Day(day), named),
+        (Rid::At(at), Some(Moment::At { zone, .. })) => when(&Moment::At { at, zone: zone.clone() }, named),
         (Rid::At(at), _) => format!(":{}", utc(at)),
     }
 }
@@ -134,7 +173,7 @@ fn within(at: Timestamp, zone: &str) -> Option<DateTime> {
     (zone != "UTC" && again.instant(&TimeZone::UTC) == at).then_some(local)
 }
 
-fn utc(at: Timestamp) -> String {
+pub fn utc(at: Timestamp) -> String {
     at.strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 

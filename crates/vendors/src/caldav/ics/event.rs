@@ -14,13 +14,13 @@ use syncline_core::calendar::{
 
 use super::{
     Origin, PART,
-    lines::{Component, Line, zone_param},
+    lines::{Component, Line, param_value},
     when::{self, Told, told},
     zones::{Compared, Zones, year},
 };
 
 /// The lines that make a recurrence.
-const RECURRENCE: [&str; 4] = ["RRULE", "EXRULE", "RDATE", "EXDATE"];
+pub const RECURRENCE: [&str; 4] = ["RRULE", "EXRULE", "RDATE", "EXDATE"];
 
 /// Who may look: the standard's property, and that of a server which had it earlier.
 const CLASSES: [&str; 2] = ["CLASS", "X-CALENDARSERVER-ACCESS"];
@@ -205,7 +205,7 @@ impl Reading<'_> {
             let has_times = matches!(line.name.as_str(), "RDATE" | "EXDATE");
             let zone = if has_times { self.zone_of(line)? } else { None };
             lines.push(match zone {
-                Some(zone) => format!("{};TZID={}:{value}", line.name, zone_param(&zone)),
+                Some(zone) => format!("{};TZID={}:{value}", line.name, param_value(&zone)),
                 None => format!("{}:{value}", line.name),
             });
         }
@@ -234,7 +234,7 @@ fn moment(told: Told, zone: Option<&str>) -> Result<Moment, UnknownZone> {
 }
 
 /// Somebody by address. Where the address is a name for programs, a parameter may have that for mails.
-fn party(line: &Line) -> Option<Party> {
+pub fn party(line: &Line) -> Option<Party> {
     let name = line.param("CN");
     Party::read(&line.value, name).or_else(|| Party::read(line.param("EMAIL")?, name))
 }

@@ -5,7 +5,7 @@
 //! rule with another number in it is another series.
 
 /// How deep components may lie within one another: calendar, event, alarm, and room for what somebody adds.
-const DEPTH_MAX: usize = 8;
+pub const DEPTH_MAX: usize = 8;
 
 /// Octets of a line before it is folded.
 const FOLD_BYTES: usize = 75;
@@ -62,7 +62,8 @@ impl Line {
         text
     }
 
-    fn read(text: &str) -> Option<Self> {
+    /// Reads an unfolded line.
+    pub fn read(text: &str) -> Option<Self> {
         // Quotes that are never closed are no quotes.
         let at = colon(text, true).or_else(|| colon(text, false))?;
         let (head, value) = (&text[..at], &text[at + 1..]);
@@ -84,6 +85,17 @@ fn colon(text: &str, with_quotes: bool) -> Option<usize> {
         is_quoted ^= char == '"' && with_quotes;
         (char == ':' && !is_quoted).then_some(at)
     })
+}
+
+/// An unfolded line with a parameter that has this value, or with none of that name. Everything else in it stays as it was
+/// written.
+pub fn with_param(text: &str, name: &str, value: Option<&str>) -> String {
+    let Some(at) = colon(text, true).or_else(|| colon(text, false)) else { return text.to_owned() };
+    let is_it = |piece: &&str| piece.split_once('=').is_some_and(|(known, _)| known.trim().eq_ignore_ascii_case(name));
+    let mut head: Vec<String> =
+        pieces(&text[..at]).into_iter().filter(|piece| !is_it(piece)).map(str::to_owned).collect();
+    head.extend(value.map(|value| format!("{name}={value}")));
+    format!("{}{}", head.join(";"), &text[at..])
 }
 
 /// Name and parameters.
@@ -206,7 +218,7 @@ fn close(open: &mut Vec<Component>, all: &mut Component, until: usize) {
 }
 
 /// The lines, each with what was folded away from it.
-fn unfolded(text: &str) -> Vec<String> {
+pub fn unfolded(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for line in text.split(['\n', '\r']).filter(|line| !line.is_empty()) {
@@ -259,7 +271,7 @@ pub fn quoted(text: &str) -> String {
     value
 }
 
-/// A zone's name as a parameter's value: that of a mere distance from UTC has a colon.
-pub fn zone_param(name: &str) -> String {
-    if name.contains([':', ';', ',']) { quoted(name) } else { name.to_owned() }
+/// A parameter's value, in quotes where something in it would end it: the name of a mere distance from UTC has a colon.
+pub fn param_value(text: &str) -> String {
+    if text.contains([':', ';', ',', '"', '^']) { quoted(text) } else { text.to_owned() }
 }

@@ -1,12 +1,16 @@
 //! Events as iCalendar writes them (RFC 5545), in both directions: one address of a collection holds a series with all its
 //! overrides, or one meeting.
 //!
-//! The text's form is in `lines`, times in `when`, zones in `zones`, an event's meaning in `event`, and `emit` writes. What
-//! must not live here: addresses, requests, and anything about a server.
+//! The text's form is in `lines`, times in `when`, zones in `zones`, an event's meaning in `event`. `emit` writes an event
+//! anew, with zones from `timezone`; `change` changes one in the text as it was written, which `raw` keeps. What must not
+//! live here: addresses, requests, and anything about a server.
 
+mod change;
 mod emit;
 mod event;
 mod lines;
+mod raw;
+mod timezone;
 mod when;
 mod zones;
 
@@ -22,7 +26,8 @@ use syncline_core::calendar::{
 };
 
 pub use self::{
-    emit::{Unwritable, emit},
+    change::{Declined, Resource, differs, made},
+    emit::{Unwritable, calendar, emit},
     zones::Compared,
 };
 use self::{lines::Component, zones::Zones};
@@ -50,39 +55,48 @@ pub fn read(text: &str, origin: Origin<'_>, compared: &mut Compared) -> Vec<Even
         Ok(calendar) => calendar,
         Err(malformed) => return vec![unreadable(origin, malformed.sentence())],
     };
-    let parts: Vec<&Component> = calendar.parts("VEVENT").collect();
-    if parts.len() > EVENTS_MAX {
+    let count = calendar.parts("VEVENT").count();
+    if count > EVENTS_MAX {
         return vec![unreadable(origin, "there are more events at one address than anybody has")];
     }
-    if parts.is_empty() && !calendar.whole {
+    if count == 0 && !calendar.whole {
         return vec![unreadable(origin, "it is cut off")];
     }
-    let cancelled = calendar.text("METHOD").is_some_and(|method| method.trim().eq_ignore_ascii_case("CANCEL"));
-    let zones = Zones::of(&calendar);
-    let mut reading = event::Reading { origin, zones, compared, cancelled };
     let mut all: BTreeMap<(Option<Uid>, Rid), Event> = BTreeMap::new();
-    let first = parts.iter().map(|part| event::uid(part)).next().flatten();
-    for (uid, series) in series_of(&parts) {
-        let named = (uid != first).then(|| uid.as_ref().map(Uid::as_str).unwrap_or_default());
-        for event in reading.series(&series, named) {
-            let key = (event.uid.clone(), event.rid);
-            // A second copy of the same occurrence: the organiser's count and then the clock say which one holds.
-            if all.get(&key).is_none_or(|known| event.newer(known).is_gt()) {
-                all.insert(key, event);
-            }
+    for event in in_order(&calendar, origin, compared) {
+        let key = (event.uid.clone(), event.rid);
+        // A second copy of the same occurrence: the organiser's count and then the clock say which one holds.
+        if all.get(&key).is_none_or(|known| event.newer(known).is_gt()) {
+            all.insert(key, event);
         }
     }
     all.into_values().collect()
 }
 
-/// Events by the meeting that they belong to, those of the series as a whole first.
-fn series_of<'a>(parts: &[&'a Component]) -> BTreeMap<Option<Uid>, Vec<&'a Component>> {
-    let mut series: BTreeMap<Option<Uid>, Vec<&'a Component>> = BTreeMap::new();
-    for part in parts {
-        series.entry(event::uid(part)).or_default().push(part);
+/// The events of a calendar, one for each `VEVENT` and in their order.
+fn in_order(calendar: &Component, origin: Origin<'_>, compared: &mut Compared) -> Vec<Event> {
+    let parts: Vec<&Component> = calendar.parts("VEVENT").collect();
+    let cancelled = calendar.text("METHOD").is_some_and(|method| method.trim().eq_ignore_ascii_case("CANCEL"));
+    let zones = Zones::of(calendar);
+    let mut reading = event::Reading { origin, zones, compared, cancelled };
+    let first = parts.first().and_then(|part| event::uid(part));
+    let mut events: BTreeMap<usize, Event> = BTreeMap::new();
+    for (uid, places) in series_of(&parts) {
+        let named = (uid != first).then(|| uid.as_ref().map(Uid::as_str).unwrap_or_default());
+        let series: Vec<&Component> = places.iter().map(|place| parts[*place]).collect();
+        events.extend(places.into_iter().zip(reading.series(&series, named)));
     }
-    for parts in series.values_mut() {
-        parts.sort_by_key(|part| part.line("RECURRENCE-ID").is_some());
+    events.into_values().collect()
+}
+
+/// Where the events of each meeting stand, those of the series as a whole first.
+fn series_of(parts: &[&Component]) -> BTreeMap<Option<Uid>, Vec<usize>> {
+    let mut series: BTreeMap<Option<Uid>, Vec<usize>> = BTreeMap::new();
+    for (place, part) in parts.iter().enumerate() {
+        series.entry(event::uid(part)).or_default().push(place);
+    }
+    for places in series.values_mut() {
+        places.sort_by_key(|place| parts[*place].line("RECURRENCE-ID").is_some());
     }
     series
 }
@@ -90,6 +104,15 @@ fn series_of<'a>(parts: &[&'a Component]) -> BTreeMap<Option<Uid>, Vec<&'a Compo
 /// The address that an event's name begins with.
 pub fn resource(event: &EventId) -> &str {
     event.0.split(PART).next().unwrap_or_default()
+}
+
+/// Whether it depends on the calendar's zone which occurrence an event of a text is: one of a series whose times have none.
+pub fn needs_home(text: &str) -> bool {
+    let has = |part: &Component| {
+        let line = part.line("RECURRENCE-ID");
+        line.is_some_and(|line| line.param("TZID").is_none() && !line.value.trim().ends_with(['Z', 'z']))
+    };
+    lines::read(text).is_ok_and(|calendar| calendar.parts("VEVENT").any(has))
 }
 
 /// The zone that a text of its own defines, as a calendar tells in which zone it means times without one.

@@ -1,7 +1,9 @@
 //! iCalendar read and written.
 
+mod changes;
 mod corpus;
 mod read;
+mod timezones;
 
 use jiff::tz::TimeZone;
 use syncline_core::calendar::event::{Content, Event};

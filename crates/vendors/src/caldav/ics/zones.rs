@@ -53,7 +53,7 @@ pub struct Zones<'a> {
 
 /// How a zone's clock goes in some years.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Shape {
+pub struct Shape {
     year: i16,
     /// At the beginning.
     first: i32,
@@ -128,7 +128,7 @@ fn span(year: i16) -> Option<(Timestamp, Timestamp)> {
 }
 
 /// How a zone that is known goes.
-fn shape_of(zone: &TimeZone, year: i16) -> Option<Shape> {
+pub fn shape_of(zone: &TimeZone, year: i16) -> Option<Shape> {
     let (from, to) = span(year)?;
     let first = zone.to_offset(from).seconds();
     let changes = zone.following(from).take_while(|change| change.timestamp() < to).take(CHANGES_MAX);
@@ -143,7 +143,7 @@ fn shaped(year: i16, first: i32, changes: impl Iterator<Item = (i64, i32)>) -> S
 }
 
 /// How a zone that a program wrote down goes. `None` where it cannot be read to the end.
-fn shape(zone: &Component, year: i16) -> Option<Shape> {
+pub fn shape(zone: &Component, year: i16) -> Option<Shape> {
     let (from, to) = span(year)?;
     let mut onsets: Vec<(i64, i32)> = Vec::new();
     // What was before the first of all changes.

@@ -11,6 +11,9 @@ use syncline_core::calendar::event::{Body, EventId};
 
 use super::world::Account;
 
+/// Stands for an answer that never comes.
+pub const LOST: u16 = 999;
+
 /// Answers in their order; what was asked is kept.
 pub struct Script {
     answers: Mutex<Vec<http::Response<Bytes>>>,
@@ -19,21 +22,27 @@ pub struct Script {
 
 impl Http for Script {
     fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'_, Result<http::Response<Bytes>, HttpError>> {
-        let depth = request.headers()["depth"].to_str().expect("a depth");
-        self.asked.lock().expect("no panic").push(format!("{} {} {depth}", request.method(), request.uri()));
+        // How far a question reaches, or what a write is bound to.
+        let said = ["depth", "if-match", "if-none-match"].iter().find_map(|name| request.headers().get(*name));
+        let said = said.map_or("-", |value| value.to_str().expect("a header of text"));
+        self.asked.lock().expect("no panic").push(format!("{} {} {said}", request.method(), request.uri()));
         let mut answers = self.answers.lock().expect("no panic");
         let answer = (!answers.is_empty()).then(|| answers.remove(0));
+        let lost = || HttpError::Unanswered { host: "dav.example".to_owned(), reason: "the answer is lost".to_owned() };
         let nobody = || HttpError::NotSent { host: "dav.example".to_owned(), reason: "nobody is there".to_owned() };
-        Box::pin(std::future::ready(answer.ok_or_else(nobody)))
+        Box::pin(std::future::ready(match answer {
+            Some(answer) if answer.status() == LOST => Err(lost()),
+            answer => answer.ok_or_else(nobody),
+        }))
     }
 }
 
-fn scripted(answers: Vec<http::Response<Bytes>>) -> Account<Script> {
+pub fn scripted(answers: Vec<http::Response<Bytes>>) -> Account<Script> {
     let script = Script { answers: Mutex::new(answers), asked: Mutex::default() };
     Account::new("https://dav.example/start", script)
 }
 
-fn plain(status: u16, body: &str) -> http::Response<Bytes> {
+pub fn plain(status: u16, body: &str) -> http::Response<Bytes> {
     http::Response::builder().status(status).body(Bytes::from(body.to_owned())).expect("an answer")
 }
 
@@ -41,23 +50,23 @@ fn moved(to: &str) -> http::Response<Bytes> {
     http::Response::builder().status(301).header("location", to).body(Bytes::new()).expect("an answer")
 }
 
-fn parts(rows: &str) -> http::Response<Bytes> {
+pub fn parts(rows: &str) -> http::Response<Bytes> {
     let space = "xmlns=\"DAV:\" xmlns:c=\"urn:ietf:params:xml:ns:caldav\"";
     plain(207, &format!("<multistatus {space}>{rows}</multistatus>"))
 }
 
-fn row(href: &str, props: &str) -> String {
+pub fn row(href: &str, props: &str) -> String {
     let status = "<status>HTTP/1.1 200 OK</status>";
     format!("<response><href>{href}</href><propstat><prop>{props}</prop>{status}</propstat></response>")
 }
 
-fn asked(account: &Account<Script>) -> Vec<String> {
+pub fn asked(account: &Account<Script>) -> Vec<String> {
     account.http.asked.lock().expect("no panic").clone()
 }
 
 const CALENDAR: &str = "<resourcetype><collection/><c:calendar/></resourcetype>";
 
-fn work() -> CalendarId {
+pub fn work() -> CalendarId {
     CalendarId("/office/".to_owned())
 }
 

@@ -12,8 +12,8 @@ use std::{
 use bytes::Bytes;
 use futures::FutureExt;
 use syncline_connect::{
-    Answered, BoxFuture, Calendars, Cx, Error, Http, HttpError, Secret, Settings,
-    calendar::{CalendarEntry, CalendarId, Changes, From, Page},
+    Answered, BoxFuture, CalendarWrites, Calendars, Cx, Error, Http, HttpError, Secret, Settings,
+    calendar::{CalendarEntry, CalendarId, Changes, EventWrite, From, Page, WriteOutcome},
 };
 use syncline_core::calendar::event::{Event, EventId};
 use url::Url;
@@ -146,6 +146,18 @@ impl<H: Http> Account<H> {
         assert_eq!(answered.value.len(), events.len());
         Ok(answered.value)
     }
+
+    pub fn write(&self, calendar: &CalendarId, write: EventWrite<'_>) -> Result<(WriteOutcome, u32), Error> {
+        let cx = self.cx();
+        let answered = CalDav.write(&cx, calendar, &write).now_or_never().expect("nothing here waits")?;
+        assert!(answered.calls <= CalDav.calls_per_write(), "{} calls for one write", answered.calls);
+        Ok((answered.value, answered.calls))
+    }
+
+    pub fn tells(&self, calendar: &CalendarId) -> Result<bool, Error> {
+        let cx = self.cx();
+        Ok(CalDav.tells(&cx, calendar).now_or_never().expect("nothing here waits")?.value)
+    }
 }
 
 /// Carries requests over a socket, and may keep the server from telling changes.
@@ -167,13 +179,24 @@ impl Line {
 
     /// What a person's own program does.
     pub fn person(&self, method: &str, path: &str, body: &str) -> u16 {
+        self.asked(method, path, body).status().as_u16()
+    }
+
+    /// What a person's own program sees of an event.
+    pub fn shown(&self, path: &str) -> String {
+        let response = self.asked("GET", path, "");
+        assert_eq!(response.status().as_u16(), 200, "{path}");
+        String::from_utf8(response.body().to_vec()).expect("text")
+    }
+
+    fn asked(&self, method: &str, path: &str, body: &str) -> http::Response<Bytes> {
         let request = http::Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.at))
             .header("authorization", "Basic dXNlcjpzZWNyZXQ=")
             .header("content-type", "text/calendar; charset=utf-8")
             .body(Bytes::from(body.to_owned()));
-        self.carry(&request.expect("a request")).expect("an answer").status().as_u16()
+        self.carry(&request.expect("a request")).expect("an answer")
     }
 
     fn carry(&self, request: &http::Request<Bytes>) -> Result<http::Response<Bytes>, HttpError> {

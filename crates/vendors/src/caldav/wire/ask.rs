@@ -58,6 +58,16 @@ pub fn query() -> String {
     )
 }
 
+/// The event of this name, wherever it stands.
+pub fn named(uid: &str) -> String {
+    format!(
+        "<c:calendar-query {SPACES}><d:prop><d:getetag/><c:calendar-data/></d:prop><c:filter><c:comp-filter name=\"VCALENDAR\">\
+         <c:comp-filter name=\"VEVENT\"><c:prop-filter name=\"UID\"><c:text-match collation=\"i;octet\">{}</c:text-match>\
+         </c:prop-filter></c:comp-filter></c:comp-filter></c:filter></c:calendar-query>",
+        escape(uid)
+    )
+}
+
 /// What stands at these paths.
 pub fn multiget<'p>(paths: impl Iterator<Item = &'p str>) -> String {
     let hrefs: String = paths.map(|path| format!("<d:href>{}</d:href>", escape(path))).collect();

@@ -1,4 +1,6 @@
 //! Against the imitation Google Calendar, and against rows as the documents show them.
 
+mod drafts;
 mod rows;
 mod site;
+mod writes;

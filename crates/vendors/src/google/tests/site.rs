@@ -18,20 +18,20 @@ use syncline_sandbox::{FaultKind, FaultRule, GoogleConfig, GoogleWorkspace};
 use super::super::{Google, MANIFEST, manifest::ALLOW_HOST};
 use crate::testing::site::{Asker, Calls, Hands};
 
-const ROSA: &str = "rosa@host.example";
+pub(super) const ROSA: &str = "rosa@host.example";
 
-struct Desk {
-    site: Arc<GoogleWorkspace>,
-    asker: Asker,
+pub(super) struct Desk {
+    pub(super) site: Arc<GoogleWorkspace>,
+    pub(super) asker: Asker,
     cursor: Option<String>,
 }
 
-fn primary() -> CalendarId {
+pub(super) fn primary() -> CalendarId {
     CalendarId("primary".into())
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let hands = Hands::at("2026-03-12T08:00:00Z");
         let site = GoogleWorkspace::new(GoogleConfig::default(), hands.clone());
         let token =
@@ -85,7 +85,7 @@ impl Desk {
     }
 }
 
-fn meeting(summary: &str) -> Value {
+pub(super) fn meeting(summary: &str) -> Value {
     json!({
         "summary": summary,
         "start": {"dateTime": "2026-03-20T14:00:00+01:00", "timeZone": "Europe/Berlin"},

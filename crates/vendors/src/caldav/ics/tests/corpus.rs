@@ -9,7 +9,7 @@ use std::{
 use jiff::{Timestamp, tz::TimeZone};
 use syncline_core::calendar::event::{Body, Event};
 
-use super::super::{Compared, Origin, emit, read};
+use super::super::{Compared, Origin, emit, lines::unfolded, raw::Raw, read};
 
 /// The small corpus of this folder; where it is from stands in its README.
 const SMALL: &str = "src/caldav/ics/tests/corpus";
@@ -57,6 +57,7 @@ fn check(file: &Path, count: &mut BTreeMap<&'static str, usize>) {
             println!("{}: {why}", file.file_name().unwrap_or_default().display());
         }
     }
+    kept(file, &text, &all);
     let mut open: Vec<Event> = all.into_iter().filter(|event| event.content().is_some()).collect();
     // A file of many meetings is an export; at an address of a collection there is one, which is what is written.
     while let Some(first) = open.first().cloned() {
@@ -73,6 +74,25 @@ fn check(file: &Path, count: &mut BTreeMap<&'static str, usize>) {
         };
         assert_eq!(again.into_iter().map(stamped).collect::<Vec<_>>(), one, "{}\n{text}", file.display());
     }
+}
+
+/// A text that can be changed loses none of its lines by it.
+fn kept(file: &Path, text: &str, events: &[Event]) {
+    let Some(raw) = Raw::read(text) else { return };
+    let again = raw.text();
+    let lines = |text: &str| -> Vec<String> {
+        let shown = |line: String| line.chars().filter(|char| !char.is_control() || *char == '\t').collect();
+        let lines: Vec<String> = unfolded(text).into_iter().map(shown).collect();
+        lines.into_iter().filter(|line| !is_frame(line)).collect()
+    };
+    assert_eq!(lines(&again), lines(text), "{}", file.display());
+    assert_eq!(read_as(&again), events, "{}", file.display());
+}
+
+/// What begins and ends components may be written in other letters.
+fn is_frame(line: &str) -> bool {
+    let line = line.trim_start().to_ascii_uppercase();
+    line.starts_with("BEGIN") || line.starts_with("END")
 }
 
 /// The event as it is called where its meeting is the only one.

@@ -29,7 +29,7 @@ pub use manifest::{Manifest, RoleSpec};
 pub use mirror::Mirror;
 pub use oauth::{Grant, OAuth, TokenSet};
 pub use polling::{Ensured, Hook, Page, Poll, Polled, Start, Subscriptions};
-pub use records::{Answered, Find, GraphOutcome, Object, Records, Usage, Uses, Wanted};
+pub use records::{Answered, Find, GraphOutcome, Object, Recent, Records, Usage, Uses, Wanted};
 pub use secret::Secret;
 
 use std::{collections::BTreeMap, future::Future, pin::Pin};

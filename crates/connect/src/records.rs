@@ -1,5 +1,8 @@
 //! The facet of a CRM: look up many records in few calls, write many bookings' graphs in few calls.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use syncline_core::{
     description::ObjectDescription,
     ids::{ObjectName, RecordId},
@@ -7,7 +10,7 @@ use syncline_core::{
     step::Plan,
 };
 
-use crate::{BoxFuture, Cx, Error};
+use crate::{BoxFuture, Cx, Error, ErrorKind, Retry};
 
 /// Reads and writes records. Every method makes as few calls as the vendor allows and says how many it made.
 /// A connector never sleeps, retries, refreshes, stores or logs.
@@ -45,6 +48,23 @@ pub trait Records: Send + Sync {
         Field::Native(name.to_owned())
     }
 
+    /// Records of a role that were made or changed at this time or later, the oldest change first. What is deleted or
+    /// archived is left out. One page, by as few calls as the vendor allows. A page that is not the last goes on from the
+    /// time of its last row: rows of one instant are never cut in two, and that time is later than the one asked for.
+    fn recent<'a>(
+        &'a self,
+        _cx: &'a Cx<'a>,
+        role: Role,
+        _since: Timestamp,
+    ) -> BoxFuture<'a, Result<Answered<Recent>, Error>> {
+        Box::pin(std::future::ready(Err(untold(role))))
+    }
+
+    /// How long a change may stay unseen by [`Records::recent`]: whoever asks looks back by as much.
+    fn recent_lag(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// The field of a meeting by which the vendor itself tells how it stands, with its words; `None` where an admin has to
     /// make one.
     fn standing(&self) -> Option<&'static Standing> {
@@ -74,6 +94,21 @@ pub trait Records: Send + Sync {
             Ok(Answered { value: lacks.collect(), calls, usage })
         })
     }
+}
+
+/// What [`Records::recent`] says of a role whose changes the vendor does not tell.
+pub fn untold(role: Role) -> Error {
+    let message = format!("the CRM does not tell what changed among its records of the role `{}`", role.as_str());
+    Error::new(ErrorKind::Configuration, Retry::Never, "recent", message)
+}
+
+/// What changed of late.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recent {
+    /// Ids with the time of the last change, the oldest first; each record once.
+    pub changed: Vec<(RecordId, Timestamp)>,
+    /// Whether there is more, from the time of the last of these on.
+    pub more: bool,
 }
 
 /// What the mappings make of an account.

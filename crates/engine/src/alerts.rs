@@ -212,7 +212,7 @@ pub(crate) fn subject(alert: &Alert) -> String {
         AlertKind::QuotaUsed => format!("{name} has used all of this month's transfers and rests"),
         AlertKind::ConnectionLost => format!("{name} needs to be connected again"),
         AlertKind::Parked => format!("{name} has laid work aside for you"),
-        AlertKind::Held => format!("{name} holds something of records back for you"),
+        AlertKind::Held => format!("{name} holds something back for you"),
         AlertKind::Stopped => format!("{name} has stopped: {}", alert.reason),
         AlertKind::Test => "this is a test".to_owned(),
     };
@@ -269,6 +269,21 @@ pub(crate) fn stopped(integration: &IntegrationId, reason: &str, now: Timestamp)
         fix: "look at what it was about to do; nothing more is written until a person lets it go on".to_owned(),
     };
     NewAlert { event: format!("stopped:{integration}:{}", now.as_microsecond()), at: now, alert }
+}
+
+/// The alert about a calendar that no longer shows much of what was in it.
+pub(crate) fn missing(integration: &IntegrationId, calendar: &str, reason: &str, now: Timestamp) -> NewAlert {
+    let alert = Alert {
+        kind: AlertKind::Held,
+        integration: Some(integration.clone()),
+        connection: None,
+        reason: reason.to_owned(),
+        fix: format!(
+            "look into the calendar; if its events are gone on purpose, run `syncline calendars run {integration} \
+             --confirm-deletes`; nothing is called off until then, and everything else goes on"
+        ),
+    };
+    NewAlert { event: format!("missing:{integration}:{calendar}:{}", now.as_microsecond()), at: now, alert }
 }
 
 /// The alert about an account that has to be connected again.

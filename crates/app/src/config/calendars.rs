@@ -202,17 +202,13 @@ fn yes() -> bool {
 }
 
 impl CalendarsConfig {
-    /// What may be known in the CRM. The CRM's own users are added where they are known.
+    /// What may be known in the CRM. Its users, and those whose calendars are read, are added where they are known.
     pub fn policy(&self) -> anyhow::Result<Policy> {
-        let mut users = BTreeSet::new();
-        for person in &self.people {
-            users.insert(person.address()?);
-        }
         let resources = self.resources.iter().map(|typed| address("resources", typed));
         Ok(Policy {
             own_domains: self.own_domains.clone(),
             blocked: self.blocked.clone(),
-            users,
+            users: BTreeSet::new(),
             resources: resources.collect::<anyhow::Result<_>>()?,
             free_mail: self.free_mail.clone(),
             since: self.since()?,
@@ -235,9 +231,9 @@ impl CalendarsConfig {
         }
     }
 
-    /// What records of meetings say. `standing` is the CRM's own field for how a meeting stands, with its words.
-    pub fn meeting_settings(&self, standing: Option<(String, String, String)>) -> MeetingSettings {
-        let own = self.status.as_ref();
+    /// What records of meetings say.
+    pub fn meeting_settings(&self) -> MeetingSettings {
+        let status = self.status.as_ref();
         let ReplyWordsConfig { accepted, tentative, declined } = self.replies.clone();
         MeetingSettings {
             cancel: CancelSettings {
@@ -245,9 +241,7 @@ impl CalendarsConfig {
                 show_as_free: self.cancelled_show_as_free,
                 delete: self.delete_cancelled,
             },
-            status: own
-                .map(|status| (status.field.clone(), status.booked.clone(), status.cancelled.clone()))
-                .or(standing),
+            status: status.map(|it| (it.field.clone(), it.booked.clone(), it.cancelled.clone())),
             untitled: self.untitled.clone(),
             replies: ReplyWords { accepted, tentative, declined },
         }

@@ -40,24 +40,19 @@ fn calendar_flow(known: &Config, workspace: WorkspaceId, config: &CalendarsConfi
     })
 }
 
-/// What the operator chose, in the terms of one CRM.
+/// What the operator chose.
 fn rules(crm: &dyn Connector, config: &CalendarsConfig) -> anyhow::Result<Rules> {
-    let Some(records) = crm.records() else {
+    if crm.records().is_none() {
         bail!("{} keeps no meetings; name the connection of a CRM under `crm`", crm.manifest().display_name);
-    };
-    let standing = records.standing().map(|standing| {
-        let word = |word: &str| word.to_owned();
-        (word(standing.field), word(standing.booked), word(standing.cancelled))
-    });
+    }
     Ok(Rules {
         policy: config.policy()?,
-        meeting: config.meeting_settings(standing),
+        meeting: config.meeting_settings(),
         privacy: config.privacy(),
         deletes: DeleteSettings { delete_record: config.delete_cancelled, ..DeleteSettings::default() },
         fields: FieldRules::default(),
-        // What a CRM's meetings can be related to, and whether it keeps replies, is known once it is asked.
-        relates_many: false,
-        keeps_replies: false,
+        // What its meetings can hold is known once it is asked.
+        ..Rules::default()
     })
 }
 

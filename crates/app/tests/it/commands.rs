@@ -22,13 +22,13 @@ fn text(out: &Output) -> String {
 }
 
 /// A command in the background; what it prints is read line by line.
-struct Running {
+pub struct Running {
     child: Child,
     lines: BufReader<std::process::ChildStdout>,
 }
 
 impl Running {
-    fn start(arguments: &[&str]) -> Self {
+    pub fn start(arguments: &[&str]) -> Self {
         let mut child = Command::new(BINARY)
             .args(arguments)
             .stdin(Stdio::null())
@@ -41,7 +41,7 @@ impl Running {
     }
 
     /// Reads on until a line holds the text.
-    fn line_with(&mut self, wanted: &str) -> String {
+    pub fn line_with(&mut self, wanted: &str) -> String {
         let mut all = String::new();
         loop {
             let mut line = String::new();
@@ -84,6 +84,50 @@ fn the_demo_of_records_comes_to_rest() {
     assert!(shown.contains("started again\n    5 records written"), "{shown}");
     assert!(shown.contains("/sign-in/"), "{shown}");
     assert!(shown.contains("All four say the same, and a round without changes writes nothing."), "{shown}");
+    drop(std::fs::remove_dir_all(folder));
+}
+
+/// Reps' calendars at two vendors, and on a CalDAV server where there is one, over sockets and with the real clock: people
+/// invite, reply, move, hide and call off, and it is printed what is on whose timeline and why something is not.
+///
+/// proves: C1, C4, C5, C6, C7, C8, C9
+#[test]
+fn the_demo_of_calendars_tells_its_story() {
+    let folder = folder("demo-calendar");
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), std::path::PathBuf::from);
+    let clients = target.join("clients/python/bin");
+    let has_server = clients.join("radicale").exists();
+    assert!(has_server || std::env::var_os("CI").is_none(), "radicale is not in {}: run ./test", clients.display());
+    let path = std::env::join_paths(
+        [&clients].into_iter().cloned().chain(std::env::var_os("PATH").iter().flat_map(std::env::split_paths)),
+    );
+    let out = Command::new(BINARY)
+        .args(["demo", "calendar", "--once", "--port", "0", "--folder", &folder])
+        .env("PATH", path.expect("a path"))
+        .stdin(Stdio::null())
+        .output()
+        .expect("it runs");
+    let shown = text(&out);
+    for part in [
+        "1 of them would be logged if they were made from now on, 1 not:",
+        "left out: Review of last year: The event was there before the calendar was connected.",
+        "left out: Figures of the month: Nobody from outside takes part.",
+        "left out: Offer: No guest's address is that of a person in the CRM.",
+        "left out: The event is private; nothing of it leaves the calendar.",
+        "ben@acme.example: accepted",
+        "Compilers, ",
+        "a meeting is private by now: its record stays as it was",
+        "~ HubSpot     [CANCELLED] Demo, ",
+        "~ Salesforce  [CANCELLED] Demo, ",
+        "Everything is in its place, and a round without changes writes nothing.",
+    ] {
+        assert!(shown.contains(part), "`{part}` is missing in:\n{shown}");
+    }
+    assert_eq!(shown.matches("+ HubSpot     Weekly call, ").count(), 2, "the first, and the one that moved:\n{shown}");
+    assert!(!shown.contains("A word about money") && !shown.contains("Godparents"), "what is private shows nowhere");
+    assert_eq!(shown.contains("+ HubSpot     Visit, "), shown.contains("Carla (CalDAV, on a real Radicale)"));
+    assert!(!has_server || shown.contains("Carla (CalDAV, on a real Radicale)"), "{shown}");
     drop(std::fs::remove_dir_all(folder));
 }
 
@@ -133,7 +177,7 @@ fn the_demo_shows_the_whole_flow() {
     drop(std::fs::remove_dir_all(folder));
 }
 
-fn cookie(answer: &Answer) -> String {
+pub fn cookie(answer: &Answer) -> String {
     let set = answer.header("set-cookie").expect("a cookie");
     set.split(';').next().expect("its value").to_owned()
 }

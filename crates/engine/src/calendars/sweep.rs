@@ -15,6 +15,7 @@ use syncline_store::{CalendarPage, CalendarState, KnownCopy, NewCopy, Result as 
 
 use super::read::{Hold, Read, copy};
 use crate::{
+    alerts,
     call::with_token,
     engine::{Called, Engine},
     push::Op,
@@ -44,9 +45,14 @@ impl Engine {
             Sweep::Ask(missing) if confirm_deletes => missing,
             Sweep::Ask(missing) => {
                 let (count, name, id) = (missing.len(), &reading.calendar.name, &reading.flow.id);
-                self.tell_of(reading, format!(
-                    "Calendar {name} does not show {count} of {} events any more. Nothing is done about them until a person \
-                     says that they are gone: `syncline calendars run {id} --confirm-deletes`", known.len())).await?;
+                let text = format!(
+                    "Calendar {name} does not show {count} of {} events any more. Nothing is called off until a person says \
+                     that they are gone: `syncline calendars run {id} --confirm-deletes`",
+                    known.len()
+                );
+                let alert = alerts::missing(id, name, &text, self.world.clock.now());
+                self.world.store.add_alert(&reading.flow.workspace, alert).await?;
+                self.tell_of(reading, text).await?;
                 return Ok(Ok(()));
             }
         };

@@ -123,6 +123,16 @@ impl GoogleWorkspace {
         state.remove(&act, user, id, None).map_err(told)
     }
 
+    /// Forgets what was deleted in somebody's first calendar, as happens after some weeks: no list shows it any more.
+    pub fn forget_deleted(&self, user: &str) -> Result<(), String> {
+        let mut state = self.state();
+        let home = state.calendars.get_mut(user).ok_or("no such calendar")?;
+        home.events.retain(|_, event| !event.is_cancelled());
+        let left = &home.events;
+        home.order.retain(|_, id| left.contains_key(id));
+        Ok(())
+    }
+
     /// Somebody makes another calendar; answers its id.
     pub fn add_calendar(&self, user: &str, summary: &str, zone: &str) -> Result<String, String> {
         let act = self.person(user);

@@ -65,7 +65,19 @@ pub async fn batch_read(
     body: &Value,
 ) -> Result<Answer<Batch>, Error> {
     let query = if archived { "?archived=true" } else { "" };
-    read(cx, op, Method::POST, &format!("/crm/v3/objects/{kind}/batch/read{query}"), Some(body)).await
+    let answer: Answer<Batch> =
+        read(cx, op, Method::POST, &format!("/crm/v3/objects/{kind}/batch/read{query}"), Some(body)).await?;
+    complete(op, &answer.body.status)?;
+    Ok(answer)
+}
+
+/// A batch may end without having been read: what it does not show then is not absent.
+fn complete(op: &'static str, status: &str) -> Result<(), Error> {
+    if status.is_empty() || status == "COMPLETE" {
+        return Ok(());
+    }
+    let text = format!("the batch was not read to its end ({status})");
+    Err(Error::new(ErrorKind::Unavailable, Retry::Backoff, op, text))
 }
 
 /// `GET /crm/v3/properties/{kind}`; `None` where the account does not show the kind to us.
@@ -106,7 +118,10 @@ pub async fn associations(
     to: &str,
     body: &Value,
 ) -> Result<Answer<Tied>, Error> {
-    read(cx, op, Method::POST, &format!("/crm/v4/associations/{from}/{to}/batch/read"), Some(body)).await
+    let path = format!("/crm/v4/associations/{from}/{to}/batch/read");
+    let answer: Answer<Tied> = read(cx, op, Method::POST, &path, Some(body)).await?;
+    complete(op, &answer.body.status)?;
+    Ok(answer)
 }
 
 /// `GET /crm/v4/associations/{from}/{to}/labels`: what records of the two objects can be to one another.

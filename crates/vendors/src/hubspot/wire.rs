@@ -113,6 +113,8 @@ pub struct End {
 #[derive(Debug, Deserialize)]
 pub struct Tied {
     #[serde(default)]
+    pub status: String,
+    #[serde(default)]
     pub results: Vec<TiedRow>,
     #[serde(default)]
     pub errors: Vec<Refused>,

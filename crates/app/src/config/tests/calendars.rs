@@ -56,10 +56,9 @@ fn read(more: &str) -> CalendarsConfig {
 fn what_is_left_out_is_as_safe_as_it_can_be() {
     let config = read("");
     let policy = config.policy().expect("it is sound");
-    let users = BTreeSet::from(["anna@acme.example".to_owned(), "ben@acme.example".to_owned()]);
-    assert_eq!(policy, Policy { users, ..Policy::default() });
+    assert_eq!(policy, Policy::default());
     assert_eq!(config.privacy(), PrivacyOptions::default());
-    assert_eq!(config.meeting_settings(None), MeetingSettings::default());
+    assert_eq!(config.meeting_settings(), MeetingSettings::default());
     assert_eq!(config.sweep_hours, 168);
     let [anna, ben] = config.people.as_slice() else { panic!("there are two") };
     assert_eq!((anna.name(), anna.calendar.as_ref(), anna.every()), ("anna", None, None));
@@ -84,17 +83,11 @@ fn what_is_said_is_done() {
     assert!(policy.is_internal("eve@berlin.acme.example") && policy.blocked_by("x@law.example").is_some());
     let private = PrivacyOptions { on_private: OnPrivate::Redact, thaw: false, tell_cancelled: true };
     assert_eq!(config.privacy(), private);
-    let own = ("hs_outcome".to_owned(), "SCHEDULED".to_owned(), "CANCELED".to_owned());
-    let settings = config.meeting_settings(Some(own.clone()));
+    let settings = config.meeting_settings();
     assert_eq!(settings.status, Some(("Status__c".to_owned(), "On".to_owned(), "Off".to_owned())));
     assert!(settings.cancel.prefix.is_empty() && settings.cancel.show_as_free && settings.cancel.delete);
     assert_eq!((settings.untitled.as_str(), settings.replies.declined.as_str()), ("Termin", "abgelehnt"));
     assert_eq!(settings.replies.accepted, "accepted", "a word that is left out is as it was");
-    assert_eq!(
-        read("").meeting_settings(Some(own.clone())).status,
-        Some(own),
-        "the CRM's own counts unless one is named"
-    );
     assert_eq!(read("since = \"touched\"").policy().expect("it is sound").since, Since::Touched);
     let every =
         Config::parse(&file("").replacen("connection = \"ben\"", "connection = \"ben\"\nevery_seconds = 90", 1));

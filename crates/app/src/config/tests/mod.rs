@@ -25,6 +25,11 @@ fn the_example_is_accepted() {
     let types = config.integrations[0].meeting_type_settings().expect("they are right");
     assert!(types["support"].case.is_some() && types["support"].opportunity.is_none());
     assert!(types["support"].cancel.show_as_free, "defaults reach every meeting type");
+    // What stands there as a comment works as well.
+    let whole: String = EXAMPLE.lines().map(|line| format!("{}\n", line.trim_start_matches("# "))).collect();
+    let calendars = whole.split_once("[[connections]]\nname = \"anna\"").expect("an example of calendars").1;
+    let calendars = format!("{EXAMPLE}[[connections]]\nname = \"anna\"{}", calendars.replace("\n#\n", "\n"));
+    assert_eq!(Config::parse(&calendars).expect("it works").calendars[0].people[0].name(), "anna");
 }
 
 #[test]

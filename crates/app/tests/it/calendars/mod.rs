@@ -1,6 +1,8 @@
 //! Meetings of two reps' calendars on the timelines of a CRM: the engine as a whole, over the imitation accounts.
 
 mod desk;
+mod going_wrong;
+mod office;
 
 use std::collections::BTreeSet;
 

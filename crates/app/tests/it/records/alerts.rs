@@ -160,7 +160,7 @@ async fn what_is_held_back_is_told_once_a_day() {
     }
     desk.calm().await;
     assert_eq!(desk.holds().await.len(), 2);
-    assert_eq!(told().await, ["[Syncline] people holds something of records back for you"]);
+    assert_eq!(told().await, ["[Syncline] people holds something back for you"]);
     desk.hands.pass(SignedDuration::from_hours(25));
     desk.calm().await;
     assert_eq!(told().await.len(), 1, "what is held back already is no news");

@@ -131,7 +131,7 @@ async fn contacts(look: &mut Look<'_>, meetings: &[String], places: &mut Vec<(St
         }
         look.calls += 1;
         let answer = api::associations(look.cx, OP, MEETINGS, CONTACTS, &json!({ "inputs": open })).await;
-        let Tied { results, errors } = match answer {
+        let Tied { results, errors, .. } = match answer {
             // Nobody is associated with any of them.
             Err(error) if error.kind == ErrorKind::Gone => return Ok(()),
             answer => {

@@ -64,10 +64,14 @@ impl Lab {
     }
 
     pub fn find(&self, role: Role, any: Vec<Wanted>, fields: &[Std]) -> Vec<Record> {
+        self.try_find(role, any, fields).unwrap()
+    }
+
+    pub fn try_find(&self, role: Role, any: Vec<Wanted>, fields: &[Std]) -> Result<Vec<Record>, Error> {
         let fields = fields.iter().map(|std| Field::Std(*std)).collect();
         let finds = [Find::new(role, any, fields)];
-        let answered = HubSpot.find(&self.asker.cx(), &finds).now_or_never().unwrap().unwrap();
-        answered.value.into_iter().next().unwrap()
+        let answered = HubSpot.find(&self.asker.cx(), &finds).now_or_never().unwrap()?;
+        Ok(answered.value.into_iter().next().unwrap())
     }
 
     pub fn write(&self, plans: &[&Plan]) -> Result<Answered<Vec<GraphOutcome>>, Error> {

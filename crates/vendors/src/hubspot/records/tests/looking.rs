@@ -2,11 +2,12 @@
 
 use std::slice::from_ref;
 
-use syncline_connect::Wanted;
+use syncline_connect::{ErrorKind, Retry, Wanted};
 use syncline_core::{
     ids::RecordId,
     record::{Role, Std, Value},
 };
+use syncline_sandbox::{FaultKind, FaultRule};
 
 use super::{
     super::id,
@@ -29,6 +30,20 @@ fn people_are_found_by_every_address() {
     assert_eq!(found[0].id, id::of("contacts", &survivor));
     assert_eq!(found[0].text(Std::Email), Some("ada@one.example"));
     assert!(found[0].text(Std::OtherEmails).unwrap().contains("ada@two.example"));
+}
+
+/// A batch that ended without having been read says of nobody that he is not there.
+///
+/// proves: V2
+#[test]
+fn a_batch_that_was_called_off_is_no_absence() {
+    let lab = Lab::new();
+    let ada = lab.account.create("contacts", &[("email", "ada@one.example")]).unwrap();
+    let asked = || vec![Wanted::Ids(vec![id::of("contacts", &ada)])];
+    lab.account.faults().add(FaultRule::next(FaultKind::FailedInBody).on("POST", "/crm/v3/objects/contacts")).unwrap();
+    let error = lab.try_find(Role::Contact, asked(), &[Std::Email]).unwrap_err();
+    assert_eq!((error.kind, error.retry), (ErrorKind::Unavailable, Retry::Backoff), "{error}");
+    assert_eq!(lab.find(Role::Contact, asked(), &[Std::Email]).len(), 1);
 }
 
 /// A company is found by its domain, however the website is spelt; a lead never is, because there are none.

@@ -1,0 +1,207 @@
+//! The commands that an admin types and the server, over sockets: the real process between an imitation Google Calendar and
+//! an imitation Salesforce.
+
+use std::{path::Path, process::Command, sync::Arc, time::Instant};
+
+use jiff::SignedDuration;
+use serde_json::{Map, Value, json};
+use syncline_core::Clock;
+use syncline_sandbox::{GoogleConfig, GoogleWorkspace};
+
+use crate::{
+    commands::{Running, cookie},
+    lab::{Connection, Installation, PATIENCE, Sandbox, WallClock, free_port, pause, secret},
+};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_syncline");
+const ROSA: &str = "rosa@host.example";
+const ADA: &str = "ada@client.example";
+
+struct Office {
+    sandbox: Sandbox,
+    google: Arc<GoogleWorkspace>,
+    installation: Installation,
+    ada: String,
+}
+
+impl Office {
+    fn new(name: &str) -> Self {
+        let sandbox = Sandbox::start();
+        let google = GoogleWorkspace::new(GoogleConfig::default(), Arc::new(WallClock));
+        let url = sandbox.beside(&google);
+        let more = format!(
+            r#"
+            [[connections]]
+            name = "rosa"
+            vendor = "google"
+            client_id = "{client}"
+            client_secret = "file:google.key"
+            settings = {{ allow_host = "{url}" }}
+            [[calendars]]
+            name = "meetings"
+            crm = "salesforce"
+            own_domains = ["host.example"]
+            [[calendars.people]]
+            owner = "{ROSA}"
+            connection = "rosa"
+            every_seconds = 1
+            "#,
+            client = google.credentials(&url)["client_id"].as_str().expect("a client"),
+        );
+        let installation = Installation::new(name, &sandbox, "sqlite:syncline.db", &more);
+        installation.open_network(&url);
+        let key = google.credentials(&url)["client_secret"].as_str().expect("a secret").to_owned();
+        secret(&installation.folder, "google.key", &key);
+        let person = json!({ "FirstName": "Ada", "LastName": "Lovelace", "Email": ADA });
+        let ada = sandbox.org.seed("Contact", person.as_object().expect("a record")).expect("a contact");
+        Self { sandbox, google, installation, ada }
+    }
+
+    /// Rosa agrees in the browser.
+    fn connect(&self) {
+        let listen = format!("127.0.0.1:{}", free_port());
+        let config = self.installation.folder.join("syncline.toml");
+        let config = config.to_str().expect("a path");
+        let mut connect = Running::start(&["connect", "rosa", "--listen", &listen, "--config", config]);
+        let link = connect.line_with("/sign-in/");
+        let path = &link.trim()[link.trim().find("/sign-in/").expect("a path")..];
+        let mut here = Connection::open(listen.parse().expect("an address"));
+        let signed = here.exchange("GET", path, &[], b"").expect("an answer");
+        let session = cookie(&signed);
+        let begin = signed.header("location").expect("the way on").to_owned();
+        let sent = here.exchange("GET", &begin, &[("cookie", &session)], b"").expect("an answer");
+        let vendor = url::Url::parse(sent.header("location").expect("the vendor's page")).expect("an address");
+        let address = format!("127.0.0.1:{}", vendor.port().expect("a port")).parse().expect("an address");
+        let page = format!("{}?{}", vendor.path(), vendor.query().expect("a query"));
+        let agreed = Connection::open(address).exchange("GET", &page, &[], b"").expect("an answer");
+        let back = agreed.header("location").expect("the way back").to_owned();
+        let back = &back[back.find("/oauth/callback/rosa?").expect("the registered address")..];
+        let returned = here.exchange("GET", back, &[("cookie", &session)], b"").expect("an answer");
+        assert_eq!(returned.header("location"), Some("/connected/rosa"));
+        connect.line_with("Connected `rosa`");
+        connect.line_with("syncline calendars check");
+    }
+
+    /// Rosa makes a meeting, so many hours from now.
+    fn meet(&self, title: &str, hours: i64, guests: &[&str]) {
+        let start = WallClock.now() + SignedDuration::from_hours(hours);
+        let guests: Vec<Value> = guests.iter().map(|email| json!({ "email": email })).collect();
+        let event = json!({ "summary": title, "attendees": guests, "start": { "dateTime": start.to_string() },
+            "end": { "dateTime": (start + SignedDuration::from_mins(30)).to_string() } });
+        self.google.create(ROSA, &event).expect("a meeting");
+    }
+
+    fn run(&self, arguments: &[&str]) -> String {
+        self.installation.command(Path::new(BINARY), arguments)
+    }
+
+    fn lines(&self, arguments: &[&str]) -> Vec<Value> {
+        self.run(arguments).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+
+    /// What a command says that fails.
+    fn refused(&self, arguments: &[&str]) -> String {
+        let config = self.installation.folder.join("syncline.toml");
+        let out = Command::new(BINARY).args(arguments).arg("--config").arg(config).output().expect("it runs");
+        assert!(!out.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&out.stdout));
+        String::from_utf8_lossy(&out.stderr).into_owned()
+    }
+
+    /// The subjects in the CRM, with whom each is.
+    fn timeline(&self) -> Vec<(String, String)> {
+        let text = |record: &Map<String, Value>, field: &str| record[field].as_str().unwrap_or_default().to_owned();
+        let mut all: Vec<(String, String)> = self
+            .sandbox
+            .records("Event")
+            .iter()
+            .map(|record| (text(record, "Subject"), text(record, "WhoId")))
+            .collect();
+        all.sort();
+        all
+    }
+}
+
+/// From the browser to the timeline: an account is connected, what would happen is seen before it does, somebody agrees, a
+/// meeting lands, and of every other it is told why not.
+///
+/// proves: C1, C4, C5, C6, C8
+#[test]
+fn an_admin_previews_activates_and_asks_why_not() {
+    let office = Office::new("calendars");
+    office.meet("Before", 24, &[ADA]);
+    assert!(office.refused(&["calendars", "check", "meetings"]).contains("of these cannot work as they are"));
+    office.connect();
+    let checked = office.run(&["calendars", "check", "meetings"]);
+    assert!(checked.contains("good  rosa: ") && checked.contains("of rosa@host.example can be read"), "{checked}");
+    let checked = office.lines(&["calendars", "check", "meetings", "--json"]);
+    assert!(checked.iter().all(|line| line["good"] == true && line["about"].is_string()), "{checked:?}");
+
+    let preview = office.run(&["calendars", "preview", "meetings"]);
+    for part in [
+        "0 upcoming events would be logged, 1 not:",
+        "Before (rosa): The event was there before the calendar was connected.",
+        "1 of them would be logged if they were made from now on, 0 not.",
+    ] {
+        assert!(preview.contains(part), "`{part}` is missing in:\n{preview}");
+    }
+    let preview = office.lines(&["calendars", "preview", "meetings", "--json"]).remove(0);
+    assert_eq!(preview["events"][0]["title"], "Before");
+    assert_eq!(preview["events"][0]["if_new"], "log");
+
+    let refused = office.refused(&["calendars", "run", "meetings"]);
+    assert!(refused.contains("`syncline calendars activate` starts it"), "{refused}");
+    let refused = office.refused(&["calendars", "activate", "meetings"]);
+    assert!(refused.contains("docs/agreement.md") && refused.contains("--agreed-by"), "{refused}");
+    assert!(office.run(&["calendars", "activate", "meetings", "--agreed-by", "Rosa"]).contains("meetings is active"));
+    assert!(office.run(&["calendars", "run", "meetings"]).contains("made 0"));
+    office.meet("Demo", 25, &[ADA]);
+    office.meet("Team", 26, &["sam@host.example"]);
+    let ran = office.run(&["calendars", "run", "meetings"]);
+    assert!(ran.contains("made 1, changed 0, deleted 0"), "{ran}");
+    let expected = [("Demo".to_owned(), office.ada.clone())];
+    assert_eq!(office.timeline(), expected);
+    let rounds = office.lines(&["calendars", "run", "meetings", "--json"]);
+    // One look; and a process asks once which calendar is the primary one.
+    assert_eq!((&rounds[0]["created"], &rounds[0]["calls"]), (&json!(0), &json!(2)), "an idle round: {rounds:?}");
+    assert_eq!(office.timeline(), expected);
+
+    let events = office.run(&["calendars", "events", "meetings"]);
+    assert!(events.contains("  Demo\n    logged\n"), "{events}");
+    let left_out = office.run(&["calendars", "events", "meetings", "--left-out"]);
+    assert!(left_out.contains("  Team\n    Nobody from outside takes part.\n    Invite the contact"), "{left_out}");
+    assert!(!left_out.contains("Demo"), "{left_out}");
+    let old = office.lines(&["calendars", "events", "meetings", "--reason", "before_connection", "--json"]);
+    assert_eq!((old.len(), &old[0]["title"], &old[0]["logged"]), (1, &json!("Before"), &json!(false)));
+    assert!(office.run(&["calendars", "events", "meetings", "--held"]).contains("knows no such event"));
+    assert!(office.refused(&["calendars", "events", "meetings", "--reason", "weather"]).contains("internal_only"));
+
+    let status = office.run(&["calendars", "status"]);
+    assert!(status.contains("meetings is active") && status.contains("rosa: is read, connected at"), "{status}");
+    let status = office.lines(&["calendars", "status", "meetings", "--json"]).remove(0);
+    assert_eq!((&status["standing"], &status["events"]["log"]), (&json!("active"), &json!(1)));
+    assert!(office.run(&["calendars", "retry", "meetings"]).contains("0 to be tried again"));
+    assert!(office.run(&["calendars", "pause", "meetings"]).contains("meetings is paused"));
+    assert!(office.refused(&["calendars", "run", "meetings"]).contains("it is not active"));
+    let unknown = office.refused(&["calendars", "status", "meeting"]);
+    assert!(unknown.contains("no integration of calendars is called `meeting`; there are: meetings"), "{unknown}");
+}
+
+/// A server reads the calendars by itself, and what they say reaches the CRM within its next looks.
+///
+/// proves: C4, C10
+#[test]
+fn a_server_keeps_the_timeline_true() {
+    let office = Office::new("calendars-served");
+    office.connect();
+    office.run(&["calendars", "activate", "meetings", "--agreed-by", "Rosa"]);
+    office.run(&["calendars", "run", "meetings"]);
+    let server = office.installation.start(Path::new(BINARY), &[]);
+    office.meet("Demo", 25, &[ADA]);
+    let started = Instant::now();
+    while office.timeline().is_empty() {
+        assert!(started.elapsed() < PATIENCE, "nothing came: {}", office.installation.log());
+        pause(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(office.timeline(), [("Demo".to_owned(), office.ada.clone())]);
+    assert!(server.terminate().success(), "{}", office.installation.log());
+}

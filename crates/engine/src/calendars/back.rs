@@ -237,7 +237,7 @@ impl Engine {
                     problem: None,
                     rest_until: None,
                 };
-                let meeting = StoredMeeting { key, state, links: links_of(side), plan: None };
+                let meeting = StoredMeeting { key, state, links: links_of(side, &seeing.rules.policy), plan: None };
                 let name = &target.calendar.name;
                 let text =
                     format!("{about}: a meeting of the CRM is in calendar {name} now, and its contacts are invited");
@@ -293,7 +293,7 @@ impl Engine {
             Ok(WriteOutcome::Written(_)) => {
                 // Whom the CRM has seated already is not to be seated once more.
                 let mut links = meeting.links.clone();
-                links.extend(side.links(&meeting.links));
+                links.extend(side.links(&meeting.links, &seeing.rules.policy));
                 let meeting = StoredMeeting { links, ..meeting.clone() };
                 let text = format!("{about}: calendar {} takes over what was edited in the CRM", copy.calendar);
                 round.events += 1;

@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     booking::{diff::Normalise, facts::Facts, project::Links},
-    calendar::event::{Attendee, Content, Moment, Part, Party, Reply},
+    calendar::{
+        eligible::Policy,
+        event::{Attendee, Content, Moment, Part, Party, Reply},
+    },
     ids::RecordId,
     person::normal_email,
     record::{Fields, Record, Role, Slot, Std, Value},
@@ -60,25 +63,36 @@ impl<'a> CrmSide<'a> {
         self.guests.values().cloned().collect()
     }
 
-    /// Who attends beside `known`, each with the place that the CRM has given already.
-    pub fn links(&self, known: &Links) -> Links {
+    /// The person whom the meeting is with: as the CRM says, or the first by address where it makes no difference.
+    fn main(&self) -> Option<RecordId> {
+        if let Some(Value::Id(who)) = self.record.fields.get(&Std::Who.into()) {
+            return Some(who.clone());
+        }
+        self.guests.iter().min_by_key(|(_, email)| email.as_str()).map(|(id, _)| id.clone())
+    }
+
+    /// The places that the CRM has given already to guests whom `known` lacks: they are not to be seated once more. Places
+    /// of whom a meeting of a calendar would seat nobody are people's own.
+    pub fn links(&self, known: &Links, policy: &Policy) -> Links {
         let taken: BTreeSet<&RecordId> = known.values().map(|link| &link.id).collect();
+        // Whom the meeting is with has it already.
+        let main = known.get(&Slot::Meeting).and_then(|link| link.image.get(&Std::Who.into()));
         let mut numbers = (1..u16::MAX).filter(|number| !known.contains_key(&Slot::Attendee(*number)));
         let mut links = Links::new();
         for place in self.places.iter().filter(|place| !taken.contains(&place.id)) {
-            let (Some(number), Some(attends)) = (numbers.next(), place.fields.get(&Std::Attends.into())) else {
+            let Some(Value::Id(who)) = place.fields.get(&Std::Attends.into()) else { continue };
+            let Some(email) = self.guests.get(who) else { continue };
+            let attends = Value::Id(who.clone());
+            if main == Some(&attends) || policy.is_internal(email) || policy.blocked_by(email).is_some() {
                 continue;
-            };
-            let mut image = Fields::from([
-                (Std::Meeting.into(), Value::Id(self.record.id.clone())),
-                (Std::Attends.into(), attends.clone()),
-                (Std::Invited.into(), Value::Bool(true)),
-            ]);
-            if let Value::Id(who) = attends
-                && let Some(email) = self.guests.get(who)
-            {
-                image.insert(Std::Email.into(), Value::text(email));
             }
+            let Some(number) = numbers.next() else { break };
+            let image = Fields::from([
+                (Std::Meeting.into(), Value::Id(self.record.id.clone())),
+                (Std::Attends.into(), attends),
+                (Std::Invited.into(), Value::Bool(true)),
+                (Std::Email.into(), Value::text(email)),
+            ]);
             links.insert(Slot::Attendee(number), Link::new(Role::Attendee, place.id.clone(), None, image));
         }
         links
@@ -107,19 +121,18 @@ pub fn event_of(side: &CrmSide<'_>, owner: &str, home: &TimeZone) -> Option<Cont
 }
 
 /// What is agreed on about a meeting of the CRM that has just become an event.
-pub fn links_of(side: &CrmSide<'_>) -> Links {
-    let told = [Std::Subject, Std::Description, Std::Location, Std::Start, Std::End, Std::Owner, Std::Who];
+pub fn links_of(side: &CrmSide<'_>, policy: &Policy) -> Links {
+    let told = [Std::Subject, Std::Description, Std::Location, Std::Start, Std::End, Std::Owner];
     let agreed =
         told.into_iter().filter_map(|field| Some((field.into(), side.record.fields.get(&field.into())?.clone())));
     let mut image: Fields = agreed.collect();
-    if let Some(Value::Id(who)) = side.record.fields.get(&Std::Who.into())
-        && let Some(email) = side.guests.get(who)
-    {
-        image.insert(Std::Email.into(), Value::text(email));
+    if let Some(who) = side.main() {
+        image.extend(side.guests.get(&who).map(|email| (Std::Email.into(), Value::text(email))));
+        image.insert(Std::Who.into(), Value::Id(who));
     }
     let meeting = Link::new(Role::Meeting, side.record.id.clone(), None, image);
-    let mut links = side.links(&Links::new());
-    links.insert(Slot::Meeting, meeting);
+    let mut links = Links::from([(Slot::Meeting, meeting)]);
+    links.extend(side.links(&links, policy));
     links
 }
 

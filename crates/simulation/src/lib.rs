@@ -22,7 +22,10 @@ mod process;
 pub mod records;
 mod run;
 mod sim;
+mod skew;
 mod story;
+mod threads;
+mod troubles;
 mod watch;
 
 pub use campaign::{Campaign, Failure, Totals, shrink};

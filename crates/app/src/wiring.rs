@@ -1,6 +1,7 @@
 //! From the configuration to running parts.
 
 mod alerts;
+mod calendars;
 mod polled;
 mod records;
 
@@ -197,6 +198,7 @@ impl Installation {
         setup.templating = Some(Arc::new(Flows(flows)));
         setup.polled = self.polled()?;
         setup.records = self.records()?;
+        setup.calendars = self.calendars()?;
         setup.record_setups = Some(Arc::new(records::Written(self.config.clone())));
         Ok(setup)
     }
@@ -378,6 +380,12 @@ fn derive(key: &[u8; MASTER_KEY_BYTES], purpose: &[&str]) -> [u8; 32] {
         mac.update(part.as_bytes());
     }
     mac.finalize().into_bytes().into()
+}
+
+/// The connector of a configured connection.
+fn connector_of(config: &Config, name: &str) -> anyhow::Result<&'static dyn Connector> {
+    let connection = config.connections.iter().find(|connection| connection.name == name);
+    vendor(&connection.with_context(|| format!("there is no connection `{name}`"))?.vendor)
 }
 
 /// The connector for a vendor's name.

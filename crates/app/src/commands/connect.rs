@@ -1,4 +1,4 @@
-//! `syncline connect`: authorises an account, then says what the account still lacks.
+//! `syncline connect`: authorises an account, then says what a CRM still lacks.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -49,7 +49,17 @@ pub async fn run(args: ConnectArgs) -> anyhow::Result<()> {
         }
     }
     println!("Connected `{}`.", args.connection);
-    let done = report(&engine, setup).await;
+    // Only a CRM is examined by itself; the others are by the integrations that use them.
+    let done = match (setup.connector.records(), setup.connector.calendars()) {
+        (Some(_), _) => report(&engine, setup).await,
+        (None, Some(_)) => {
+            println!(
+                "`syncline calendars check NAME` says which calendars it has, for an integration that reads them."
+            );
+            Ok(())
+        }
+        (None, None) => Ok(()),
+    };
     engine.world().store.clone().close().await;
     done
 }

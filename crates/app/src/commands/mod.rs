@@ -2,6 +2,7 @@
 
 mod activity;
 mod alerts;
+mod calendars;
 mod connect;
 mod demo;
 mod doctor;
@@ -55,6 +56,8 @@ enum Command {
     Templates(templates::TemplatesArgs),
     /// Keeps the records of two accounts in step: check, preview, activate, run, look, decide.
     Records(records::RecordsArgs),
+    /// Brings the meetings of people's calendars onto the timelines of a CRM: check, preview, activate, run, look.
+    Calendars(calendars::CalendarsArgs),
     /// Shows or erases all that is held about one person.
     Person(person::PersonArgs),
     /// Makes, lists and takes back tokens for programs that call the API.
@@ -88,6 +91,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Doctor(args) => doctor::run(args).await,
         Command::Templates(args) => templates::run(args).await,
         Command::Records(args) => records::run(args).await,
+        Command::Calendars(args) => calendars::run(args).await,
         Command::Person(args) => person::run(args).await,
         Command::Tokens(args) => tokens::run(args).await,
         Command::Sandbox(args) => sandbox::run(args).await,

@@ -145,6 +145,10 @@ impl Running {
             let (engine, stop) = (Arc::clone(&engine), stop.clone());
             tasks.spawn(async move { engine.keep_records(stop).await });
         }
+        if workers > 0 && !engine.setup().calendars.is_empty() {
+            let (engine, stop) = (Arc::clone(&engine), stop.clone());
+            tasks.spawn(async move { engine.keep_calendars(stop).await });
+        }
         if workers > 0 {
             let (engine, stop) = (Arc::clone(&engine), stop.clone());
             tasks.spawn(async move { engine.keep_listening(stop).await });

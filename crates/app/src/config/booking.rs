@@ -320,7 +320,7 @@ struct StatusFile {
 }
 
 /// Longest prefix before a cancelled meeting's subject.
-const MAX_PREFIX_CHARS: usize = 40;
+pub(super) const PREFIX_CHARS_MAX: usize = 40;
 
 impl SettingsFile {
     fn into_settings(self) -> anyhow::Result<BookingSettings> {
@@ -335,8 +335,8 @@ impl SettingsFile {
             Language::French => "[ANNULÉ] ",
         };
         let prefix = self.cancel.prefix.unwrap_or_else(|| own_prefix.to_owned());
-        if prefix.chars().count() > MAX_PREFIX_CHARS {
-            bail!("`cancel.prefix` is longer than {MAX_PREFIX_CHARS} characters");
+        if prefix.chars().count() > PREFIX_CHARS_MAX {
+            bail!("`cancel.prefix` is longer than {PREFIX_CHARS_MAX} characters");
         }
         if let Some(amount) = self.opportunity.as_ref().and_then(|opportunity| opportunity.amount.as_deref())
             && amount.parse::<f64>().is_err()

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{
-    alerts::AlertsConfig, booking::IntegrationConfig, limits, records::RecordsConfig, secrets::SecretRef,
-    source::SourceApiConfig,
+    alerts::AlertsConfig, booking::IntegrationConfig, calendars::CalendarsConfig, limits, records::RecordsConfig,
+    secrets::SecretRef, source::SourceApiConfig,
 };
 
 /// The whole file.
@@ -50,6 +50,8 @@ pub struct Config {
     pub integrations: Vec<IntegrationConfig>,
     #[serde(default)]
     pub records: Vec<RecordsConfig>,
+    #[serde(default)]
+    pub calendars: Vec<CalendarsConfig>,
 }
 
 fn default_database() -> String {
@@ -182,7 +184,7 @@ pub struct ConnectionConfig {
     /// 1 to 40 lower-case letters, digits and dashes; no connection or source has the same. Part of the callback address
     /// and of record keys, so it is never changed later.
     pub name: String,
-    /// Whose account it is: `salesforce`, `hubspot`, `brevo` or `activecampaign`.
+    /// Whose account it is: `salesforce`, `hubspot`, `brevo` or `activecampaign`; of calendars `google`, `microsoft` or `caldav`.
     pub vendor: String,
     /// How the account is authorised.
     #[serde(default)]

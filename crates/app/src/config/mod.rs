@@ -2,6 +2,7 @@
 
 mod alerts;
 mod booking;
+mod calendars;
 mod file;
 mod limits;
 mod mapping;
@@ -19,6 +20,7 @@ use anyhow::{Context, bail};
 
 pub use alerts::{MailConfig, MailSecurity};
 pub use booking::IntegrationConfig;
+pub use calendars::{CalendarPersonConfig, CalendarsConfig};
 pub use file::{Config, ConnectionConfig, Grant, SourceConfig, TelemetryConfig};
 pub use records::{PairConfig, RecordsConfig};
 pub use secrets::{MASTER_KEY_BYTES, read_master_key};
@@ -92,6 +94,13 @@ impl Config {
             }
             self.check_records(records)?;
         }
+        for calendars in &self.calendars {
+            let name = &calendars.name;
+            if !integrations.insert(name) {
+                bail!("two integrations are called `{name}`; every name is used once");
+            }
+            self.check_calendars(calendars)?;
+        }
         for source in &self.sources {
             if !self.integrations.iter().any(|integration| integration.name == source.integration) {
                 bail!(
@@ -126,6 +135,28 @@ impl Config {
             }
         }
         records.check().with_context(|| format!("in integration `{name}`"))
+    }
+
+    fn check_calendars(&self, calendars: &CalendarsConfig) -> anyhow::Result<()> {
+        let name = &calendars.name;
+        if !is_name(name) {
+            bail!("`{name}` cannot be the name of an integration: use 1 to 40 lower-case letters, digits and dashes");
+        }
+        let is_there = |connection: &str| self.connections.iter().any(|known| known.name == connection);
+        if !is_there(&calendars.crm) {
+            bail!(
+                "integration `{name}` writes to `{}`, but there is no such [[connections]] entry; add it or correct `crm`",
+                calendars.crm
+            );
+        }
+        if let Some(person) = calendars.people.iter().find(|person| !is_there(&person.connection)) {
+            bail!(
+                "integration `{name}` reads the calendar of `{}` at `{}`, but there is no such [[connections]] entry; add it or correct `connection`",
+                person.owner,
+                person.connection
+            );
+        }
+        calendars.check().with_context(|| format!("in integration `{name}`"))
     }
 }
 

@@ -11,7 +11,7 @@ use syncline_engine::records::{Gather, RecordFlow, RecordSetups, SideSetup};
 use syncline_server::{AskAddress, HintSetup};
 use url::Url;
 
-use super::{Installation, vendor};
+use super::{Installation, connector_of, vendor};
 use crate::config::{Config, ConnectionConfig, PairConfig, RecordsConfig};
 
 impl Installation {
@@ -105,6 +105,9 @@ impl Written {
         if self.0.integrations.iter().any(|integration| integration.name == config.name) {
             bail!("an integration of bookings is called `{name}` already");
         }
+        if self.0.calendars.iter().any(|calendars| calendars.name == config.name) {
+            bail!("an integration of calendars is called `{name}` already");
+        }
         self.0.check_records(&config)?;
         record_flow(&self.0, WorkspaceId::new(self.0.workspace.clone()), &config)
     }
@@ -113,12 +116,7 @@ impl Written {
 /// An integration as the engine takes it.
 fn record_flow(known: &Config, workspace: WorkspaceId, config: &RecordsConfig) -> anyhow::Result<RecordFlow> {
     let side = |name: &str, every: u32, kinds: Vec<&str>| {
-        let connection = known
-            .connections
-            .iter()
-            .find(|connection| connection.name == name)
-            .with_context(|| format!("there is no connection `{name}`"))?;
-        let connector = vendor(&connection.vendor)?;
+        let connector = connector_of(known, name)?;
         let display = connector.manifest().display_name;
         let Some(mirror) = connector.mirror() else {
             bail!("records of {display} cannot be kept in step");
@@ -157,11 +155,7 @@ fn gather(minutes: u32, at: u32) -> Option<Gather> {
 
 /// The pairs, with the marks that the tool on the right can bear.
 fn pairs(known: &Config, config: &RecordsConfig) -> anyhow::Result<Vec<PairDraft>> {
-    let connector = |name: &str| {
-        let connection = known.connections.iter().find(|connection| connection.name == name);
-        vendor(&connection.with_context(|| format!("there is no connection `{name}`"))?.vendor)
-    };
-    let (left, right) = (connector(&config.left)?.manifest(), connector(&config.right)?);
+    let (left, right) = (connector_of(known, &config.left)?.manifest(), connector_of(known, &config.right)?);
     let mut drafts = config.drafts()?;
     for (draft, pair) in drafts.iter_mut().zip(&config.pairs).filter(|(_, pair)| pair.marks.is_some()) {
         let Some(spec) = right.mirror().and_then(|mirror| mirror.marks(&pair.right)) else {

@@ -21,7 +21,7 @@ pub use self::{
 
 use std::{sync::Arc, time::Duration};
 
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use syncline_connect::{Error, ErrorKind, Retry};
 use syncline_core::{calendar::look, calendar::zone, ids::ConnectionId};
@@ -107,10 +107,13 @@ impl Engine {
             return Ok(CalendarRoundEnd::Resting { connection: flow.crm.clone() });
         }
         let mut round = CalendarRound::default();
-        let awake = flow.calendars.iter().filter(|calendar| !resting.contains(&calendar.connection));
-        let mut reads = stream::iter(awake)
-            .map(|calendar| async move { (calendar, self.read_calendar(flow, calendar, confirm_deletes).await) })
-            .buffer_unordered(READ_AT_ONCE);
+        // Boxed one by one: a closure over borrowed calendars would keep the whole round from moving between threads.
+        let mut reads = Vec::new();
+        for calendar in flow.calendars.iter().filter(|calendar| !resting.contains(&calendar.connection)) {
+            let read = async move { (calendar, self.read_calendar(flow, calendar, confirm_deletes).await) };
+            reads.push(read.boxed());
+        }
+        let mut reads = stream::iter(reads).buffer_unordered(READ_AT_ONCE);
         while let Some((calendar, read)) = reads.next().await {
             let read = read?;
             round.read += read.events;

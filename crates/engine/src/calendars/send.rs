@@ -71,7 +71,7 @@ impl Engine {
                 let plan = decision.decided.as_ref().map(|decided| decided.plan.clone()).unwrap_or_default();
                 save.meetings.push(StoredMeeting {
                     key: decision.key.clone(),
-                    state: waiting(&decision, before),
+                    state: waiting(&decision),
                     links: decision.before.clone(),
                     plan: Some(plan.clone()),
                 });
@@ -145,7 +145,10 @@ impl Engine {
             GraphOutcome::Refused(error) => (error, None),
             GraphOutcome::Unknown(error) => (error, Some(push.plan.clone())),
         };
-        let mut state = waiting(decision, before);
+        let mut state = waiting(decision);
+        if plan.is_none() {
+            state.first = before.is_some_and(|before| before.state.first);
+        }
         // A call that was given up may still arrive.
         state.rest_until = plan.is_some().then(|| later(now, self.options.call));
         let is_over = tries >= self.options.max_attempts;
@@ -249,13 +252,9 @@ fn state(decision: &Decision) -> MeetingState {
     }
 }
 
-/// How it stands as long as it is not done: as before, so that it is decided again.
-fn waiting(decision: &Decision, before: Option<&StoredMeeting>) -> MeetingState {
-    MeetingState {
-        privacy: decision.privacy_before,
-        first: before.is_some_and(|before| before.state.first),
-        ..state(decision)
-    }
+/// How it stands as long as nobody knows that it is done: as before, so that it is decided again.
+fn waiting(decision: &Decision) -> MeetingState {
+    MeetingState { privacy: decision.privacy_before, ..state(decision) }
 }
 
 /// The meeting in a few words.

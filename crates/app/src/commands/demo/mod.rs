@@ -1,6 +1,7 @@
 //! `syncline demo`: the whole product on this machine alone. Booking messages in the vendors' own shapes, signed as the
 //! vendors sign, go through the real HTTP intake into a sandbox Salesforce; what became of each is printed.
 
+mod calendar;
 mod home;
 mod messages;
 mod records;
@@ -53,12 +54,16 @@ pub struct DemoArgs {
 enum What {
     /// Keeps a sandbox Salesforce in step with sandbox accounts of Brevo, ActiveCampaign and HubSpot.
     Records(records::RecordsDemoArgs),
+    /// Brings meetings of Google, Microsoft and CalDAV calendars onto the timelines of a sandbox HubSpot and Salesforce.
+    Calendar(calendar::CalendarDemoArgs),
 }
 
 /// Plays, prints, stays up.
 pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
-    if let Some(What::Records(args)) = args.what {
-        return records::run(args).await;
+    match args.what {
+        Some(What::Records(args)) => return records::run(args).await,
+        Some(What::Calendar(args)) => return calendar::run(args).await,
+        None => {}
     }
     let quiet = TelemetryConfig { log: Some("warn".to_owned()), ..TelemetryConfig::default() };
     let _telemetry = telemetry::start_logs(&quiet)?;

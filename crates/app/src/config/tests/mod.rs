@@ -1,12 +1,13 @@
 //! What a configuration file is refused for, and what it says then.
 
+mod calendars;
 mod fuzzed;
 mod marks;
 mod reference;
 mod refusals;
 mod told;
 
-pub(super) use reference::MatchOrder;
+pub(super) use reference::{EntryTypes, MatchOrder};
 
 use syncline_core::booking::settings::{Language, PersonMode};
 

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeSet, fmt::Write, path::PathBuf};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
-use syncline_core::booking::settings::MatchRule;
+use syncline_core::{booking::settings::MatchRule, calendar::event::EventType};
 use syncline_engine::Options;
 use syncline_store::Retention;
 
@@ -38,6 +38,25 @@ impl JsonSchema for MatchOrder {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({"type": "array", "items": {"type": "string", "enum": MatchRule::DEFAULT_ORDER}})
+    }
+}
+
+/// Kinds of entries, as the configuration spells them.
+pub(in crate::config) struct EntryTypes;
+
+impl JsonSchema for EntryTypes {
+    fn schema_name() -> Cow<'static, str> {
+        "EntryTypes".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        use EventType::{Birthday, FocusTime, FromMail, Meeting, OutOfOffice, Task, WorkingPlace};
+        let all = [Meeting, FromMail, Birthday, FocusTime, OutOfOffice, WorkingPlace, Task];
+        json_schema!({"type": "array", "items": {"type": "string", "enum": all}})
     }
 }
 
@@ -205,7 +224,7 @@ fn default(path: &str, schema: &Value) -> String {
             Value::Null => return "none".to_owned(),
             Value::Array(list) if list.is_empty() => return "none".to_owned(),
             Value::Object(table) if table.is_empty() => return "none".to_owned(),
-            Value::Array(_) => return "all, in this order".to_owned(),
+            Value::Array(_) if path.ends_with("match_order") => return "all, in this order".to_owned(),
             value => value.to_string(),
         },
     };
@@ -259,6 +278,10 @@ fn the_reference_misses_no_key() {
         "[[sources]]\n",
         "[[sources]]\napi.",
         "[[integrations]]\n",
+        "[[calendars]]\n",
+        "[[calendars]]\nstatus.",
+        "[[calendars]]\nreplies.",
+        "[[calendars]]\n[[calendars.people]]\n",
     ];
     let mut errors: Vec<String> = tables
         .iter()

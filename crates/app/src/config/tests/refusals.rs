@@ -269,6 +269,32 @@ async fn names_that_clash_or_lead_nowhere_are_refused() {
     .await;
 }
 
+/// Calendars are read where there are some, and written to what keeps meetings.
+///
+/// proves: C1
+#[tokio::test]
+async fn calendars_at_accounts_without_such_are_refused() {
+    let folder = Folder::new("calendars");
+    let whole = |crm: &str, calendar: &str| {
+        format!(
+            "{WHOLE}\n[[connections]]\nname = \"anna\"\nvendor = \"google\"\nclient_id = \"an-app\"\n\
+             [[calendars]]\nname = \"meetings\"\ncrm = \"{crm}\"\n\
+             [[calendars.people]]\nowner = \"anna@acme.example\"\nconnection = \"{calendar}\"\n"
+        )
+    };
+    let reads = ["integration `meetings`", "connection `crm` shows no calendars", "for `anna@acme.example`"];
+    refused(&folder, &whole("crm", "crm"), &reads).await;
+    refused(&folder, &whole("anna", "anna"), &["integration `meetings`", "keeps no meetings", "under `crm`"]).await;
+    let config = Config::parse(&whole("crm", "anna")).expect("it is right");
+    let installation = Installation::of(config, folder.0.clone()).expect("it works");
+    let setup = installation.setup(&installation.public_url().expect("an address")).expect("it is right");
+    let flow = setup.calendars.first().expect("there is one");
+    assert_eq!((flow.id.as_str(), flow.crm.as_str(), flow.sweep_every.as_hours()), ("meetings", "crm", 168));
+    let calendar = flow.calendars.first().expect("there is one");
+    assert_eq!((calendar.owner.as_str(), calendar.name.as_str()), ("anna@acme.example", "anna"));
+    assert!(calendar.calendar.is_none() && calendar.every.as_secs() >= 60, "as its vendor bears it: {calendar:?}");
+}
+
 /// While the master key is being changed, webhooks to the addresses that were made under the old one still arrive.
 #[test]
 fn addresses_under_an_old_key_stay_good_until_it_is_taken_out() {

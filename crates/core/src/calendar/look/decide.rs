@@ -94,6 +94,10 @@ impl Meeting<'_> {
             Some(why) if united.content.is_none() => (Verdict::LeftOut(Reason::Unreadable(why.to_string())), None),
             _ => cx.carry_out(effect, privacy),
         };
+        let privacy_before = match effect {
+            Effect::Judge => Privacy::Eligible,
+            _ => self.kept.map_or(Privacy::Unknown, |kept| kept.privacy),
+        };
         let privacy = match decided {
             Some(_) if privacy == Privacy::Eligible => step(privacy, Sight::Logged, rules.privacy).0,
             _ => privacy,
@@ -106,7 +110,7 @@ impl Meeting<'_> {
         Decision {
             key,
             verdict,
-            privacy_before: self.kept.map_or(Privacy::Unknown, |kept| kept.privacy),
+            privacy_before,
             privacy,
             title: title.filter(|title| may_know && !title.is_empty()),
             start: start.filter(|_| may_know),

@@ -155,7 +155,9 @@ pub fn look<'a>(copies: &[SeenCopy<'a>], kept: &'a BTreeMap<Rid, Kept>, rules: &
         Meeting { rid, selected: chosen.rids.contains(&rid), first, policy, kept, views }
     };
     let meetings = rids.into_iter().map(meeting).filter(|meeting| !meeting.views.is_empty()).collect();
-    Look { meetings, look_again: chosen.look_again, capped: chosen.capped }
+    // What was chosen here may be another once it is known what a plan without an answer came to.
+    let is_unsettled = kept.values().any(|kept| kept.plan.is_some());
+    Look { meetings, look_again: if is_unsettled { Some(now) } else { chosen.look_again }, capped: chosen.capped }
 }
 
 /// What the policy for series chose.
@@ -180,7 +182,8 @@ fn choose(parts: &[Part<'_>], kept: &BTreeMap<Rid, Kept>, rules: &Rules, now: Ti
     let Some(source) = parts.iter().find(|part| Some(part.calendar.name.as_str()) == united.source) else { return out };
     let Some(content) = united.content else { return out };
     let home = &source.calendar.home;
-    let logged = |rid: &Rid| kept.get(rid).is_some_and(|kept| !kept.links.is_empty());
+    // What was sent and never answered may be there.
+    let logged = |rid: &Rid| kept.get(rid).is_some_and(|kept| !kept.links.is_empty() || kept.plan.is_some());
     let at_start = Rid::of(&content.start, home);
     if content.recurrence.is_empty() {
         let once = if logged(&at_start) && !logged(&Rid::Single) { at_start } else { Rid::Single };

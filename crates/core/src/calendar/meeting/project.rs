@@ -225,11 +225,18 @@ fn owner(content: &Content, united: &United<'_>, facts: &Facts) -> Option<Record
 /// The person whom the meeting is with: the one it was with before, else an organiser from outside, else a contact before
 /// a lead, in the order of their addresses.
 fn main_person(content: &Content, known: &BTreeMap<String, Person>, links: &Links) -> Option<(String, Person)> {
-    let before = links.get(&Slot::Meeting).and_then(|link| link.image.get(&Std::Email.into())?.as_text());
-    let organizer = content.organizer.as_ref().map(|who| who.email.as_str());
-    let named = [before, organizer].into_iter().flatten().find_map(|email| known.get_key_value(email));
+    let before = links.get(&Slot::Meeting).and_then(|link| link.image.get(&Std::Who.into()));
+    let kept = known.iter().find(|(_, person)| before == Some(&Value::Id(person.id.clone())));
+    // Who was merged into another is still known by address.
+    let address = || links.get(&Slot::Meeting).and_then(|link| link.image.get(&Std::Email.into())?.as_text());
+    let by_address = || known.get_key_value(address()?);
+    let organizer = || known.get_key_value(content.organizer.as_ref()?.email.as_str());
     let contact = || known.iter().find(|(_, person)| person.role == Role::Contact);
-    named.or_else(contact).or_else(|| known.iter().next()).map(|(email, person)| (email.clone(), person.clone()))
+    kept.or_else(by_address)
+        .or_else(organizer)
+        .or_else(contact)
+        .or_else(|| known.iter().next())
+        .map(|(email, person)| (email.clone(), person.clone()))
 }
 
 /// Who sits where already, and who is to have a seat.
@@ -269,7 +276,7 @@ fn attendees(
             out.beyond += 1;
             continue;
         }
-        let slot = Slot::Attendee(numbers.number(email));
+        let slot = Slot::Attendee(numbers.number(id));
         wanted.insert(slot);
         let is_related = role == Role::Contact && relatable > 0;
         relatable -= usize::from(is_related);
@@ -334,19 +341,20 @@ fn attendee(
     }
 }
 
-/// Which address has which number: whoever leaves and comes back has the same.
+/// Who has which number: by record, which is all that is known of somebody whom a plan without an answer turned out to have
+/// invited.
 struct Numbers {
-    given: BTreeMap<String, u16>,
+    given: BTreeMap<RecordId, u16>,
     taken: BTreeSet<u16>,
 }
 
 impl Numbers {
     fn of(links: &Links) -> Self {
-        let given = links.iter().filter_map(|(slot, link)| {
-            let Slot::Attendee(number) = slot else { return None };
-            Some((link.image.get(&Std::Email.into())?.as_text()?.to_owned(), *number))
+        let given = links.iter().filter_map(|(slot, link)| match (slot, link.image.get(&Std::Attends.into())) {
+            (Slot::Attendee(number), Some(Value::Id(id))) => Some((id.clone(), *number)),
+            _ => None,
         });
-        let given: BTreeMap<String, u16> = given.collect();
+        let given: BTreeMap<RecordId, u16> = given.collect();
         let taken = links.keys().filter_map(|slot| match slot {
             Slot::Attendee(number) => Some(*number),
             _ => None,
@@ -354,13 +362,13 @@ impl Numbers {
         Self { taken: taken.collect(), given }
     }
 
-    fn number(&mut self, email: &str) -> u16 {
-        if let Some(number) = self.given.get(email) {
+    fn number(&mut self, id: &RecordId) -> u16 {
+        if let Some(number) = self.given.get(id) {
             return *number;
         }
         let free = (1..u16::MAX).find(|number| !self.taken.contains(number)).expect("a meeting has far fewer people");
         self.taken.insert(free);
-        self.given.insert(email.to_owned(), free);
+        self.given.insert(id.clone(), free);
         free
     }
 }

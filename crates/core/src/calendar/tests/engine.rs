@@ -36,7 +36,7 @@ pub struct Records {
 }
 
 impl Records {
-    fn apply(&mut self, plan: &Plan) -> Vec<(Slot, RecordId)> {
+    pub fn apply(&mut self, plan: &Plan) -> Vec<(Slot, RecordId)> {
         let mut ids: Vec<(Slot, RecordId)> = Vec::new();
         for step in &plan.steps {
             match &step.write {
@@ -52,6 +52,12 @@ impl Records {
                         (field.clone(), value)
                     });
                     let fields: Fields = fields.collect();
+                    let is_there = |(role, there): &(Role, Fields)| {
+                        let same = |field: Std| there.get(&field.into()) == fields.get(&field.into());
+                        *role == Role::Attendee && same(Std::Meeting) && same(Std::Attends)
+                    };
+                    let twice = step.role == Role::Attendee && self.records.values().any(is_there);
+                    assert!(!twice, "a CRM refuses somebody who attends already");
                     let id = self.keys.get(key.as_str()).filter(|id| self.records.contains_key(id)).cloned();
                     let id = id.unwrap_or_else(|| {
                         self.made += 1;
@@ -68,6 +74,30 @@ impl Records {
             }
         }
         ids
+    }
+
+    /// Every record, with the key under which it is kept.
+    pub fn with_keys(&self) -> Vec<Record> {
+        let key = |id: &RecordId| self.keys.iter().find(|(_, known)| *known == id).map(|(key, _)| key.clone());
+        let record = |(id, (role, fields)): (&RecordId, &(Role, Fields))| {
+            let mut fields = fields.clone();
+            fields.extend(key(id).map(|key| (Std::Key.into(), Value::Text(key))));
+            Record { role: *role, id: id.clone(), fields }
+        };
+        self.records.iter().filter(|(_, (role, _))| *role != Role::Attendee).map(record).collect()
+    }
+
+    /// Who attends a meeting.
+    pub fn attendees(&self, meeting: &RecordId) -> Vec<Record> {
+        let of = |(_, (role, fields)): &(&RecordId, &(Role, Fields))| {
+            *role == Role::Attendee && fields.get(&Std::Meeting.into()) == Some(&Value::Id(meeting.clone()))
+        };
+        let record = |(id, (role, fields)): (&RecordId, &(Role, Fields))| Record {
+            role: *role,
+            id: id.clone(),
+            fields: fields.clone(),
+        };
+        self.records.iter().filter(of).map(record).collect()
     }
 
     pub fn meetings(&self) -> Vec<&Fields> {

@@ -6,6 +6,7 @@ mod eligible;
 mod engine;
 mod identity;
 mod limits;
+mod look;
 mod meetings;
 mod privacy;
 mod recur;

@@ -1,0 +1,241 @@
+//! What `syncline calendars` prints: lines for people, and JSON for programs. Nothing is asked here.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use syncline_core::{
+    calendar::{
+        eligible::{Reason, Verdict},
+        privacy::Privacy,
+    },
+    ids::IntegrationId,
+};
+use syncline_engine::calendars::{CalendarFlowState, CalendarPreview, CalendarRemark, CalendarRound, PreviewedEvent};
+use syncline_store::{CalendarState, FlowStanding, MeetingView};
+
+/// Events that a preview shows of each sort.
+const SAMPLES: usize = 5;
+
+/// What the check found about one calendar, or about the CRM.
+pub fn remark(remark: &CalendarRemark) -> String {
+    let mark = if remark.good { "good  " } else { "wrong " };
+    format!("{mark}{}: {}", remark.about, remark.text)
+}
+
+pub fn remark_json(remark: &CalendarRemark) -> String {
+    json!({ "about": remark.about, "good": remark.good, "text": remark.text }).to_string()
+}
+
+/// Which upcoming events would be logged, and which not, and why.
+pub fn preview(preview: &CalendarPreview) -> String {
+    let mut text = String::new();
+    counted(&mut text, "upcoming events would be logged", preview.events.iter().map(|event| &event.verdict));
+    let logged = preview.events.iter().filter(|event| event.verdict == Verdict::Log);
+    samples(&mut text, "Would be logged:", logged, |_| String::new());
+    let left_out = preview.events.iter().filter(|event| event.verdict != Verdict::Log);
+    samples(&mut text, "Would not:", left_out, |event| format!(": {}", said(&event.verdict)));
+    if preview.events.iter().any(|event| event.if_new != event.verdict) {
+        text.push('\n');
+        counted(
+            &mut text,
+            "of them would be logged if they were made from now on",
+            preview.events.iter().map(|event| &event.if_new),
+        );
+    }
+    if preview.capped {
+        line(&mut text, "There are more than these; a preview reads no further.");
+    }
+    text
+}
+
+/// How many are logged, and how many are not for each reason, the commonest first.
+fn counted<'v>(text: &mut String, what: &str, verdicts: impl Iterator<Item = &'v Verdict>) {
+    let (mut logged, mut reasons) = (0_usize, BTreeMap::<&Reason, usize>::new());
+    for verdict in verdicts {
+        match verdict {
+            Verdict::Log => logged += 1,
+            Verdict::LeftOut(reason) => *reasons.entry(reason).or_default() += 1,
+        }
+    }
+    let left_out: usize = reasons.values().sum();
+    let end = if left_out == 0 { "." } else { ":" };
+    line(text, &format!("{logged} {what}, {left_out} not{end}"));
+    let mut reasons: Vec<(&Reason, usize)> = reasons.into_iter().collect();
+    reasons.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(other.0)));
+    for (reason, count) in reasons {
+        line(text, &format!("{count:>6}  {} {}", reason.sentence(), reason.next_step()));
+    }
+}
+
+fn samples<'e>(
+    text: &mut String,
+    heading: &str,
+    events: impl Iterator<Item = &'e PreviewedEvent>,
+    more: impl Fn(&PreviewedEvent) -> String,
+) {
+    let mut events = events.peekable();
+    if events.peek().is_none() {
+        return;
+    }
+    line(text, heading);
+    for event in events.by_ref().take(SAMPLES) {
+        let is_private = event.verdict == Verdict::LeftOut(Reason::Private);
+        let title = titled(event.title.as_deref(), is_private);
+        line(text, &format!("  {}  {title} ({}){}", when(event.start), event.calendars.join(", "), more(event)));
+    }
+    match events.count() {
+        0 => {}
+        rest => line(text, &format!("  … and {rest} more")),
+    }
+}
+
+/// What rounds came to.
+pub fn round(round: &CalendarRound) -> String {
+    let mut text = String::new();
+    line(
+        &mut text,
+        &format!(
+            "Read {} events; decided about {}: made {}, changed {}, deleted {}, left out {}, held back {}; {} calls.",
+            round.read,
+            round.decided,
+            round.created,
+            round.updated,
+            round.deleted,
+            round.left_out,
+            round.held,
+            round.calls
+        ),
+    );
+    for (calendar, error) in &round.failed {
+        line(&mut text, &format!("{calendar} could not be read: {}", error.message));
+    }
+    text
+}
+
+pub fn round_json(round: &CalendarRound) -> String {
+    let failed: Vec<Value> = round
+        .failed
+        .iter()
+        .map(|(calendar, error)| json!({ "calendar": calendar, "problem": error.message }))
+        .collect();
+    json!({ "read": round.read, "decided": round.decided, "created": round.created,
+        "updated": round.updated, "deleted": round.deleted, "left_out": round.left_out, "held": round.held,
+        "calls": round.calls, "more": round.more, "failed": failed })
+    .to_string()
+}
+
+/// How an integration stands.
+pub fn status(name: &IntegrationId, state: &CalendarFlowState) -> String {
+    let mut text = String::new();
+    line(&mut text, &format!("{name} is {}", standing_of(state)));
+    if let Some(reason) = state.state.as_ref().and_then(|state| state.reason.as_ref()) {
+        line(&mut text, &format!("  {reason}"));
+    }
+    let counts: Vec<String> = state.verdicts.iter().map(|(word, count)| format!("{count} {word}")).collect();
+    let counts = if counts.is_empty() { "no event is known yet".to_owned() } else { counts.join(", ") };
+    line(&mut text, &format!("  {counts}"));
+    if state.held > 0 {
+        line(&mut text, &format!("  {} held back; `syncline calendars events {name} --held` says why", state.held));
+    }
+    if let Some(at) = state.next_at {
+        line(&mut text, &format!("  next look at {at:.0}"));
+    }
+    for (calendar, state) in &state.calendars {
+        line(&mut text, &format!("  {calendar}: {}", reading(state.as_ref())));
+    }
+    text
+}
+
+fn reading(state: Option<&CalendarState>) -> String {
+    let Some(state) = state else { return "not read yet".to_owned() };
+    let read = if state.settled { "is read" } else { "is being read for the first time" };
+    let problem = state.problem.as_ref().map(|problem| format!("; cannot be read: {problem}")).unwrap_or_default();
+    format!("{read}, connected at {:.0}, next look at {:.0}{problem}", state.connected_at, state.next_at)
+}
+
+pub fn status_json(name: &IntegrationId, state: &CalendarFlowState) -> String {
+    let calendars: Vec<Value> = state
+        .calendars
+        .iter()
+        .map(|(calendar, state)| match state {
+            None => json!({ "calendar": calendar, "connected_at": null }),
+            Some(state) => json!({ "calendar": calendar, "connected_at": state.connected_at, "whole": state.settled,
+                "next_at": state.next_at, "failures": state.failures, "problem": state.problem }),
+        })
+        .collect();
+    let standing = state.state.as_ref().map_or(FlowStanding::Draft, |state| state.standing);
+    json!({ "name": name, "standing": standing,
+        "reason": state.state.as_ref().and_then(|state| state.reason.clone()),
+        "events": state.verdicts, "held": state.held, "next_at": state.next_at, "calendars": calendars })
+    .to_string()
+}
+
+fn standing_of(state: &CalendarFlowState) -> &'static str {
+    match state.state.as_ref().map_or(FlowStanding::Draft, |state| state.standing) {
+        FlowStanding::Draft => "a draft",
+        FlowStanding::Active => "active",
+        FlowStanding::Paused => "paused",
+        FlowStanding::Stopped => "stopped",
+    }
+}
+
+/// When, what, and whether it is logged or why not.
+pub fn event(view: &MeetingView) -> String {
+    let state = &view.state;
+    let mut text = String::new();
+    line(&mut text, &format!("{}  {}", when(state.start), titled(state.title.as_deref(), is_private(view))));
+    if let Some(problem) = &state.problem {
+        line(&mut text, &format!("    held back: {problem}"));
+        return text;
+    }
+    line(&mut text, &format!("    {}", said(&state.verdict)));
+    if let Verdict::LeftOut(reason) = &state.verdict {
+        line(&mut text, &format!("    {}", reason.next_step()));
+    } else if state.privacy == Privacy::Frozen {
+        line(&mut text, "    It is private by now, and nothing more is written.");
+    }
+    text
+}
+
+pub fn event_json(view: &MeetingView) -> String {
+    let state = &view.state;
+    let reason = match &state.verdict {
+        Verdict::Log => None,
+        Verdict::LeftOut(reason) => Some(reason),
+    };
+    json!({ "id": view.id, "uid": view.key.uid.as_str(), "occurrence": view.key.rid.to_string(),
+        "title": state.title, "start": state.start, "logged": reason.is_none(), "private": is_private(view),
+        "problem": state.problem, "reason": reason.map(Reason::code), "sentence": reason.map(Reason::sentence),
+        "next_step": reason.map(Reason::next_step) })
+    .to_string()
+}
+
+/// The verdict in words.
+fn said(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Log => "logged".to_owned(),
+        Verdict::LeftOut(reason) => reason.sentence(),
+    }
+}
+
+fn is_private(view: &MeetingView) -> bool {
+    view.state.privacy == Privacy::Frozen || view.state.verdict == Verdict::LeftOut(Reason::Private)
+}
+
+fn titled(title: Option<&str>, is_private: bool) -> &str {
+    match title {
+        _ if is_private => "(private)",
+        Some(title) => title,
+        None => "(no title)",
+    }
+}
+
+fn when(start: Option<Timestamp>) -> String {
+    // As wide as a time, so that what follows stands in one column.
+    start.map_or_else(|| format!("{:<20}", "at an unknown time"), |at| format!("{at:.0}"))
+}
+
+fn line(text: &mut String, words: &str) {
+    writeln!(text, "{words}").expect("a string takes all");
+}

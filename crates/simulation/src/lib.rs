@@ -5,6 +5,7 @@
 //! its clock, its chance, its network and the door to its database are the simulation's.
 
 mod bodies;
+pub mod calendars;
 mod calm;
 mod campaign;
 mod checks;

@@ -19,7 +19,7 @@ use tracing::{
 
 use crate::{
     sim::{Reached, Sim},
-    story::{CANARY, SECRET},
+    story::{CANARY, HUSH, SECRET},
 };
 
 /// How refresh and access tokens of the imitation org begin, and secrets of ours.
@@ -50,7 +50,7 @@ impl Listener {
 /// Looks for what must not stand there.
 pub fn search(sim: &Sim, place: &str, text: &str) {
     let lower = text.to_lowercase();
-    if lower.contains(CANARY) || SECRETS.iter().any(|secret| text.contains(secret)) {
+    if lower.contains(CANARY) || lower.contains(HUSH) || SECRETS.iter().any(|secret| text.contains(secret)) {
         sim.violation("I8", format!("{place} tells a secret or names a person"));
     }
 }

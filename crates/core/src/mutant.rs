@@ -42,6 +42,14 @@ pub enum Mutant {
     LookUncounted,
     /// What is about to be written is not read before.
     Unverified,
+    /// What a whole reading of a calendar did not show is gone, and the calendar is not asked for it.
+    UnconfirmedGone,
+    /// A private event keeps its texts.
+    PrivateShown,
+    /// Whoever takes a meeting off the own calendar calls it off for all.
+    GuestCallsOff,
+    /// A record that a person deleted is made again.
+    RemovalForgotten,
 }
 
 impl Mutant {
@@ -54,6 +62,15 @@ impl Mutant {
         Mutant::LettingGoForgotten,
         Mutant::LookUncounted,
         Mutant::Unverified,
+    ];
+
+    /// Those that the simulation of calendars finds.
+    pub const OF_CALENDARS: [Mutant; 5] = [
+        Mutant::UnknownIsDone,
+        Mutant::UnconfirmedGone,
+        Mutant::PrivateShown,
+        Mutant::GuestCallsOff,
+        Mutant::RemovalForgotten,
     ];
 
     /// Those that the simulation of bookings finds.

@@ -5,6 +5,7 @@
 //! its clock, its chance, its network and the door to its database are the simulation's.
 
 mod bodies;
+pub mod calendars;
 mod calm;
 mod campaign;
 mod checks;
@@ -22,7 +23,10 @@ mod process;
 pub mod records;
 mod run;
 mod sim;
+mod skew;
 mod story;
+mod threads;
+mod troubles;
 mod watch;
 
 pub use campaign::{Campaign, Failure, Totals, shrink};

@@ -71,6 +71,26 @@ impl Life {
         })
     }
 
+    /// The life that a process begins now, which may end as the seed has it. `at`: the one point at which it does, where one
+    /// was named.
+    pub fn drawn(
+        sim: &Arc<Sim>,
+        process: usize,
+        lives: u64,
+        at: Option<u64>,
+        on_acquire: Box<dyn Fn() + Send + Sync>,
+    ) -> Arc<Self> {
+        let faults = sim.story.faults;
+        let dies = faults.has(Fault::C1) || faults.has(Fault::C2);
+        let again = lives > 0 && sim.strikes("deaths", Fault::C3, 400);
+        let after = sim.with_dice("deaths", |dice| match (again, dies) {
+            (true, _) => Some(dice.below(12)),
+            (false, true) => Some(dice.between(3, 250)),
+            (false, false) => None,
+        });
+        Self::new(Arc::clone(sim), process, after, again, at, on_acquire)
+    }
+
     pub fn is_dead(&self) -> bool {
         self.dead.load(Ordering::Relaxed)
     }

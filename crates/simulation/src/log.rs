@@ -8,6 +8,8 @@ use std::{
     },
 };
 
+use syncline_core::ids::WorkspaceId;
+use syncline_store::{ActivityFilter, PAGE_MAX};
 use tracing::{
     Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
@@ -17,7 +19,7 @@ use tracing::{
 
 use crate::{
     sim::{Reached, Sim},
-    story::{CANARY, SECRET},
+    story::{CANARY, HUSH, SECRET},
 };
 
 /// How refresh and access tokens of the imitation org begin, and secrets of ours.
@@ -48,7 +50,7 @@ impl Listener {
 /// Looks for what must not stand there.
 pub fn search(sim: &Sim, place: &str, text: &str) {
     let lower = text.to_lowercase();
-    if lower.contains(CANARY) || SECRETS.iter().any(|secret| text.contains(secret)) {
+    if lower.contains(CANARY) || lower.contains(HUSH) || SECRETS.iter().any(|secret| text.contains(secret)) {
         sim.violation("I8", format!("{place} tells a secret or names a person"));
     }
 }
@@ -58,6 +60,34 @@ pub fn search_secrets(sim: &Sim, place: &str, text: &str) {
     if SECRETS.iter().any(|secret| text.contains(secret)) {
         sim.violation("I8", format!("{place} tells a secret"));
     }
+}
+
+/// A line of the activity log.
+pub struct Line {
+    pub text: String,
+    pub details: serde_json::Value,
+}
+
+/// The whole activity log, oldest line first; searched for secrets on the way.
+pub async fn journal(sim: &Sim, workspace: &WorkspaceId) -> Vec<Line> {
+    let (mut rows, mut before) = (Vec::new(), None);
+    loop {
+        let filter = ActivityFilter { before, limit: PAGE_MAX, ..ActivityFilter::default() };
+        let page = sim.store.activity(workspace, filter).await.unwrap_or_default();
+        before = page.last().map(|row| row.id);
+        let ended = page.len() < PAGE_MAX;
+        rows.extend(page);
+        if ended {
+            break;
+        }
+    }
+    let lines = rows.into_iter().rev().map(|row| {
+        let entry = row.entry;
+        let text = format!("journal {} {} {} {}", entry.at, entry.kind.as_str(), entry.text, entry.details);
+        search_secrets(sim, "the journal", &text);
+        Line { text, details: entry.details }
+    });
+    lines.collect()
 }
 
 struct Words(String);

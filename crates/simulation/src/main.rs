@@ -10,11 +10,7 @@ use std::{
 use clap::Parser;
 #[cfg(feature = "mutants")]
 use syncline_core::mutant::Mutant;
-use syncline_simulation::{
-    Campaign, Fault, FaultSet, Options, Reached, Totals, check,
-    records::{self, Trouble},
-    shrink,
-};
+use syncline_simulation::{Campaign, Fault, FaultSet, Options, Reached, Totals, calendars, check, records, shrink};
 
 /// Runs the whole of Syncline against imitation orgs under virtual time, with faults drawn from seeds.
 #[derive(Parser)]
@@ -61,10 +57,14 @@ struct Arguments {
     /// Simulate records in step instead of bookings.
     #[arg(long)]
     records: bool,
-    /// With `--records`: what people may do beside plain edits, by its names; all where absent, nothing with an empty text.
+    /// Simulate calendars and a CRM instead of bookings.
+    #[arg(long, conflicts_with = "records")]
+    calendars: bool,
+    /// With `--records` or `--calendars`: what people may do beside the plain things, by its names; all where absent, nothing
+    /// with an empty text.
     #[arg(long, value_delimiter = ',')]
     troubles: Option<Vec<String>>,
-    /// With `--records`: so many things that people do, instead of as many as the seed says.
+    /// With `--records` or `--calendars`: so many things that people do, instead of as many as the seed says.
     #[arg(long)]
     acts: Option<u64>,
     /// Threads; one per core where absent.
@@ -80,6 +80,9 @@ fn main() -> anyhow::Result<ExitCode> {
     };
     if arguments.records {
         return in_step(&arguments, faults);
+    }
+    if arguments.calendars {
+        return meetings(&arguments, faults);
     }
     let bookings = arguments.bookings.as_ref().map(|bookings| bookings.iter().copied().collect::<BTreeSet<_>>());
     let options = Options {
@@ -102,19 +105,20 @@ fn main() -> anyhow::Result<ExitCode> {
 
 #[cfg(feature = "mutants")]
 fn mutant(name: &str) -> anyhow::Result<Mutant> {
-    let found = Mutant::ALL.into_iter().find(|mutant| format!("{mutant:?}") == name);
-    found.ok_or_else(|| anyhow::anyhow!("there is no mutant `{name}`; there are {:?}", Mutant::ALL))
+    let all = || Mutant::ALL.into_iter().chain(Mutant::OF_RECORDS).chain(Mutant::OF_CALENDARS);
+    let found = all().find(|mutant| format!("{mutant:?}") == name);
+    found.ok_or_else(|| anyhow::anyhow!("there is no mutant `{name}`; there are {:?}", all().collect::<Vec<_>>()))
 }
 
 /// Records in step.
 fn in_step(arguments: &Arguments, faults: FaultSet) -> anyhow::Result<ExitCode> {
     let named = |id: &String| {
-        let found = Trouble::ALL.iter().copied().find(|trouble| trouble.id() == id);
+        let found = records::Trouble::ALL.iter().copied().find(|trouble| trouble.id() == id);
         found.ok_or_else(|| anyhow::anyhow!("there is no trouble `{id}`"))
     };
     let troubles = match &arguments.troubles {
         Some(ids) => ids.iter().filter(|id| !id.is_empty()).map(named).collect::<anyhow::Result<BTreeSet<_>>>()?,
-        None => Trouble::ALL.iter().copied().collect(),
+        None => records::Trouble::ALL.iter().copied().collect(),
     };
     let options = records::Options {
         faults,
@@ -145,6 +149,53 @@ fn in_step(arguments: &Arguments, faults: FaultSet) -> anyhow::Result<ExitCode> 
             let cores = std::thread::available_parallelism().map_or(1, usize::from);
             let threads = arguments.threads.unwrap_or(cores);
             let totals = records::Campaign { from: arguments.from, seeds: arguments.seeds, threads, options }.run();
+            print!("{}", totals.words());
+            totals.failed
+        }
+    };
+    println!("time        {:.1?}", began.elapsed());
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Calendars.
+fn meetings(arguments: &Arguments, faults: FaultSet) -> anyhow::Result<ExitCode> {
+    let named = |id: &String| {
+        let found = calendars::Trouble::ALL.iter().copied().find(|trouble| trouble.id() == id);
+        found.ok_or_else(|| anyhow::anyhow!("there is no trouble `{id}`"))
+    };
+    let troubles = match &arguments.troubles {
+        Some(ids) => ids.iter().filter(|id| !id.is_empty()).map(named).collect::<anyhow::Result<BTreeSet<_>>>()?,
+        None => calendars::Trouble::ALL.iter().copied().collect(),
+    };
+    let options = calendars::Options {
+        faults,
+        often: FaultSet::parse(arguments.often.as_deref().unwrap_or_default()).map_err(anyhow::Error::msg)?,
+        troubles,
+        acts: arguments.acts,
+        trace: false,
+        #[cfg(feature = "mutants")]
+        mutant: arguments.mutant.as_deref().map(mutant).transpose()?,
+    };
+    let began = Instant::now();
+    let failed = match arguments.seed {
+        Some(seed) => {
+            let report = calendars::run(seed, &calendars::Options { trace: true, ..options });
+            if arguments.trace {
+                print!("{}", report.trace);
+            }
+            println!(
+                "seed {seed}: digest {:016x}, {} calls, {:?} simulated",
+                report.digest, report.calls, report.simulated
+            );
+            for violation in &report.violations {
+                println!("VIOLATION {}: {}", violation.invariant, violation.text);
+            }
+            report.violations.len() as u64
+        }
+        None => {
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            let threads = arguments.threads.unwrap_or(cores);
+            let totals = calendars::Campaign { from: arguments.from, seeds: arguments.seeds, threads, options }.run();
             print!("{}", totals.words());
             totals.failed
         }

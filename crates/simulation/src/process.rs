@@ -86,14 +86,6 @@ impl Process {
     }
 
     fn life(&self, lives: u64) -> Arc<Life> {
-        let faults = self.sim.story.faults;
-        let dies = faults.has(Fault::C1) || faults.has(Fault::C2);
-        let again = lives > 0 && self.sim.strikes("deaths", Fault::C3, 400);
-        let after = self.sim.with_dice("deaths", |dice| match (again, dies) {
-            (true, _) => Some(dice.below(12)),
-            (false, true) => Some(dice.between(3, 250)),
-            (false, false) => None,
-        });
         let (sim, network) = (Arc::clone(&self.sim), Arc::clone(&self.network));
         let race = move || {
             if sim.may(Fault::T2) && network.lines.iter().any(|line| lock(&line.watch).token_under_way()) {
@@ -101,7 +93,7 @@ impl Process {
             }
         };
         let at = self.dies_at.filter(|_| lives == 0);
-        Life::new(Arc::clone(&self.sim), self.number, after, again, at, Box::new(race))
+        Life::drawn(&self.sim, self.number, lives, at, Box::new(race))
     }
 
     fn engine(&self, life: &Arc<Life>, lives: u64) -> Arc<Engine> {

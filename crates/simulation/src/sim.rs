@@ -113,6 +113,11 @@ impl Sim {
         self.chaos.load(Ordering::Relaxed)
     }
 
+    /// From now on faults may strike.
+    pub fn chaos(&self) {
+        self.chaos.store(true, Ordering::Relaxed);
+    }
+
     /// From now on nothing goes wrong.
     pub fn calm(&self) {
         self.chaos.store(false, Ordering::Relaxed);

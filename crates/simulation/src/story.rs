@@ -31,6 +31,8 @@ const AT_ONCE_MILLIS: u64 = 250;
 pub const TAINT: &str = "taint-ws";
 /// Marks what is personal or secret, so that it would be seen in a log.
 pub const CANARY: &str = "cnry";
+/// Stands in whatever is private from its first word.
+pub const HUSH: &str = "zzhush";
 /// Stands in every webhook secret and app secret.
 pub const SECRET: &str = "s3cr3t";
 

@@ -535,6 +535,11 @@ impl Booking {
         }
     }
 
+    /// What calendars call it, whatever becomes of it.
+    pub fn calendar_name(&self) -> String {
+        format!("{}@cal.example", self.uid)
+    }
+
     /// The uid that the booking has now.
     pub fn uid(&self) -> String {
         format!("{}-{}", self.uid, self.versions)
@@ -572,7 +577,7 @@ impl Booking {
         let start = self.start();
         let end = (start.parse::<jiff::Timestamp>().expect("a time") + jiff::SignedDuration::from_mins(30)).to_string();
         let mut payload = json!({
-            "uid": self.uid(), "bookingId": 1, "type": "intro", "eventTitle": "Introduction", "title": format!("Introduction with {}", self.name),
+            "uid": self.uid(), "iCalUID": self.calendar_name(), "bookingId": 1, "type": "intro", "eventTitle": "Introduction", "title": format!("Introduction with {}", self.name),
             "startTime": start, "endTime": end, "status": "ACCEPTED", "location": "https://meet.example/x", "additionalNotes": "please call",
             "organizer": {"id": 1, "name": "Rosa Rep", "email": "rosa@host.example", "timeZone": "Europe/Berlin", "language": {"locale": "en"}},
             "attendees": [{"name": self.name, "email": self.email, "timeZone": "Europe/London", "language": {"locale": "en"}}],

@@ -17,7 +17,10 @@ use super::{
     recur::Fault as RuleFault,
     zone::{self, UnknownZone},
 };
-use crate::person::{normal_email, squeeze};
+use crate::{
+    mutant::{self, Mutant},
+    person::{normal_email, squeeze},
+};
 
 /// A provider's own name of an event in one calendar.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -285,6 +288,9 @@ impl Event {
     /// often, tells of it.
     #[must_use]
     pub fn hidden(self) -> Self {
+        if mutant::on(Mutant::PrivateShown) {
+            return self;
+        }
         Self { created: None, modified: None, sequence: 0, body: Body::Private, ..self }
     }
 

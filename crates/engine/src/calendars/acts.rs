@@ -99,7 +99,7 @@ impl Engine {
         for calendar in &flow.calendars {
             self.calendar_soon(&flow.reference(calendar)).await?;
         }
-        self.calendars_round(flow, confirm_deletes).await
+        self.round_of_calendars(flow, confirm_deletes, true).await
     }
 
     /// How an integration stands.

@@ -100,6 +100,16 @@ impl Engine {
     /// With `confirm_deletes`, by which a person says that whatever is missing was deleted on purpose, every calendar is
     /// read as a whole first.
     pub async fn calendars_round(&self, flow: &CalendarFlow, confirm_deletes: bool) -> StoreResult<CalendarRoundEnd> {
+        self.round_of_calendars(flow, confirm_deletes, false).await
+    }
+
+    /// A round; with `now` the CRM is asked for what people did there although it is not time.
+    async fn round_of_calendars(
+        &self,
+        flow: &CalendarFlow,
+        confirm_deletes: bool,
+        now: bool,
+    ) -> StoreResult<CalendarRoundEnd> {
         let since = match self.world.store.flow_state(&flow.workspace, &flow.id).await? {
             Some(FlowState { standing: FlowStanding::Active, since, .. }) => since,
             Some(state) => return Ok(CalendarRoundEnd::NotActive(state.standing)),
@@ -130,7 +140,7 @@ impl Engine {
         let Some(held) = self.hold(&flow.workspace, format!("calendars:{}", flow.id), lease).await? else {
             return Ok(CalendarRoundEnd::Held);
         };
-        let seen = self.see_due(flow, &held, until, since, &mut round).await;
+        let seen = self.see_due(flow, &held, until, (since, now), &mut round).await;
         self.let_go(&flow.workspace, &held).await;
         seen?;
         metrics::counter!("syncline_calendar_rounds_total").increment(1);

@@ -72,7 +72,7 @@ impl Engine {
         flow: &CalendarFlow,
         held: &Held,
         until: Timestamp,
-        since: Option<Timestamp>,
+        (since, asked): (Option<Timestamp>, bool),
         round: &mut CalendarRound,
     ) -> StoreResult<()> {
         let (store, workspace) = (&self.world.store, &flow.workspace);
@@ -80,7 +80,7 @@ impl Engine {
         if flow.rules.back.invite || flow.rules.back.edits {
             let now = self.world.clock.now();
             let state = store.begin_crm(workspace, &flow.id, now).await?;
-            if state.creating || state.next_at <= now {
+            if asked || state.creating || state.next_at <= now {
                 match self.seeing(flow, held, until, round).await? {
                     // Whatever is due finds out by itself.
                     Err(_) if !state.creating => {}

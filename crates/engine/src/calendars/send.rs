@@ -10,6 +10,7 @@ use syncline_core::{
         look::Decision,
     },
     ids::RecordId,
+    mutant::{self, Mutant},
     record::Slot,
     step::{Plan, Write},
 };
@@ -61,7 +62,8 @@ impl Engine {
         let now = self.world.clock.now();
         let mut save = nothing(seeing.flow, seeing.held, now);
         let mut looked: Vec<(DueSeries, Option<Timestamp>)> =
-            all.iter().zip(&seen).map(|(series, seen)| (series.due.clone(), seen.look_again)).collect();
+            // What goes well is no further try: a series is looked at again and again.
+            all.iter().zip(&seen).map(|(series, seen)| (DueSeries { tries: 0, ..series.due.clone() }, seen.look_again)).collect();
         for (at, seen) in seen.iter().enumerate() {
             // Whoever is missing in the CRM may be added there before the meeting, which no calendar tells.
             let waits = |one: &Decision| {
@@ -132,9 +134,10 @@ impl Engine {
             let (due, again) = &mut looked[push.series];
             let before = all[push.series].kept.get(&push.decision.key.rid);
             round.decided += 1;
-            let settled = self.settled(&push, before, outcome, due.tries, now, round);
+            let tries = all[push.series].due.tries;
+            let settled = self.settled(&push, before, outcome, tries, now, round);
             if settled.failed {
-                due.tries = all[push.series].due.tries.saturating_add(1);
+                due.tries = tries.saturating_add(1);
             }
             *again = [*again, settled.again].into_iter().flatten().min();
             save.meetings.push(settled.meeting);
@@ -155,6 +158,7 @@ impl Engine {
         let decision = &push.decision;
         let (error, plan) = match outcome {
             GraphOutcome::Done(ids) => return done(push, &ids, now, round),
+            GraphOutcome::Unknown(_) if mutant::on(Mutant::UnknownIsDone) => return done(push, &[], now, round),
             GraphOutcome::Refused(error) => (error, None),
             GraphOutcome::Unknown(error) => (error, Some(push.plan.clone())),
         };

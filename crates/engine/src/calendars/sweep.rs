@@ -5,11 +5,14 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use syncline_connect::{Error, calendar::Reading};
-use syncline_core::calendar::{
-    event::{Body, Event, EventId, Status},
-    identity::Rid,
-    meeting::{Sweep, sweep},
-    recur::Window,
+use syncline_core::{
+    calendar::{
+        event::{Body, Event, EventId, Status},
+        identity::Rid,
+        meeting::{Sweep, sweep},
+        recur::Window,
+    },
+    mutant::{self, Mutant},
 };
 use syncline_store::{CalendarPage, CalendarState, KnownCopy, NewCopy, Result as StoreResult};
 
@@ -58,6 +61,10 @@ impl Engine {
         };
         let mut copies = Vec::new();
         for ids in missing.chunks(FETCH_AT_ONCE) {
+            if mutant::on(Mutant::UnconfirmedGone) {
+                copies.extend(ids.iter().map(|id| NewCopy { event: gone(id), organizes: false }));
+                continue;
+            }
             match self.fetch_events(reading, ids, &mut read.calls).await {
                 Ok(found) => copies.extend(ids.iter().zip(found).map(|(id, found)| match found {
                     Some(event) => copy(reading.calendar, event),

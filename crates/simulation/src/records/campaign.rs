@@ -1,13 +1,6 @@
 //! Many seeds on all cores, and what they came to.
 
-use std::{
-    collections::BTreeMap,
-    fmt::Write as _,
-    sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{collections::BTreeMap, fmt::Write as _, sync::Mutex};
 
 use super::{
     plot::{FAULTS, Trouble},
@@ -16,6 +9,7 @@ use super::{
 use crate::{
     faults::{Fault, Fired},
     sim::{Violation, lock},
+    threads::on_threads,
 };
 
 /// Failing seeds that are kept with their words; further ones are counted.
@@ -108,21 +102,10 @@ impl Totals {
 impl Campaign {
     /// Runs all seeds; each keeps to one thread.
     pub fn run(&self) -> Totals {
-        let next = AtomicU64::new(0);
         let totals = Mutex::new(Totals::default());
-        std::thread::scope(|scope| {
-            for _ in 0..self.threads.max(1) {
-                scope.spawn(|| {
-                    loop {
-                        let number = next.fetch_add(1, Ordering::Relaxed);
-                        if number >= self.seeds {
-                            return;
-                        }
-                        let report = run(self.from + number, &self.options);
-                        lock(&totals).add(report);
-                    }
-                });
-            }
+        on_threads(self.from, self.seeds, self.threads, &|seed| {
+            let report = run(seed, &self.options);
+            lock(&totals).add(report);
         });
         let mut totals = totals.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         totals.failures.sort_by_key(|(seed, _)| *seed);

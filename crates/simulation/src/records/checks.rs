@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_core::merge::{RuleKey, Side};
 use syncline_engine::records::RecordFlow;
-use syncline_store::{ActivityFilter, HoldView, LinkedPair, PAGE_MAX, StoredFate};
+use syncline_store::{HoldView, LinkedPair, PAGE_MAX, StoredFate};
 
 use super::{
     accounts::Account,
@@ -14,7 +14,7 @@ use super::{
     ledger::End,
     wires::Wires,
 };
-use crate::{log, sim::lock};
+use crate::{log::Line, sim::lock};
 
 /// Links of one integration in a run at most: their ids are asked for one after the other.
 const LINKS_MAX: i64 = 2_000;
@@ -179,33 +179,4 @@ fn told(journal: &[Line], fact: Fact, value: &str) -> bool {
     let says = |side: &serde_json::Value| fact.normal(side["value"].as_str()).as_deref() == Some(value);
     let conflicts = journal.iter().filter(|line| line.details["action"] == "conflict");
     conflicts.into_iter().any(|line| says(&line.details["left"]) || says(&line.details["right"]))
-}
-
-/// A line of the activity log.
-pub struct Line {
-    pub text: String,
-    pub details: serde_json::Value,
-}
-
-/// The whole activity log, oldest line first; searched for secrets on the way.
-pub async fn journal(wires: &Wires) -> Vec<Line> {
-    let sim = &wires.sim;
-    let (mut rows, mut before) = (Vec::new(), None);
-    loop {
-        let filter = ActivityFilter { before, limit: PAGE_MAX, ..ActivityFilter::default() };
-        let page = sim.store.activity(&workspace(), filter).await.unwrap_or_default();
-        before = page.last().map(|row| row.id);
-        let ended = page.len() < PAGE_MAX;
-        rows.extend(page);
-        if ended {
-            break;
-        }
-    }
-    let lines = rows.into_iter().rev().map(|row| {
-        let entry = row.entry;
-        let text = format!("journal {} {} {} {}", entry.at, entry.kind.as_str(), entry.text, entry.details);
-        log::search_secrets(sim, "the journal", &text);
-        Line { text, details: entry.details }
-    });
-    lines.collect()
 }

@@ -1,7 +1,7 @@
 //! What a seed decides about a company before anything runs: its accounts, its settings, its people, what they will do
 //! and what goes wrong. Nothing here runs anything.
 
-use std::{collections::BTreeSet, fmt, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use syncline_core::merge::WhenDeleted;
 
@@ -9,6 +9,7 @@ use crate::{
     dice::Dice,
     faults::{Fault, FaultSet},
     story::Story,
+    troubles::troubles,
 };
 
 /// People of a small company in the beginning, at most, and acts of one run.
@@ -49,36 +50,8 @@ pub const FAULTS: [Fault; 25] = [
     Fault::S4,
 ];
 
-macro_rules! troubles {
-    ($($name:ident = $id:literal $says:literal),* $(,)?) => {
-        /// What people and administrators do that makes keeping in step hard.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Trouble {
-            $(#[doc = $says] $name),*
-        }
-
-        impl Trouble {
-            /// Every kind.
-            pub const ALL: &'static [Trouble] = &[$(Trouble::$name),*];
-
-            /// Its id.
-            pub fn id(self) -> &'static str {
-                match self {
-                    $(Trouble::$name => $id),*
-                }
-            }
-
-            /// What happens.
-            pub fn says(self) -> &'static str {
-                match self {
-                    $(Trouble::$name => $says),*
-                }
-            }
-        }
-    };
-}
-
 troubles! {
+    /// What people and administrators do that makes keeping in step hard.
     Readdress = "address" "an e-mail address changes",
     Swap = "swap" "two people's addresses are swapped",
     OptOut = "out" "a person opts out, or in again",
@@ -91,12 +64,6 @@ troubles! {
     Schema = "schema" "a mapped field goes away for a while",
     Rule = "rule" "a validation rule refuses some records for a while",
     Lag = "lag" "an account shows its changes late",
-}
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.id())
-    }
 }
 
 /// A tool beside the CRM.

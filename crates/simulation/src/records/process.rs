@@ -16,7 +16,6 @@ use super::{
 use crate::{
     clock::SkewedClock,
     dice::{Dice, Seeded},
-    faults::Fault,
     life::Life,
     network::CALL_DEADLINE,
     sim::Sim,
@@ -44,7 +43,7 @@ impl Process {
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let sim = &self.wires.sim;
         for lives in 0_u64.. {
-            let life = self.life(lives);
+            let life = Life::drawn(sim, self.number, lives, None, Box::new(|| ()));
             let chaos = sim.in_chaos();
             let engine = self.engine(&life, lives);
             tokio::select! {
@@ -72,19 +71,6 @@ impl Process {
             let pause = sim.with_dice("rounds", |dice| dice.between(from * 1000, to * 1000));
             tokio::time::sleep(Duration::from_millis(pause)).await;
         }
-    }
-
-    fn life(&self, lives: u64) -> Arc<Life> {
-        let sim = &self.wires.sim;
-        let faults = sim.story.faults;
-        let dies = faults.has(Fault::C1) || faults.has(Fault::C2);
-        let again = lives > 0 && sim.strikes("deaths", Fault::C3, 400);
-        let after = sim.with_dice("deaths", |dice| match (again, dies) {
-            (true, _) => Some(dice.below(12)),
-            (false, true) => Some(dice.between(3, 250)),
-            (false, false) => None,
-        });
-        Life::new(Arc::clone(sim), self.number, after, again, None, Box::new(|| ()))
     }
 
     fn engine(&self, life: &Arc<Life>, lives: u64) -> Arc<Engine> {

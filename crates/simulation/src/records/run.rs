@@ -28,15 +28,13 @@ use crate::{
     dice::{Dice, Seeded},
     faults::{Fault, FaultSet, Fired},
     life::Life,
-    log::Listener,
+    log::{self, Listener},
     sim::{Sim, Violation, lock},
+    skew::wrong_clocks,
 };
 
 /// How long requests that are under way when the calm begins may take.
 const CHAOS_AFTER: Duration = Duration::from_secs(60);
-/// How far a clock is wrong, and how far it jumps.
-const SKEW_MAX: i64 = 5;
-const JUMPS: [i64; 6] = [1, 1, -1, -1, 24, -24];
 /// Programs change so many fields per field that a person changed and account, and in any case.
 const CHANGES_PER_EDIT: u64 = 2;
 const CHANGES_ANYWAY: u64 = 20;
@@ -136,7 +134,8 @@ async fn perform(plot: Plot, trace: bool) -> Report {
     for process in &processes {
         tokio::spawn(Arc::clone(process).run(stop.clone()));
     }
-    tokio::spawn(wrong_clocks(Arc::clone(&sim), processes.clone(), plot.chaos));
+    let clocks = processes.iter().map(|process| Arc::clone(&process.clock)).collect();
+    tokio::spawn(wrong_clocks(Arc::clone(&sim), clocks, plot.chaos));
     tokio::spawn(people.live());
     tokio::time::sleep(plot.chaos + CHAOS_AFTER).await;
     check_quota(&wires, &plot).await;
@@ -156,7 +155,7 @@ async fn perform(plot: Plot, trace: bool) -> Report {
 
 async fn finish(wires: &Arc<Wires>, engine: &Engine, plot: &Plot, drained: Duration, rests: bool) -> Report {
     let sim = &wires.sim;
-    let journal = checks::journal(wires).await;
+    let journal = log::journal(sim, &workspace()).await;
     let (mut apart, mut raced) = (0, 0);
     if rests {
         (apart, raced) = checks::in_the_end(wires, &engine.setup().records, &journal).await;
@@ -245,33 +244,5 @@ async fn check_quota(wires: &Wires, plot: &Plot) {
             let flow = wires.company.tools()[at].name();
             wires.sim.violation("I9", format!("with-{flow}: {records} records were written, and {quota} are allowed"));
         }
-    }
-}
-
-/// Clocks that differ, and clocks that jump.
-async fn wrong_clocks(sim: Arc<Sim>, processes: Vec<Arc<Process>>, until: Duration) {
-    let mut skews = vec![0; processes.len()];
-    if sim.may(Fault::K2) {
-        sim.fired(Fault::K2);
-        for (process, skew) in processes.iter().zip(&mut skews) {
-            *skew = sim.with_dice("clocks", |dice| i64::try_from(dice.below(11)).unwrap_or(0) - SKEW_MAX);
-            process.clock.set(SignedDuration::from_secs(*skew));
-        }
-    }
-    if !sim.may(Fault::K1) {
-        return;
-    }
-    let draw = |from, to| sim.with_dice("clocks", |dice| dice.between(from, to));
-    tokio::time::sleep(Duration::from_secs(draw(10, until.as_secs().max(20)))).await;
-    if !sim.in_chaos() {
-        return;
-    }
-    let at = usize::try_from(draw(0, processes.len() as u64)).unwrap_or(0);
-    let jump = sim.with_dice("clocks", |dice| *dice.pick(&JUMPS));
-    sim.fired(Fault::K1);
-    processes[at].clock.set(SignedDuration::from_hours(jump));
-    tokio::time::sleep(Duration::from_secs(draw(30, 600))).await;
-    if sim.in_chaos() {
-        processes[at].clock.set(SignedDuration::from_secs(skews[at]));
     }
 }

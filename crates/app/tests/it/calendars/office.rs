@@ -10,7 +10,7 @@ use syncline_sandbox::{GoogleConfig, GoogleWorkspace};
 
 use crate::{
     commands::{Running, cookie},
-    lab::{Connection, Installation, PATIENCE, Sandbox, WallClock, free_port, pause, secret},
+    lab::{Booking, Connection, Installation, PATIENCE, Sandbox, WallClock, free_port, pause, secret},
 };
 
 const BINARY: &str = env!("CARGO_BIN_EXE_syncline");
@@ -26,6 +26,11 @@ struct Office {
 
 impl Office {
     fn new(name: &str) -> Self {
+        Self::with(name, "")
+    }
+
+    /// With further settings of the integration.
+    fn with(name: &str, settings: &str) -> Self {
         let sandbox = Sandbox::start();
         let google = GoogleWorkspace::new(GoogleConfig::default(), Arc::new(WallClock));
         let url = sandbox.beside(&google);
@@ -41,6 +46,7 @@ impl Office {
             name = "meetings"
             crm = "salesforce"
             own_domains = ["host.example"]
+            {settings}
             [[calendars.people]]
             owner = "{ROSA}"
             connection = "rosa"
@@ -84,11 +90,14 @@ impl Office {
 
     /// Rosa makes a meeting, so many hours from now.
     fn meet(&self, title: &str, hours: i64, guests: &[&str]) {
+        self.google.create(ROSA, &self.event(title, hours, guests)).expect("a meeting");
+    }
+
+    fn event(&self, title: &str, hours: i64, guests: &[&str]) -> Value {
         let start = WallClock.now() + SignedDuration::from_hours(hours);
         let guests: Vec<Value> = guests.iter().map(|email| json!({ "email": email })).collect();
-        let event = json!({ "summary": title, "attendees": guests, "start": { "dateTime": start.to_string() },
-            "end": { "dateTime": (start + SignedDuration::from_mins(30)).to_string() } });
-        self.google.create(ROSA, &event).expect("a meeting");
+        json!({ "summary": title, "attendees": guests, "start": { "dateTime": start.to_string() },
+            "end": { "dateTime": (start + SignedDuration::from_mins(30)).to_string() } })
     }
 
     fn run(&self, arguments: &[&str]) -> String {
@@ -204,4 +213,49 @@ fn a_server_keeps_the_timeline_true() {
     }
     assert_eq!(office.timeline(), [("Demo".to_owned(), office.ada.clone())]);
     assert!(server.terminate().success(), "{}", office.installation.log());
+}
+
+/// A meeting that was booked and one that somebody logged in the CRM are each one meeting, there and in the calendar.
+///
+/// proves: B26, C2
+#[test]
+fn booked_and_logged_meetings_are_one_in_both() {
+    let office = Office::with("calendars-back", "invite = true");
+    office.connect();
+    office.run(&["calendars", "activate", "meetings", "--agreed-by", "Rosa"]);
+    office.run(&["calendars", "run", "meetings"]);
+    let server = office.installation.start(Path::new(BINARY), &[]);
+
+    let mut booking = Booking::new(1, ADA, "Ada Lovelace");
+    let (status, body) = booking.created().post(&mut server.connect(), &server.hook).expect("an answer");
+    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
+    server.settle(&office.installation);
+    let booked = office.timeline();
+    assert_eq!(booked.len(), 1);
+    let mut event = office.event("Introduction with Ada Lovelace", 24, &[ADA]);
+    event["iCalUID"] = booking.calendar_name().into();
+    office.google.create(ROSA, &event).expect("a meeting");
+
+    let rosa = office.sandbox.records("User").into_iter().find(|user| user["Email"] == ROSA).expect("a user");
+    let at =
+        |hours: i64| (WallClock.now() + SignedDuration::from_hours(hours)).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let logged = json!({ "Subject": "Kick-off", "WhoId": office.ada, "OwnerId": rosa["Id"],
+        "StartDateTime": at(30), "EndDateTime": at(31) });
+    office.sandbox.org.seed("Event", logged.as_object().expect("a record")).expect("an event");
+    let started = Instant::now();
+    let in_calendar = || {
+        let all = office.google.snapshot().remove(ROSA).unwrap_or_default();
+        all.into_iter().filter(|event| event["summary"] == "Kick-off").collect::<Vec<Value>>()
+    };
+    while in_calendar().is_empty() {
+        assert!(started.elapsed() < std::time::Duration::from_secs(20), "no event came: {}", office.run(&["activity"]));
+        office.run(&["calendars", "run", "meetings"]);
+    }
+    assert!(server.terminate().success(), "{}", office.installation.log());
+    office.run(&["calendars", "run", "meetings"]);
+    assert_eq!(in_calendar()[0]["attendees"][0]["email"], ADA);
+    let expected = [booked[0].clone(), ("Kick-off".to_owned(), office.ada.clone())];
+    assert_eq!(office.timeline(), expected, "neither stands there twice");
+    let left_out = office.run(&["calendars", "events", "meetings", "--reason", "booked"]);
+    assert!(left_out.contains("its record is that of the booking"), "{left_out}");
 }

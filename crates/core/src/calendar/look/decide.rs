@@ -18,6 +18,7 @@ use crate::{
         privacy::{Effect, Privacy, Sight, step},
     },
     ids::{RecordId, WorkspaceId},
+    mutant::{self, Mutant},
     person::squeeze,
     record::{Fields, Role, Slot, Std},
 };
@@ -86,6 +87,10 @@ impl Meeting<'_> {
         if is_lost || was_removed {
             links.clear();
         }
+        let (is_lost, was_removed) = match mutant::on(Mutant::RemovalForgotten) {
+            true => (false, false),
+            false => (is_lost, was_removed),
+        };
         let crm = Crm { workspace, facts, links: &links, relates_many: rules.relates_many };
         let cx =
             Deciding { meeting: self, key: &key, united: &united, source, crm: &crm, rules, home: &home, normalise };

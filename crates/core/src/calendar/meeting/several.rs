@@ -5,7 +5,10 @@
 
 use std::cmp::Ordering;
 
-use crate::calendar::event::{Body, Content, Event, Reply, Status};
+use crate::{
+    calendar::event::{Body, Content, Event, Reply, Status},
+    mutant::{self, Mutant},
+};
 
 /// One calendar's copy of a meeting.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +55,9 @@ pub fn unite<'a>(copies: &[Copy<'a>]) -> United<'a> {
     open.sort_by(|one, other| rank(&other.0, &one.0));
     let best = open.first();
     // A guest's copy may be thrown away by the guest; that it says "called off" is the organiser's word.
-    let is_gone = |copy: &Copy<'_>| matches!(copy.event.body, Body::Bare) && copy.organizes;
+    let is_gone = |copy: &Copy<'_>| {
+        matches!(copy.event.body, Body::Bare) && (copy.organizes || mutant::on(Mutant::GuestCallsOff))
+    };
     let source_is_off = best.is_some_and(|(copy, _)| copy.event.status == Status::Cancelled);
     let is_off = source_is_off || copies.iter().any(is_gone);
     let mut live: Vec<&Copy<'a>> =
@@ -83,7 +88,8 @@ fn has_left(copy: &Copy<'_>) -> bool {
     let declined = |content: &Content| {
         content.attendees.iter().any(|one| one.who.email == copy.rep && one.reply == Reply::Declined)
     };
-    !copy.organizes && copy.event.status == Status::Cancelled && copy.event.content().is_some_and(declined)
+    let leaves = !copy.organizes && !mutant::on(Mutant::GuestCallsOff);
+    leaves && copy.event.status == Status::Cancelled && copy.event.content().is_some_and(declined)
 }
 
 /// Which of two copies tells more about the meeting.

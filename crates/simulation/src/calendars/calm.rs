@@ -1,0 +1,184 @@
+//! The calm after the chaos: nothing goes wrong any more, an operator does his part, and everything must come to rest.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::SignedDuration;
+use syncline_core::Clock;
+use syncline_engine::{
+    Engine,
+    calendars::{CalendarFlow, CalendarRoundEnd},
+};
+use syncline_store::{CalendarState, ConnectionStatus, MeetingFilter};
+
+use super::{
+    office::{EVERY, integration, workspace},
+    wires::Wires,
+};
+use crate::sim::lock;
+
+/// How often the operator looks.
+const LOOK_EVERY: Duration = Duration::from_secs(240);
+/// How long it may take until all is done: a vendor may ask for a pause of a day, and a clock that ran a day ahead has put
+/// off everything by as much.
+const BOUND: Duration = Duration::from_secs(30 * 3600);
+/// How often the operator has tried again what was refused.
+const RETRIES: u32 = 3;
+/// Looks in a row at which nothing was written, after which it is quiet.
+const STILL: u32 = 2;
+/// How far ahead what is due is looked for, in hours, and how many at most.
+const AHEAD_HOURS: i64 = 24 * 300;
+const DUE_MAX: usize = 1_000;
+/// How long it takes to see that it stays quiet.
+const ONCE_MORE: SignedDuration = SignedDuration::from_mins(15);
+/// Meetings that are looked at in the end, at most.
+pub const MEETINGS_MAX: usize = 2_000;
+
+/// The operator, with an engine of his own for what the command line would do.
+pub struct Operator<'a> {
+    pub wires: &'a Arc<Wires>,
+    pub engine: &'a Arc<Engine>,
+}
+
+impl Operator<'_> {
+    fn flow(&self) -> &CalendarFlow {
+        &self.engine.setup().calendars[0]
+    }
+
+    /// Waits until everything is done; says how long it took, and whether it came to rest.
+    pub async fn settle(&self) -> (Duration, bool) {
+        let sim = &self.wires.sim;
+        let began = sim.clock.elapsed();
+        let until = began + BOUND;
+        let (mut retries, mut still, mut before) = (0, 0, None);
+        self.wires.ask_again();
+        while sim.clock.elapsed() < until {
+            tokio::time::sleep(LOOK_EVERY).await;
+            self.reconnect().await;
+            let written = self.written();
+            let is_still = before.replace(written) == Some(written) && self.is_quiet().await;
+            still = if is_still { still + 1 } else { 0 };
+            if still < STILL {
+                continue;
+            }
+            if retries == RETRIES || !self.retry().await {
+                return (sim.clock.elapsed().saturating_sub(began), true);
+            }
+            retries += 1;
+        }
+        let states = sim.store.calendars(&workspace(), &integration()).await;
+        let due = sim.store.due_series(&workspace(), &integration(), sim.clock.now(), DUE_MAX).await;
+        sim.violation("J1", format!("not at rest after {BOUND:?}: {states:?}; due {due:?}"));
+        (until.saturating_sub(began), false)
+    }
+
+    fn written(&self) -> u64 {
+        lock(&self.wires.ledger).writes
+    }
+
+    /// Nothing is due or under way, and every calendar was read without trouble after the calm had begun.
+    async fn is_quiet(&self) -> bool {
+        let (sim, flow) = (&self.wires.sim, self.flow());
+        let store = &sim.store;
+        let now = sim.clock.now();
+        let states = store.calendars(&flow.workspace, &flow.id).await.unwrap_or_default();
+        // Whoever read it last has put the next reading off by the usual time, and not by a pause.
+        let soon = now + EVERY + SignedDuration::from_mins(1);
+        let is_read = |state: &CalendarState| state.settled && state.problem.is_none() && state.next_at < soon;
+        if !self.wires.all_asked()
+            || states.len() != flow.calendars.len()
+            || !states.iter().all(|(_, state)| is_read(state))
+        {
+            return false;
+        }
+        if !store.due_series(&flow.workspace, &flow.id, now, 1).await.unwrap_or_default().is_empty() {
+            return false;
+        }
+        let later = now + SignedDuration::from_hours(AHEAD_HOURS);
+        let coming = store.due_series(&flow.workspace, &flow.id, later, DUE_MAX).await.unwrap_or_default();
+        for due in coming {
+            let (_, meetings) = store.series(&flow.workspace, &flow.id, &due.uid).await.unwrap_or_default();
+            if due.tries > 0 || meetings.iter().any(|one| one.plan.is_some() && one.state.problem.is_none()) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// He connects again what was lost.
+    async fn reconnect(&self) {
+        let sim = &self.wires.sim;
+        for row in sim.store.connections(&workspace()).await.unwrap_or_default() {
+            if row.status != ConnectionStatus::NeedsReconnect {
+                continue;
+            }
+            sim.note(|| format!("the operator connects {} again", row.connection));
+            if let Some(tokens) = self.wires.office.tokens(row.connection.as_str()) {
+                drop(sim.store.store_tokens(&row.workspace, &row.connection, &tokens, None).await);
+            }
+            drop(sim.store.set_status(&row.workspace, &row.connection, ConnectionStatus::Connected, None).await);
+            drop(sim.store.resume(&row.workspace, &row.connection).await);
+        }
+    }
+
+    /// He has everything tried again that was refused; whether there was anything.
+    async fn retry(&self) -> bool {
+        let sim = &self.wires.sim;
+        let flow = self.flow();
+        let held = sim.store.meetings(&flow.workspace, &flow.id, MeetingFilter::Held, 0, MEETINGS_MAX).await;
+        for one in held.unwrap_or_default() {
+            sim.note(|| format!("held: {one:?}"));
+            if one.state.problem.as_ref().is_none_or(String::is_empty) {
+                sim.violation("J4", format!("{} is held without a reason", one.key));
+            }
+        }
+        self.engine.retry_meetings(flow).await.unwrap_or(0) > 0
+    }
+
+    /// Two rounds more when nobody else does any: the second asks every calendar once, and nothing is written.
+    pub async fn once_more(&self) {
+        let sim = &self.wires.sim;
+        // What time alone makes due is no fault of an idle round.
+        let soon = sim.clock.now() + ONCE_MORE;
+        let coming = sim.store.due_series(&workspace(), &integration(), soon, 1).await.unwrap_or_default();
+        if !coming.is_empty() {
+            return;
+        }
+        let before = self.written();
+        let mut calls = Vec::new();
+        for _ in 0..2 {
+            tokio::time::sleep(EVERY.unsigned_abs() + LOOK_EVERY).await;
+            let end = self.engine.calendars_round(self.flow(), false).await;
+            sim.note(|| format!("operator {end:?}"));
+            match end {
+                Ok(CalendarRoundEnd::Done(round)) => calls.push(round),
+                end => sim.violation("J3", format!("a round when all is quiet ends with {end:?}")),
+            }
+        }
+        let after = self.written();
+        if after != before {
+            sim.violation("J3", format!("writes although everything was done: {} times", after - before));
+        }
+        // A calendar that is read as a whole once more takes as many calls as it has pages.
+        let is_whole = self.wires.plot.sweep_every < SignedDuration::from_hours(2);
+        let linked = u32::try_from(self.wires.plot.linked.len()).unwrap_or(0);
+        if let Some(last) = calls.last().filter(|_| !is_whole)
+            && (last.calls != linked || last.decided > 0)
+        {
+            sim.violation("J3", format!("an idle round of {linked} calendars: {last:?}"));
+        }
+    }
+
+    /// The copies and states that the product keeps, as texts, to be searched for what it must not keep.
+    pub async fn kept(&self) -> Vec<String> {
+        let flow = self.flow();
+        let store = &self.wires.sim.store;
+        let all = store.meetings(&flow.workspace, &flow.id, MeetingFilter::All, 0, MEETINGS_MAX).await;
+        let mut texts: Vec<String> = all.unwrap_or_default().iter().map(|one| format!("{one:?}")).collect();
+        let uids: Vec<_> = lock(&self.wires.ledger).meetings.iter().map(|one| one.uid.clone()).collect();
+        for uid in uids {
+            let (copies, meetings) = store.series(&flow.workspace, &flow.id, &uid).await.unwrap_or_default();
+            texts.push(format!("{copies:?} {meetings:?}"));
+        }
+        texts
+    }
+}

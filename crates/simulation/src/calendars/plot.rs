@@ -1,0 +1,142 @@
+//! What a seed decides about an office before anything runs: whose calendars are connected, which meetings of a series are
+//! logged, what people will do and what goes wrong. Nothing here runs anything.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use jiff::SignedDuration;
+use syncline_core::calendar::series::SeriesPolicy;
+
+use super::office::{MIA, ROSA, SAM};
+use crate::{
+    dice::Dice,
+    faults::{Fault, FaultSet},
+    story::Story,
+    troubles::troubles,
+};
+
+/// Meetings that are there before, and things that people do in one run, at most.
+const BEFORE_MAX: u64 = 4;
+const ACTS_MAX: u64 = 22;
+/// How long people go on, in seconds.
+const CHAOS_MIN: u64 = 600;
+const CHAOS_MAX: u64 = 1_500;
+/// Days of a window in which all meetings of a series are logged.
+const WINDOW_DAYS: u16 = 20;
+
+/// The faults of calls, processes and databases that make sense here.
+pub const FAULTS: [Fault; 22] = [
+    Fault::C1,
+    Fault::C2,
+    Fault::C3,
+    Fault::N1,
+    Fault::N2,
+    Fault::N3,
+    Fault::N4,
+    Fault::N5,
+    Fault::N6,
+    Fault::N9,
+    Fault::N10,
+    Fault::H1,
+    Fault::H2,
+    Fault::H3,
+    Fault::H6,
+    Fault::T1,
+    Fault::K1,
+    Fault::K2,
+    Fault::D1,
+    Fault::D3,
+    Fault::D6,
+    Fault::L2,
+];
+
+troubles! {
+    /// What people and vendors do beside meeting and renaming.
+    Move = "move" "a meeting is moved",
+    Cancel = "cancel" "a meeting is called off",
+    Leave = "leave" "a guest takes a meeting off the guest's own calendar",
+    Reply = "reply" "a guest answers",
+    Guests = "guests" "a contact is invited, or no longer",
+    Private = "private" "a meeting is private, or becomes so, or open again",
+    Series = "series" "a meeting recurs",
+    Occurrence = "occurrence" "one meeting of a series is moved, renamed or called off",
+    Follow = "follow" "a series is changed from one of its meetings on",
+    Contact = "contact" "a contact is made or deleted in the CRM",
+    Edit = "edit" "a record is edited in the CRM",
+    Delete = "delete" "a record is deleted in the CRM",
+    Forget = "forget" "a calendar forgets where readings stopped, also in mid-page",
+    Pages = "pages" "a calendar shows few rows a page, some of them twice",
+    Lag = "lag" "a calendar shows its changes late",
+}
+
+/// Everything that a seed decides.
+#[derive(Debug, Clone)]
+pub struct Plot {
+    pub seed: u64,
+    /// Whose calendars are connected, by their places among the people.
+    pub linked: Vec<usize>,
+    pub series: SeriesPolicy,
+    pub before: u64,
+    pub acts: u64,
+    pub chaos: Duration,
+    pub processes: usize,
+    pub faults: FaultSet,
+    pub often: FaultSet,
+    pub troubles: BTreeSet<Trouble>,
+    /// Rows of a page, where they are few.
+    pub page: Option<u64>,
+    /// Whether the calendars are read for the first time before anything goes wrong.
+    pub settled: bool,
+    pub sweep_every: SignedDuration,
+}
+
+impl Plot {
+    /// The plot of a seed. Only the allowed faults and troubles may strike; the `often` ones are in every plot.
+    pub fn of(seed: u64, allowed: FaultSet, often: FaultSet, troubles: &BTreeSet<Trouble>) -> Self {
+        let mut dice = Dice::of(seed, "calendars", 0);
+        let share = *dice.pick(&[120, 300, 500]);
+        let faults: FaultSet = FAULTS.into_iter().filter(|_| dice.chance(share)).collect();
+        let share = *dice.pick(&[300, 600, 900]);
+        let drawn: BTreeSet<Trouble> = Trouble::ALL.iter().copied().filter(|_| dice.chance(share)).collect();
+        let linked =
+            dice.pick(&[&[ROSA][..], &[ROSA, SAM], &[ROSA, MIA], &[ROSA, SAM, MIA], &[MIA, ROSA], &[MIA]]).to_vec();
+        let window = SeriesPolicy::Materialise { past_days: 1, future_days: WINDOW_DAYS };
+        let series = *dice.pick(&[
+            SeriesPolicy::FirstAndChanged,
+            SeriesPolicy::FirstAndChanged,
+            window,
+            SeriesPolicy::WhenTakenPlace,
+        ]);
+        let before = dice.below(BEFORE_MAX);
+        let acts = 4 + dice.below(ACTS_MAX);
+        let chaos = Duration::from_secs(dice.between(CHAOS_MIN, CHAOS_MAX));
+        let processes = *dice.pick(&[1, 1, 2]);
+        let page = 1 + dice.below(4);
+        let settled = dice.chance(600);
+        let sweep_every = *dice.pick(&[SignedDuration::from_hours(168), SignedDuration::from_mins(10)]);
+        let troubles: BTreeSet<Trouble> = drawn.intersection(troubles).copied().collect();
+        Self {
+            seed,
+            linked,
+            series,
+            before,
+            acts,
+            chaos,
+            processes,
+            faults: faults.or(often).and(allowed),
+            often,
+            page: Some(page).filter(|_| troubles.contains(&Trouble::Pages)),
+            troubles,
+            settled,
+            sweep_every,
+        }
+    }
+
+    pub fn has(&self, trouble: Trouble) -> bool {
+        self.troubles.contains(&trouble)
+    }
+
+    /// The frame that all simulations share, in which nobody books.
+    pub fn story(&self) -> Story {
+        Story { processes: self.processes, ..Story::without_bookings(self.seed, self.faults, self.often) }
+    }
+}

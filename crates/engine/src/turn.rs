@@ -17,6 +17,7 @@ use syncline_core::{
         settings::Duplicates,
         unite::leave_surplus,
     },
+    calendar::identity::Uid,
     ids::{ConnectionId, RecordId, SharedKey},
     mutant::{self, Mutant},
     record::{Field, Role, Slot, Value},
@@ -27,6 +28,7 @@ use syncline_store::{
 };
 
 use crate::{
+    calendars::CalendarFlow,
     engine::Engine,
     job::{InVain, Job, Sorted, context, share},
     journal,
@@ -300,7 +302,9 @@ impl Engine {
                             continue;
                         }
                     };
-                    settlements.push(done_with(setup, push, &ids, writes, now));
+                    let mut settlement = done_with(setup, push, &ids, writes, now);
+                    self.tell_calendars(setup, push, &mut settlement);
+                    settlements.push(settlement);
                     done.push(push.job.claimed.waiting_since);
                 }
             }
@@ -312,6 +316,20 @@ impl Engine {
         self.settle(settlements).await?;
         self.count_done(&done);
         Ok(shared)
+    }
+
+    /// Tells integrations of calendars that the meeting of a booking has a record, by the names that calendars have for it.
+    fn tell_calendars(&self, setup: &ConnectionSetup, push: &Push<'_>, settlement: &mut Settlement) {
+        let is_asked = |flow: &CalendarFlow| flow.workspace == setup.workspace && flow.crm == setup.id;
+        if !self.setup.calendars.iter().any(is_asked) {
+            return;
+        }
+        let Outcome::Done { links, .. } = &settlement.outcome else { return };
+        let Some(link) = links.get(&Slot::Meeting) else { return };
+        let names = push.job.view.content.calendar_ids.iter().filter_map(|name| Uid::read(name));
+        let told =
+            names.map(|uid| SharedLink { key: uid.shared(), role: link.role, id: link.id.clone(), account: None });
+        settlement.shared.extend(told);
     }
 
     /// Counts bookings that are written and settled, given since when each was waited for.

@@ -157,6 +157,16 @@ pub struct MeetingCounts {
     pub next_at: Option<Timestamp>,
 }
 
+/// How far a CRM was asked for meetings that people made or changed there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CrmState {
+    /// What changed before is known.
+    pub since: Timestamp,
+    pub next_at: Timestamp,
+    /// Events are being made of which nothing is kept yet.
+    pub creating: bool,
+}
+
 /// A decision about some series, to be stored at once.
 #[derive(Debug, Clone)]
 pub struct SaveMeetings {

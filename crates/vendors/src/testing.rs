@@ -3,6 +3,8 @@
 #[cfg(any(feature = "caldav", feature = "google"))]
 pub mod contents;
 pub mod mirror;
+#[cfg(any(feature = "hubspot", feature = "salesforce"))]
+pub mod recent;
 pub mod site;
 
 use bytes::Bytes;

@@ -12,7 +12,7 @@ use syncline_core::{
     calendar::{
         eligible::{Policy, PolicyFault, Since},
         event::EventType,
-        meeting::{MeetingSettings, ReplyWords},
+        meeting::{BackRules, MeetingSettings, ReplyWords},
         privacy::{OnPrivate, PrivacyOptions},
         series::SeriesPolicy,
     },
@@ -83,6 +83,15 @@ pub struct CalendarsConfig {
     /// Whether the record of a meeting that was called off is deleted instead of kept.
     #[serde(default)]
     pub delete_cancelled: bool,
+    /// Whether a meeting to come that a person logs in the CRM becomes an event in its owner's calendar, and its contacts
+    /// are invited by that calendar.
+    #[serde(default)]
+    pub invite: bool,
+    /// A yes-or-no field of the CRM's meetings, by the vendor's own name, that has to say yes for that; absent: all do.
+    pub invite_field: Option<String>,
+    /// Whether edits in the CRM (subject, time, place, text) change the event, and contacts added there are invited.
+    #[serde(default)]
+    pub edits: bool,
     /// The subject of what has none in the calendar: a CRM wants one.
     #[serde(default = "default_untitled")]
     pub untitled: String,
@@ -229,6 +238,11 @@ impl CalendarsConfig {
             thaw: self.thaw,
             tell_cancelled: self.tell_cancelled_private,
         }
+    }
+
+    /// How much of what people do in the CRM reaches calendars.
+    pub fn back(&self) -> BackRules {
+        BackRules { invite: self.invite, ask_field: self.invite_field.clone(), edits: self.edits }
     }
 
     /// What records of meetings say.

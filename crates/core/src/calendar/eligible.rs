@@ -175,6 +175,8 @@ pub enum Reason {
     NoContact,
     SeriesRule(SeriesRule),
     NativeSync,
+    /// It was booked: the booking keeps its record.
+    Booked,
     /// A person took the record out of the CRM.
     RemovedInCrm,
 }
@@ -215,6 +217,7 @@ impl Reason {
             Reason::NoContact => "no_contact",
             Reason::SeriesRule(_) => "series_rule",
             Reason::NativeSync => "native_sync",
+            Reason::Booked => "booked",
             Reason::RemovedInCrm => "removed_in_crm",
         }
     }
@@ -238,6 +241,7 @@ impl Reason {
                 SeriesRule::NotOver => "Meetings of a series are logged when they are over.".to_owned(),
                 SeriesRule::AsSeries => "The series is logged as one record.".to_owned(),
             },
+            Reason::Booked => "It was booked, and its record is that of the booking.".to_owned(),
             Reason::NativeSync => "The CRM's own calendar connection has logged it.".to_owned(),
             Reason::RemovedInCrm => {
                 "Its record was deleted in the CRM, or is hidden from the connected user.".to_owned()
@@ -257,6 +261,7 @@ impl Reason {
             Reason::InternalOnly => "Invite the contact to the event; check the own domains if somebody is missing.",
             Reason::NoContact => "Add the guest to the CRM with exactly this address.",
             Reason::SeriesRule(_) => "Choose another rule for series.",
+            Reason::Booked => "Nothing is to be done.",
             Reason::NativeSync => "Turn off one of the two connections.",
             Reason::RemovedInCrm => "Restore the record in the CRM, then try the meeting again.",
         }

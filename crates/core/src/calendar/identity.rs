@@ -9,7 +9,7 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::ids::{ConnectionId, ExternalKey, RecordId, WorkspaceId};
+use crate::ids::{ConnectionId, ExternalKey, RecordId, SharedKey, WorkspaceId};
 
 use super::event::{Event, Moment};
 
@@ -105,6 +105,11 @@ impl Uid {
     /// The text inside.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The key under which bookings tell that a meeting of this name has a record.
+    pub fn shared(&self) -> SharedKey {
+        SharedKey::new(format!("event:{self}"))
     }
 }
 

@@ -5,6 +5,7 @@
 //! a meeting is decided in `syncline_core::calendar`; here is only who asks, stores and sends.
 
 mod acts;
+mod back;
 mod preview;
 mod read;
 mod see;
@@ -12,12 +13,12 @@ mod send;
 mod setup;
 mod sweep;
 
-pub(crate) use self::read::Rests;
 pub use self::{
     acts::{CalendarFlowState, CalendarRemark},
     preview::{CalendarPreview, PreviewedEvent},
     setup::{CalendarFlow, CalendarSetup},
 };
+pub(crate) use self::{back::LookedAt, read::Rests};
 
 use std::{sync::Arc, time::Duration};
 
@@ -58,6 +59,8 @@ pub struct CalendarRound {
     pub created: usize,
     pub updated: usize,
     pub deleted: usize,
+    /// Events that were made or changed because of what people did in the CRM.
+    pub events: usize,
     /// Meetings that are not in the CRM, each with its reason.
     pub left_out: usize,
     /// Meetings that the CRM refused.
@@ -73,7 +76,7 @@ pub struct CalendarRound {
 impl CalendarRound {
     /// Whether nothing was written or decided.
     pub fn idle(&self) -> bool {
-        self.decided == 0 && self.created + self.updated + self.deleted == 0
+        self.decided == 0 && self.created + self.updated + self.deleted + self.events == 0
     }
 }
 
@@ -97,11 +100,11 @@ impl Engine {
     /// With `confirm_deletes`, by which a person says that whatever is missing was deleted on purpose, every calendar is
     /// read as a whole first.
     pub async fn calendars_round(&self, flow: &CalendarFlow, confirm_deletes: bool) -> StoreResult<CalendarRoundEnd> {
-        match self.world.store.flow_state(&flow.workspace, &flow.id).await? {
-            Some(FlowState { standing: FlowStanding::Active, .. }) => {}
+        let since = match self.world.store.flow_state(&flow.workspace, &flow.id).await? {
+            Some(FlowState { standing: FlowStanding::Active, since, .. }) => since,
             Some(state) => return Ok(CalendarRoundEnd::NotActive(state.standing)),
             None => return Ok(CalendarRoundEnd::NotActive(FlowStanding::Draft)),
-        }
+        };
         let resting = self.resting_connections(flow).await?;
         if resting.contains(&flow.crm) {
             return Ok(CalendarRoundEnd::Resting { connection: flow.crm.clone() });
@@ -127,7 +130,7 @@ impl Engine {
         let Some(held) = self.hold(&flow.workspace, format!("calendars:{}", flow.id), lease).await? else {
             return Ok(CalendarRoundEnd::Held);
         };
-        let seen = self.see_due(flow, &held, until, &mut round).await;
+        let seen = self.see_due(flow, &held, until, since, &mut round).await;
         self.let_go(&flow.workspace, &held).await;
         seen?;
         metrics::counter!("syncline_calendar_rounds_total").increment(1);

@@ -98,7 +98,7 @@ impl Engine {
             let looks =
                 |rules: &Rules| seen.iter().map(|copies| look(copies, &kept, rules, now)).collect::<Vec<Look<'_>>>();
             let looks_new = looks(&new);
-            let facts = self.learn_about(setup, crm, &new, &looks_new, now, &mut calls).await?;
+            let facts = self.learn_about(setup, crm, &new, &looks_new, &mut calls).await?;
             for (((uid, copies), is), new_look) in batch.iter().zip(looks(&as_is)).zip(&looks_new) {
                 let decide = |meeting: &syncline_core::calendar::look::Meeting<'_>, rules: &Rules| {
                     let key = MeetingKey { uid: (*uid).clone(), rid: meeting.rid };

@@ -1,9 +1,9 @@
 //! Looking at what is due: copies and what is kept of them, the CRM's facts, and the decision. Sending is elsewhere
 //! ([`super::send`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use serde_json::json;
 use syncline_connect::{Error, Object, Records, Retry};
 use syncline_core::{
@@ -15,6 +15,7 @@ use syncline_core::{
         identity::{MeetingKey, Rid},
         look::{self, Decision, Kept, LOOKS_MAX, Look, Rules, SeenCopy, look},
     },
+    ids::SharedKey,
     record::{Field, Role, Std, Value},
 };
 use syncline_store::{
@@ -29,6 +30,7 @@ use crate::{
     look::{finds, learn},
     push::crm,
     setup::ConnectionSetup,
+    token::database,
 };
 
 /// A series or single meeting in hand.
@@ -52,8 +54,15 @@ pub(super) struct Seeing<'a> {
     pub crm: &'static dyn Records,
     pub held: &'a Held,
     pub until: Timestamp,
-    rules: Rules,
+    pub rules: Rules,
     calendars: Vec<look::Calendar>,
+}
+
+impl Seeing<'_> {
+    /// The zone in which a calendar means times without one.
+    pub fn home(&self, calendar: &str) -> TimeZone {
+        self.calendars.iter().find(|known| known.name == calendar).map_or(TimeZone::UTC, |known| known.home.clone())
+    }
 }
 
 impl Engine {
@@ -63,10 +72,28 @@ impl Engine {
         flow: &CalendarFlow,
         held: &Held,
         until: Timestamp,
+        since: Option<Timestamp>,
         round: &mut CalendarRound,
     ) -> StoreResult<()> {
         let (store, workspace) = (&self.world.store, &flow.workspace);
         let mut seeing = None;
+        if flow.rules.back.invite || flow.rules.back.edits {
+            let now = self.world.clock.now();
+            let state = store.begin_crm(workspace, &flow.id, now).await?;
+            if state.creating || state.next_at <= now {
+                match self.seeing(flow, held, until, round).await? {
+                    // Whatever is due finds out by itself.
+                    Err(_) if !state.creating => {}
+                    Err(_) => return Ok(()),
+                    Ok(found) => {
+                        if !self.look_back(&found, state, since, round).await? {
+                            return Ok(());
+                        }
+                        seeing = Some(found);
+                    }
+                }
+            }
+        }
         for _ in 0..ROUND_BATCHES_MAX {
             let now = self.world.clock.now();
             let due = store.due_series(workspace, &flow.id, now, SEE_BATCH).await?;
@@ -179,9 +206,12 @@ impl Engine {
         let kept: Vec<BTreeMap<Rid, Kept>> = all.iter().map(kept).collect();
         let copies: Vec<Vec<SeenCopy<'_>>> =
             all.iter().map(|series| seen_copies(&series.copies, &seeing.calendars)).collect();
-        let looks: Vec<Look<'_>> =
+        let mut looks: Vec<Look<'_>> =
             copies.iter().zip(&kept).map(|(copies, kept)| look(copies, kept, &seeing.rules, now)).collect();
-        let facts = self.learn_about(seeing.setup, seeing.crm, &seeing.rules, &looks, now, calls).await?;
+        let booked = self.booked(seeing, all).await.map_err(database)?;
+        let told = looks.iter_mut().zip(all).filter(|(_, series)| booked.contains(&series.due.uid.shared()));
+        told.for_each(|(look, _)| look.is_booked());
+        let facts = self.learn_about(seeing.setup, seeing.crm, &seeing.rules, &looks, calls).await?;
         let normalise = |role: Role, field: &Field, value: Value| seeing.crm.normalise(role, field, value);
         let decide = |(series, look): (&Series, Look<'_>)| {
             let key = |rid| MeetingKey { uid: series.due.uid.clone(), rid };
@@ -193,6 +223,13 @@ impl Engine {
         Ok(all.iter().zip(looks).map(decide).collect())
     }
 
+    /// Which of these have records of bookings.
+    async fn booked(&self, seeing: &Seeing<'_>, all: &[Series]) -> StoreResult<BTreeSet<SharedKey>> {
+        let keys: Vec<SharedKey> = all.iter().map(|series| series.due.uid.shared()).collect();
+        let links = self.world.store.shared_links(&seeing.flow.workspace, &seeing.flow.crm, &keys).await?;
+        Ok(links.into_iter().map(|link| link.key).collect())
+    }
+
     /// What the CRM knows of everybody and everything that the meetings ask for.
     pub(super) async fn learn_about(
         &self,
@@ -200,49 +237,70 @@ impl Engine {
         crm: &dyn Records,
         rules: &Rules,
         looks: &[Look<'_>],
-        now: Timestamp,
         calls: &mut u32,
     ) -> Called<Facts> {
         let mut facts = Facts::default();
         let mut asked = Questions::default();
-        let status = rules.meeting.status.as_ref().map(|(field, ..)| field.clone());
-        let settings = BookingSettings { status_field: status, ..BookingSettings::default() };
-        let identify = |text: &str| crm.identify(text);
         for _ in 0..LOOKS_MAX {
             let mut ask = Questions::default();
             for meeting in looks.iter().flat_map(|look| &look.meetings) {
                 ask.extend(meeting.questions(&facts));
             }
-            let mut ask = ask.without(&asked);
-            // Who of our own people is who rarely changes.
-            ask.users.retain(|user| match self.directory.get(&setup.workspace, &setup.id, user, now) {
-                Some(known) => {
-                    facts.add_user(user, known);
-                    false
-                }
-                None => true,
-            });
+            let ask = ask.without(&asked);
             if ask.is_empty() {
                 break;
             }
-            let mut finds = finds(&ask, &[&settings], &Objects::default());
-            for find in &mut finds {
-                let role = find.role;
-                find.fields.retain(|field| match field {
-                    Field::Std(Std::Key) | Field::Native(_) => true,
-                    Field::Std(std) => has(setup, role, *std),
-                });
-            }
-            let answer = self.find(setup, &finds).await?;
-            *calls = calls.saturating_add(answer.calls);
-            learn(&ask, &finds, answer.value, &mut facts, &identify);
-            for user in &ask.users {
-                let id = facts.user(user).flatten().cloned();
-                self.directory.learn(&setup.workspace, &setup.id, user, id, now);
-            }
+            self.ask_crm(setup, crm, rules, ask.clone(), &[], &mut facts, calls).await?;
             asked.extend(ask);
         }
         Ok(facts)
+    }
+
+    /// Asks the CRM, and takes the answers into the facts. `more`: further fields of meetings.
+    #[expect(clippy::too_many_arguments, reason = "one look: whom, what, and where the answers go")]
+    pub(super) async fn ask_crm(
+        &self,
+        setup: &ConnectionSetup,
+        crm: &dyn Records,
+        rules: &Rules,
+        mut ask: Questions,
+        more: &[Field],
+        facts: &mut Facts,
+        calls: &mut u32,
+    ) -> Called<()> {
+        let now = self.world.clock.now();
+        // Who of our own people is who rarely changes.
+        ask.users.retain(|user| match self.directory.get(&setup.workspace, &setup.id, user, now) {
+            Some(known) => {
+                facts.add_user(user, known);
+                false
+            }
+            None => true,
+        });
+        if ask.is_empty() {
+            return Ok(());
+        }
+        let status = rules.meeting.status.as_ref().map(|(field, ..)| field.clone());
+        let settings = BookingSettings { status_field: status, ..BookingSettings::default() };
+        let mut finds = finds(&ask, &[&settings], &Objects::default());
+        for find in &mut finds {
+            let role = find.role;
+            if role == Role::Meeting {
+                find.fields.extend(more.iter().cloned());
+            }
+            find.fields.retain(|field| match field {
+                Field::Std(Std::Key) | Field::Native(_) => true,
+                Field::Std(std) => has(setup, role, *std),
+            });
+        }
+        let answer = self.find(setup, &finds).await?;
+        *calls = calls.saturating_add(answer.calls);
+        learn(&ask, &finds, answer.value, facts, &|text| crm.identify(text));
+        for user in &ask.users {
+            let id = facts.user(user).flatten().cloned();
+            self.directory.learn(&setup.workspace, &setup.id, user, id, now);
+        }
+        Ok(())
     }
 
     /// The CRM could not be asked: nothing is known, and everything waits.

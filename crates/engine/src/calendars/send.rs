@@ -27,6 +27,9 @@ use crate::{engine::Engine, journal, outcome};
 const REPLAN_PAUSE: SignedDuration = SignedDuration::from_millis(50);
 const REPLANS_MAX: u32 = 5;
 
+/// How often it is looked whether a guest of a meeting to come is in the CRM by now.
+const CONTACT_PAUSE: SignedDuration = SignedDuration::from_hours(3);
+
 /// The pause of a meeting whose connection rests.
 const RESTING_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 
@@ -59,6 +62,16 @@ impl Engine {
         let mut save = nothing(seeing.flow, seeing.held, now);
         let mut looked: Vec<(DueSeries, Option<Timestamp>)> =
             all.iter().zip(&seen).map(|(series, seen)| (series.due.clone(), seen.look_again)).collect();
+        for (at, seen) in seen.iter().enumerate() {
+            // Whoever is missing in the CRM may be added there before the meeting, which no calendar tells.
+            let waits = |one: &Decision| {
+                one.verdict == Verdict::LeftOut(Reason::NoContact) && one.start.is_some_and(|start| start > now)
+            };
+            if seen.decisions.iter().any(waits) {
+                let again = later(now, CONTACT_PAUSE);
+                looked[at].1 = Some(looked[at].1.map_or(again, |known| known.min(again)));
+            }
+        }
         let mut pushes: Vec<Push> = Vec::new();
         for (at, (series, seen)) in all.iter().zip(seen).enumerate() {
             for decision in seen.decisions {

@@ -48,12 +48,18 @@ pub enum Written<T> {
 
 /// `POST /crm/v3/objects/{kind}/search`.
 pub async fn search(cx: &Cx<'_>, op: &'static str, kind: &str, body: &Value) -> Result<Answer<Page>, Error> {
-    read(cx, op, Method::POST, &format!("/crm/v3/objects/{kind}/search"), Some(body)).await
+    whole(op, read(cx, op, Method::POST, &format!("/crm/v3/objects/{kind}/search"), Some(body)).await?)
 }
 
 /// `GET /crm/v3/objects/{kind}`: all records that are not archived, by id.
 pub async fn list(cx: &Cx<'_>, op: &'static str, kind: &str, query: &str) -> Result<Answer<Page>, Error> {
-    read(cx, op, Method::GET, &format!("/crm/v3/objects/{kind}?{query}"), None::<&()>).await
+    whole(op, read(cx, op, Method::GET, &format!("/crm/v3/objects/{kind}?{query}"), None::<&()>).await?)
+}
+
+/// A page that tells of itself that it failed shows nothing, and not that there is nothing.
+fn whole(op: &'static str, page: Answer<Page>) -> Result<Answer<Page>, Error> {
+    complete(op, &page.body.status)?;
+    Ok(page)
 }
 
 /// `POST /crm/v3/objects/{kind}/batch/read`, of those that are archived or of the others.
@@ -71,12 +77,12 @@ pub async fn batch_read(
     Ok(answer)
 }
 
-/// A batch may end without having been read: what it does not show then is not absent.
+/// A read may end without having been done: what it does not show then is not absent.
 fn complete(op: &'static str, status: &str) -> Result<(), Error> {
     if status.is_empty() || status == "COMPLETE" {
         return Ok(());
     }
-    let text = format!("the batch was not read to its end ({status})");
+    let text = format!("the rows were not read to their end ({status})");
     Err(Error::new(ErrorKind::Unavailable, Retry::Backoff, op, text))
 }
 

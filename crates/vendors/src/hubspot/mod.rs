@@ -17,6 +17,7 @@ mod records;
 mod roles;
 mod settings;
 pub mod signature;
+mod span;
 mod wire;
 
 #[cfg(test)]

@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 /// A page of a list or a search.
 #[derive(Debug, Deserialize)]
 pub struct Page {
+    /// None, unless something is wrong.
+    #[serde(default)]
+    pub status: String,
     pub results: Vec<Row>,
     pub paging: Option<Paging>,
 }

@@ -12,11 +12,12 @@ use syncline_core::{
 };
 
 use super::{
-    api, classify, convert, id,
+    api, convert, id,
     manifest::{Holds, holds},
+    query::{self, NoPage},
     settings::Org,
     soql::{ApiName, Condition, Literal, Select, percent_encoded},
-    wire::{ErrorRow, QueryPage, SubAnswer, SubRequest, error_rows},
+    wire::{ErrorRow, QueryPage, SubAnswer, SubRequest},
 };
 
 /// Queries in one composite call (of its 25 sub-requests, five may be queries).
@@ -221,11 +222,7 @@ pub fn selects(org: &Org, find: &Find) -> Result<Vec<Select>, Error> {
     for wanted in &find.any {
         values.extend(matches(org, find.role, wanted)?);
     }
-    // An invitation to a user makes a child of the event: the same meeting once more.
-    let all = match find.role {
-        Role::Meeting => vec![Condition::Is(ApiName::fixed("IsChild"), Literal::Bool(false))],
-        _ => Vec::new(),
-    };
+    let all = own(find.role);
     let object = convert::object_name(find.role, find.object.as_ref())
         .map_err(|why| Error::new(ErrorKind::Configuration, Retry::Never, OP, why))?;
     let chunks = chunked(values);
@@ -233,6 +230,15 @@ pub fn selects(org: &Org, find: &Find) -> Result<Vec<Select>, Error> {
         .into_iter()
         .map(|any| Select { object: object.clone(), fields: fields.clone(), any, all: all.clone() })
         .collect())
+}
+
+/// What rows of the object meet that play the role: an invitation to a user makes a child of the event, which is the
+/// same meeting once more.
+pub fn own(role: Role) -> Vec<Condition> {
+    match role {
+        Role::Meeting => vec![Condition::Is(ApiName::fixed("IsChild"), Literal::Bool(false))],
+        _ => Vec::new(),
+    }
 }
 
 /// One value that a row may match.
@@ -300,17 +306,11 @@ fn chunked(matches: Vec<Match>) -> Vec<Vec<Condition>> {
 }
 
 fn page_of(answers: &[SubAnswer], at: usize, find: &Find) -> Result<QueryPage, Error> {
-    let reference = reference(at);
-    let answer = answers.iter().find(|answer| answer.reference_id == reference);
-    let answer = answer.ok_or_else(|| protocol("a query was left without an answer"))?;
-    if answer.http_status_code != 200 {
-        let rows = error_rows(&answer.body);
-        let mut error = classify::error_from_rows(OP, answer.http_status_code, &rows);
+    query::page_of(OP, answers, &reference(at)).map_err(|none| {
+        let NoPage { mut error, rows } = *none;
         error.fields = fields_named(&rows, find);
-        return Err(error);
-    }
-    serde::Deserialize::deserialize(&answer.body)
-        .map_err(|_| protocol("a query's answer is not what Salesforce documents"))
+        error
+    })
 }
 
 /// The org's own fields that an error names: one that was deleted or renamed there.

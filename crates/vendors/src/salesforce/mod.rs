@@ -17,6 +17,8 @@ mod id;
 pub mod manifest;
 mod mirror;
 mod oauth;
+mod query;
+mod recent;
 mod refusal;
 mod settings;
 pub mod soql;
@@ -26,9 +28,12 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use syncline_connect::{
     Answered, BoxFuture, Connector, Cx, Error, Find, Grant, GraphOutcome, Listen, Manifest, Mirror, OAuth, Object,
-    Records, Secret, Settings, TokenSet,
+    Recent, Records, Secret, Settings, TokenSet,
     oauth::{App, TokenCx},
     records::{Remark, Uses},
 };
@@ -99,6 +104,19 @@ impl Records for Salesforce {
 
     fn identify(&self, id: &str) -> Option<(Role, RecordId)> {
         id::identify(id)
+    }
+
+    fn recent<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        role: Role,
+        since: Timestamp,
+    ) -> BoxFuture<'a, Result<Answered<Recent>, Error>> {
+        Box::pin(recent::recent(cx, role, since, query::ROWS_PER_PAGE))
+    }
+
+    fn recent_lag(&self) -> Duration {
+        query::OVERLAP.unsigned_abs()
     }
 
     fn describe<'a>(

@@ -26,7 +26,7 @@ const EVENTS_PAGE: usize = 200;
 const ROUNDS_MAX: usize = 1_000;
 
 /// Why an event may be left out, by the words under which that is kept.
-const REASONS: [&str; 11] = [
+const REASONS: [&str; 12] = [
     "private",
     "gone",
     "unreadable",
@@ -37,6 +37,7 @@ const REASONS: [&str; 11] = [
     "no_contact",
     "series_rule",
     "native_sync",
+    "booked",
     "removed_in_crm",
 ];
 

@@ -59,6 +59,7 @@ fn every_reason_can_be_asked_for() {
         Reason::NoContact,
         Reason::SeriesRule(SeriesRule::Window),
         Reason::NativeSync,
+        Reason::Booked,
         Reason::RemovedInCrm,
     ];
     for reason in &all {
@@ -74,6 +75,7 @@ fn every_reason_can_be_asked_for() {
             | Reason::NoContact
             | Reason::SeriesRule(_)
             | Reason::NativeSync
+            | Reason::Booked
             | Reason::RemovedInCrm => {}
         }
     }

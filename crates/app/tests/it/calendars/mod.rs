@@ -1,5 +1,6 @@
 //! Meetings of two reps' calendars on the timelines of a CRM: the engine as a whole, over the imitation accounts.
 
+mod back;
 mod desk;
 mod going_wrong;
 mod office;
@@ -168,4 +169,19 @@ async fn an_edit_in_the_crm_is_kept() {
     desk.google.edit(ROSA, &id, &json!({ "summary": "Demo, renamed" })).expect("she may");
     desk.calm().await;
     assert_eq!(desk.titles(), ["Demo, renamed"]);
+}
+
+/// Somebody who is added to the CRM before the meeting has it on the timeline.
+///
+/// proves: C4
+#[tokio::test]
+async fn a_guest_who_is_added_to_the_crm_later_is_found() {
+    let desk = Desk::new().await.active().await;
+    desk.meet(ROSA, "Intro", 48, &["new@client.example"]);
+    desk.calm().await;
+    assert_eq!(desk.verdicts().await["Intro"], "no_contact");
+    desk.contact("new@client.example");
+    desk.hands.pass(jiff::SignedDuration::from_hours(4));
+    desk.calm().await;
+    assert_eq!(desk.titles(), ["Intro"]);
 }

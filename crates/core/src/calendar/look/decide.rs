@@ -203,6 +203,7 @@ impl Deciding<'_> {
             .collect();
         let facts = eligible::Facts { in_crm: &in_crm, selected: self.meeting.selected, logged_by_crm: false };
         match judge(event, self.meeting.known(), &policy, facts, self.home) {
+            Verdict::Log if self.meeting.booked => (Verdict::LeftOut(Reason::Booked), None),
             Verdict::Log if self.united.standing == Standing::On => (Verdict::Log, Some(self.full())),
             Verdict::Log => (Verdict::LeftOut(Reason::Gone), None),
             // The reason is the policy's, not that the CRM was not asked about what it did not choose.

@@ -17,7 +17,9 @@ use super::{
     eligible::{Known, Policy, Verdict, before_look, guests},
     event::{Body, Event, Part as Attends, Unreadable},
     identity::Rid,
-    meeting::{Copy, DeleteSettings, FieldRules, MeetingSettings, Standing, United, meeting_of, questions, unite},
+    meeting::{
+        BackRules, Copy, DeleteSettings, FieldRules, MeetingSettings, Standing, United, meeting_of, questions, unite,
+    },
     privacy::{Privacy, PrivacyOptions},
     recur::{Cap, Fault},
     series::{LoggedSeries, Series, wanted},
@@ -44,6 +46,8 @@ pub struct Rules {
     pub deletes: DeleteSettings,
     /// How edits that people make in the CRM travel.
     pub fields: FieldRules,
+    /// How much of what people do in the CRM reaches calendars.
+    pub back: BackRules,
     /// Whether the CRM lets a meeting be related to several people.
     pub relates_many: bool,
     /// Whether it keeps what somebody who attends replied.
@@ -119,6 +123,8 @@ pub struct Meeting<'a> {
     /// Whether the policy for series chose it; true of what is no series.
     selected: bool,
     first: bool,
+    /// A booking has a record of it.
+    booked: bool,
     policy: Policy,
 }
 
@@ -152,7 +158,7 @@ pub fn look<'a>(copies: &[SeenCopy<'a>], kept: &'a BTreeMap<Rid, Kept>, rules: &
         let mut policy = rules.policy.clone();
         policy.blocked.extend(blocked);
         let first = chosen.first == Some(rid) || kept.is_some_and(|kept| kept.first);
-        Meeting { rid, selected: chosen.rids.contains(&rid), first, policy, kept, views }
+        Meeting { rid, selected: chosen.rids.contains(&rid), first, booked: false, policy, kept, views }
     };
     let meetings = rids.into_iter().map(meeting).filter(|meeting| !meeting.views.is_empty()).collect();
     // What was chosen here may be another once it is known what a plan without an answer came to.
@@ -211,6 +217,13 @@ fn choose(parts: &[Part<'_>], kept: &BTreeMap<Rid, Kept>, rules: &Rules, now: Ti
         }
     }
     out
+}
+
+impl Look<'_> {
+    /// Says that a booking has a record of it.
+    pub fn is_booked(&mut self) {
+        self.meetings.iter_mut().for_each(|meeting| meeting.booked = true);
+    }
 }
 
 impl<'a> Meeting<'a> {

@@ -2,6 +2,7 @@
 //! say, who changed what since both agreed, and what happens when one of them is gone.
 
 mod attend;
+mod back;
 mod compare;
 mod deletes;
 mod echo;
@@ -15,6 +16,7 @@ mod several;
 
 pub use self::{
     attend::{AttendeeRules, Company, merge_attendees},
+    back::{BackRules, CrmSide, carried_back, event_of, links_of},
     compare::{Action, Seen, Side, Standoff, Sweep, compare, is_emptied, sweep},
     deletes::{CalendarDelete, CrmDelete, DeleteSettings, OnRecordDeleted, on_calendar_delete, on_crm_delete},
     echo::{CrmChange, Written, is_crm_echo, is_echo},

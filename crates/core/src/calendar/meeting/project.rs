@@ -131,7 +131,7 @@ pub fn project(
 }
 
 /// The meeting's own fields.
-fn fields(content: &Content, standing: Standing, settings: &MeetingSettings, home: &TimeZone) -> Fields {
+pub(super) fn fields(content: &Content, standing: Standing, settings: &MeetingSettings, home: &TimeZone) -> Fields {
     let is_off = standing == Standing::Cancelled;
     let title = squeeze(&content.summary);
     let title = if title.is_empty() { settings.untitled.clone() } else { title };

@@ -10,7 +10,7 @@ use crate::{
         event::{Body, Event},
         identity::{MeetingKey, Rid, Uid},
         look::{self, Kept, Rules, SeenCopy},
-        meeting::{DeleteSettings, FieldRules, MeetingSettings, taken_over, unite},
+        meeting::{BackRules, DeleteSettings, FieldRules, MeetingSettings, taken_over, unite},
         privacy::{Privacy, PrivacyOptions},
     },
     ids::{RecordId, WorkspaceId},
@@ -187,6 +187,7 @@ impl World {
             fields: self.rules,
             relates_many: true,
             keeps_replies: true,
+            back: BackRules::default(),
         };
         let look = look::look(&copies, &kept, &rules, instant("2026-03-01T00:00:00Z"));
         let Some(meeting) = look.meetings.iter().find(|meeting| meeting.rid == Rid::Single) else {

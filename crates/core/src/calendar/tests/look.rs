@@ -394,3 +394,27 @@ fn what_a_person_deleted_stays_deleted() {
     assert_eq!(world.kept[&Rid::Single].verdict, Verdict::LeftOut(Reason::RemovedInCrm));
     assert_eq!((&world.kept[&Rid::Single].links, world.kept[&Rid::Single].privacy), (&Links::new(), Privacy::Synced));
 }
+
+/// What was booked has its record from the booking, and no second one.
+///
+/// proves: B26
+#[test]
+fn what_was_booked_is_not_logged_once_more() {
+    let world = World::new(SeriesPolicy::FirstAndChanged);
+    let copies: Vec<SeenCopy<'_>> = world
+        .events
+        .iter()
+        .map(|((calendar, _), event)| {
+            let organizes = *calendar == 0;
+            let calendar = &world.calendars[*calendar];
+            SeenCopy { calendar, event, baseline: false, touched: false, organizes }
+        })
+        .collect();
+    let kept = BTreeMap::new();
+    let mut look = look::look(&copies, &kept, &world.rules, world.now);
+    look.is_booked();
+    let key = MeetingKey { uid: Uid::read("u1").unwrap(), rid: Rid::Single };
+    let (workspace, facts) = (WorkspaceId::from("w"), world.facts());
+    let decision = look.meetings[0].decide(key, &workspace, &facts, &world.rules, &|_, _, value| value);
+    assert_eq!((decision.verdict.clone(), decision.is_idle()), (Verdict::LeftOut(Reason::Booked), true));
+}

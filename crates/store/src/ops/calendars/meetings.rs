@@ -8,9 +8,10 @@ use syncline_core::{
         identity::{MeetingKey, Uid},
     },
     ids::{IntegrationId, WorkspaceId},
+    record::Slot,
 };
 
-use super::{COPIES_OF, DUE_ADD, copy_of};
+use super::{COPIES_OF, DUE_ADD, copy_of, crm::know_records};
 use crate::{
     DueSeries, MeetingCounts, MeetingFilter, MeetingView, SaveMeetings, Store, StoredCopy, StoredMeeting,
     db::{Db, Op, P, Row, Scope, statements, to_json},
@@ -162,6 +163,9 @@ impl Op for Save {
             })
             .collect();
         db.each(&MEETING_PUT, &sets).await?;
+        let linked = save.meetings.iter().filter_map(|meeting| Some((meeting, meeting.links.get(&Slot::Meeting)?)));
+        let records: Vec<_> = linked.map(|(meeting, link)| (&link.id, &meeting.key.uid)).collect();
+        know_records(db, &save.workspace, &save.integration, &records).await?;
         for (series, again) in &save.looked {
             let by = [ws, integration, P::Text(series.uid.as_str()), P::Int(series.revision)];
             match again {

@@ -3,10 +3,11 @@
 use jiff::{Timestamp, tz::TimeZone};
 use syncline_connect::{
     CalendarWrites,
-    calendar::{Invitation, Message},
+    calendar::{CalendarId, From, Invitation, Message},
 };
-use syncline_core::calendar::event::{Content, Event, Party, Reply, Status};
+use syncline_core::calendar::event::{Body, Content, Event, Party, Reply, Status};
 
+use super::world::{Account, Line, Server};
 use crate::{
     caldav::{
         CalDav,
@@ -25,7 +26,7 @@ fn event() -> Event {
     content.organizer = Some(Party { email: "rita@host.example".into(), name: Some("Rita".into()) });
     content.attendees = vec![guest("ada@acme.example"), guest("bo@acme.example")];
     content.attendees[1].reply = Reply::Declined;
-    event.body = syncline_core::calendar::event::Body::Open(Box::new(content));
+    event.body = Body::Open(Box::new(content));
     event.sequence = 2;
     event
 }
@@ -96,10 +97,49 @@ fn what_may_not_be_said_is_not() {
         let mut event = event();
         let mut content = event.content().expect("it is open").clone();
         change(&mut content);
-        event.body = syncline_core::calendar::event::Body::Open(Box::new(content));
+        event.body = Body::Open(Box::new(content));
         said(Message::Request, &[event])
     };
     assert_eq!(with(|content| content.organizer = None), None);
     assert_eq!(with(|content| content.attendees.clear()), None);
     assert!(made(&event().hidden(), false, now()).is_err());
+}
+
+/// Another program takes the mails for what they are: an invitation, a move, a guest's answer, and that it is off.
+///
+/// proves: C9
+#[test]
+fn mails_are_understood_by_another_program() {
+    let server = Server::xandikos();
+    let line = Line::to(&server);
+    let account = Account::new(&line.base(), line);
+    let calendar = CalendarId("/user/calendars/calendar/".to_owned());
+    let there = || account.page(&calendar, From::Beginning).0.events;
+    let mailed = |message: Message<'_>, event: &Event| {
+        server.mailed(&said(message, std::slice::from_ref(event)).expect("a message"));
+    };
+    let mut event = event();
+    mailed(Message::Request, &event);
+    let [invited] = &there()[..] else { panic!("{:?}", there()) };
+    assert_eq!((&invited.uid, invited.content()), (&event.uid, event.content()));
+
+    event.sequence += 1;
+    let moved = Content {
+        start: at("2026-03-21T13:00:00Z", "America/New_York"),
+        end: at("2026-03-21T14:00:00Z", "America/New_York"),
+        ..event.content().expect("it is open").clone()
+    };
+    event.body = Body::Open(Box::new(moved));
+    mailed(Message::Request, &event);
+    assert_eq!(there()[0].content(), event.content());
+
+    let mut yes = event.clone();
+    let mut content = event.content().expect("it is open").clone();
+    content.attendees[0].reply = Reply::Accepted;
+    yes.body = Body::Open(Box::new(content.clone()));
+    mailed(Message::Reply { rep: "ada@acme.example" }, &yes);
+    assert_eq!(there()[0].content(), Some(&content));
+
+    mailed(Message::Cancel, &event);
+    assert!(there().iter().all(|event| event.status == Status::Cancelled), "{:?}", there());
 }

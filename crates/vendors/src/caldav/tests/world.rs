@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use syncline_connect::{
     Answered, BoxFuture, CalendarWrites, Calendars, Cx, Error, Http, HttpError, Secret, Settings,
-    calendar::{CalendarEntry, CalendarId, Changes, EventWrite, From, Page, WriteOutcome},
+    calendar::{CalendarEntry, CalendarId, Changes, EventWrite, From, Invitation, Page, WriteOutcome},
 };
 use syncline_core::calendar::event::{Event, EventId};
 use url::Url;
@@ -26,6 +26,15 @@ const LOOKS_MAX: u32 = 1_200;
 
 /// A server that answers later than this is broken.
 const ANSWER_MAX: Duration = Duration::from_secs(60);
+
+fn target() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| here.join("../../target"), PathBuf::from)
+}
+
+fn python() -> PathBuf {
+    target().join("clients/python/bin/python")
+}
 
 /// A server of others, which ends with its value.
 pub struct Server {
@@ -49,10 +58,24 @@ impl Server {
         })
     }
 
+    /// Hands a mail to Xandikos, whose inbox takes it as that of its user.
+    pub fn mailed(&self, invitation: &Invitation) {
+        let mut command = Command::new(python());
+        command.args(["-m", "xandikos", "import-imip", "--principal", "/user/", "-d"]).arg(self.folder.join("files"));
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("python starts");
+        let mail = format!(
+            "From: rita@host.example\r\nTo: user@host.example\r\nSubject: Demo\r\nMIME-Version: 1.0\r\n\
+             Content-Type: {}\r\nContent-Transfer-Encoding: 8bit\r\n\r\n{}",
+            invitation.content_type, invitation.body
+        );
+        child.stdin.take().expect("it is piped").write_all(mail.as_bytes()).expect("it is read");
+        let output = child.wait_with_output().expect("it ends");
+        assert!(output.status.success(), "{}\n{mail}", String::from_utf8_lossy(&output.stderr));
+    }
+
     fn start(name: &str, arguments: impl FnOnce(&mut Command, &Path, SocketAddr)) -> Self {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| here.join("../../target"), PathBuf::from);
-        let python = target.join("clients/python/bin/python");
+        let (target, python) = (target(), python());
         assert!(python.exists(), "{} is not there: run ./test, which installs {name}", python.display());
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let at = free.local_addr().expect("a bound port has an address");

@@ -4,7 +4,7 @@
 //! while, and what a sweep misses counts as gone.
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use syncline_connect::{
     Answered, Cx, Error, Usage,
     mirror::{Ask, Changes, From, KindSpec},
@@ -18,17 +18,13 @@ use super::{
 use crate::hubspot::{
     api,
     convert::{self, is_id},
-    manifest::watermark,
     settings::key_property,
+    span::{self, OVERLAP, Span},
     wire::{Page, Row},
 };
 
-/// How long a search may not know of a write.
-pub const OVERLAP: SignedDuration = SignedDuration::from_mins(15);
-
-/// Rows of a page of a search, and of a list.
+/// Rows of a page of a list.
 /// <https://developers.hubspot.com/docs/api-reference/search/guide>, read 2026-11.
-pub const ROWS_PER_SEARCH: usize = 200;
 const ROWS_PER_LIST: usize = 100;
 
 const OP: &str = "read changes";
@@ -94,31 +90,13 @@ impl Look<'_> {
     }
 
     fn search(&self, limit: usize) -> Json {
-        let stamp = watermark(self.kind.name);
-        let ms = |time: &Timestamp| time.as_millisecond().to_string();
-        let since = |from: &Timestamp| json!([{"propertyName": stamp, "operator": "GTE", "value": ms(from)}]);
-        let (filters, sort) = match &self.start {
-            Start::At(Cursor::Round { until, from }) => {
-                let filter =
-                    json!([{"propertyName": stamp, "operator": "BETWEEN", "value": ms(from), "highValue": ms(until)}]);
-                (filter, stamp)
-            }
-            Start::At(Cursor::Tie { at, after, .. }) => (
-                json!([
-                    {"propertyName": stamp, "operator": "EQ", "value": ms(at)},
-                    {"propertyName": "hs_object_id", "operator": "GT", "value": after},
-                ]),
-                "hs_object_id",
-            ),
-            Start::At(Cursor::Since(from)) => (since(&before(*from, OVERLAP)), stamp),
-            Start::Beginning | Start::At(Cursor::All { .. }) => (since(&Timestamp::UNIX_EPOCH), stamp),
+        let span = match &self.start {
+            Start::At(Cursor::Round { until, from }) => Span::Between(*from, *until),
+            Start::At(Cursor::Tie { at, after, .. }) => Span::At(*at, after),
+            Start::At(Cursor::Since(from)) => Span::Since(before(*from, OVERLAP)),
+            Start::Beginning | Start::At(Cursor::All { .. }) => Span::Since(Timestamp::UNIX_EPOCH),
         };
-        json!({
-            "filterGroups": [{"filters": filters}],
-            "sorts": [{"propertyName": sort, "direction": "ASCENDING"}],
-            "properties": self.properties(),
-            "limit": limit,
-        })
+        span.search(self.kind.name, &self.properties(), limit)
     }
 
     /// A page, and where the next one begins.
@@ -149,7 +127,7 @@ impl Look<'_> {
             return Ok((Cursor::Since(until), false));
         }
         let cursor = match first == last {
-            true => Cursor::Tie { until, at: last, after: "0".to_owned() },
+            true => Cursor::Tie { until, at: last, after: span::FIRST.to_owned() },
             false => Cursor::Round { until, from: last },
         };
         Ok((cursor, true))
@@ -170,7 +148,7 @@ fn listed(page: &Page, began: Timestamp) -> Result<(Cursor, bool), Error> {
 /// After a page of records that changed at the same moment.
 fn tied(page: &Page, limit: usize, until: Timestamp, at: Timestamp) -> Result<(Cursor, bool), Error> {
     if page.results.len() < limit {
-        let from = at.checked_add(SignedDuration::from_millis(1)).unwrap_or(Timestamp::MAX);
+        let from = span::behind(at);
         return Ok(if from > until { (Cursor::Since(until), false) } else { (Cursor::Round { until, from }, true) });
     }
     let last = page.results.last().map(|row| row.id.clone()).filter(|id| is_id(id));

@@ -5,7 +5,7 @@ mod changes;
 mod cursor;
 mod reading;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod writing;
 
 use syncline_connect::{
@@ -17,6 +17,7 @@ use syncline_core::{description::ObjectDescription, ids::RecordId};
 use super::{
     HubSpot, describe,
     manifest::{API, KINDS, ROWS_PER_BATCH},
+    span::ROWS_PER_SEARCH,
 };
 
 impl Mirror for HubSpot {
@@ -44,7 +45,7 @@ impl Mirror for HubSpot {
         cx: &'a Cx<'a>,
         asks: &'a [Ask<'a>],
     ) -> BoxFuture<'a, Result<Answered<Vec<Changes>>, Error>> {
-        Box::pin(changes::changes(cx, asks, changes::ROWS_PER_SEARCH))
+        Box::pin(changes::changes(cx, asks, ROWS_PER_SEARCH))
     }
 
     fn fetch<'a>(

@@ -3,6 +3,6 @@
 mod changes;
 mod lab;
 mod reading;
-mod scripted;
+pub mod scripted;
 mod spoilt;
 mod writing;

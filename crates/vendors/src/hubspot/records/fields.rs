@@ -14,7 +14,7 @@ use crate::{
     hubspot::{
         convert::is_id,
         manifest::MANIFEST,
-        roles::{ASSOCIATION, CUSTOM, Holds, TEXT_CHARS_MAX, holds, read_only, refers_to},
+        roles::{ASSOCIATION, CUSTOM, Holds, TEXT_CHARS_MAX, TIMESTAMP, holds, read_only, refers_to},
         settings::is_name,
         wire::Row,
     },
@@ -157,7 +157,23 @@ pub fn properties(key: &str, role: Role, fields: &[Field]) -> Vec<String> {
             names.push(name.to_owned());
         }
     }
+    if starts(role, fields) && !names.iter().any(|known| known == TIMESTAMP) {
+        names.push(TIMESTAMP.to_owned());
+    }
     names
+}
+
+/// Whether a meeting's start is wanted.
+fn starts(role: Role, fields: &[Field]) -> bool {
+    role == Role::Meeting && fields.contains(&Std::Start.into())
+}
+
+/// When a meeting begins that has no start of its own: an activity always has a moment.
+fn moment(role: Role, field: &Field, row: &Row) -> Option<Value> {
+    if !starts(role, std::slice::from_ref(field)) {
+        return None;
+    }
+    from_property(role, field, row.properties.get(TIMESTAMP)?.as_deref())
 }
 
 /// A row as a record with the wanted fields; what it was merged into, or whether it is deleted, the row alone does not
@@ -170,7 +186,11 @@ pub fn record(key: &str, role: Role, object: &str, fields: &[Field], row: &Row) 
     for field in fields {
         // A property that the app may not see is left out of the row: absent is not nothing.
         let Some(text) = property(key, role, field).and_then(|name| row.properties.get(name)) else { continue };
-        match (from_property(role, field, text.as_deref()), field) {
+        let value = match from_property(role, field, text.as_deref()) {
+            Some(Value::Null) => Some(moment(role, field, row).unwrap_or(Value::Null)),
+            value => value,
+        };
+        match (value, field) {
             (Some(value), _) => drop(values.insert(field.clone(), value)),
             (None, Field::Std(Std::MergedInto)) | (None, Field::Native(_)) => {}
             (None, Field::Std(_)) => return Err("a row has a value of an unexpected kind"),

@@ -19,16 +19,14 @@ use crate::hubspot::{
     convert::{self, ALL_CONTACT_IDS, MERGED, is_id},
     manifest::ROWS_PER_BATCH,
     settings::key_property,
+    span::ROWS_PER_SEARCH,
     wire::{Batch, Row},
 };
 
 pub const OP: &str = "find";
 
-/// Rows of a page of a search.
-/// <https://developers.hubspot.com/docs/api-reference/search/guide>, read 2026-11; the other limits of searches, too.
-const ROWS_PER_SEARCH: usize = 200;
-
 /// Pages that are followed: behind the 10,000th row there is nothing to be had.
+/// <https://developers.hubspot.com/docs/api-reference/search/guide>, read 2026-11; the other limits of searches, too.
 const PAGES_MAX: usize = 50;
 
 /// Values of one condition.

@@ -1,4 +1,4 @@
-//! Bookings: `find` looks records up, `write` brings plans about, `describe` and `check` say what the account is like.
+//! Bookings: `find` looks records up, `recent` tells which changed, `write` brings plans about, `describe` and `check` say what the account is like.
 //! Values are in `fields` and `html`, ids in `id`; who attends a meeting is in `people` and `attend`.
 
 mod attend;
@@ -9,13 +9,17 @@ mod fields;
 mod find;
 mod id;
 mod people;
+mod recent;
 #[cfg(test)]
 mod tests;
 mod ties;
 mod write;
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use syncline_connect::{
-    Answered, BoxFuture, Cx, Error, Find, GraphOutcome, Object, Records,
+    Answered, BoxFuture, Cx, Error, Find, GraphOutcome, Object, Recent, Records,
     records::{Remark, Standing, Uses},
 };
 use syncline_core::{
@@ -25,7 +29,7 @@ use syncline_core::{
     step::Plan,
 };
 
-use super::{HubSpot, manifest::STANDING};
+use super::{HubSpot, manifest::STANDING, span};
 
 impl Records for HubSpot {
     fn find<'a>(
@@ -58,6 +62,19 @@ impl Records for HubSpot {
 
     fn identify(&self, id: &str) -> Option<(Role, RecordId)> {
         id::identify(id)
+    }
+
+    fn recent<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        role: Role,
+        since: Timestamp,
+    ) -> BoxFuture<'a, Result<Answered<Recent>, Error>> {
+        Box::pin(recent::recent(cx, role, since, span::ROWS_PER_SEARCH))
+    }
+
+    fn recent_lag(&self) -> Duration {
+        span::OVERLAP.unsigned_abs()
     }
 
     fn standing(&self) -> Option<&'static Standing> {

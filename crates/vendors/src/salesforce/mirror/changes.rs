@@ -3,36 +3,21 @@
 //! clock of its first answer stood, and the next one begins before that by an overlap, because what a long transaction
 //! commits bears the stamp of its beginning.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use syncline_connect::{
     Answered, Cx, Error, ErrorKind, Usage,
     mirror::{Ask, Changes, From},
 };
 
-use super::{
-    configuration,
-    cursor::Cursor,
-    known, protocol,
-    query::{Query, Which},
-    rows::{self, Table},
-};
+use super::{configuration, cursor::Cursor, known, protocol, rows::Table};
 use crate::salesforce::{
     api,
     find::QUERIES_PER_CALL,
+    query::{self, OVERLAP, Query, Which},
     settings::Org,
     soql::percent_encoded,
     wire::{QueryPage, SubRequest},
 };
-
-/// How long a transaction may have been under way before what it did is seen: the longest that Salesforce lets a call
-/// take.
-/// <https://developer.salesforce.com/docs/atlas.en-us.salesforce_app_limits_cheatsheet.meta/salesforce_app_limits_cheatsheet/salesforce_app_limits_platform_api.htm>,
-/// read 2026-11.
-pub const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
-
-/// Rows that a query's page has at most.
-/// <https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/headers_queryoptions.htm>, read 2026-11.
-pub const ROWS_PER_PAGE: usize = 2_000;
 
 /// Rows of a page that is asked for again, because the answer to a larger one did not come: it may have been too large.
 pub const ROWS_OF_SMALL_PAGE: usize = 200;
@@ -118,10 +103,10 @@ impl Look<'_> {
             Start::At(Cursor::All { after, .. }) => Which::All { after: Some(after.clone()) },
             Start::At(Cursor::Since(since)) => Which::Since(since.checked_sub(OVERLAP).unwrap_or(Timestamp::MIN)),
             Start::At(Cursor::Round { until, stamp, after }) => {
-                Which::Behind { stamp: *stamp, after: after.clone(), until: *until }
+                Which::Behind { stamp: *stamp, after: after.clone(), until: Some(*until) }
             }
         };
-        Query { object: &self.table.object, columns: &self.table.columns, which, limit: Some(limit) }
+        Query { object: &self.table.object, columns: &self.table.columns, which, all: &[], limit: Some(limit) }
     }
 
     /// A page, and where the next one begins.
@@ -132,8 +117,8 @@ impl Look<'_> {
         let last = match (more, page.records.last()) {
             (false, _) => None,
             (true, Some(row)) => Some((
-                rows::reference(row, "Id").ok_or_else(|| protocol(OP, "a row has no sound id"))?,
-                rows::stamp(row).ok_or_else(|| protocol(OP, "a row does not say when it changed"))?,
+                query::reference(row, "Id").ok_or_else(|| protocol(OP, "a row has no sound id"))?,
+                query::stamp(row).ok_or_else(|| protocol(OP, "a row does not say when it changed"))?,
             )),
             (true, None) => return Err(protocol(OP, "a query's page is empty and not the last")),
         };

@@ -9,7 +9,6 @@ mod changes;
 mod collections;
 mod csv;
 mod cursor;
-mod query;
 mod reading;
 mod refusal;
 mod rows;
@@ -25,7 +24,7 @@ use syncline_connect::{
 };
 use syncline_core::{description::ObjectDescription, ids::RecordId, record::Role};
 
-use super::Salesforce;
+use super::{Salesforce, query::ROWS_PER_PAGE};
 
 /// Two minutes: with one call a look 720 calls a day, under one in a hundred of what an Enterprise org has.
 const EVERY: Duration = Duration::from_secs(120);
@@ -78,7 +77,7 @@ impl Mirror for Salesforce {
         cx: &'a Cx<'a>,
         asks: &'a [Ask<'a>],
     ) -> BoxFuture<'a, Result<Answered<Vec<Changes>>, Error>> {
-        Box::pin(changes::changes(cx, asks, changes::ROWS_PER_PAGE))
+        Box::pin(changes::changes(cx, asks, ROWS_PER_PAGE))
     }
 
     fn fetch<'a>(

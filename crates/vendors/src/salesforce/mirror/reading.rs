@@ -8,16 +8,12 @@ use syncline_connect::{
 };
 use syncline_core::ids::RecordId;
 
-use super::{
-    changes::ROWS_PER_PAGE,
-    configuration, known, protocol,
-    query::{Query, Which},
-    rows::Table,
-};
+use super::{configuration, known, protocol, rows::Table};
 use crate::salesforce::{
     api,
     find::{PAGES_MAX, QUERIES_PER_CALL, VALUE_CHARS_PER_QUERY, VALUES_PER_QUERY, is_next_page},
     id,
+    query::{Query, ROWS_PER_PAGE, Which},
     settings::Org,
     soql::{ApiName, Literal, percent_encoded},
     wire::SubRequest,
@@ -94,7 +90,7 @@ async fn answer(
     queries: impl Iterator<Item = Which>,
 ) -> Result<Answered<Vec<Seen>>, Error> {
     let url = |which| {
-        let query = Query { object: &table.object, columns: &table.columns, which, limit: None };
+        let query = Query { object: &table.object, columns: &table.columns, which, all: &[], limit: None };
         format!("{}/{resource}?q={}", org.root(), percent_encoded(&query.to_string()))
     };
     let mut open: VecDeque<Open> = queries.map(|which| Open { url: url(which), pages: 0 }).collect();

@@ -2,23 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 use syncline_connect::{
     Error, ErrorKind, Retry,
     mirror::{Fate, KindSpec, Seen},
 };
 use syncline_core::{
-    ids::{ExternalKey, RecordId},
+    ids::ExternalKey,
     record::{Field, Role, Value},
 };
 
 use super::{configuration, protocol};
 use crate::salesforce::{
-    classify, convert, id,
+    convert,
+    query::{self, NoPage, reference, stamp},
     settings::Org,
     soql::{ApiName, Path},
-    wire::{ErrorRow, QueryPage, SubAnswer, error_rows},
+    wire::{ErrorRow, QueryPage, SubAnswer},
 };
 
 /// Bytes of an answer that a call aims to stay below; the program reads at most ten million.
@@ -109,14 +109,10 @@ impl<'a> Table<'a> {
         answers: &[SubAnswer],
         reference: &str,
     ) -> Result<QueryPage, Error> {
-        let answer = answers.iter().find(|answer| answer.reference_id == reference);
-        let answer = answer.ok_or_else(|| protocol(op, "a query was left without an answer"))?;
-        if answer.http_status_code == 200 {
-            return serde::Deserialize::deserialize(&answer.body)
-                .map_err(|_| protocol(op, "a query's answer is not what Salesforce documents"));
-        }
-        let rows = error_rows(&answer.body);
-        let mut error = classify::error_from_rows(op, answer.http_status_code, &rows);
+        let NoPage { mut error, rows } = match query::page_of(op, answers, reference) {
+            Ok(page) => return Ok(page),
+            Err(none) => *none,
+        };
         if error.kind == ErrorKind::Field {
             let names = |name: &str| rows.iter().any(|row: &ErrorRow| row.names(name));
             let named = self.wanted.iter().filter(|(_, path)| names(path.last().as_str()));
@@ -132,16 +128,6 @@ impl<'a> Table<'a> {
         error.message = format!("{}: {}", self.object, error.message);
         Err(error)
     }
-}
-
-/// When the row changed last, whoever changed it.
-pub fn stamp(row: &Map<String, Json>) -> Option<Timestamp> {
-    row.get("SystemModstamp").and_then(Json::as_str)?.parse().ok()
-}
-
-/// The id that a column holds.
-pub fn reference(row: &Map<String, Json>, name: &str) -> Option<RecordId> {
-    row.get(name).and_then(Json::as_str).and_then(id::canonical)
 }
 
 /// The value at the end of a path; nothing, where the record on the way there is not.

@@ -12,10 +12,7 @@ use syncline_connect::{
 use syncline_core::record::Value;
 
 use super::lab::{Lab, names, text};
-use crate::hubspot::{
-    HubSpot,
-    mirror::{changes::OVERLAP, cursor::Cursor},
-};
+use crate::hubspot::{HubSpot, mirror::cursor::Cursor, span::OVERLAP};
 
 /// proves: R22
 #[test]

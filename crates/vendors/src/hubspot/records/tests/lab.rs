@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use futures::FutureExt;
-use syncline_connect::{Answered, Error, Find, GraphOutcome, Records, Secret, Settings, Wanted};
+use jiff::Timestamp;
+use syncline_connect::{Answered, Error, Find, GraphOutcome, Recent, Records, Secret, Settings, Wanted};
 use syncline_core::{
     ids::RecordId,
     record::{Field, Record, Role, Slot, Std, Value},
@@ -16,7 +17,7 @@ use syncline_sandbox::{
 use url::Url;
 
 use crate::{
-    hubspot::HubSpot,
+    hubspot::{HubSpot, records::recent},
     testing::site::{Asker, Calls, Hands},
 };
 
@@ -72,6 +73,27 @@ impl Lab {
         let finds = [Find::new(role, any, fields)];
         let answered = HubSpot.find(&self.asker.cx(), &finds).now_or_never().unwrap()?;
         Ok(answered.value.into_iter().next().unwrap())
+    }
+
+    /// One page of meetings that changed, of at most so many rows.
+    pub fn recent(&self, since: Timestamp, limit: usize) -> Result<Answered<Recent>, Error> {
+        recent::recent(&self.asker.cx(), Role::Meeting, since, limit)
+            .now_or_never()
+            .expect("the account answers at once")
+    }
+
+    /// A meeting as a person logs it, with the least that one has.
+    pub fn meeting(&self, title: &str) -> String {
+        let properties = [("hs_timestamp", "2026-05-07T10:00:00Z"), ("hs_meeting_title", title)];
+        self.account.create("meetings", &properties).expect("the meeting is sound")
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.asker.cx().now
+    }
+
+    pub fn pass(&self, seconds: i64) {
+        self.asker.hands.pass(seconds);
     }
 
     pub fn write(&self, plans: &[&Plan]) -> Result<Answered<Vec<GraphOutcome>>, Error> {

@@ -12,7 +12,7 @@ use syncline_core::record::{Field, Value};
 use syncline_sandbox::salesforce::{FaultKind, FaultRule, LeadConversion};
 
 use super::lab::{Lab, map, names, text};
-use crate::salesforce::mirror::changes::{OVERLAP, ROWS_OF_SMALL_PAGE};
+use crate::salesforce::{mirror::changes::ROWS_OF_SMALL_PAGE, query::OVERLAP};
 
 /// proves: R22
 #[test]

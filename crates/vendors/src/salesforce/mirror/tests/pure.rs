@@ -6,12 +6,8 @@ use syncline_core::ids::RecordId;
 
 use crate::salesforce::{
     id,
-    mirror::{
-        csv,
-        cursor::Cursor,
-        query::{Query, Which},
-        refusal::errors_of_job,
-    },
+    mirror::{csv, cursor::Cursor, refusal::errors_of_job},
+    query::{Query, Which},
     soql::{ApiName, Path},
 };
 
@@ -70,13 +66,13 @@ fn queries_read_as_they_are_meant() {
     let columns = ["Id", "Account.Name"].map(|name| Path::parse(name).unwrap());
     let id = RecordId::new("003dM0000000001AAA");
     let [stamp, until] = ["2026-05-06T12:00:00Z", "2026-05-06T12:30:00Z"].map(|time| time.parse().unwrap());
-    let text = |which| Query { object: &object, columns: &columns, which, limit: Some(2_000) }.to_string();
+    let text = |which| Query { object: &object, columns: &columns, which, all: &[], limit: Some(2_000) }.to_string();
     insta::assert_snapshot!(
         [
             text(Which::All { after: None }),
             text(Which::All { after: Some(id.clone()) }),
             text(Which::Since(stamp)),
-            text(Which::Behind { stamp, after: id, until }),
+            text(Which::Behind { stamp, after: id, until: Some(until) }),
         ]
         .join("\n"),
         @r"

@@ -248,7 +248,7 @@ fn booked_and_logged_meetings_are_one_in_both() {
         all.into_iter().filter(|event| event["summary"] == "Kick-off").collect::<Vec<Value>>()
     };
     while in_calendar().is_empty() {
-        assert!(started.elapsed() < std::time::Duration::from_secs(20), "no event came: {}", office.run(&["activity"]));
+        assert!(started.elapsed() < PATIENCE, "no event came: {}", office.installation.log());
         office.run(&["calendars", "run", "meetings"]);
     }
     assert!(server.terminate().success(), "{}", office.installation.log());

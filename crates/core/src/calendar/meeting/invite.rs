@@ -52,7 +52,10 @@ pub fn may_create(meeting: CrmMeeting, connected: Timestamp, now: Timestamp) -> 
         CrmMeeting { invite: false, .. } => Err(NotInvited::NotAsked),
         // Of unknown age, it may be one of thousands that were there: nobody is invited by mistake.
         CrmMeeting { created: None, .. } => Err(NotInvited::BeforeConnection),
-        CrmMeeting { created: Some(created), .. } if created < connected => Err(NotInvited::BeforeConnection),
+        // CRMs tell whole seconds.
+        CrmMeeting { created: Some(created), .. } if created.as_second() < connected.as_second() => {
+            Err(NotInvited::BeforeConnection)
+        }
         CrmMeeting { start: None, .. } => Err(NotInvited::NoStart),
         CrmMeeting { start: Some(start), .. } if start <= now => Err(NotInvited::Over),
         CrmMeeting { .. } => Ok(()),

@@ -30,6 +30,7 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static (&'static str, &'sta
         alerts::STATEMENTS,
         api_tokens::STATEMENTS,
         calendars::STATEMENTS,
+        calendars::crm::STATEMENTS,
         calendars::meetings::STATEMENTS,
         claim::STATEMENTS,
         connections::STATEMENTS,

@@ -282,9 +282,12 @@ fn attendees(
         relatable -= usize::from(is_related);
         out.desired.push(attendee(slot, email, id, is_related, content, crm, settings, seats.key));
     }
+    // Whom the meeting is with now keeps the seat of before: some CRMs know but one tie between the two.
+    let main = seats.main.as_ref().map(|(_, person)| Value::Id(person.id.clone()));
+    let keeps = |slot: &Slot| main.is_some() && crm.links[slot].image.get(&Std::Attends.into()) == main.as_ref();
     let ours = crm.links.keys().filter(|slot| matches!(slot, Slot::Attendee(_)) && !wanted.contains(slot));
     // A list known to lack some says nothing about who left.
-    out.leave = if content.attendees_whole { ours.copied().collect() } else { Vec::new() };
+    out.leave = if content.attendees_whole { ours.filter(|slot| !keeps(slot)).copied().collect() } else { Vec::new() };
 }
 
 /// Our own people at the meeting: reps whose calendars have it, and colleagues who are invited.

@@ -22,6 +22,7 @@ use crate::{
     },
     ids::{RecordId, WorkspaceId},
     record::{Fields, Record, Role, Slot, Std, Value},
+    step::Write,
 };
 
 /// What the CRM does with a plan, and what is heard of it.
@@ -417,4 +418,24 @@ fn what_was_booked_is_not_logged_once_more() {
     let (workspace, facts) = (WorkspaceId::from("w"), world.facts());
     let decision = look.meetings[0].decide(key, &workspace, &facts, &world.rules, &|_, _, value| value);
     assert_eq!((decision.verdict.clone(), decision.is_idle()), (Verdict::LeftOut(Reason::Booked), true));
+}
+
+/// Who becomes the one that the meeting is with keeps the seat of before: some CRMs know but one tie between the two, and
+/// would lose it.
+///
+/// proves: C4
+#[test]
+fn who_becomes_the_main_person_is_not_parted_from_the_meeting() {
+    let mut world = World::new(SeriesPolicy::FirstAndChanged);
+    world.act(&Act::Invite(5));
+    world.rest();
+    world.act(&Act::Uninvite(3));
+    let sent = world.look(&[Fate::Done]);
+    let deletes = |decision: &Decision| {
+        let steps = decision.decided.iter().flat_map(|decided| &decided.plan.steps);
+        steps.filter(|step| matches!(step.write, Write::Delete { .. })).count()
+    };
+    assert_eq!(sent.iter().map(deletes).sum::<usize>(), 0, "{sent:?}");
+    world.rest();
+    world.check();
 }

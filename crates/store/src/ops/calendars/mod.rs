@@ -1,7 +1,7 @@
 //! Calendars: a page of copies and the place behind it are stored together or not at all, and only by whoever holds the
 //! lease. What a copy means, and when to ask, is not decided here.
 
-mod crm;
+pub(super) mod crm;
 pub(super) mod meetings;
 
 use std::collections::{BTreeMap, BTreeSet};

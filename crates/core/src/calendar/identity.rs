@@ -80,6 +80,9 @@ pub struct Uid(String);
 /// Longest name that is kept as it is; a longer one is kept by its digest. A key of a database has an end.
 pub const UID_CHARS_MAX: usize = 255;
 
+/// What begins the keys under which bookings tell of their meetings.
+const TOLD_AS: &str = "event:";
+
 /// Bytes of a global object id before the date of its occurrence, and of that date (MS-OXOCAL, 2.2.1.27).
 const GLOBAL_HEAD: &str = "040000008200E00074C5B7101A82E008";
 const GLOBAL_DATE: std::ops::Range<usize> = 32..40;
@@ -109,7 +112,19 @@ impl Uid {
 
     /// The key under which bookings tell that a meeting of this name has a record.
     pub fn shared(&self) -> SharedKey {
-        SharedKey::new(format!("event:{self}"))
+        SharedKey::new(format!("{TOLD_AS}{self}"))
+    }
+
+    /// The keys under which bookings may have told of the meeting of this event: by the name that all its copies share, or
+    /// by the calendar's own, which is all that some scheduling tools know.
+    pub fn told_as(&self, event: &Event) -> impl Iterator<Item = SharedKey> {
+        let own = event.series.as_ref().unwrap_or(&event.id);
+        [Some(self.shared()), Uid::read(&own.0).map(|own| own.shared())].into_iter().flatten()
+    }
+
+    /// The name that a booking told, where the key is one of [`Uid::shared`].
+    pub fn told_in(key: &SharedKey) -> Option<&str> {
+        key.as_str().strip_prefix(TOLD_AS)
     }
 }
 

@@ -25,6 +25,7 @@ use crate::{
     engine::{Called, Engine},
     push::{Op, crm},
     records::paid,
+    token::database,
 };
 
 /// Events of one calendar that a preview reads.
@@ -97,9 +98,12 @@ impl Engine {
             let seen: Vec<_> = batch.iter().map(|(_, copies)| seen_copies(copies, known)).collect();
             let looks =
                 |rules: &Rules| seen.iter().map(|copies| look(copies, &kept, rules, now)).collect::<Vec<Look<'_>>>();
-            let looks_new = looks(&new);
+            let (mut looks_is, mut looks_new) = (looks(&as_is), looks(&new));
+            for looks in [&mut looks_is, &mut looks_new] {
+                self.tell_booked(flow, batch, looks).await.map_err(database)?;
+            }
             let facts = self.learn_about(setup, crm, &new, &looks_new, &mut calls).await?;
-            for (((uid, copies), is), new_look) in batch.iter().zip(looks(&as_is)).zip(&looks_new) {
+            for (((uid, copies), is), new_look) in batch.iter().zip(&looks_is).zip(&looks_new) {
                 let decide = |meeting: &syncline_core::calendar::look::Meeting<'_>, rules: &Rules| {
                     let key = MeetingKey { uid: (*uid).clone(), rid: meeting.rid };
                     meeting.decide(key, &flow.workspace, &facts, rules, &normalise)

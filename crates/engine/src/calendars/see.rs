@@ -12,10 +12,10 @@ use syncline_core::{
         settings::BookingSettings,
     },
     calendar::{
-        identity::{MeetingKey, Rid},
+        identity::{MeetingKey, Rid, Uid},
         look::{self, Decision, Kept, LOOKS_MAX, Look, Rules, SeenCopy, look},
     },
-    ids::SharedKey,
+    ids::{RecordId, SharedKey},
     record::{Field, Role, Std, Value},
 };
 use syncline_store::{
@@ -208,9 +208,8 @@ impl Engine {
             all.iter().map(|series| seen_copies(&series.copies, &seeing.calendars)).collect();
         let mut looks: Vec<Look<'_>> =
             copies.iter().zip(&kept).map(|(copies, kept)| look(copies, kept, &seeing.rules, now)).collect();
-        let booked = self.booked(seeing, all).await.map_err(database)?;
-        let told = looks.iter_mut().zip(all).filter(|(_, series)| booked.contains(&series.due.uid.shared()));
-        told.for_each(|(look, _)| look.is_booked());
+        let named: Vec<_> = all.iter().map(|series| (&series.due.uid, &series.copies)).collect();
+        self.tell_booked(seeing.flow, &named, &mut looks).await.map_err(database)?;
         let facts = self.learn_about(seeing.setup, seeing.crm, &seeing.rules, &looks, calls).await?;
         let normalise = |role: Role, field: &Field, value: Value| seeing.crm.normalise(role, field, value);
         let decide = |(series, look): (&Series, Look<'_>)| {
@@ -223,11 +222,26 @@ impl Engine {
         Ok(all.iter().zip(looks).map(decide).collect())
     }
 
-    /// Which of these have records of bookings.
-    async fn booked(&self, seeing: &Seeing<'_>, all: &[Series]) -> StoreResult<BTreeSet<SharedKey>> {
-        let keys: Vec<SharedKey> = all.iter().map(|series| series.due.uid.shared()).collect();
-        let links = self.world.store.shared_links(&seeing.flow.workspace, &seeing.flow.crm, &keys).await?;
-        Ok(links.into_iter().map(|link| link.key).collect())
+    /// Says of each which record a booking has of it.
+    pub(super) async fn tell_booked(
+        &self,
+        flow: &CalendarFlow,
+        named: &[(&Uid, &Vec<StoredCopy>)],
+        looks: &mut [Look<'_>],
+    ) -> StoreResult<()> {
+        let keys_of = |(uid, copies): &(&Uid, &Vec<StoredCopy>)| -> Vec<SharedKey> {
+            let told = copies.iter().flat_map(|copy| uid.told_as(&copy.event));
+            told.chain([uid.shared()]).collect::<BTreeSet<_>>().into_iter().collect()
+        };
+        let keys: Vec<Vec<SharedKey>> = named.iter().map(keys_of).collect();
+        let links = self.world.store.shared_links(&flow.workspace, &flow.crm, &keys.concat()).await?;
+        let records: BTreeMap<SharedKey, RecordId> = links.into_iter().map(|link| (link.key, link.id)).collect();
+        for (look, keys) in looks.iter_mut().zip(&keys) {
+            if let Some(record) = keys.iter().find_map(|key| records.get(key)) {
+                look.is_booked(record);
+            }
+        }
+        Ok(())
     }
 
     /// What the CRM knows of everybody and everything that the meetings ask for.

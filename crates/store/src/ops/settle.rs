@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::json;
 use syncline_core::{
+    calendar::identity::Uid,
     ids::{ChainId, ConnectionId, SharedKey, WorkspaceId},
     mutant::{self, Mutant},
 };
 
 use super::{
-    alerts,
+    alerts, calendars,
     journal::{self, Line},
     shared::{self, Key},
 };
@@ -225,6 +226,8 @@ impl Settle {
         forgotten.sort();
         shared::forget(db, &forgotten).await?;
         shared::put(db, &known).await?;
+        let told = known.iter().filter_map(|(workspace, _, link)| Some((*workspace, Uid::told_in(&link.key)?)));
+        calendars::booked(db, &told.collect::<Vec<_>>(), self.now).await?;
         let known: BTreeSet<Key<'_>> =
             known.into_iter().map(|(workspace, connection, link)| (workspace, connection, &link.key)).collect();
         released.sort();

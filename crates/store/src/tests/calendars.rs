@@ -109,6 +109,32 @@ async fn save(store: &Store, held: &Held, now: i64, looked: DueSeries, meetings:
 }
 
 on_all! {
+    /// A booking has its meeting looked at again, whichever of its names it tells, and no other.
+    ///
+    /// proves: B26
+    async fn what_a_booking_tells_has_its_meeting_looked_at(world: &World) {
+        let store = world.store().await;
+        let rosa = of("rosa/primary");
+        store.begin_calendar(&rosa, at(0)).await.unwrap();
+        let held = hold(&store, "calendar:rosa", "w1", 0, 100).await.unwrap();
+        let events = ["a", "b", "c"].map(|id| event(id, id)).to_vec();
+        assert!(store.take_calendar_page(page(&rosa, &held, 1, events, true)).await.unwrap());
+        for series in due(&store, 2).await {
+            assert!(save(&store, &held, 2, series, Vec::new()).await);
+        }
+        assert_eq!(names(&store, 9).await, Vec::<String>::new());
+        for (told, expected) in [("a@calendar.example", vec!["a@calendar.example"]), ("b", vec!["b@calendar.example"]), ("d", vec![])] {
+            let chain = take_and_claim(&store, told, 10).await;
+            let mut end = settlement(&chain, done("00U1"));
+            end.shared = vec![shared(&format!("event:{told}"), "00U1"), shared("person:c", "003")];
+            store.settle(vec![end], at(11)).await.unwrap();
+            assert_eq!(names(&store, 12).await, expected, "{told}");
+            for series in due(&store, 12).await {
+                assert!(save(&store, &held, 12, series, Vec::new()).await);
+            }
+        }
+    }
+
     /// proves: C10, V3
     async fn a_page_and_its_place_are_stored_together(world: &World) {
         let store = world.store().await;

@@ -259,3 +259,33 @@ fn booked_and_logged_meetings_are_one_in_both() {
     let left_out = office.run(&["calendars", "events", "meetings", "--reason", "booked"]);
     assert!(left_out.contains("its record is that of the booking"), "{left_out}");
 }
+
+/// A calendar may show a meeting before its booking is told of: what was logged by then goes, and the booking's stays.
+///
+/// proves: B26
+#[test]
+fn a_booking_takes_over_what_the_calendar_showed_first() {
+    let office = Office::new("calendars-first");
+    office.connect();
+    office.run(&["calendars", "activate", "meetings", "--agreed-by", "Rosa"]);
+    office.run(&["calendars", "run", "meetings"]);
+    let mut booking = Booking::new(1, ADA, "Ada Lovelace");
+    let mut event = office.event("Seen in the calendar", 24, &[ADA]);
+    event["iCalUID"] = booking.calendar_name().into();
+    office.google.create(ROSA, &event).expect("a meeting");
+    office.meet("Another", 30, &[ADA]);
+    office.run(&["calendars", "run", "meetings"]);
+    let subjects = || office.timeline().into_iter().map(|(subject, _)| subject).collect::<Vec<_>>();
+    assert_eq!(subjects(), ["Another", "Seen in the calendar"]);
+
+    let server = office.installation.start(Path::new(BINARY), &[]);
+    let (status, body) = booking.created().post(&mut server.connect(), &server.hook).expect("an answer");
+    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
+    server.settle(&office.installation);
+    assert!(server.terminate().success(), "{}", office.installation.log());
+    office.run(&["calendars", "run", "meetings"]);
+    let after = subjects();
+    assert_eq!((after.len(), after.contains(&"Seen in the calendar".to_owned())), (2, false), "{after:?}");
+    let left_out = office.run(&["calendars", "events", "meetings", "--reason", "booked"]);
+    assert!(left_out.contains("Seen in the calendar"), "{left_out}");
+}

@@ -10,7 +10,7 @@ use crate::{
     calendar::{
         eligible::{self, Policy, Reason, SeriesRule, Verdict, guests, judge},
         event::Event,
-        identity::MeetingKey,
+        identity::{MeetingKey, Rid},
         meeting::{
             CalendarDelete, Crm, Decided, FieldRules, Standing, United, called_off, decide, decide_known,
             decide_removed, find_person, on_calendar_delete, project, redacted, settle, unite,
@@ -168,6 +168,10 @@ impl Deciding<'_> {
         let logged = |decided: Option<Decided>| (Verdict::Log, decided);
         match effect {
             Effect::Judge => self.judge(),
+            Effect::Write if self.is_the_bookings() => {
+                let own = links.get(&Slot::Meeting).filter(|link| Some(&link.id) != self.meeting.booked.as_ref());
+                (Verdict::LeftOut(Reason::Booked), own.map(|_| decide_removed(self.crm)))
+            }
             Effect::Write if self.united.standing == Standing::Cancelled => match self.rules.deletes.delete_record {
                 true if !is_logged => (Verdict::LeftOut(Reason::Gone), None),
                 true => (Verdict::LeftOut(Reason::Gone), Some(decide_removed(self.crm))),
@@ -194,6 +198,16 @@ impl Deciding<'_> {
         }
     }
 
+    /// Whether the meeting is left to a booking, which may tell of it after it was logged. A record that people have edited
+    /// meanwhile stays, and so do those of a series, of which a booking is but one meeting.
+    fn is_the_bookings(&self) -> bool {
+        let Some(booked) = &self.meeting.booked else { return false };
+        self.crm
+            .links
+            .get(&Slot::Meeting)
+            .is_none_or(|link| link.id == *booked || (self.meeting.rid == Rid::Single && self.full().kept.is_empty()))
+    }
+
     /// The gate.
     fn judge(&self) -> Said {
         let Some(source) = self.source else { return (Verdict::LeftOut(Reason::Gone), None) };
@@ -208,7 +222,7 @@ impl Deciding<'_> {
             .collect();
         let facts = eligible::Facts { in_crm: &in_crm, selected: self.meeting.selected, logged_by_crm: false };
         match judge(event, self.meeting.known(), &policy, facts, self.home) {
-            Verdict::Log if self.meeting.booked => (Verdict::LeftOut(Reason::Booked), None),
+            Verdict::Log if self.meeting.booked.is_some() => (Verdict::LeftOut(Reason::Booked), None),
             Verdict::Log if self.united.standing == Standing::On => (Verdict::Log, Some(self.full())),
             Verdict::Log => (Verdict::LeftOut(Reason::Gone), None),
             // The reason is the policy's, not that the CRM was not asked about what it did not choose.

@@ -29,6 +29,7 @@ use crate::{
         facts::{Facts, Questions},
         project::Links,
     },
+    ids::RecordId,
     record::{Role, Slot},
     step::{Plan, Write},
 };
@@ -123,8 +124,8 @@ pub struct Meeting<'a> {
     /// Whether the policy for series chose it; true of what is no series.
     selected: bool,
     first: bool,
-    /// A booking has a record of it.
-    booked: bool,
+    /// The record that a booking has of it.
+    booked: Option<RecordId>,
     policy: Policy,
 }
 
@@ -158,7 +159,7 @@ pub fn look<'a>(copies: &[SeenCopy<'a>], kept: &'a BTreeMap<Rid, Kept>, rules: &
         let mut policy = rules.policy.clone();
         policy.blocked.extend(blocked);
         let first = chosen.first == Some(rid) || kept.is_some_and(|kept| kept.first);
-        Meeting { rid, selected: chosen.rids.contains(&rid), first, booked: false, policy, kept, views }
+        Meeting { rid, selected: chosen.rids.contains(&rid), first, booked: None, policy, kept, views }
     };
     let meetings = rids.into_iter().map(meeting).filter(|meeting| !meeting.views.is_empty()).collect();
     // What was chosen here may be another once it is known what a plan without an answer came to.
@@ -220,9 +221,9 @@ fn choose(parts: &[Part<'_>], kept: &BTreeMap<Rid, Kept>, rules: &Rules, now: Ti
 }
 
 impl Look<'_> {
-    /// Says that a booking has a record of it.
-    pub fn is_booked(&mut self) {
-        self.meetings.iter_mut().for_each(|meeting| meeting.booked = true);
+    /// Says which record a booking has of it.
+    pub fn is_booked(&mut self, record: &RecordId) {
+        self.meetings.iter_mut().for_each(|meeting| meeting.booked = Some(record.clone()));
     }
 }
 

@@ -3,13 +3,16 @@
 use jiff::{civil::date, tz::TimeZone};
 use proptest::prelude::*;
 
-use super::cases;
+use super::{
+    cases,
+    world::{PEOPLE, event, meeting},
+};
 use crate::{
     calendar::{
-        event::Moment,
+        event::{Event, EventId, Moment},
         identity::{MeetingKey, Rid, UID_CHARS_MAX, Uid, continues},
     },
-    ids::WorkspaceId,
+    ids::{SharedKey, WorkspaceId},
 };
 
 /// A global object id with the date of an occurrence and what it carries.
@@ -97,4 +100,20 @@ proptest! {
         let told = Moment::At { at: at + jiff::SignedDuration::from_millis(400), zone: "Asia/Tokyo".into() };
         prop_assert_eq!(Rid::of(&told, &TimeZone::UTC), Rid::of(&Moment::utc(at), &TimeZone::UTC));
     }
+}
+
+/// Scheduling tools tell either name; an occurrence goes by its series.
+///
+/// proves: B26
+#[test]
+fn a_booking_may_tell_either_name_of_a_meeting() {
+    let single = event(meeting(&[PEOPLE[1]]));
+    let occurrence = Event { id: EventId("e1_20260316".to_owned()), series: Some(single.id.clone()), ..single.clone() };
+    let shared = Uid::read("u1@calendar.example").unwrap();
+    for event in [&single, &occurrence] {
+        let told: Vec<String> =
+            shared.told_as(event).map(|key| Uid::told_in(&key).expect("a name").to_owned()).collect();
+        assert_eq!(told, ["u1@calendar.example", single.id.0.as_str()]);
+    }
+    assert_eq!(Uid::told_in(&SharedKey::new("person:ada")), None);
 }

@@ -95,6 +95,8 @@ struct World {
     /// By calendar and by occurrence.
     events: BTreeMap<(usize, Rid), Event>,
     private: bool,
+    /// The record of the booking that it was booked by.
+    booked: Option<RecordId>,
     crm: Records,
     kept: BTreeMap<Rid, Kept>,
     rules: Rules,
@@ -120,7 +122,7 @@ impl World {
         let events = BTreeMap::from([((0, Rid::Single), master.clone()), ((1, Rid::Single), master)]);
         let now = instant("2026-03-25T00:00:00Z");
         let (crm, kept) = (Records::default(), BTreeMap::new());
-        Self { calendars: [calendar(0), calendar(1)], events, private: false, crm, kept, rules, now }
+        Self { calendars: [calendar(0), calendar(1)], events, private: false, booked: None, crm, kept, rules, now }
     }
 
     fn edit(&mut self, rid: Rid, change: impl Fn(&mut crate::calendar::event::Content)) {
@@ -237,7 +239,8 @@ impl World {
             })
             .collect();
         let before = self.kept.clone();
-        let look = look::look(&copies, &before, &self.rules, self.now);
+        let mut look = look::look(&copies, &before, &self.rules, self.now);
+        self.booked.iter().for_each(|record| look.is_booked(record));
         let facts = self.facts();
         for _ in 0..LOOKS_MAX {
             look.meetings.iter().for_each(|meeting| drop(meeting.questions(&facts)));
@@ -401,23 +404,34 @@ fn what_a_person_deleted_stays_deleted() {
 /// proves: B26
 #[test]
 fn what_was_booked_is_not_logged_once_more() {
-    let world = World::new(SeriesPolicy::FirstAndChanged);
-    let copies: Vec<SeenCopy<'_>> = world
-        .events
-        .iter()
-        .map(|((calendar, _), event)| {
-            let organizes = *calendar == 0;
-            let calendar = &world.calendars[*calendar];
-            SeenCopy { calendar, event, baseline: false, touched: false, organizes }
-        })
-        .collect();
-    let kept = BTreeMap::new();
-    let mut look = look::look(&copies, &kept, &world.rules, world.now);
-    look.is_booked();
-    let key = MeetingKey { uid: Uid::read("u1").unwrap(), rid: Rid::Single };
-    let (workspace, facts) = (WorkspaceId::from("w"), world.facts());
-    let decision = look.meetings[0].decide(key, &workspace, &facts, &world.rules, &|_, _, value| value);
-    assert_eq!((decision.verdict.clone(), decision.is_idle()), (Verdict::LeftOut(Reason::Booked), true));
+    let mut world = World::new(SeriesPolicy::FirstAndChanged);
+    world.booked = Some(RecordId::from("booked"));
+    world.rest();
+    assert_eq!(world.crm.meetings(), Vec::<&Fields>::new());
+    assert_eq!(world.kept[&Rid::Single].verdict, Verdict::LeftOut(Reason::Booked));
+}
+
+/// A booking may tell of itself after its meeting was logged: what was logged goes, unless people have written on it.
+///
+/// proves: B26
+#[test]
+fn what_was_logged_gives_way_to_a_booking_that_tells_later() {
+    for edited in [false, true] {
+        let mut world = World::new(SeriesPolicy::FirstAndChanged);
+        world.rest();
+        assert_eq!(world.crm.meetings().len(), 1);
+        if edited {
+            let meeting = world.crm.records.values_mut().find(|(role, _)| *role == Role::Meeting);
+            meeting.expect("it was logged").1.insert(Std::Subject.into(), Value::Text("Our own words".to_owned()));
+        }
+        world.booked = Some(RecordId::from("booked"));
+        world.rest();
+        assert_eq!(world.crm.meetings().len(), usize::from(edited));
+        let verdict = if edited { Verdict::Log } else { Verdict::LeftOut(Reason::Booked) };
+        assert_eq!(world.kept[&Rid::Single].verdict, verdict);
+        world.rest();
+        assert_eq!(world.kept[&Rid::Single].verdict, verdict, "it is so for good");
+    }
 }
 
 /// Who becomes the one that the meeting is with keeps the seat of before: some CRMs know but one tie between the two, and

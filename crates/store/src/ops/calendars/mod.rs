@@ -57,6 +57,8 @@ statements! {
     DUE_ADD = "insert into calendar_due (workspace, integration, uid, due_at, revision, tries) values (?1, ?2, ?3, ?4, 1, 0) \
         on conflict (workspace, integration, uid) do update set revision = calendar_due.revision + 1, tries = 0, \
         due_at = case when calendar_due.due_at < excluded.due_at then calendar_due.due_at else excluded.due_at end";
+    KEPT_IN = "select integration, calendar from calendar where workspace = ?1";
+    UID_KNOWN = "select uid from calendar_copy where workspace = ?1 and integration = ?2 and uid = ?3 limit 1";
 }
 
 impl CalendarRef {
@@ -394,6 +396,37 @@ impl Op for Known {
         };
         db.rows(&COPIES_KNOWN, &self.0.key()).await?.into_iter().filter_map(|row| copy(row).transpose()).collect()
     }
+}
+
+/// Has those meetings looked at of which bookings tell, wherever a calendar shows them.
+pub(super) async fn booked<D: Db>(db: &mut D, told: &[(&WorkspaceId, &str)], now: Timestamp) -> Result<()> {
+    let workspaces: BTreeSet<&WorkspaceId> = told.iter().map(|(workspace, _)| *workspace).collect();
+    for workspace in workspaces {
+        let ws = P::Text(workspace.as_str());
+        let mut calendars = Vec::new();
+        for mut row in db.rows(&KEPT_IN, &[ws]).await? {
+            calendars.push((row.text(0)?, row.text(1)?));
+        }
+        let integrations: BTreeSet<&String> = calendars.iter().map(|(integration, _)| integration).collect();
+        let names = || told.iter().filter(|(of, _)| *of == workspace).map(|(_, name)| P::Text(name));
+        let by_uid: Vec<_> =
+            integrations.iter().flat_map(|integration| names().map(|name| [ws, P::Text(integration), name])).collect();
+        let by_event: Vec<_> = calendars
+            .iter()
+            .flat_map(|(integration, calendar)| names().map(|name| [ws, P::Text(integration), P::Text(calendar), name]))
+            .collect();
+        let mut found = BTreeSet::new();
+        let rows = db.each(&UID_KNOWN, &by_uid).await?.into_iter().zip(by_uid.iter().map(|set| set[1]));
+        let more = db.each(&COPY_UID, &by_event).await?.into_iter().zip(by_event.iter().map(|set| set[1]));
+        for (row, integration) in rows.chain(more) {
+            let (Some(mut row), P::Text(integration)) = (row, integration) else { continue };
+            found.extend(row.opt_text(0)?.map(|uid| (integration, uid)));
+        }
+        let due: Vec<_> =
+            found.iter().map(|(integration, uid)| [ws, P::Text(integration), P::Text(uid), P::time(now)]).collect();
+        db.each(&DUE_ADD, &due).await?;
+    }
+    Ok(())
 }
 
 impl Store {

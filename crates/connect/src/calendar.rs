@@ -108,7 +108,8 @@ impl Reading {
 ///
 /// `tell` asks whether guests are to hear of it from the calendar. Without it calendars may still tell people who share
 /// them, and one that speaks to guests by itself ([`CalendarWrites::tells`]) goes on telling those whom it told before; whoever
-/// comes while nobody is to be told may never hear of anything from it.
+/// comes while nobody is to be told may never hear of anything from it. One that cannot keep silent refuses what guests
+/// would hear of ([`ErrorKind::Invalid`](crate::ErrorKind::Invalid)).
 pub trait CalendarWrites: Send + Sync {
     /// Writes, and answers the event as the calendar has it afterwards.
     ///

@@ -31,10 +31,13 @@ from msgraph.generated.models.recurrence_range import RecurrenceRange
 from msgraph.generated.models.recurrence_range_type import RecurrenceRangeType
 from msgraph.generated.models.response_type import ResponseType
 from msgraph.generated.models.sensitivity import Sensitivity
+from msgraph.generated.models.single_value_legacy_extended_property import SingleValueLegacyExtendedProperty
 from msgraph.generated.models.subscription import Subscription
 from msgraph.generated.users.item.calendar_view.delta.delta_request_builder import DeltaRequestBuilder
 from msgraph.generated.users.item.events.item.accept.accept_post_request_body import AcceptPostRequestBody
+from msgraph.generated.users.item.events.events_request_builder import EventsRequestBuilder
 from msgraph.generated.users.item.events.item.cancel.cancel_post_request_body import CancelPostRequestBody
+from msgraph.generated.users.item.events.item.decline.decline_post_request_body import DeclinePostRequestBody
 from msgraph.generated.users.item.events.item.instances.instances_request_builder import InstancesRequestBuilder
 from msgraph.graph_request_adapter import GraphRequestAdapter, options
 from msgraph_core import GraphClientFactory
@@ -187,6 +190,34 @@ async def main():
     same((gone, len(page.value)), ([made.id], 5))
     copies = (await noah.me.events.get(asking())).value
     same([(copy.subject, copy.is_cancelled) for copy in copies], [("Canceled: Demo, renamed", True)])
+
+    # An event with a mark of its own, a guest who declines without a word, and versions that bind.
+    mark = "String {66f5a359-4659-4830-9070-00047ec6ac6e} Name Mark"
+    marked = await mia.me.events.post(
+        Event(
+            subject="Marked",
+            start=at("2030-05-20T10:00:00"),
+            end=at("2030-05-20T11:00:00"),
+            attendees=[Attendee(email_address=EmailAddress(address=NOAH, name="Noah North"))],
+            single_value_extended_properties=[SingleValueLegacyExtendedProperty(id=mark, value="7")],
+        ),
+        asking(),
+    )
+    query = f"singleValueExtendedProperties/Any(ep: ep/id eq '{mark}' and ep/value eq '7')"
+    parameters = EventsRequestBuilder.EventsRequestBuilderGetQueryParameters(filter=query)
+    found = (await mia.me.events.get(asking(parameters=parameters))).value
+    same([row.id for row in found], [marked.id])
+    copies = [row.id for row in (await noah.me.events.get(asking())).value if row.subject == "Marked"]
+    copy = noah.me.events.by_event_id(copies[0])
+    await copy.decline.post(DeclinePostRequestBody(send_response=False), asking())
+    await fails(copy.get(asking()), 404, "ErrorItemNotFound")
+    one = mia.me.events.by_event_id(marked.id)
+    more = Event(attendees=[*marked.attendees, Attendee(email_address=EmailAddress(address="ada@acme.example"))])
+    changed = await one.patch(more, asking(If_Match=marked.additional_data["@odata.etag"]))
+    same([row.status.response for row in changed.attendees], [ResponseType.None_] * 2)
+    await fails(one.delete(asking(If_Match=marked.additional_data["@odata.etag"])), 412, "ErrorIrresolvableConflict")
+    await one.delete(asking(If_Match=changed.additional_data["@odata.etag"]))
+    await fails(one.get(asking()), 404, "ErrorItemNotFound")
 
     # Subscriptions.
     until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=2)

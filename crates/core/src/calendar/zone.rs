@@ -55,6 +55,11 @@ pub fn canonical(name: &str) -> Result<(TimeZone, String), UnknownZone> {
     })
 }
 
+/// What Windows calls a zone of the tz database; `None` where it has no name for it, or has it under another one's.
+pub fn windows(name: &str) -> Option<&'static str> {
+    windows::WINDOWS.iter().find(|(_, zone, _)| *zone == name).map(|(windows, _, _)| *windows)
+}
+
 /// A name of the tz database, in any case.
 fn known(name: &str) -> Option<TimeZone> {
     // The database's own word for "no zone" is none, and the zone of this machine is nobody's.

@@ -20,6 +20,8 @@ pub(super) struct Refused {
     pub(super) retry_after: Option<i64>,
     /// Where to go on.
     pub(super) location: Option<String>,
+    /// The event that was made by the same call before.
+    pub(super) existing: Option<String>,
 }
 
 pub(super) type Answer = Result<Response<Bytes>, Refused>;
@@ -29,7 +31,7 @@ const RETRY_AFTER: i64 = 10;
 
 impl Refused {
     pub(super) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), retry_after: None, location: None }
+        Self { status, code, message: message.into(), retry_after: None, location: None, existing: None }
     }
 
     pub(super) fn invalid(message: impl Into<String>) -> Self {
@@ -60,11 +62,21 @@ impl Refused {
         Self { retry_after: Some(retry_after), ..Self::new(429, code, "Too many requests.") }
     }
 
+    /// What was to be made was made before.
+    pub(super) fn made_before(status: u16, existing: String) -> Self {
+        let message = "The transactionId of this request has been used for another event.";
+        Self { existing: Some(existing), ..Self::new(status, "ErrorDuplicateTransactionId", message) }
+    }
+
     pub(super) fn body(&self, now: Timestamp, request_id: &str, client_id: &str) -> Value {
         let date = format!("{now:.0}");
-        json!({"error": {"code": self.code, "message": self.message, "innerError": {
+        let mut error = json!({"code": self.code, "message": self.message, "innerError": {
             "date": date.trim_end_matches('Z'), "request-id": request_id, "client-request-id": client_id,
-        }}})
+        }});
+        if let Some(existing) = &self.existing {
+            error["@event.existingEventId"] = existing.as_str().into();
+        }
+        json!({ "error": error })
     }
 
     pub(super) fn response(&self, now: Timestamp, request_id: &str, client_id: &str) -> Response<Bytes> {

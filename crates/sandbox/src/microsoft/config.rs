@@ -23,6 +23,9 @@ pub struct MicrosoftConfig {
     pub delta_refusal: &'static str,
     /// Whether a delta tells of occurrences that were cancelled; without, only their series comes again.
     pub tells_cancelled_occurrences: bool,
+    /// How a `transactionId` that was used before is refused, also after its event has gone; without, the event is answered
+    /// once more as long as it is there.
+    pub transaction_refusal: Option<u16>,
     /// How long a write stays unseen by deltas, while reads by id see it at once.
     pub delta_lag: SignedDuration,
     /// Whether a page of a delta has its first row twice.
@@ -77,6 +80,7 @@ impl Default for MicrosoftConfig {
             delta_tokens_live: SignedDuration::from_hours(7 * 24),
             delta_refusal: "SyncStateNotFound",
             tells_cancelled_occurrences: false,
+            transaction_refusal: None,
             delta_lag: SignedDuration::ZERO,
             repeats_rows: false,
             kept_effects: 20_000,

@@ -70,6 +70,7 @@ pub struct MicrosoftTenant {
 struct State {
     tenant: String,
     tells_cancelled: bool,
+    transaction_refusal: Option<u16>,
     mailboxes: BTreeMap<String, Mailbox>,
     /// Counts all changes.
     ticks: u64,
@@ -139,6 +140,7 @@ impl MicrosoftTenant {
         let state = State {
             tenant: config.tenant_id.clone(),
             tells_cancelled: config.tells_cancelled_occurrences,
+            transaction_refusal: config.transaction_refusal,
             mailboxes: config.users.iter().enumerate().map(mailbox).collect(),
             ticks: 0,
             commits: VecDeque::new(),

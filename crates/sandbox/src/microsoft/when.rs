@@ -23,6 +23,7 @@ const WINDOWS: &[(&str, &str)] = &[
     ("Greenwich Standard Time", "Atlantic/Reykjavik"),
     ("India Standard Time", "Asia/Kolkata"),
     ("Israel Standard Time", "Asia/Jerusalem"),
+    ("Lord Howe Standard Time", "Australia/Lord_Howe"),
     ("Mountain Standard Time", "America/Denver"),
     ("New Zealand Standard Time", "Pacific/Auckland"),
     ("Nepal Standard Time", "Asia/Kathmandu"),

@@ -10,7 +10,7 @@ use super::{
     answers::Refused,
     book::DEFAULT_CALENDAR,
     draft::drafted,
-    ids::{Key, global_id},
+    ids::{Key, global_id, id},
     item::{Item, NEVER, Person, address},
     when::{When, stamp},
 };
@@ -54,11 +54,16 @@ impl State {
         }
     }
 
-    /// Makes an event; a call with a `transactionId` that has been seen makes none, and gets the one of then.
+    /// Makes an event; a call with a `transactionId` that has been seen makes none.
     pub(super) fn create(&mut self, act: &Act, calendar: u64, body: &Map<String, Value>) -> Result<Key, Refused> {
         let transaction = body.get("transactionId").and_then(Value::as_str).map(str::to_owned);
         let mailbox = self.mailbox(&act.user);
         let known = transaction.as_ref().and_then(|id| mailbox.transactions.get(id)).copied();
+        if let (Some(number), Some(status)) = (known, self.transaction_refusal) {
+            let moves = mailbox.items.get(&number).map_or(0, |item| item.moves);
+            let existing = id(&mailbox.plainly(), Key { number, day: None }, moves);
+            return Err(Refused::made_before(status, existing));
+        }
         if let Some(number) = known.filter(|number| mailbox.items.contains_key(number)) {
             return Ok(Key { number, day: None });
         }
@@ -171,6 +176,9 @@ impl State {
         let mut item = mailbox.find(key)?;
         if item.mine {
             return Err(Refused::invalid("You can't respond to this meeting because you're the meeting organizer."));
+        }
+        if send && item.fields.get("responseRequested").is_some_and(|asked| asked == false) {
+            return Err(Refused::invalid("The organizer of the meeting has requested no response."));
         }
         item.response = (word.to_owned(), stamp(act.now));
         let busy = if word == "accepted" { "busy" } else { "tentative" };

@@ -4,17 +4,19 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header;
-use jiff::Timestamp;
+use http::{Method, header};
+use jiff::{Timestamp, civil::Date};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use syncline_connect::{Cx, Error, ErrorKind, Retry, calendar::CalendarId};
+use syncline_core::calendar::event::Etag;
 use url::Url;
 
 use super::{
     classify,
     manifest::{BATCH_MAX, ROWS_PER_PAGE},
-    wire::{Batch, Batched, CalendarList, Delta, Items, Part, Refusal, Request, RequestHeaders},
+    wire::{Batch, Batched, CalendarList, Delta, Item, Items, Part, Refusal, Request, RequestHeaders},
 };
 use crate::call::{Calling, Heard};
 
@@ -63,10 +65,120 @@ pub async fn delta_on(cx: &Cx<'_>, link: &str) -> Result<Option<Delta>, Error> {
 }
 
 /// `GET` of further changed occurrences of a series, where its own answer said that they are.
-pub async fn exceptions(cx: &Cx<'_>, link: &str) -> Result<Items, Error> {
+pub async fn exceptions<T: DeserializeOwned>(cx: &Cx<'_>, link: &str) -> Result<Items<T>, Error> {
     const OP: &str = "read series";
     let heard = calling(cx, OP).follow(&own(cx, link, OP)?).await?;
     read(OP, &heard)
+}
+
+/// `GET events/{event}` with everything that is in it, and of a series with all that differs from it; `None` where there is
+/// none.
+pub async fn event(cx: &Cx<'_>, calendar: &CalendarId, id: &str, is_series: bool) -> Result<Option<Value>, Error> {
+    const OP: &str = "read event";
+    let query = is_series.then(|| ("$expand", "exceptionOccurrences".to_owned()));
+    let heard = calling(cx, OP).get(&within(calendar, &["events", id]), query.as_slice()).await?;
+    if classify::is_gone(heard.status, &refusal(&heard)) { Ok(None) } else { read(OP, &heard).map(Some) }
+}
+
+/// `GET events/{series}/instances`: the occurrences on a day and on those beside it, wherever its zone may be.
+pub async fn instances(cx: &Cx<'_>, calendar: &CalendarId, series: &str, day: Date) -> Result<Items<Value>, Error> {
+    const OP: &str = "read series";
+    let (before, after) = (day.yesterday().unwrap_or(day), day.saturating_add(jiff::Span::new().days(2)));
+    let query = [("startDateTime", format!("{before}T00:00:00Z")), ("endDateTime", format!("{after}T00:00:00Z"))];
+    let heard = calling(cx, OP).get(&within(calendar, &["events", series, "instances"]), &query).await?;
+    read(OP, &heard)
+}
+
+/// `GET events` that have this value of a property of our own.
+pub async fn marked(cx: &Cx<'_>, calendar: &CalendarId, property: &str, value: &str) -> Result<Items, Error> {
+    const OP: &str = "find event";
+    let mut calling = calling(cx, OP);
+    let mut url = calling.address(&within(calendar, &["events"]), &[])?;
+    let filter = format!("singleValueExtendedProperties/Any(ep: ep/id eq '{property}' and ep/value eq '{value}')");
+    url.set_query(Some(&format!("$filter={}", utf8_percent_encode(&filter, NON_ALPHANUMERIC))));
+    let heard = calling.follow(&url).await?;
+    read(OP, &heard)
+}
+
+/// What came of a write.
+pub enum Answer {
+    /// It was carried out; a deletion and a reply answer with nothing.
+    Done(Option<Box<Item>>),
+    Refused(Refused),
+}
+
+/// A write that was refused.
+pub struct Refused {
+    op: &'static str,
+    status: u16,
+    refusal: Refusal,
+    wait: Option<Duration>,
+}
+
+impl Refused {
+    /// Whether the event is not there.
+    pub fn is_gone(&self) -> bool {
+        classify::is_gone(self.status, &self.refusal)
+    }
+
+    /// Whether the event is another than was meant.
+    pub fn is_changed(&self) -> bool {
+        matches!(self.status, 409 | 412)
+    }
+
+    /// Whether something was made under this name before, and what, where that is told.
+    pub fn name_taken(&self) -> Option<Option<&str>> {
+        classify::is_name_taken(&self.refusal).then_some(self.refusal.error.existing.as_deref())
+    }
+
+    /// The error that it makes.
+    pub fn error(&self) -> Error {
+        classify::of_write(self.op, self.status, &self.refusal, self.wait)
+    }
+}
+
+/// `POST events`
+pub async fn insert(cx: &Cx<'_>, calendar: &CalendarId, body: &Value) -> Result<Answer, Error> {
+    write(calling(cx, "make event"), Method::POST, &within(calendar, &["events"]), Some(body)).await
+}
+
+/// `PATCH events/{event}`
+pub async fn patch(cx: &Cx<'_>, calendar: &CalendarId, id: &str, etag: &Etag, body: &Value) -> Result<Answer, Error> {
+    let calling = calling(cx, "change event").with("if-match", etag.0.clone());
+    write(calling, Method::PATCH, &within(calendar, &["events", id]), Some(body)).await
+}
+
+/// `DELETE events/{event}`
+pub async fn delete(cx: &Cx<'_>, calendar: &CalendarId, id: &str, etag: Option<&Etag>) -> Result<Answer, Error> {
+    let calling = calling(cx, "delete event");
+    let calling = match etag {
+        Some(etag) => calling.with("if-match", etag.0.clone()),
+        None => calling,
+    };
+    write(calling, Method::DELETE, &within(calendar, &["events", id]), None).await
+}
+
+/// `POST events/{event}/decline`
+pub async fn decline(cx: &Cx<'_>, calendar: &CalendarId, id: &str, tell: bool) -> Result<Answer, Error> {
+    let body = serde_json::json!({ "sendResponse": tell });
+    write(calling(cx, "decline event"), Method::POST, &within(calendar, &["events", id, "decline"]), Some(&body)).await
+}
+
+async fn write(mut calling: Calling<'_>, method: Method, path: &[&str], body: Option<&Value>) -> Result<Answer, Error> {
+    let heard = calling.send(method, path, &[], body.map(|body| Bytes::from(body.to_string()))).await?;
+    if !heard.is_success() {
+        let wait = heard.seconds(header::RETRY_AFTER.as_str());
+        return Ok(Answer::Refused(Refused { op: calling.op, status: heard.status, refusal: refusal(&heard), wait }));
+    }
+    // A page of somebody on the way, sent as a success, is no answer of Microsoft's.
+    match heard.read::<Item>().filter(|item| !item.id.is_empty()) {
+        Some(item) => Ok(Answer::Done(Some(Box::new(item)))),
+        None if heard.body.is_empty() => Ok(Answer::Done(None)),
+        None => {
+            let says = "the answer is cut or not what Microsoft documents";
+            Err(calling.error(ErrorKind::UnknownOutcome, Retry::Backoff, says))
+        }
+    }
 }
 
 /// What is asked within a batch, by its path from the version on.

@@ -30,6 +30,10 @@ const EXPIRED: [&str; 4] = ["syncstatenotfound", "resyncrequired", "syncstateinv
 /// What a single event's absence is called.
 const NOT_FOUND: &str = "erroritemnotfound";
 
+/// What it is called that a name that a client chose was used before: no document has it, programs have met it under
+/// several statuses.
+const NAME_TAKEN: &str = "errorduplicatetransactionid";
+
 /// The error of a call that was refused.
 pub fn of_call(op: &'static str, status: u16, refusal: &Refusal, wait: Option<Duration>) -> Error {
     let given = refusal.error.code.as_deref().unwrap_or_default();
@@ -67,6 +71,26 @@ pub fn of_call(op: &'static str, status: u16, refusal: &Refusal, wait: Option<Du
         && given.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'));
     error.code = is_word.then(|| given.to_owned());
     error
+}
+
+/// The error of a write that was refused. Where Microsoft, or what stands before it, gave up half-way, it may have been
+/// carried out all the same.
+pub fn of_write(op: &'static str, status: u16, refusal: &Refusal, wait: Option<Duration>) -> Error {
+    let error = of_call(op, status, refusal, wait);
+    match status {
+        408 | 500 | 502 | 504 if error.kind == ErrorKind::Unavailable => Error {
+            kind: ErrorKind::UnknownOutcome,
+            retry: Retry::Backoff,
+            message: "Microsoft Graph gave up half-way".to_owned(),
+            ..error
+        },
+        _ => error,
+    }
+}
+
+/// Whether something was made under this name before.
+pub fn is_name_taken(refusal: &Refusal) -> bool {
+    refusal.error.code.as_ref().is_some_and(|code| code.eq_ignore_ascii_case(NAME_TAKEN))
 }
 
 /// Whether a delta has to be begun anew.

@@ -30,11 +30,16 @@ pub fn occurrence_id(series: &str, day: Date) -> EventId {
     EventId(format!("{OCCURRENCE}.{series}.{day}"))
 }
 
-/// The series of an occurrence, by its name; `None` where it is not the name of one.
-pub fn series_of(id: &EventId) -> Option<&str> {
+/// The series of an occurrence and the day, by its name; `None` where it is not the name of one.
+pub fn part_of(id: &EventId) -> Option<(&str, Date)> {
     let rest = id.0.strip_prefix(OCCURRENCE)?.strip_prefix('.')?;
     let (series, day) = rest.rsplit_once('.')?;
-    day.parse::<Date>().ok().map(|_| series)
+    Some((series, day.parse().ok()?))
+}
+
+/// The series of an occurrence, by its name.
+pub fn series_of(id: &EventId) -> Option<&str> {
+    part_of(id).map(|(series, _)| series)
 }
 
 /// An event that is not there any more.
@@ -69,21 +74,37 @@ pub fn series(item: &Item, called_off: &[String], owner: Option<&str>) -> Vec<Ev
     let days = Days::of(item, clock.as_ref().ok().map(|(zone, _)| zone));
     let uid = uid(item);
     let mut events = vec![event(item, EventId(item.id.clone()), uid.clone(), None, Rid::Single, whole)];
-    for one in item.exception_occurrences.iter().flatten() {
-        let (day, rid) = days.of_exception(one);
-        let id = day.map_or_else(|| EventId(one.id.clone()), |day| occurrence_id(&item.id, day));
-        let body = match (&rid, &clock) {
-            (Err(fault), _) => Err(fault.clone()),
-            (Ok(_), Err(unknown)) => Err(unknown.clone().into()),
-            (Ok(_), Ok(clock)) => content(one, clock, Vec::new(), owner),
-        };
-        events.push(event(one, id, uid.clone(), Some(item.id.as_str()), rid.unwrap_or(Rid::Single), body));
-    }
+    let exceptions = item.exception_occurrences.iter().flatten();
+    events.extend(exceptions.map(|one| exception(one, item, &clock, &days, owner)));
     let called_off = called_off.iter().filter_map(|name| tail_day(name));
     events.extend(called_off.filter_map(|day| {
         Some(bare(occurrence_id(&item.id, day), uid.clone(), Some(EventId(item.id.clone())), days.rid(day)?))
     }));
     events
+}
+
+/// One occurrence of a series as an event, whether or not it differs.
+pub fn occurrence(series: &Item, one: &Item, owner: Option<&str>) -> Event {
+    let clock = clock(series);
+    let days = Days::of(series, clock.as_ref().ok().map(|(zone, _)| zone));
+    exception(one, series, &clock, &days, owner)
+}
+
+fn exception(
+    one: &Item,
+    series: &Item,
+    clock: &Result<(TimeZone, String), UnknownZone>,
+    days: &Days<'_>,
+    owner: Option<&str>,
+) -> Event {
+    let (day, rid) = days.of_exception(one);
+    let id = day.map_or_else(|| EventId(one.id.clone()), |day| occurrence_id(&series.id, day));
+    let body = match (&rid, clock) {
+        (Err(fault), _) => Err(fault.clone()),
+        (Ok(_), Err(unknown)) => Err(unknown.clone().into()),
+        (Ok(_), Ok(clock)) => content(one, clock, Vec::new(), owner),
+    };
+    event(one, id, uid(series), Some(series.id.as_str()), rid.unwrap_or(Rid::Single), body)
 }
 
 fn bare(id: EventId, uid: Option<Uid>, series: Option<EventId>, rid: Rid) -> Event {

@@ -74,7 +74,7 @@ pub const WINDOW_LEFT_MIN: SignedDuration = SignedDuration::from_hours(60 * 24);
 pub const CALENDAR_PAGES_MAX: usize = 20;
 
 /// Pages of one series' changed occurrences that are read beyond those that come along with it: each holds ten at least.
-pub const EXCEPTION_PAGES_MAX: usize = 20;
+pub const EXCEPTION_PAGES_MAX: u32 = 20;
 
 /// A look is one call, of which a mailbox takes 10,000 in ten minutes.
 /// <https://learn.microsoft.com/en-us/graph/throttling-limits>, read 2026-11.

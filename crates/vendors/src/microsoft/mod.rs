@@ -1,12 +1,14 @@
-//! Microsoft 365: its OAuth, and what changes in the calendars, through Microsoft Graph.
+//! Microsoft 365: its OAuth, what changes in the calendars, and what is written to them, through Microsoft Graph.
 //!
 //! What an account needs is in `README.md`; facts are in `manifest`; what leaves and comes back is in `api` and `wire`,
-//! what it means in `convert`. Nothing here waits, refreshes, stores or logs, and nothing outside this folder names Microsoft.
+//! what it means in `convert`; `write` writes what `draft` says of an event. Nothing here waits, refreshes, stores or logs,
+//! and nothing outside this folder names Microsoft.
 
 mod api;
 mod changes;
 mod classify;
 mod convert;
+mod draft;
 mod look;
 mod manifest;
 mod oauth;
@@ -14,6 +16,7 @@ mod pattern;
 mod settings;
 mod text;
 mod wire;
+mod write;
 
 #[cfg(test)]
 mod tests;
@@ -21,13 +24,15 @@ mod tests;
 use std::time::Duration;
 
 use syncline_connect::{
-    Answered, BoxFuture, Calendars, Connector, Cx, Error, Grant, Manifest, OAuth, Secret, Settings, TokenSet,
-    calendar::{CalendarEntry, CalendarId, Changes, From},
+    Answered, BoxFuture, CalendarWrites, Calendars, Connector, Cx, Error, Grant, Manifest, OAuth, Secret, Settings,
+    TokenSet,
+    calendar::{CalendarEntry, CalendarId, Changes, EventWrite, From, WriteOutcome},
     oauth::{App, TokenCx},
 };
 use syncline_core::calendar::event::{Event, EventId};
 use url::Url;
 
+use self::write::Writing;
 pub use manifest::MANIFEST;
 
 /// The connector.
@@ -40,6 +45,10 @@ impl Connector for Microsoft {
     }
 
     fn calendars(&self) -> Option<&dyn Calendars> {
+        Some(self)
+    }
+
+    fn calendar_writes(&self) -> Option<&dyn CalendarWrites> {
         Some(self)
     }
 
@@ -77,6 +86,29 @@ impl Calendars for Microsoft {
 
     fn calls_per_page(&self) -> u32 {
         manifest::CALLS_PER_PAGE
+    }
+}
+
+impl CalendarWrites for Microsoft {
+    fn write<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        calendar: &'a CalendarId,
+        write: &'a EventWrite<'a>,
+    ) -> BoxFuture<'a, Result<Answered<WriteOutcome>, Error>> {
+        Box::pin(async move {
+            let mut writing = Writing::new(cx, calendar);
+            let value = writing.write(write).await?;
+            Ok(Answered { value, calls: writing.calls, usage: None })
+        })
+    }
+
+    fn tells<'a>(&'a self, _: &'a Cx<'a>, _: &'a CalendarId) -> BoxFuture<'a, Result<Answered<bool>, Error>> {
+        Box::pin(std::future::ready(Ok(Answered { value: true, calls: 0, usage: None })))
+    }
+
+    fn calls_per_write(&self) -> u32 {
+        write::CALLS_MAX
     }
 }
 

@@ -1,10 +1,17 @@
-//! How a series repeats: Graph's pattern and range as a rule of iCalendar. Pure.
+//! How a series repeats: Graph's pattern and range, and a rule of iCalendar. Pure.
 //! <https://learn.microsoft.com/en-us/graph/api/resources/patternedrecurrence>, read 2026-11.
 
-use jiff::{civil::Date, tz::TimeZone};
+use std::collections::BTreeMap;
+
+use jiff::{
+    civil::{Date, DateTime, Weekday},
+    tz::TimeZone,
+};
+use serde_json::{Map, Value, json};
 use syncline_core::calendar::{
-    event::{Moment, Unreadable},
-    recur::Fault,
+    event::{Content, Moment, Unreadable},
+    recur::{Fault, Frequency, Recurrence as Lines, Rule, Until, Window, expand},
+    zone,
 };
 
 use super::wire::{Pattern, Range, Recurrence};
@@ -120,6 +127,88 @@ fn by_place(pattern: &Pattern) -> Result<String, Unreadable> {
     let index = pattern.index.as_deref().unwrap_or("first");
     let place = PLACES.iter().find(|(known, _)| known.eq_ignore_ascii_case(index));
     place.map(|(_, place)| format!("BYSETPOS={place}")).ok_or_else(|| fault(index))
+}
+
+/// The recurrence of a series in Graph's words; `None` where it has none for it. What is found is read back, and believed
+/// only where it means the same occurrences: days that a month lacks, exceptions, and a start that is none of the rule's are
+/// taken otherwise there.
+pub fn said(content: &Content) -> Option<Value> {
+    let lines = Lines::read(&content.recurrence).ok()?;
+    let [rule] = lines.rules.as_slice() else { return None };
+    let (zone, first) = match &content.start {
+        Moment::At { at, zone } => {
+            let zone = zone::zone(zone).ok()?;
+            let first = zone.to_datetime(*at);
+            (zone, first)
+        }
+        Moment::Day(day) => (TimeZone::UTC, day.at(0, 0, 0, 0)),
+        Moment::Floating(_) => return None,
+    };
+    let said = json!({"pattern": days_of(rule, first.date())?, "range": range(rule, &zone, first)?});
+    let back = serde_json::from_value(said.clone()).ok()?;
+    let line = line(&back, &zone, content.start.is_day()).ok()?;
+    let meant = |lines: Vec<String>| {
+        let content = Content { recurrence: lines, ..content.clone() };
+        expand(&content, &BTreeMap::new(), Window::ALL, &TimeZone::UTC).ok()
+    };
+    let wanted = meant(content.recurrence.clone())?;
+    (!wanted.out_of_step && meant(vec![line])? == wanted).then_some(said)
+}
+
+/// The pattern that a rule may mean, for a series that begins on this day.
+fn days_of(rule: &Rule, first: Date) -> Option<Map<String, Value>> {
+    let name = |day: Weekday| DAYS[usize::from(day.to_monday_zero_offset().unsigned_abs())].0;
+    let mut pattern = Map::new();
+    let mut say = |name: &str, value: Value| drop(pattern.insert(name.to_owned(), value));
+    say("interval", rule.interval.into());
+    let is_yearly = rule.frequency == Frequency::Yearly;
+    let days: Vec<&str> = rule.days.iter().map(|day| name(day.weekday())).collect();
+    match rule.frequency {
+        Frequency::Daily => say("type", "daily".into()),
+        Frequency::Weekly => {
+            say("type", "weekly".into());
+            say("daysOfWeek", if days.is_empty() { json!([name(first.weekday())]) } else { json!(days) });
+            say("firstDayOfWeek", name(rule.week_start).into());
+        }
+        Frequency::Monthly | Frequency::Yearly if days.is_empty() => {
+            say("type", if is_yearly { "absoluteYearly" } else { "absoluteMonthly" }.into());
+            // A rule that names the last of several days means that day or, in a month without it, the last.
+            let last = rule.month_days.last().map_or(i64::from(first.day()), |day| i64::from(*day));
+            say("dayOfMonth", if last == -1 { DAY_LAST } else { last }.into());
+        }
+        Frequency::Monthly | Frequency::Yearly => {
+            say("type", if is_yearly { "relativeYearly" } else { "relativeMonthly" }.into());
+            say("daysOfWeek", json!(days));
+            let place = rule.positions.first().copied().unwrap_or(rule.days[0].nth).to_string();
+            say("index", PLACES.iter().find(|(_, known)| *known == place)?.0.into());
+        }
+        Frequency::Hourly | Frequency::Minutely | Frequency::Secondly => return None,
+    }
+    if is_yearly {
+        say("month", rule.months.first().map_or(i64::from(first.month()), |month| i64::from(*month)).into());
+    }
+    Some(pattern)
+}
+
+/// From when on and until when a rule runs.
+fn range(rule: &Rule, zone: &TimeZone, first: DateTime) -> Option<Value> {
+    let mut range = json!({"type": "noEnd", "startDate": first.date().to_string()});
+    if let Some(count) = rule.count {
+        range["type"] = "numbered".into();
+        range["numberOfOccurrences"] = count.into();
+    }
+    if let Some(until) = rule.until {
+        let last = match until {
+            Until::Day(day) => day.at(23, 59, 59, 0),
+            Until::Local(at) => at,
+            Until::Utc(at) => zone.to_datetime(TimeZone::UTC.to_timestamp(at).ok()?),
+        };
+        // An end before that day's occurrence is one on the day before.
+        let day = if last.time() < first.time() { last.date().yesterday().ok()? } else { last.date() };
+        range["type"] = "endDate".into();
+        range["endDate"] = day.to_string().into();
+    }
+    Some(range)
 }
 
 /// How much of what could not be read is shown.

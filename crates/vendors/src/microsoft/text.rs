@@ -6,6 +6,22 @@ use crate::markup;
 /// What of a page is no text of its writer.
 const SILENT: [(&str, &str); 3] = [("<style", "</style>"), ("<script", "</script>"), ("<!--", "-->")];
 
+/// What parts the text of an online meeting's organiser from the part that its link stands in: a line of so many of these.
+const DIVIDER: &str = "____________________";
+
+/// The part of a page that keeps an online meeting's link: all from the element that its divider stands in.
+pub fn link(page: &str) -> Option<&str> {
+    let lower = page.to_ascii_lowercase();
+    let from = lower[..lower.find(DIVIDER)?].rfind("<div")?;
+    let to = lower.rfind("</body").filter(|to| *to >= from).unwrap_or(page.len());
+    Some(page[from..to].trim_end())
+}
+
+/// A text without what an online meeting added to it.
+pub fn own(text: &str) -> &str {
+    text.split(DIVIDER).next().unwrap_or_default().trim_end()
+}
+
 /// What was written.
 pub fn plain(body: &Text) -> String {
     let content = body.content.as_deref().unwrap_or_default().replace("\r\n", "\n");

@@ -73,11 +73,11 @@ pub struct CalledOff {
     pub cancelled_occurrences: Option<Vec<String>>,
 }
 
-/// Further changed occurrences of a series.
+/// A list of events, read or with everything that is in them.
 #[derive(Debug, Deserialize)]
-pub struct Items {
-    #[serde(default)]
-    pub value: Vec<Item>,
+pub struct Items<T = Item> {
+    #[serde(default = "Vec::new")]
+    pub value: Vec<T>,
     #[serde(rename = "@odata.nextLink")]
     pub next: Option<String>,
 }
@@ -227,6 +227,9 @@ pub struct Refusal {
 #[serde(default)]
 pub struct Refused {
     pub code: Option<String>,
+    /// The event that was made under a name before.
+    #[serde(rename = "@event.existingEventId")]
+    pub existing: Option<String>,
 }
 
 /// What the token endpoint says where it gives none.

@@ -1,4 +1,4 @@
-//! A desk for calendars: one engine over a database in memory, an imitation Google Calendar with two reps, an imitation
+//! A desk for calendars: one engine over a database in memory, imitation calendars of two reps at either vendor, an imitation
 //! HubSpot, all answering by function calls, and a clock that is moved by hand.
 
 use std::{
@@ -19,15 +19,17 @@ use syncline_engine::{
     calendars::{CalendarFlow, CalendarRound, CalendarRoundEnd, CalendarSetup},
 };
 use syncline_sandbox::{
-    GoogleConfig, GoogleWorkspace, HubSpotAccount, HubSpotConfig,
+    GoogleConfig, GoogleWorkspace, HubSpotAccount, HubSpotConfig, MicrosoftConfig, MicrosoftTenant,
     hubspot::{HubSpotProperty, HubSpotRates, HubSpotRecord},
+    microsoft::MicrosoftUser,
 };
 use syncline_store::{
     ActivityFilter, FlowStanding, MasterKey, MeetingFilter, MeetingView, Store, StoreOptions, StoredTokens,
 };
-use syncline_vendors::{google::Google, hubspot::HubSpot};
+use syncline_vendors::{google::Google, hubspot::HubSpot, microsoft::Microsoft};
 use url::Url;
 
+use super::house::House;
 use crate::{
     crms::{KEYED, tied, value},
     polls::{Chance, Hands},
@@ -40,7 +42,9 @@ pub const ADA: &str = "ada@client.example";
 
 pub struct Desk {
     pub hands: Arc<Hands>,
+    pub house: House,
     pub google: Arc<GoogleWorkspace>,
+    pub microsoft: Arc<MicrosoftTenant>,
     pub hub: Arc<HubSpotAccount>,
     pub store: Store,
     pub engine: Arc<Engine>,
@@ -86,12 +90,17 @@ impl Desk {
         Self::with(|_| ()).await
     }
 
-    /// Rosa's and Sam's primary calendars, and Ada in the CRM.
     pub async fn with(change: impl FnOnce(&mut CalendarFlow)) -> Self {
+        Self::at(House::Google, change).await
+    }
+
+    /// Rosa's and Sam's primary calendars, and Ada in the CRM.
+    pub async fn at(house: House, change: impl FnOnce(&mut CalendarFlow)) -> Self {
         let hands = Arc::new(Hands(Mutex::new("2026-05-04T09:00:00Z".parse().expect("a time"))));
-        let config = GoogleConfig::default();
-        let (client_id, secret) = (config.client_id.clone(), config.client_secret.clone());
-        let google = GoogleWorkspace::new(config, hands.clone());
+        let google = GoogleWorkspace::new(GoogleConfig::default(), hands.clone());
+        let person = |id: &str, email: &str| MicrosoftUser::new(id, email, email);
+        let users = vec![person("1", ROSA), person("2", SAM)];
+        let microsoft = MicrosoftTenant::new(MicrosoftConfig { users, ..MicrosoftConfig::default() }, hands.clone());
         let rates = HubSpotRates {
             oauth_per_ten_seconds: u32::MAX,
             private_per_ten_seconds: u32::MAX,
@@ -111,10 +120,19 @@ impl Desk {
         };
         let store = Store::open_inline("sqlite::memory:", options).expect("a store");
         let mut connections = Vec::new();
-        let app = App { client_id, client_secret: Some(Secret::new(secret)), redirect_uri: None };
+        let (credentials, connector): (_, &'static dyn Connector) = match house {
+            House::Google => (google.credentials("https://rosa.sandbox"), &Google),
+            House::Microsoft => (microsoft.credentials("https://rosa.sandbox"), &Microsoft),
+        };
+        let known = |name: &str| credentials[name].as_str().expect("a text").to_owned();
+        let secret = Some(Secret::new(known("client_secret")));
+        let app = App { client_id: known("client_id"), client_secret: secret, redirect_uri: None };
         for (id, user) in [("rosa", ROSA), ("sam", SAM)] {
-            let tokens = google.install(user).expect("a grant");
-            connections.push(connection(&store, id, &Google, &tokens, app.clone()).await);
+            let tokens = match house {
+                House::Google => google.install(user),
+                House::Microsoft => microsoft.install(user),
+            };
+            connections.push(connection(&store, id, connector, &tokens.expect("a grant"), app.clone()).await);
         }
         store.ensure_connection(&workspace(), &ConnectionId::new("hub"), "hubspot").await.expect("a row");
         let base_url = Url::parse("https://hub.sandbox").expect("a URL");
@@ -146,9 +164,13 @@ impl Desk {
         flow.rules.policy.own_domains = vec!["host.example".to_owned()];
         change(&mut flow);
         let setup = Setup { connections, calendars: vec![flow], ..Setup::default() };
+        let calendars: Arc<dyn Answers> = match house {
+            House::Google => google.clone(),
+            House::Microsoft => microsoft.clone(),
+        };
         let sites: BTreeMap<String, Arc<dyn Answers>> = BTreeMap::from([
-            ("rosa.sandbox".to_owned(), google.clone() as Arc<dyn Answers>),
-            ("sam.sandbox".to_owned(), google.clone() as Arc<dyn Answers>),
+            ("rosa.sandbox".to_owned(), calendars.clone()),
+            ("sam.sandbox".to_owned(), calendars),
             ("hub.sandbox".to_owned(), hub.clone() as Arc<dyn Answers>),
         ]);
         let world = World {
@@ -158,7 +180,7 @@ impl Desk {
             entropy: Arc::new(Chance::new(11)),
         };
         let engine = Engine::new(world, setup, Options::default());
-        let desk = Self { hands, google, hub, store, engine };
+        let desk = Self { hands, house, google, microsoft, hub, store, engine };
         desk.contact(ADA);
         desk
     }

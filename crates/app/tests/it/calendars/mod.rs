@@ -3,6 +3,7 @@
 mod back;
 mod desk;
 mod going_wrong;
+mod house;
 mod office;
 
 use std::collections::BTreeSet;

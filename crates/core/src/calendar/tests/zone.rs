@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::cases;
 use crate::calendar::{
     event::Moment,
-    zone::{UnknownZone, canonical, zone},
+    zone::{UnknownZone, canonical, windows, zone},
 };
 
 fn name(text: &str) -> String {
@@ -49,6 +49,19 @@ fn every_way_to_name_a_zone_is_read() {
     ] {
         assert_eq!(name(text), wanted, "{text}");
     }
+}
+
+/// What Windows calls a zone is read as that zone; a name that it does not have is none of another zone.
+///
+/// proves: C9
+#[test]
+fn what_windows_calls_a_zone_means_it() {
+    let name_of = |zone: &str| windows(zone).map(|windows| (windows, name(windows)));
+    let is = |windows: &'static str, zone: &str| Some((windows, zone.to_owned()));
+    assert_eq!(name_of("Europe/Berlin"), is("W. Europe Standard Time", "Europe/Berlin"));
+    assert_eq!(name_of("America/Los_Angeles"), is("Pacific Standard Time", "America/Los_Angeles"));
+    assert_eq!(name_of("Australia/Lord_Howe"), is("Lord Howe Standard Time", "Australia/Lord_Howe"));
+    assert_eq!((name_of("Europe/Vienna"), name_of("nonsense")), (None, None));
 }
 
 /// What a zone is kept under is read as that zone again, whatever it was called before.

@@ -3,8 +3,8 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::{EVENTS, IMMUTABLE, Kit, MIA, kit, meeting, with, words};
-use crate::{Delivery, FaultKind, FaultRule, microsoft::MicrosoftRates};
+use super::{EVENTS, IMMUTABLE, Kit, MIA, kit, kit_with, meeting, with, words};
+use crate::{Delivery, FaultKind, FaultRule, MicrosoftConfig, microsoft::MicrosoftRates};
 
 fn path(id: &str) -> String {
     format!("{EVENTS}/{id}")
@@ -47,6 +47,25 @@ fn a_call_with_a_transaction_makes_one_event() {
     assert_eq!((again["transactionId"].clone(), kit.only(MIA)["id"].clone()), (json!("op-1"), again["id"].clone()));
     kit.make(meeting("Other", "2026-03-20"));
     assert_eq!(kit.site.snapshot()[MIA].len(), 2);
+}
+
+/// proves: fault:N3
+#[test]
+fn a_transaction_that_was_used_can_be_refused() {
+    for status in [400, 409] {
+        let kit = kit_with(MicrosoftConfig { transaction_refusal: Some(status), ..MicrosoftConfig::default() });
+        let event = with(meeting("Demo", "2026-03-20"), json!({"transactionId": "op-1"}));
+        let id = kit.make(event.clone());
+        for _ in 0..2 {
+            let (told, answer) = kit.by(MIA, "POST", EVENTS, event.clone());
+            let error = &answer["error"];
+            assert_eq!((told, &error["code"]), (status, &json!("ErrorDuplicateTransactionId")));
+            assert_eq!(error["@event.existingEventId"], id.as_str());
+            // It is remembered when the event has gone.
+            kit.by(MIA, "DELETE", &path(&id), Value::Null);
+        }
+        assert!(kit.site.snapshot()[MIA].is_empty());
+    }
 }
 
 #[test]

@@ -57,6 +57,17 @@ fn what_is_declined_leaves_the_calendar_and_new_times_ask_again() {
 }
 
 #[test]
+fn who_asked_for_no_answer_is_sent_none() {
+    let kit = kit();
+    kit.make(with(with(meeting("Demo", "2026-03-20"), guests(&[NOAH])), json!({"responseRequested": false})));
+    let mails = kit.site.mails_since(0).len();
+    assert_eq!(noahs(&kit, "decline", json!({})), 400);
+    assert_eq!(noahs(&kit, "decline", json!({"SendResponse": false})), 202);
+    assert!(kit.site.snapshot()[NOAH].is_empty());
+    assert_eq!((answer_of(&kit, 0), kit.site.mails_since(0).len()), (json!("none"), mails));
+}
+
+#[test]
 fn the_organiser_cancels_for_all_and_a_guest_for_himself() {
     let kit = kit();
     let id = invited(&kit);

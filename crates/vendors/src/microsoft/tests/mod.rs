@@ -1,11 +1,13 @@
 //! Against the imitation Microsoft 365 tenant, and against rows as the documents show them.
 
 mod answers;
+mod drafts;
 mod login;
 mod rows;
 mod series;
 mod site;
 mod watch;
+mod writes;
 
 use std::sync::Arc;
 

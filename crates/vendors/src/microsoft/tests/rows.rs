@@ -14,7 +14,7 @@ use super::super::{
     wire::{self, Item},
 };
 
-fn item(row: Value) -> Item {
+pub(super) fn item(row: Value) -> Item {
     serde_json::from_value(row).expect("a row")
 }
 

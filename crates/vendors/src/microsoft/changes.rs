@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use syncline_connect::{
     Answered, Cx, Error, ErrorKind, Retry,
     calendar::{CalendarEntry, CalendarId, Changes, From, Page, Reading},
@@ -12,11 +13,33 @@ use super::{
     api::{self, PRIMARY},
     convert,
     look::{Look, Looked, Wanted, look},
-    manifest::{CALENDAR_PAGES_MAX, WINDOW_AHEAD, WINDOW_BACK, WINDOW_LEFT_MIN},
-    wire::Hint,
+    manifest::{CALENDAR_PAGES_MAX, SETTLED, WINDOW_AHEAD, WINDOW_BACK, WINDOW_LEFT_MIN},
+    wire::{Hint, Item},
 };
 
 const OP: &str = "read calendar";
+
+/// What a row has to tell to be taken for the whole event.
+const MEMBERS: [&str; 18] = [
+    "@odata.etag",
+    "attendees",
+    "body",
+    "createdDateTime",
+    "end",
+    "hideAttendees",
+    "isAllDay",
+    "isCancelled",
+    "isOrganizer",
+    "location",
+    "organizer",
+    "originalStartTimeZone",
+    "responseStatus",
+    "sensitivity",
+    "showAs",
+    "start",
+    "subject",
+    "uid",
+];
 
 /// Where the reading stopped, and the window that it is about: it is part of every link.
 #[derive(Debug, Serialize, Deserialize)]
@@ -27,6 +50,14 @@ struct Cursor {
     to: Timestamp,
     /// Whether everything is being read, and not only what changed.
     whole: bool,
+}
+
+impl Cursor {
+    /// When everything is read: what was not changed since then has but one form, on whatever page it comes.
+    fn settled(&self) -> Option<Timestamp> {
+        let began = self.whole.then(|| self.from.checked_add(WINDOW_BACK).ok()).flatten()?;
+        began.checked_sub(SETTLED).ok()
+    }
 }
 
 /// All calendars that the account shows.
@@ -84,7 +115,7 @@ pub async fn page(cx: &Cx<'_>, calendar: &CalendarId, from: From<'_>) -> Result<
         (None, Some(link)) => (link, Reading::Changes, false),
         (None, None) => return Err(protocol(OP, "the last page does not say where to go on")),
     };
-    let Looked { found, requests } = look(cx, calendar, wanted(delta.value)).await?;
+    let Looked { found, requests } = look(cx, calendar, wanted(delta.value, place.settled())?).await?;
     let next = Cursor { link, whole, ..place };
     let page = Page {
         events: found.into_iter().flat_map(|(id, look)| told(id, look)).collect(),
@@ -95,17 +126,29 @@ pub async fn page(cx: &Cx<'_>, calendar: &CalendarId, from: From<'_>) -> Result<
     Ok(Answered { value: Changes::Page(page), calls: requests.saturating_add(1), usage: None })
 }
 
-/// Whatever a page names is looked at; of an occurrence, its series.
-fn wanted(hints: Vec<Hint>) -> Wanted {
+/// Whatever a page names is looked at; of an occurrence, its series. A single event that was as it is told when a reading of
+/// everything began needs no second look.
+fn wanted(rows: Vec<Value>, settled: Option<Timestamp>) -> Result<Wanted, Error> {
     let mut wanted = Wanted::default();
-    for hint in hints {
-        match (hint.series_master_id, hint.kind.as_deref()) {
-            (Some(series), _) => wanted.series.insert(series),
-            (None, Some("seriesMaster")) => wanted.series.insert(hint.id),
-            (None, _) => wanted.ids.insert(hint.id),
-        };
+    for row in rows {
+        let whole = settled.and_then(|settled| whole(&row, settled));
+        let hint: Hint = serde_json::from_value(row)
+            .map_err(|_| protocol(OP, "the answer is cut or not what Microsoft documents"))?;
+        match (hint.series_master_id, hint.kind.as_deref(), whole) {
+            (Some(series), _, _) => drop(wanted.series.insert(series)),
+            (None, Some("seriesMaster"), _) => drop(wanted.series.insert(hint.id)),
+            (None, Some("singleInstance"), Some(item)) => wanted.told.push(item),
+            (None, _, _) => drop(wanted.ids.insert(hint.id)),
+        }
     }
-    wanted
+    Ok(wanted)
+}
+
+/// The event, where a row tells all of it and it was not changed since.
+fn whole(row: &Value, settled: Timestamp) -> Option<Item> {
+    let changed: Timestamp = row["lastModifiedDateTime"].as_str()?.parse().ok()?;
+    let is_whole = changed < settled && MEMBERS.iter().all(|name| row.get(name).is_some());
+    is_whole.then(|| serde_json::from_value(row.clone()).ok()).flatten()
 }
 
 fn told(id: String, look: Look) -> Vec<Event> {

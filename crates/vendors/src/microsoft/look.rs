@@ -1,4 +1,4 @@
-//! Events as they are now, by their ids: what a delta said about them is a hint and no more. Read in batches, one after
+//! Events as they are now, by their ids: what a delta said about them is mostly a hint and no more. Read in batches, one after
 //! the other: the service itself works on four requests of a mailbox at a time, and takes no more.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,9 +29,10 @@ pub enum Look {
     Gone,
 }
 
-/// What is looked at: ids of which nothing is known, and ids of series.
+/// What is looked at: ids of which nothing is known, ids of series, and single events that were told already.
 #[derive(Debug, Default)]
 pub struct Wanted {
+    pub told: Vec<Item>,
     pub ids: BTreeSet<String>,
     pub series: BTreeSet<String>,
 }
@@ -68,7 +69,9 @@ impl Ask {
 /// Looks at all of these. Series that only show themselves now are read in a second round.
 pub async fn look(cx: &Cx<'_>, calendar: &CalendarId, wanted: Wanted) -> Result<Looked, Error> {
     let mut looked = Looked::default();
-    if wanted.ids.is_empty() && wanted.series.is_empty() {
+    let is_owners = |item: &Item| item.is_organizer == Some(true);
+    if wanted.ids.is_empty() && wanted.series.is_empty() && wanted.told.iter().all(is_owners) {
+        looked.found = wanted.told.iter().map(|item| (item.id.clone(), single(item, None))).collect();
         return Ok(looked);
     }
     let ids = wanted.ids.difference(&wanted.series).cloned().map(Ask::Event);
@@ -80,6 +83,7 @@ pub async fn look(cx: &Cx<'_>, calendar: &CalendarId, wanted: Wanted) -> Result<
         Some(Found::Gone) => return Err(no_calendar()),
         Some(Found::Refused(_)) | None => None,
     };
+    looked.found.extend(wanted.told.iter().map(|item| (item.id.clone(), single(item, owner.as_deref()))));
     let mut later = BTreeSet::new();
     for id in wanted.ids.difference(&wanted.series) {
         let look = match answers.remove(&Ask::Event(id.clone())) {
@@ -93,7 +97,7 @@ pub async fn look(cx: &Cx<'_>, calendar: &CalendarId, wanted: Wanted) -> Result<
                     later.insert(series);
                     Look::Occurrence
                 }
-                Some(item) => Look::Here(vec![convert::single(&item, owner.as_deref())]),
+                Some(item) => single(&item, owner.as_deref()),
             },
             Some(Found::Refused(error)) => Look::Here(vec![unreadable(id, &told(&error))]),
             Some(Found::Gone) | None => Look::Gone,
@@ -120,6 +124,10 @@ pub async fn look(cx: &Cx<'_>, calendar: &CalendarId, wanted: Wanted) -> Result<
         looked.found.insert(id, look);
     }
     Ok(looked)
+}
+
+fn single(item: &Item, owner: Option<&str>) -> Look {
+    Look::Here(vec![convert::single(item, owner)])
 }
 
 fn of_series(ids: &BTreeSet<String>) -> impl Iterator<Item = Ask> {

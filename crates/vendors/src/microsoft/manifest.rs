@@ -70,6 +70,10 @@ pub const WINDOW_AHEAD: SignedDuration = SignedDuration::from_hours(400 * 24);
 /// When less than this is left of the window it is begun anew.
 pub const WINDOW_LEFT_MIN: SignedDuration = SignedDuration::from_hours(60 * 24);
 
+/// What was not changed for this long before a reading began has but one form, whenever it is told: room for the clocks of
+/// the service and of this machine, and for deltas that lag.
+pub const SETTLED: SignedDuration = SignedDuration::from_hours(1);
+
 /// Pages of calendars that are read: more than anybody has.
 pub const CALENDAR_PAGES_MAX: usize = 20;
 

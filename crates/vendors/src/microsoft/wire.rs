@@ -8,14 +8,14 @@ use serde_json::{Map, Value};
 #[derive(Debug, Deserialize)]
 pub struct Delta {
     #[serde(default)]
-    pub value: Vec<Hint>,
+    pub value: Vec<Value>,
     #[serde(rename = "@odata.nextLink")]
     pub next: Option<String>,
     #[serde(rename = "@odata.deltaLink")]
     pub done: Option<String>,
 }
 
-/// A row of a delta, of which only this is believed. One that is said to be removed has no type.
+/// What of a row of a delta is always believed. One that is said to be removed has no type.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Hint {

@@ -3,12 +3,16 @@
 use serde_json::json;
 use syncline_connect::{
     Calendars, ErrorKind, Retry,
-    calendar::{Changes, Reading},
+    calendar::{Changes, From, Reading},
 };
 use syncline_core::calendar::event::{Body, EventId, Moment, Reply, Status};
 use syncline_sandbox::{FaultKind, FaultRule, MicrosoftConfig};
 
-use super::{super::Microsoft, Desk, MIA, NOAH, meeting, primary, watch::run};
+use super::{
+    super::Microsoft,
+    Desk, MIA, NOAH, meeting, primary,
+    watch::{Watched, run},
+};
 
 const DELTA: &str = "/v1.0/me/calendarView/delta";
 const BATCH: &str = "/v1.0/$batch";
@@ -57,6 +61,82 @@ fn an_event_is_read_as_it_was_written() {
     let content = events[0].content().expect("it is open");
     let day = |text: &str| Moment::Day(text.parse().expect("a day"));
     assert_eq!((&content.start, &content.end), (&day("2026-03-20"), &day("2026-03-22")));
+}
+
+/// Two hours later, with a token of that time: the events were there long before somebody reads them.
+fn later(desk: &Desk, who: &str) -> Desk {
+    desk.asker.hands.pass(2 * 3_600);
+    desk.beside(who)
+}
+
+/// proves: C9, C10, P2: what a first reading tells whole is not read again, and is the same as if it were: of one's own and of
+/// others, open and private, whole days too.
+#[test]
+fn a_first_reading_believes_what_was_not_changed_since() {
+    let desk = Desk::new();
+    let guest = |address: &str| json!({"type": "required", "emailAddress": {"address": address, "name": "Guest"}});
+    for (number, more) in [
+        json!({}),
+        json!({"sensitivity": "private"}),
+        json!({"isAllDay": true, "start": {"dateTime": "2026-03-20T00:00:00", "timeZone": "UTC"},
+               "end": {"dateTime": "2026-03-21T00:00:00", "timeZone": "UTC"}}),
+        json!({"attendees": [guest(NOAH), guest("ada@acme.example")]}),
+        json!({"originalStartTimeZone": "Nowhere", "showAs": "free", "location": {"displayName": "Room 7"}}),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut event = meeting(&format!("Meeting {number}"));
+        event.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        desk.create(&event);
+    }
+    let his = desk.site.snapshot()[NOAH][0]["id"].as_str().expect("an id").to_owned();
+    desk.site.respond_to(NOAH, &his, "accept").expect("an answer");
+    for (who, events, calls) in [(MIA, 5, 1), (NOAH, 1, 2)] {
+        let mut desk = later(&desk, who);
+        let before = desk.site.call_count();
+        let told = desk.read().0;
+        assert_eq!((told.len(), desk.site.call_count() - before), (events, calls), "{who}");
+        let ids: Vec<EventId> = told.iter().map(|event| event.id.clone()).collect();
+        let (cx, calendar) = (desk.asker.cx(), primary());
+        let found = run(Microsoft.fetch(&cx, &calendar, &ids)).expect("an answer").value;
+        assert_eq!(found.into_iter().flatten().collect::<Vec<_>>(), told);
+    }
+}
+
+/// What changed a moment ago may come in an older form, and what a row lacks is elsewhere: both are read.
+#[test]
+fn a_first_reading_looks_again_at_the_rest() {
+    let desk = Desk::new();
+    let id = desk.create(&meeting("First"));
+    desk.create(&meeting("Second"));
+    let mut desk = later(&desk, MIA);
+    desk.site.edit(MIA, &id, &json!({"subject": "Changed"})).expect("an edit");
+    let requests = |desk: &mut Desk| {
+        desk.cursor = None;
+        run(Microsoft.changes(&desk.asker.cx(), &primary(), From::Beginning)).expect("an answer").calls
+    };
+    assert_eq!(requests(&mut desk), 3, "the page, whose calendar it is, and what changed");
+    let mut desk = later(&desk, MIA);
+    assert_eq!(requests(&mut desk), 1);
+    for member in ["uid", "body", "lastModifiedDateTime"] {
+        let alter = move |path: &str, (_, answer): &mut (u16, serde_json::Value)| {
+            if let Some(row) = answer["value"].get_mut(0).filter(|_| path == DELTA) {
+                row.as_object_mut().expect("a row").remove(member);
+            }
+        };
+        desk.asker.http = Box::new(Watched::altered(desk.site.clone(), Box::new(alter)));
+        assert_eq!(requests(&mut desk), 3, "{member}");
+        desk.cursor = None;
+        assert_eq!(desk.subjects(), ["Changed", "Second"]);
+    }
+    // What changed since is read, however long ago.
+    desk.read();
+    desk.site.edit(MIA, &id, &json!({"subject": "Once more"})).expect("an edit");
+    let mut desk = Desk { cursor: desk.cursor.clone(), ..later(&desk, MIA) };
+    let before = desk.site.call_count();
+    assert_eq!(desk.subjects(), ["Once more"]);
+    assert_eq!(desk.site.call_count() - before, 2);
 }
 
 /// A removal is a hint: what only left the window is still there.
@@ -193,7 +273,7 @@ fn calendars_are_listed_with_the_one_to_begin_with() {
     let shown: Vec<_> = listed.iter().map(|entry| (entry.name.as_str(), entry.primary, entry.writable)).collect();
     assert_eq!(shown, [("Calendar", true, true), ("Side projects", false, true)]);
     let side = &listed[1].id;
-    let page = Microsoft.changes(&cx, side, syncline_connect::calendar::From::Beginning);
+    let page = Microsoft.changes(&cx, side, From::Beginning);
     assert!(matches!(run(page).expect("an answer").value, Changes::Page(_)));
 }
 

@@ -1,5 +1,6 @@
 //! Writes against the imitation Microsoft 365 tenant: one event whatever happens on the way, nothing of others overwritten,
-//! nobody told twice, and what comes back is what was written.
+//! nobody told twice, and what comes back is what was written. One long file, for every kind of write is looked at under the
+//! same troubles, with the same few words for them.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,8 @@
 //! Microsoft 365: its OAuth, and what changes in the calendars, through Microsoft Graph.
 //!
 //! What an account needs is in `README.md`; facts are in `manifest`; what leaves and comes back is in `api` and `wire`,
-//! what it means in `convert`. Nothing here waits, refreshes, stores or logs, and nothing outside this folder names Microsoft.
+//! what it means in `convert`; `watch` has changes told. Nothing here waits, refreshes, stores or logs, and nothing outside
+//! this folder names Microsoft.
 
 mod api;
 mod changes;
@@ -13,6 +14,7 @@ mod oauth;
 mod pattern;
 mod settings;
 mod text;
+mod watch;
 mod wire;
 
 #[cfg(test)]
@@ -21,7 +23,7 @@ mod tests;
 use std::time::Duration;
 
 use syncline_connect::{
-    Answered, BoxFuture, Calendars, Connector, Cx, Error, Grant, Manifest, OAuth, Secret, Settings, TokenSet,
+    Answered, BoxFuture, Calendars, Connector, Cx, Error, Grant, Manifest, OAuth, Secret, Settings, TokenSet, Watches,
     calendar::{CalendarEntry, CalendarId, Changes, From},
     oauth::{App, TokenCx},
 };
@@ -40,6 +42,10 @@ impl Connector for Microsoft {
     }
 
     fn calendars(&self) -> Option<&dyn Calendars> {
+        Some(self)
+    }
+
+    fn watches(&self) -> Option<&dyn Watches> {
         Some(self)
     }
 

@@ -6,6 +6,7 @@ mod rows;
 mod series;
 mod site;
 mod watch;
+mod watches;
 
 use std::sync::Arc;
 

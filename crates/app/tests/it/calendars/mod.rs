@@ -4,6 +4,7 @@ mod back;
 mod desk;
 mod going_wrong;
 mod office;
+mod told;
 
 use std::collections::BTreeSet;
 

@@ -18,6 +18,7 @@ pub mod polling;
 pub mod records;
 pub mod secret;
 pub mod signature;
+pub mod watch;
 
 pub use bookings::{Bookings, RawRequest, Reading, Refusal};
 pub use calendar::{CalendarWrites, Calendars};
@@ -31,6 +32,7 @@ pub use oauth::{Grant, OAuth, TokenSet};
 pub use polling::{Ensured, Hook, Page, Poll, Polled, Start, Subscriptions};
 pub use records::{Answered, Find, GraphOutcome, Object, Recent, Records, Usage, Uses, Wanted};
 pub use secret::Secret;
+pub use watch::Watches;
 
 use std::{collections::BTreeMap, future::Future, pin::Pin};
 
@@ -75,6 +77,11 @@ pub trait Connector: Send + Sync {
 
     /// Writes to calendars: what is booked in the CRM becomes an event.
     fn calendar_writes(&self) -> Option<&dyn CalendarWrites> {
+        None
+    }
+
+    /// Tells by webhook that a calendar has changed.
+    fn watches(&self) -> Option<&dyn Watches> {
         None
     }
 

@@ -69,9 +69,9 @@ pub trait Subscriptions: Send + Sync {
 /// The subscription that should be there.
 #[derive(Debug, Clone)]
 pub struct Hook {
-    /// Our address for this source. Its path is secret.
+    /// Our address for this source or account. Its path is secret.
     pub url: Url,
-    /// What the source signs with.
+    /// What the vendor signs with, or sends back.
     pub secret: Secret,
 }
 

@@ -300,6 +300,9 @@ impl Engine {
         if let Err(error) = lost {
             tracing::warn!(%error, "Could not note that the connection is lost");
         }
+        if let Err(error) = self.doubt_watches(setup).await {
+            tracing::warn!(%error, "Could not note that the connection's calendars may not tell of changes any more");
+        }
         self.forget_blocked();
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use syncline_connect::{Bookings, RawRequest, Secret};
+use syncline_connect::{Bookings, RawRequest, Secret, watch::NOTICES_MAX};
 use syncline_core::booking::chain::ChainState;
 
 use crate::world::{connector, now};
@@ -67,5 +67,40 @@ pub fn signatures(bytes: &[u8]) {
             assert!(source.verify(&raw, &secrets, now()).is_err(), "a forged signature was let in");
             assert!(source.verify(&raw, &[], now()).is_err(), "let in without any secret");
         }
+    }
+}
+
+/// Longest name and secret of a watch that any vendor has.
+const MAX_WATCH_CHARS: usize = 256;
+
+/// The headers in which a watch, its secret and what it says may come.
+const TOLD_HEADERS: [&str; 3] = ["x-goog-channel-id", "x-goog-channel-token", "x-goog-resource-state"];
+
+/// Whatever is told of calendars is read, the same way twice and within bounds, and what is echoed is no markup. The first
+/// three lines are headers, the fourth the query; the rest is the body.
+pub fn told(bytes: &[u8]) {
+    let mut parts = bytes.splitn(5, |byte| *byte == b'\n');
+    let [id, secret, state, query] = std::array::from_fn(|_| parts.next().unwrap_or_default());
+    let body = Bytes::copy_from_slice(parts.next().unwrap_or_default());
+    let mut headers = HeaderMap::new();
+    for (name, value) in TOLD_HEADERS.into_iter().zip([id, secret, state]) {
+        if let Ok(value) = HeaderValue::from_bytes(value) {
+            headers.append(HeaderName::from_static(name), value);
+        }
+    }
+    let raw = RawRequest { headers, body };
+    for watches in syncline_vendors::all().iter().filter_map(|connector| connector.watches()) {
+        let read = || {
+            let notices = watches.notices(&raw).into_iter();
+            notices.map(|notice| (notice.watch, notice.secret.expose().to_owned(), notice.says)).collect::<Vec<_>>()
+        };
+        let notices = read();
+        assert_eq!(notices, read(), "the same request, read twice");
+        assert!(notices.len() <= NOTICES_MAX);
+        let fits = |text: &str| (1..=MAX_WATCH_CHARS).contains(&text.len());
+        assert!(notices.iter().all(|(watch, secret, _)| fits(watch) && fits(secret)), "an odd watch or secret");
+        let query = String::from_utf8_lossy(query);
+        let echoed = watches.challenge(&query).unwrap_or_default();
+        assert!(!echoed.contains(['<', '>', '"', '\'']) && !echoed.contains(char::is_control), "{echoed:?}");
     }
 }

@@ -48,6 +48,7 @@ pub const TARGETS: &[Target] = &[
     source("generic", "crates/vendors/src/generic/fixtures", |bytes| intake::read("generic", bytes)),
     source("meetergo", "crates/vendors/src/meetergo/fixtures", |bytes| intake::read("meetergo", bytes)),
     target("signatures", intake::signatures),
+    target("told", intake::told),
     target("token_answer", answers::token),
     target("find_answer", answers::find),
     target("write_answer", answers::write),

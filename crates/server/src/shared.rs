@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use syncline_connect::{Bookings, Connector, Hints, Secret};
+use syncline_connect::{Bookings, Connector, Hints, Secret, Watches};
 use syncline_core::ids::{ConnectionId, IntegrationId, WorkspaceId};
 use syncline_engine::{ConnectionSetup, Engine};
 use syncline_store::Store;
@@ -48,11 +48,18 @@ pub(crate) struct Hinting {
     pub(crate) id: ConnectionId,
     pub(crate) vendor: &'static str,
     pub(crate) overload_status: u16,
-    pub(crate) hints: &'static dyn Hints,
+    pub(crate) tells: Tells,
     pub(crate) url: String,
-    pub(crate) secrets: Vec<Secret>,
     pub(crate) bucket: Bucket,
     path_key: [u8; 32],
+}
+
+/// How a vendor tells of changes.
+pub(crate) enum Tells {
+    /// By webhooks of the account, which are signed.
+    Hints(&'static dyn Hints, Vec<Secret>),
+    /// By watches of its calendars, each with a secret of its own.
+    Watches(&'static dyn Watches),
 }
 
 /// A source that takes messages in.
@@ -231,11 +238,13 @@ fn open_source(setup: SourceSetup, options: &ServerOptions) -> Option<Source> {
 /// A connection without what it needs has no address at all.
 fn open_hints(setup: &HintSetup, options: &ServerOptions) -> Option<Hinting> {
     let (manifest, id) = (setup.connector.manifest(), &setup.id);
-    let hints = setup.connector.hints()?;
     let secrets: Vec<Secret> = setup.secrets.iter().filter(|secret| !secret.expose().is_empty()).cloned().collect();
-    if hints.signed() && secrets.is_empty() {
-        return None;
-    }
+    let tells = match (setup.connector.hints(), setup.connector.watches()) {
+        (Some(hints), _) if hints.signed() && secrets.is_empty() => return None,
+        (Some(hints), _) => Tells::Hints(hints, secrets),
+        (None, Some(watches)) => Tells::Watches(watches),
+        (None, None) => return None,
+    };
     if setup.path_key.is_empty() {
         tracing::error!(connection.id = %id, "Connection {id} takes no webhooks: its address has no key");
         return None;
@@ -245,9 +254,8 @@ fn open_hints(setup: &HintSetup, options: &ServerOptions) -> Option<Hinting> {
         workspace: setup.workspace.clone(),
         vendor: manifest.vendor,
         overload_status: manifest.overload_status,
-        hints,
+        tells,
         url: setup.url.clone(),
-        secrets,
         bucket: Bucket::new(options.limits.hooks_per_second, options.limits.hooks_burst),
         id: setup.id.clone(),
     })

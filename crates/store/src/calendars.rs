@@ -11,7 +11,7 @@ use syncline_core::{
         identity::{MeetingKey, Uid},
         privacy::Privacy,
     },
-    ids::{IntegrationId, WorkspaceId},
+    ids::{ConnectionId, IntegrationId, WorkspaceId},
     step::Plan,
 };
 
@@ -43,6 +43,19 @@ pub struct CalendarState {
     pub problem: Option<String>,
     /// When a reading from the beginning last came to its end.
     pub whole_at: Option<Timestamp>,
+    /// When it is to be read because its vendor said that it changed, until a reading that began then has ended.
+    pub wake_at: Option<Timestamp>,
+    pub watch: WatchState,
+}
+
+/// How having its changes told goes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WatchState {
+    /// When to see to it again; nothing where it never was.
+    pub next_at: Option<Timestamp>,
+    pub failures: u32,
+    /// Why they cannot be had told.
+    pub problem: Option<String>,
 }
 
 /// A page of a calendar, to be stored together with the place behind it.
@@ -57,6 +70,51 @@ pub struct CalendarPage {
     pub settles: bool,
     pub zone: Option<String>,
     pub next_at: Timestamp,
+    /// What ends with it, where it is the last page of changes.
+    pub ends: Option<ChangesRead>,
+}
+
+/// A reading of all changes.
+#[derive(Debug, Clone, Copy)]
+pub struct ChangesRead {
+    /// When it began: what was told until then is known.
+    pub began: Timestamp,
+    /// When there is a next look where the vendor tells of changes.
+    pub told_next_at: Timestamp,
+}
+
+/// A watch of a calendar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredWatch {
+    /// Ours, for good.
+    pub name: String,
+    pub of: CalendarRef,
+    pub connection: ConnectionId,
+    /// What the vendor calls it; our name for as long as it has said nothing else.
+    pub watch: String,
+    /// What the vendor calls what is watched.
+    pub resource: Option<String>,
+    /// What its secret is known by, and the address at which it tells.
+    pub secret: [u8; 32],
+    pub address: [u8; 32],
+    /// Nothing until the vendor has said so.
+    pub until: Option<Timestamp>,
+    /// Whether it is known to reach us.
+    pub works: bool,
+    pub heard_at: Option<Timestamp>,
+}
+
+/// What a vendor told by a watch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeardWatch {
+    pub name: String,
+    pub of: CalendarRef,
+    /// The calendar may have changed.
+    pub changed: bool,
+    /// It has to be renewed, or another is to follow.
+    pub renew: bool,
+    /// There is none of that name any more.
+    pub ended: bool,
 }
 
 /// An event as a page showed it.

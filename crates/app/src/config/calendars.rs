@@ -18,6 +18,7 @@ use syncline_core::{
     },
     person::normal_email,
 };
+use url::Url;
 
 pub use self::person::CalendarPersonConfig;
 use super::booking::PREFIX_CHARS_MAX;
@@ -102,6 +103,9 @@ pub struct CalendarsConfig {
     #[serde(default = "default_sweep")]
     #[cfg_attr(test, schemars(range(min = 1, max = SWEEP_HOURS_MAX)))]
     pub sweep_hours: u32,
+    /// Whether calendars whose vendors can are to tell of changes by themselves, at `[server] public_url`. Absent: where that
+    /// is an https address.
+    pub push: Option<bool>,
     /// Whose calendars take part. Of several at one meeting whose organiser is not a user of the CRM, the first here owns
     /// the record.
     pub people: Vec<CalendarPersonConfig>,
@@ -300,6 +304,11 @@ impl CalendarsConfig {
             SeriesRule::WhenTakenPlace => SeriesPolicy::WhenTakenPlace,
             SeriesRule::Series => SeriesPolicy::Series,
         })
+    }
+
+    /// Whether vendors are to tell of changes at this public address.
+    pub fn is_told_at(&self, public: &Url) -> bool {
+        self.push.unwrap_or(public.scheme() == "https")
     }
 
     /// What the grammar cannot say of it.

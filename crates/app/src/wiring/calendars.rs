@@ -5,9 +5,10 @@ use jiff::SignedDuration;
 use syncline_connect::{Connector, calendar::CalendarId};
 use syncline_core::{
     calendar::{look::Rules, meeting::DeleteSettings},
-    ids::{ConnectionId, IntegrationId, WorkspaceId},
+    ids::{ConnectionId, IntegrationId},
 };
 use syncline_engine::calendars::{CalendarFlow, CalendarSetup};
+use url::Url;
 
 use super::{Installation, connector_of};
 use crate::config::{CalendarPersonConfig, CalendarsConfig, Config};
@@ -16,25 +17,39 @@ impl Installation {
     /// The integrations that bring meetings onto timelines.
     pub(super) fn calendars(&self) -> anyhow::Result<Vec<CalendarFlow>> {
         let flow = |config: &CalendarsConfig| {
-            calendar_flow(&self.config, self.workspace(), config)
-                .with_context(|| format!("in integration `{}`", config.name))
+            self.calendar_flow(config).with_context(|| format!("in integration `{}`", config.name))
         };
         self.config.calendars.iter().map(flow).collect()
     }
-}
 
-/// An integration as the engine takes it.
-fn calendar_flow(known: &Config, workspace: WorkspaceId, config: &CalendarsConfig) -> anyhow::Result<CalendarFlow> {
-    let crm = connector_of(known, &config.crm)?;
-    let calendars = config.people.iter().map(|person| calendar(known, person));
-    Ok(CalendarFlow {
-        workspace,
-        id: IntegrationId::new(config.name.clone()),
-        crm: ConnectionId::new(config.crm.clone()),
-        calendars: calendars.collect::<anyhow::Result<_>>()?,
-        rules: rules(crm, config)?,
-        sweep_every: SignedDuration::from_hours(i64::from(config.sweep_hours)),
-    })
+    /// An integration as the engine takes it.
+    fn calendar_flow(&self, config: &CalendarsConfig) -> anyhow::Result<CalendarFlow> {
+        let crm = connector_of(&self.config, &config.crm)?;
+        let calendars = config.people.iter().map(|person| {
+            let hook = self.calendar_hook(config, person)?;
+            calendar(&self.config, person, hook)
+        });
+        Ok(CalendarFlow {
+            workspace: self.workspace(),
+            id: IntegrationId::new(config.name.clone()),
+            crm: ConnectionId::new(config.crm.clone()),
+            calendars: calendars.collect::<anyhow::Result<_>>()?,
+            rules: rules(crm, config)?,
+            sweep_every: SignedDuration::from_hours(i64::from(config.sweep_hours)),
+        })
+    }
+
+    /// Where a calendar's vendor may tell of changes. An address that only this machine knows is of no use to it.
+    fn calendar_hook(&self, config: &CalendarsConfig, person: &CalendarPersonConfig) -> anyhow::Result<Option<Url>> {
+        let public = self.config.server.public_url.as_ref();
+        if config.push == Some(true) && public.is_none() {
+            bail!("`push` needs `[server] public_url`, the address at which vendors reach this server");
+        }
+        let tells = connector_of(&self.config, &person.connection)?.watches().is_some();
+        let public = public.filter(|public| tells && config.is_told_at(public));
+        let url = public.map(|public| Url::parse(&self.webhook_url(public, &person.connection)));
+        url.transpose().context("the webhook address")
+    }
 }
 
 /// What the operator chose.
@@ -54,7 +69,7 @@ fn rules(crm: &dyn Connector, config: &CalendarsConfig) -> anyhow::Result<Rules>
 }
 
 /// One person's calendar.
-fn calendar(known: &Config, person: &CalendarPersonConfig) -> anyhow::Result<CalendarSetup> {
+fn calendar(known: &Config, person: &CalendarPersonConfig, hook: Option<Url>) -> anyhow::Result<CalendarSetup> {
     let connector = connector_of(known, &person.connection)?;
     let Some(calendars) = connector.calendars() else {
         bail!(
@@ -75,5 +90,6 @@ fn calendar(known: &Config, person: &CalendarPersonConfig) -> anyhow::Result<Cal
         owner: person.address()?,
         blocked: person.blocked.clone(),
         every,
+        hook,
     })
 }

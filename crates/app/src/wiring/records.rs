@@ -24,13 +24,13 @@ impl Installation {
         self.config.records.iter().map(flow).collect()
     }
 
-    /// Connections whose vendors may tell by webhook that something has changed. Like sources they keep their former
+    /// Connections whose vendors may tell by webhook that something has changed, in the account or in one of its calendars. Like sources they keep their former
     /// addresses while the master key is being changed.
     pub fn hints(&self, public: &Url) -> anyhow::Result<Vec<HintSetup>> {
         let mut hints = Vec::new();
         for config in &self.config.connections {
             let connector = vendor(&config.vendor)?;
-            if connector.hints().is_none() {
+            if connector.hints().is_none() && connector.watches().is_none() {
                 continue;
             }
             let secrets = config.webhook_secrets.iter().map(|secret| secret.read_any(&self.base));

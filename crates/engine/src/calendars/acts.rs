@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use syncline_connect::records::Remark;
 use syncline_store::{CalendarState, FlowState, MeetingFilter, MeetingView, Result as StoreResult};
 
-use super::CalendarFlow;
+use super::{CalendarFlow, watch::told_until};
 use crate::{call::with_token, engine::Engine, push::Op, standing::Flow};
 
 /// What was found about one calendar, or about the CRM.
@@ -32,6 +32,8 @@ pub struct CalendarFlowState {
     pub held: u64,
     /// When there is next a meeting to look at.
     pub next_at: Option<Timestamp>,
+    /// Until when calendars' vendors tell of changes, by name of the calendar; those that are known to reach us.
+    pub told_until: BTreeMap<String, Timestamp>,
 }
 
 impl Flow for CalendarFlow {
@@ -115,6 +117,7 @@ impl Engine {
             verdicts: counts.verdicts,
             held: counts.held,
             next_at: counts.next_at,
+            told_until: told_until(flow, &store.watches(&flow.workspace).await?, self.world.clock.now()),
         })
     }
 

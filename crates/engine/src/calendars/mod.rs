@@ -12,15 +12,20 @@ mod see;
 mod send;
 mod setup;
 mod sweep;
+mod watch;
 
 pub use self::{
     acts::{CalendarFlowState, CalendarRemark},
     preview::{CalendarPreview, PreviewedEvent},
     setup::{CalendarFlow, CalendarSetup},
 };
-pub(crate) use self::{back::LookedAt, read::Rests};
+pub(crate) use self::{
+    back::LookedAt,
+    read::Primaries,
+    watch::{Told, Words},
+};
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::{FutureExt, StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -36,6 +41,9 @@ use crate::{
 
 /// How often to see whether it is time.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// The shortest pause between two rounds of which the first found nothing to do.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
 
 /// Calls that fit into one lease.
 const LEASE_CALLS: i32 = 10;
@@ -71,6 +79,8 @@ pub struct CalendarRound {
     pub more: bool,
     /// Calendars that could not be read, by name, and why.
     pub failed: Vec<(String, Error)>,
+    /// When there is next a calendar to read, of those for which it was not time.
+    pub next_at: Option<Timestamp>,
 }
 
 impl CalendarRound {
@@ -120,9 +130,17 @@ impl Engine {
             return Ok(CalendarRoundEnd::Resting { connection: flow.crm.clone() });
         }
         let mut round = CalendarRound::default();
+        let (started, known) = (self.world.clock.now(), self.world.store.calendars(&flow.workspace, &flow.id).await?);
+        let rests: BTreeMap<&str, Timestamp> = known
+            .iter()
+            .map(|(name, state)| (name.as_str(), state.next_at))
+            .filter(|(_, next_at)| !confirm_deletes && *next_at > started)
+            .collect();
+        round.next_at = rests.values().min().copied();
         // Boxed one by one: a closure over borrowed calendars would keep the whole round from moving between threads.
         let mut reads = Vec::new();
-        for calendar in flow.calendars.iter().filter(|calendar| !resting.contains(&calendar.connection)) {
+        let asked = flow.calendars.iter().filter(|calendar| !rests.contains_key(calendar.name.as_str()));
+        for calendar in asked.filter(|calendar| !resting.contains(&calendar.connection)) {
             let read = async move { (calendar, self.read_calendar(flow, calendar, confirm_deletes).await) };
             reads.push(read.boxed());
         }
@@ -159,17 +177,26 @@ impl Engine {
 
     /// Keeps all integrations of calendars in step until `stop`, each at its own pace.
     pub async fn keep_calendars(self: &Arc<Self>, stop: CancellationToken) {
+        if let Err(error) = self.end_strays().await {
+            tracing::warn!(%error, "The database did not answer; what calendars no longer set up tell is not ended");
+        }
         let loops = self.setup.calendars.iter().map(|flow| self.keep_calendar_flow(flow, stop.clone()));
         futures::future::join_all(loops).await;
     }
 
     async fn keep_calendar_flow(&self, flow: &CalendarFlow, stop: CancellationToken) {
+        let wake = self.wakes.of(flow);
         while !stop.is_cancelled() {
+            let mut pause = LOOK_EVERY;
             let more = match self.calendars_round(flow, false).await {
                 Ok(CalendarRoundEnd::Done(round)) => {
                     for (calendar, error) in &round.failed {
                         tracing::warn!(integration.id = %flow.id, error.kind = ?error.kind,
                             "Calendar {calendar} of {} could not be read", flow.id);
+                    }
+                    if let Some(next_at) = round.next_at {
+                        let wait = Duration::try_from(next_at.duration_since(self.world.clock.now()));
+                        pause = pause.min(wait.unwrap_or(Duration::ZERO).max(PAUSE_MIN));
                     }
                     round.more
                 }
@@ -179,10 +206,14 @@ impl Engine {
                     false
                 }
             };
-            let pause = if more { Duration::ZERO } else { LOOK_EVERY };
+            if let Err(error) = self.watch_calendars(flow).await {
+                tracing::warn!(%error, "The database did not answer; trying again");
+            }
+            let pause = if more { Duration::ZERO } else { pause };
             tokio::select! {
                 biased;
                 () = tokio::time::sleep(pause) => {}
+                () = wake.notified() => {}
                 () = stop.cancelled() => {}
             }
         }

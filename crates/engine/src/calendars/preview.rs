@@ -17,7 +17,7 @@ use syncline_core::{
     },
     record::{Field, Role, Value},
 };
-use syncline_store::{CalendarState, StoredCopy};
+use syncline_store::{CalendarState, StoredCopy, WatchState};
 
 use super::{CalendarFlow, CalendarSetup, known_calendars, read::copy, see::seen_copies};
 use crate::{
@@ -185,5 +185,7 @@ fn state(zone: Option<String>) -> CalendarState {
         failures: 0,
         problem: None,
         whole_at: None,
+        wake_at: None,
+        watch: WatchState::default(),
     }
 }

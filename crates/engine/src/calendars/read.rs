@@ -15,10 +15,11 @@ use syncline_core::calendar::{
     limits::shorten,
 };
 use syncline_store::{
-    CalendarPage, CalendarRef, CalendarState, Held, JournalEntry, JournalKind, NewCopy, Result as StoreResult,
+    CalendarPage, CalendarRef, CalendarState, ChangesRead, Held, JournalEntry, JournalKind, NewCopy,
+    Result as StoreResult,
 };
 
-use super::{CalendarFlow, CalendarSetup, LEASE_CALLS, later};
+use super::{CalendarFlow, CalendarSetup, LEASE_CALLS, later, watch::TOLD_EVERY};
 use crate::{
     call::with_token,
     engine::{Called, Engine},
@@ -35,13 +36,9 @@ const ANEW_MAX: usize = 2;
 /// Share of the time between two whole readings by which calendars that were connected together are spread.
 const SWEEP_SPREAD: i64 = 8;
 
-/// When calendars are to be asked again, as this process last learned, and which is an account's primary one: what spares
-/// a look into the database, and a call.
+/// Which is an account's primary calendar, as this process last learned: what spares a call.
 #[derive(Default)]
-pub(crate) struct Rests {
-    until: Mutex<HashMap<CalendarRef, Timestamp>>,
-    primary: Mutex<HashMap<CalendarRef, CalendarId>>,
-}
+pub(crate) struct Primaries(Mutex<HashMap<CalendarRef, CalendarId>>);
 
 /// What reading a calendar came to.
 #[derive(Default)]
@@ -60,6 +57,7 @@ pub(super) struct Hold<'a> {
     pub setup: &'a ConnectionSetup,
     pub facet: &'static dyn Calendars,
     pub held: Held,
+    pub began: Timestamp,
     pub until: Timestamp,
 }
 
@@ -73,14 +71,8 @@ impl Engine {
     ) -> StoreResult<Read> {
         let of = flow.reference(calendar);
         let now = self.world.clock.now();
-        let rests =
-            self.calendar_rests.until.lock().expect("no code panics while it holds this lock").get(&of).copied();
-        if !confirm_deletes && rests.is_some_and(|until| until > now) {
-            return Ok(Read::default());
-        }
         let state = self.world.store.begin_calendar(&of, now).await?;
         if !confirm_deletes && state.next_at > now {
-            self.rest_calendar(&of, state.next_at);
             return Ok(Read::default());
         }
         let (setup, facet) = match self.calendar_facet(flow, calendar) {
@@ -91,14 +83,10 @@ impl Engine {
         let until = later(now, lease);
         let name = format!("calendar:{}:{}", flow.id, calendar.name);
         let Some(held) = self.hold(&flow.workspace, name, lease).await? else { return Ok(Read::default()) };
-        let reading = Hold { flow, calendar, of, setup, facet, held, until };
+        let reading = Hold { flow, calendar, of, setup, facet, held, began: now, until };
         let read = self.read_while_held(&reading, confirm_deletes).await;
         self.let_go(&flow.workspace, &reading.held).await;
         read
-    }
-
-    fn rest_calendar(&self, of: &CalendarRef, until: Timestamp) {
-        self.calendar_rests.until.lock().expect("no code panics while it holds this lock").insert(of.clone(), until);
     }
 
     /// The connection of a calendar and its facet.
@@ -184,7 +172,6 @@ impl Engine {
 
     /// Has a calendar read at once.
     pub(super) async fn calendar_soon(&self, of: &CalendarRef) -> StoreResult<()> {
-        self.calendar_rests.until.lock().expect("no code panics while it holds this lock").remove(of);
         self.world.store.read_calendar_soon(of, self.world.clock.now()).await
     }
 
@@ -200,7 +187,7 @@ impl Engine {
         if let Some(id) = &calendar.calendar {
             return Ok(id.clone());
         }
-        let known = || self.calendar_rests.primary.lock().expect("no code panics while it holds this lock");
+        let known = || self.primaries.0.lock().expect("no code panics while it holds this lock");
         if let Some(id) = known().get(of) {
             return Ok(id.clone());
         }
@@ -232,10 +219,13 @@ impl Engine {
     /// Keeps a page together with the place behind it. `false` where the lease is another's by now.
     async fn keep_page(&self, reading: &Hold<'_>, state: &CalendarState, page: Page) -> StoreResult<bool> {
         let now = self.world.clock.now();
+        let every = reading.calendar.every;
         let next_at = match page.reading {
             Reading::More => now,
-            Reading::Changes | Reading::Whole { .. } => later(now, reading.calendar.every),
+            Reading::Changes | Reading::Whole { .. } => later(now, every),
         };
+        let told_next_at = later(now, every.max(TOLD_EVERY));
+        let ends = (page.reading == Reading::Changes).then_some(ChangesRead { began: reading.began, told_next_at });
         let vendor = reading.setup.connector.manifest().vendor;
         metrics::counter!("syncline_calendar_events_total", "vendor" => vendor).increment(page.events.len() as u64);
         let page = CalendarPage {
@@ -247,9 +237,9 @@ impl Engine {
             settles: matches!(page.reading, Reading::Whole { .. }),
             zone: page.zone,
             next_at,
+            ends,
         };
         let kept = self.world.store.take_calendar_page(page).await?;
-        self.rest_calendar(&reading.of, next_at);
         if kept && state.problem.is_some() {
             self.tell_of(reading, format!("Calendar {} answers again", reading.calendar.name)).await?;
         }
@@ -268,7 +258,6 @@ impl Engine {
         let next_at = later(now, self.pause_after(&error, state.failures));
         let store = &self.world.store;
         store.calendar_failed(&reading.of, &reading.held, now, next_at, &error.message).await?;
-        self.rest_calendar(&reading.of, next_at);
         if state.problem.as_ref() != Some(&error.message) {
             let text = format!("Calendar {} could not be read: {}", reading.calendar.name, error.message);
             self.tell_of(reading, text).await?;
@@ -279,9 +268,17 @@ impl Engine {
 
     /// A line of the activity log about a calendar.
     pub(super) async fn tell_of(&self, reading: &Hold<'_>, text: String) -> StoreResult<()> {
-        let details = json!({ "calendar": reading.calendar.name, "connection": reading.calendar.connection });
+        self.tell_of_calendar(reading.flow, reading.calendar, text).await
+    }
+
+    pub(super) async fn tell_of_calendar(
+        &self,
+        flow: &CalendarFlow,
+        calendar: &CalendarSetup,
+        text: String,
+    ) -> StoreResult<()> {
+        let details = json!({ "calendar": calendar.name, "connection": calendar.connection });
         let line = JournalEntry { at: self.world.clock.now(), kind: JournalKind::Connection, text, details };
-        let flow = reading.flow;
         self.world.store.note_calendars(&flow.workspace, &flow.id, vec![line]).await
     }
 }

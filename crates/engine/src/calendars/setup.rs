@@ -7,6 +7,7 @@ use syncline_core::{
     ids::{ConnectionId, IntegrationId, WorkspaceId},
 };
 use syncline_store::CalendarRef;
+use url::Url;
 
 /// An integration that brings meetings of people's calendars onto the timelines of a CRM.
 #[derive(Debug, Clone)]
@@ -36,6 +37,8 @@ pub struct CalendarSetup {
     pub blocked: Vec<String>,
     /// How often it is asked for changes.
     pub every: SignedDuration,
+    /// Where its vendor may tell of changes, if it is to; part of it is secret.
+    pub hook: Option<Url>,
 }
 
 impl CalendarFlow {

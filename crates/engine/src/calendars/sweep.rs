@@ -86,6 +86,7 @@ impl Engine {
             settles: false,
             zone: None,
             next_at: state.next_at,
+            ends: None,
         };
         self.world.store.take_calendar_page(page).await?;
         Ok(Ok(()))

@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::{Halt, LEASE_CALLS, RecordFlow, Turn, rows::seen_row};
-use crate::{engine::Engine, setup::ConnectionSetup};
+use crate::{engine::Engine, setup::ConnectionSetup, standing::Flow};
 
 /// Records that are read by their ids at once. With more, a page of changes is cheaper.
 pub(crate) const HINTS_MAX: usize = 5_000;
@@ -32,9 +32,9 @@ const TURN_PAUSE_MAX: Duration = Duration::from_secs(2);
 pub(crate) struct Wakes(Mutex<HashMap<(WorkspaceId, IntegrationId), Arc<Notify>>>);
 
 impl Wakes {
-    pub(crate) fn of(&self, flow: &RecordFlow) -> Arc<Notify> {
+    pub(crate) fn of(&self, flow: &impl Flow) -> Arc<Notify> {
         let mut all = self.0.lock().expect("no code panics while it holds this lock");
-        Arc::clone(all.entry((flow.workspace.clone(), flow.id.clone())).or_default())
+        Arc::clone(all.entry((flow.workspace().clone(), flow.id().clone())).or_default())
     }
 }
 

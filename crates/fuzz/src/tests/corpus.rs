@@ -44,6 +44,8 @@ drive! {
     meetergo
     /// proves: sec:S20, sec:S22
     signatures
+    /// proves: sec:S28, sec:S30
+    told
     /// proves: sec:S5, sec:S14, sec:S37
     token_answer
     /// proves: sec:S37

@@ -1,7 +1,7 @@
 //! Subscriptions: asked for with a handshake, told of every change, renewed, ended, and what is told of their lives.
 //!
-//! The handshake is a delivery too, which the caller carries as any other: until it was answered with its token, the
-//! subscription tells nothing, and a wrong answer ends it.
+//! A handshake is a delivery too, which the caller carries as any other, one for each address: until all were answered with
+//! their tokens, the subscription tells nothing, and a wrong answer ends it.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +41,8 @@ struct Subscription {
     user: String,
     said: Map<String, Value>,
     expires: Timestamp,
-    validated: bool,
+    /// Handshakes that were not answered yet.
+    unanswered: usize,
     paused: bool,
 }
 
@@ -101,7 +102,8 @@ impl State {
         if kinds.is_empty() || !kinds.split(',').all(|kind| ["created", "updated", "deleted"].contains(&kind.trim())) {
             return Err(invalid("changeType is missing or unknown."));
         }
-        if !reachable(text("notificationUrl")) {
+        let life = said.get("lifecycleNotificationUrl").and_then(Value::as_str);
+        if !reachable(text("notificationUrl")) || life.is_some_and(|address| !reachable(address)) {
             return Err(invalid("The notification URL must be absolute and use HTTPS."));
         }
         if text("clientState").len() > CLIENT_STATE_MAX {
@@ -111,18 +113,28 @@ impl State {
         self.hooks.made += 1;
         let number = self.hooks.made;
         let id = format!("bbbbbbbb-0000-4000-8000-{number:012}");
-        let token = format!("Validation: Testing client application reachability for subscription Request-Id: {id}");
-        let mut url =
-            url::Url::parse(text("notificationUrl")).map_err(|_| invalid("The notification URL cannot be read."))?;
-        url.query_pairs_mut().append_pair("validationToken", &token);
-        let headers = vec![("content-type".to_owned(), "text/plain; charset=utf-8".to_owned())];
-        let handshake = HookDelivery { hook: number, url: url.into(), headers, body: Vec::new(), attempt: 1 };
-        self.waiting.push(now, handshake);
-        let subscription =
-            Subscription { number, user: user.to_owned(), said, expires, validated: false, paused: false };
+        // The address for what is told of its life is tried, too.
+        let addresses: Vec<String> = ["notificationUrl", "lifecycleNotificationUrl"]
+            .into_iter()
+            .filter_map(|name| said.get(name)?.as_str().map(str::to_owned))
+            .collect();
+        for address in &addresses {
+            self.try_address(now, number, &id, address)?;
+        }
+        let unanswered = addresses.len();
+        let subscription = Subscription { number, user: user.to_owned(), said, expires, unanswered, paused: false };
         let shown = subscription.shown(&id, app);
         self.hooks.known.insert(id, subscription);
         Ok(shown)
+    }
+
+    fn try_address(&mut self, now: Timestamp, number: u64, id: &str, address: &str) -> Result<(), Refused> {
+        let token = format!("Validation: Testing client application reachability for subscription Request-Id: {id}");
+        let mut url = url::Url::parse(address).map_err(|_| invalid("A notification URL cannot be read."))?;
+        url.query_pairs_mut().append_pair("validationToken", &token);
+        let headers = vec![("content-type".to_owned(), "text/plain; charset=utf-8".to_owned())];
+        self.waiting.push(now, HookDelivery { hook: number, url: url.into(), headers, body: Vec::new(), attempt: 1 });
+        Ok(())
     }
 
     /// Forgets those that have ended.
@@ -179,7 +191,7 @@ impl State {
         let (tag, tenant) = (item.etag(), self.tenant.clone());
         let wants = |one: &&Subscription| {
             let kinds = one.text("changeType").unwrap_or_default();
-            one.user == user && one.validated && !one.paused && kinds.split(',').any(|kind| kind.trim() == change)
+            one.user == user && one.unanswered == 0 && !one.paused && kinds.split(',').any(|kind| kind.trim() == change)
         };
         for (known, one) in self.hooks.known.iter().filter(|(_, one)| wants(one)) {
             let body = json!({"value": [{
@@ -204,7 +216,7 @@ impl State {
             let Some(url) = one.text("lifecycleNotificationUrl") else { continue };
             let body = json!({"value": [{
                 "subscriptionId": id, "subscriptionExpirationDateTime": stamp(one.expires), "tenantId": tenant,
-                "clientState": one.text("clientState"), "lifecycleEvent": name, "resource": one.text("resource"),
+                "clientState": one.text("clientState"), "lifecycleEvent": name,
             }]});
             self.waiting.push(now, delivery(one.number, url, &body));
         }
@@ -226,7 +238,7 @@ impl State {
                     .known
                     .values_mut()
                     .filter(|one| one.number == sent.hook)
-                    .for_each(|one| one.validated = true);
+                    .for_each(|one| one.unanswered = one.unanswered.saturating_sub(1));
             } else {
                 self.hooks.known.retain(|_, one| one.number != sent.hook);
             }

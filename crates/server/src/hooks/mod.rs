@@ -23,11 +23,11 @@ use tracing::Instrument;
 use crate::{
     options::JSON_DEPTH_MAX,
     problem::{Code, Problem, RETRY_AFTER},
-    shared::{Hinting, Shared, Source},
+    shared::{Hinting, Shared, Source, Tells},
 };
 
 /// What became of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Taken {
     Stored,
     Duplicate,
@@ -35,16 +35,22 @@ pub(crate) enum Taken {
     Parked,
     /// A hint to look.
     Noted,
+    /// No hint of any watch that is ours; its sender hears nothing of that.
+    Unknown,
+    /// The vendor asked whether the address is ours, and is told this.
+    Challenged(String),
 }
 
 impl Taken {
-    pub(crate) fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(&self) -> &'static str {
         match self {
             Taken::Stored => "stored",
             Taken::Duplicate => "duplicate",
             Taken::Ignored => "ignored",
             Taken::Parked => "parked",
             Taken::Noted => "noted",
+            Taken::Unknown => "unknown",
+            Taken::Challenged(_) => "challenged",
         }
     }
 }
@@ -56,12 +62,17 @@ impl IntoResponse for Taken {
             Taken::Duplicate => br#"{"status":"duplicate"}"#,
             Taken::Ignored => br#"{"status":"ignored"}"#,
             Taken::Parked => br#"{"status":"parked"}"#,
-            Taken::Noted => br#"{"status":"noted"}"#,
+            Taken::Noted | Taken::Unknown => br#"{"status":"noted"}"#,
+            Taken::Challenged(text) => return answer(Body::from(text), "text/plain; charset=utf-8"),
         };
-        let mut response = Response::new(Body::from(body));
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        response
+        answer(Body::from(body), "application/json")
     }
+}
+
+fn answer(body: Body, kind: &'static str) -> Response {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
 }
 
 /// `POST /hooks/{source}/{path_key}`.
@@ -110,12 +121,32 @@ async fn hint(shared: &Shared, hinting: &Hinting, request: Request) -> Result<Ta
         return Err(Problem::new(Code::Overloaded).later(hinting.overload_status, wait));
     }
     let (head, body) = request.into_parts();
+    let watches = match &hinting.tells {
+        Tells::Hints(hints, secrets) => {
+            let raw = RawRequest { headers: head.headers, body: body::read(shared, body).await? };
+            let verified = hints.verify(&raw, &hinting.url, secrets, now);
+            verified.map_err(|refusal| refused(&hinting.id, refusal))?;
+            let hinted = shared.engine.hinted(&hinting.workspace, &hinting.id).await;
+            hinted.map_err(|error| unstored(shared, hinting, &error))?;
+            return Ok(Taken::Noted);
+        }
+        Tells::Watches(watches) => watches,
+    };
+    if let Some(text) = head.uri.query().and_then(|query| watches.challenge(query)) {
+        return Ok(Taken::Challenged(text));
+    }
     let raw = RawRequest { headers: head.headers, body: body::read(shared, body).await? };
-    let verified = hinting.hints.verify(&raw, &hinting.url, &hinting.secrets, now);
-    verified.map_err(|refusal| refused(&hinting.id, refusal))?;
-    let hinted = shared.engine.hinted(&hinting.workspace, &hinting.id).await;
-    hinted.map_err(|error| Problem::store(shared, &error).later(hinting.overload_status, RETRY_AFTER))?;
-    Ok(Taken::Noted)
+    // Whatever cannot be read comes from nobody whose watch is known.
+    let is_readable = !depth::exceeds(&raw.body, JSON_DEPTH_MAX);
+    let notices = if is_readable { watches.notices(&raw) } else { Vec::new() };
+    let known = shared.engine.watch_told(&hinting.workspace, &hinting.id, &notices).await;
+    let known = known.map_err(|error| unstored(shared, hinting, &error))?;
+    Ok(if known { Taken::Noted } else { Taken::Unknown })
+}
+
+/// Whatever failed inside, the vendor is asked to come again.
+fn unstored(shared: &Shared, hinting: &Hinting, error: &syncline_store::Error) -> Problem {
+    Problem::store(shared, error).later(hinting.overload_status, RETRY_AFTER)
 }
 
 async fn take(shared: &Shared, source: &Source, request: Request) -> Result<Taken, Problem> {

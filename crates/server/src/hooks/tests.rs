@@ -1,5 +1,7 @@
 //! Intake: who is let in, what is kept, and what a sender hears.
 
+mod watches;
+
 use std::time::Duration;
 
 use axum::{

@@ -11,10 +11,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use sha2::Sha256;
 use syncline_connect::{
-    Bookings, BoxFuture, Connector, Error, ErrorKind, Grant, Hints, Http, HttpError, Manifest, OAuth, RawRequest,
-    Reading, Refusal, Retry, Secret, Settings, TokenSet,
+    Answered, Bookings, BoxFuture, Connector, Cx, Error, ErrorKind, Grant, Hints, Hook, Http, HttpError, Manifest,
+    OAuth, RawRequest, Reading, Refusal, Retry, Secret, Settings, TokenSet, Watches,
     bookings::Malformed,
+    calendar::CalendarId,
     oauth::{App, TokenCx},
+    watch::{Notice, Says, Watch},
 };
 use syncline_core::{
     booking::message::{Attendee, Booking, BookingMessage, MessageKind},
@@ -194,5 +196,63 @@ impl Http for RecordedHttp {
             let status = if self.refuses.load(Ordering::Relaxed) { 400 } else { 200 };
             Ok(http::Response::builder().status(status).body(Bytes::new()).unwrap())
         })
+    }
+}
+
+/// A vendor of the tests' own that tells of changes in calendars: rows of watch, secret and word.
+pub(crate) struct TestCalendars;
+
+pub(crate) static CALENDARS: TestCalendars = TestCalendars;
+
+impl Connector for TestCalendars {
+    fn manifest(&self) -> &'static Manifest {
+        &MANIFEST
+    }
+
+    fn watches(&self) -> Option<&dyn Watches> {
+        Some(self)
+    }
+}
+
+impl Watches for TestCalendars {
+    fn begin<'a>(
+        &'a self,
+        _: &'a Cx<'a>,
+        _: &'a CalendarId,
+        _: &'a str,
+        _: &'a Hook,
+    ) -> BoxFuture<'a, Result<Answered<Watch>, Error>> {
+        unreachable!("the server asks no vendor")
+    }
+
+    fn renew<'a>(&'a self, _: &'a Cx<'a>, _: &'a Watch) -> BoxFuture<'a, Result<Answered<Option<Timestamp>>, Error>> {
+        unreachable!("the server asks no vendor")
+    }
+
+    fn end<'a>(&'a self, _: &'a Cx<'a>, _: &'a Watch) -> BoxFuture<'a, Result<Answered<()>, Error>> {
+        unreachable!("the server asks no vendor")
+    }
+
+    fn tries_first(&self) -> bool {
+        true
+    }
+
+    fn challenge(&self, query: &str) -> Option<String> {
+        query.strip_prefix("challenge=").map(str::to_owned)
+    }
+
+    fn notices(&self, raw: &RawRequest) -> Vec<Notice> {
+        let rows: Vec<(String, String, String)> = serde_json::from_slice(&raw.body).unwrap_or_default();
+        let notice = |(watch, secret, word): (String, String, String)| Notice {
+            watch,
+            secret: Secret::new(secret),
+            says: match word.as_str() {
+                "begun" => Says::Begun,
+                "renew" => Says::Renew,
+                "ended" => Says::Ended,
+                _ => Says::Changed,
+            },
+        };
+        rows.into_iter().map(notice).collect()
     }
 }

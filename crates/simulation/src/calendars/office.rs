@@ -228,6 +228,7 @@ fn flow(plot: &Plot) -> CalendarFlow {
         owner: PEOPLE[*at].email.to_owned(),
         blocked: Vec::new(),
         every: EVERY,
+        hook: None,
     };
     let mut rules = Rules::default();
     rules.policy.own_domains = vec!["host.example".to_owned(), "firm.example".to_owned()];

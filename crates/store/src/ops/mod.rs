@@ -32,6 +32,7 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static (&'static str, &'sta
         calendars::STATEMENTS,
         calendars::crm::STATEMENTS,
         calendars::meetings::STATEMENTS,
+        calendars::watches::STATEMENTS,
         claim::STATEMENTS,
         connections::STATEMENTS,
         due::STATEMENTS,

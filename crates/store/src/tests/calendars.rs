@@ -18,15 +18,15 @@ use crate::{
     Store, StoredMeeting,
 };
 
-fn integration() -> IntegrationId {
+pub(super) fn integration() -> IntegrationId {
     IntegrationId::new("meetings")
 }
 
-fn of(calendar: &str) -> CalendarRef {
+pub(super) fn of(calendar: &str) -> CalendarRef {
     CalendarRef { workspace: ws(), integration: integration(), calendar: calendar.to_owned() }
 }
 
-async fn hold(store: &Store, name: &str, who: &str, from: i64, until: i64) -> Option<Held> {
+pub(super) async fn hold(store: &Store, name: &str, who: &str, from: i64, until: i64) -> Option<Held> {
     let fence = store.acquire_lease(&ws(), name, &worker(who), at(from), at(until)).await.unwrap()?;
     Some(Held { name: name.to_owned(), holder: worker(who), fence })
 }
@@ -35,7 +35,7 @@ fn uid(text: &str) -> Uid {
     Uid::read(text).unwrap()
 }
 
-fn event(id: &str, summary: &str) -> Event {
+pub(super) fn event(id: &str, summary: &str) -> Event {
     let start = |seconds| Moment::At { at: at(seconds), zone: "Europe/Berlin".to_owned() };
     let organizer = Party::read("ada@example.org", Some("Ada"));
     let content = Content { summary: summary.to_owned(), organizer, ..Content::new(start(3600), start(7200)) };
@@ -59,7 +59,7 @@ fn gone(id: &str) -> Event {
     Event { uid: None, rid: Rid::Single, status: Status::Cancelled, body: Body::Bare, ..event(id, "") }
 }
 
-fn page(of: &CalendarRef, held: &Held, now: i64, events: Vec<Event>, settles: bool) -> CalendarPage {
+pub(super) fn page(of: &CalendarRef, held: &Held, now: i64, events: Vec<Event>, settles: bool) -> CalendarPage {
     CalendarPage {
         of: of.clone(),
         held: held.clone(),
@@ -69,6 +69,7 @@ fn page(of: &CalendarRef, held: &Held, now: i64, events: Vec<Event>, settles: bo
         settles,
         zone: Some("Europe/Berlin".to_owned()),
         next_at: at(now + 60),
+        ends: None,
     }
 }
 

@@ -15,6 +15,7 @@ mod statements;
 mod templates;
 mod vault;
 mod walls;
+mod watches;
 pub(crate) mod world;
 
 #[path = "../../benches/booking/rounds.rs"]

@@ -13,7 +13,7 @@ use syncline_core::calendar::event::{Etag, EventId};
 use super::{
     classify,
     manifest::{CALENDARS_PER_PAGE, EVENTS_PER_PAGE},
-    wire::{CalendarList, Events, Item, Refusal},
+    wire::{CalendarList, Channel, Events, Item, Refusal},
 };
 use crate::call::{Calling, Heard};
 
@@ -114,6 +114,35 @@ pub async fn delete(
         None => calling,
     };
     write(calling, Method::DELETE, &["calendars", &calendar.0, "events", &event.0], None, tell).await
+}
+
+/// `POST calendars/{calendar}/events/watch`
+pub async fn watch(cx: &Cx<'_>, calendar: &CalendarId, body: &Value) -> Result<Channel, Error> {
+    const OP: &str = "watch calendar";
+    let path = [&API[..], &["calendars", &calendar.0, "events", "watch"]].concat();
+    let mut calling = Calling::bearer(cx, OP);
+    let heard = calling.send(Method::POST, &path, &[], Some(Bytes::from(body.to_string()))).await?;
+    if !heard.is_success() {
+        let (refusal, wait) = refused(&heard);
+        return Err(classify::of_watch(OP, heard.status, &refusal, wait));
+    }
+    let unclear = || {
+        let says = "the answer is cut or not what Google documents";
+        calling.error(ErrorKind::UnknownOutcome, Retry::Backoff, says)
+    };
+    heard.read::<Channel>().filter(|channel| !channel.id.is_empty()).ok_or_else(unclear)
+}
+
+/// `POST channels/stop`. One that there is no more has stopped.
+pub async fn stop(cx: &Cx<'_>, body: &Value) -> Result<(), Error> {
+    const OP: &str = "end watch";
+    let path = [&API[..], &["channels", "stop"]].concat();
+    let heard = Calling::bearer(cx, OP).send(Method::POST, &path, &[], Some(Bytes::from(body.to_string()))).await?;
+    if heard.is_success() || heard.status == 404 {
+        return Ok(());
+    }
+    let (refusal, wait) = refused(&heard);
+    Err(classify::of_write(OP, heard.status, &refusal, wait))
 }
 
 /// Where all of them are.

@@ -74,3 +74,21 @@ pub fn of_write(op: &'static str, status: u16, refusal: &Refusal, wait: Option<D
         _ => error,
     }
 }
+
+/// The error of a channel that was refused: for what Google says of our address, what to do about it.
+pub fn of_watch(op: &'static str, status: u16, refusal: &Refusal, wait: Option<Duration>) -> Error {
+    let error = of_write(op, status, refusal, wait);
+    let says = match error.code.as_deref() {
+        Some("pushNotSupportedForRequestedResource") => "Google does not tell of changes of this calendar",
+        _ if refusal.error.errors.iter().filter_map(|detail| detail.reason.as_deref()).any(is_about_address) => {
+            "Google does not call our public address; it has to be https with a certificate that everybody trusts"
+        }
+        _ => return error,
+    };
+    Error { message: says.to_owned(), ..error }
+}
+
+/// Reasons such as `push.webhookUrlNotHttps`.
+fn is_about_address(reason: &str) -> bool {
+    reason.to_ascii_lowercase().contains("webhookurl")
+}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use syncline_connect::Manifest;
 
 pub const ALLOW_HOST: &str = "allow_host";
@@ -71,3 +72,11 @@ pub const CALENDAR_PAGES_MAX: usize = 20;
 /// A look is one call, of which a person may make 600 in a minute.
 /// <https://developers.google.com/workspace/calendar/api/guides/quota>, read 2026-11.
 pub const EVERY: Duration = Duration::from_secs(60);
+
+/// How long a channel is asked to live, which is the most that is given; the answer says what it became.
+/// <https://developers.google.com/workspace/calendar/api/guides/push>, read 2026-11.
+pub const WATCH_LIVES: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Longest id and token of a channel, likewise.
+pub const CHANNEL_ID_CHARS_MAX: usize = 64;
+pub const TOKEN_CHARS_MAX: usize = 256;

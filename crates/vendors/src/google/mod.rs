@@ -1,7 +1,8 @@
 //! Google Calendar: its OAuth, what changes in its calendars, and what is written to them.
 //!
 //! What an account needs is in `README.md`; facts are in `manifest`; what leaves and comes back is in `api` and `wire`,
-//! what it means in `convert`; `write` writes what `draft` says of an event. Nothing here waits, refreshes, stores or logs, and nothing outside this folder names Google.
+//! what it means in `convert`; `write` writes what `draft` says of an event; `watch` has changes told. Nothing here waits,
+//! refreshes, stores or logs, and nothing outside this folder names Google.
 
 mod api;
 mod changes;
@@ -10,6 +11,7 @@ mod convert;
 mod draft;
 mod manifest;
 mod oauth;
+mod watch;
 mod wire;
 mod write;
 
@@ -20,7 +22,7 @@ use std::time::Duration;
 
 use syncline_connect::{
     Answered, BoxFuture, CalendarWrites, Calendars, Connector, Cx, Error, Grant, Manifest, OAuth, Secret, Settings,
-    TokenSet,
+    TokenSet, Watches,
     calendar::{CalendarEntry, CalendarId, Changes, EventWrite, From, WriteOutcome},
     oauth::{App, TokenCx},
 };
@@ -44,6 +46,10 @@ impl Connector for Google {
     }
 
     fn calendar_writes(&self) -> Option<&dyn CalendarWrites> {
+        Some(self)
+    }
+
+    fn watches(&self) -> Option<&dyn Watches> {
         Some(self)
     }
 

@@ -88,6 +88,16 @@ pub struct Calendar {
     pub time_zone: Option<String>,
 }
 
+/// A channel that was made.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Channel {
+    pub id: String,
+    pub resource_id: Option<String>,
+    /// Milliseconds since 1970, as text.
+    pub expiration: Option<String>,
+}
+
 /// A refusal.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]

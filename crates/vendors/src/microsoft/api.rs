@@ -16,7 +16,7 @@ use url::Url;
 use super::{
     classify,
     manifest::{BATCH_MAX, ROWS_PER_PAGE},
-    wire::{Batch, Batched, CalendarList, Delta, Item, Items, Part, Refusal, Request, RequestHeaders},
+    wire::{Batch, Batched, CalendarList, Delta, Item, Items, Part, Refusal, Request, RequestHeaders, Subscription},
 };
 use crate::call::{Calling, Heard};
 
@@ -230,6 +230,54 @@ fn one(op: &'static str, part: Part) -> Result<Found, Error> {
     let error = classify::of_call(op, part.status, &refusal, wait);
     // One event that the service cannot tell must not keep a whole calendar from being read.
     if error.kind == ErrorKind::Invalid { Ok(Found::Refused(error)) } else { Err(error) }
+}
+
+/// `POST subscriptions`
+pub async fn subscribe(cx: &Cx<'_>, body: &Value) -> Result<Subscription, Error> {
+    const OP: &str = "watch calendar";
+    let heard = change(cx, OP, Method::POST, &[], Some(body)).await?;
+    if heard.status == 400 && !heard.is_success() {
+        let says = "Microsoft Graph refused to tell of changes; check that the public address is https and can be reached from the internet";
+        let error = classify::of_call(OP, heard.status, &refusal(&heard), None);
+        return Err(Error { message: says.to_owned(), ..error });
+    }
+    // Without its id nobody knows which one it is.
+    let unclear = || {
+        let says = "the answer is cut or not what Microsoft documents";
+        Error::new(ErrorKind::UnknownOutcome, Retry::Backoff, OP, says)
+    };
+    if heard.is_success() {
+        return heard.read::<Subscription>().filter(|made| !made.id.is_empty()).ok_or_else(unclear);
+    }
+    read(OP, &heard)
+}
+
+/// `PATCH subscriptions/{id}`. `None` where there is none.
+pub async fn renew(cx: &Cx<'_>, id: &str, body: &Value) -> Result<Option<Subscription>, Error> {
+    const OP: &str = "renew watch";
+    let heard = change(cx, OP, Method::PATCH, &[id], Some(body)).await?;
+    if matches!(heard.status, 404 | 410) { Ok(None) } else { read(OP, &heard).map(Some) }
+}
+
+/// `DELETE subscriptions/{id}`. One that there is no more has ended.
+pub async fn unsubscribe(cx: &Cx<'_>, id: &str) -> Result<(), Error> {
+    const OP: &str = "end watch";
+    let heard = change(cx, OP, Method::DELETE, &[id], None).await?;
+    if heard.is_success() || matches!(heard.status, 404 | 410) {
+        return Ok(());
+    }
+    Err(classify::of_call(OP, heard.status, &refusal(&heard), heard.seconds(header::RETRY_AFTER.as_str())))
+}
+
+async fn change(
+    cx: &Cx<'_>,
+    op: &'static str,
+    method: Method,
+    rest: &[&str],
+    body: Option<&Value>,
+) -> Result<Heard, Error> {
+    let path = [&[VERSION, "subscriptions"], rest].concat();
+    calling(cx, op).send(method, &path, &[], body.map(|body| Bytes::from(body.to_string()))).await
 }
 
 fn calling<'a>(cx: &'a Cx<'a>, op: &'static str) -> Calling<'a> {

@@ -83,3 +83,15 @@ pub const EXCEPTION_PAGES_MAX: u32 = 20;
 /// A look is one call, of which a mailbox takes 10,000 in ten minutes.
 /// <https://learn.microsoft.com/en-us/graph/throttling-limits>, read 2026-11.
 pub const EVERY: Duration = Duration::from_secs(60);
+
+/// How long a subscription is asked to last. Documents name 4,230 minutes and, newer ones, 10,080 as the most; the answer
+/// says what it became.
+/// <https://learn.microsoft.com/en-us/graph/outlook-change-notifications-overview>, read 2026-11.
+pub const WATCH_LASTS: SignedDuration = SignedDuration::from_mins(4_230);
+
+/// Longest secret of a subscription.
+/// <https://learn.microsoft.com/en-us/graph/api/resources/subscription>, read 2026-11.
+pub const CLIENT_STATE_CHARS_MAX: usize = 128;
+
+/// Longest token of a handshake that is answered: far more than any has.
+pub const CHALLENGE_BYTES_MAX: usize = 4_096;

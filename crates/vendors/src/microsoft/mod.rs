@@ -1,8 +1,8 @@
 //! Microsoft 365: its OAuth, what changes in the calendars, and what is written to them, through Microsoft Graph.
 //!
 //! What an account needs is in `README.md`; facts are in `manifest`; what leaves and comes back is in `api` and `wire`,
-//! what it means in `convert`; `write` writes what `draft` says of an event. Nothing here waits, refreshes, stores or logs,
-//! and nothing outside this folder names Microsoft.
+//! what it means in `convert`; `write` writes what `draft` says of an event; `watch` has changes told. Nothing here waits,
+//! refreshes, stores or logs, and nothing outside this folder names Microsoft.
 
 mod api;
 mod changes;
@@ -15,6 +15,7 @@ mod oauth;
 mod pattern;
 mod settings;
 mod text;
+mod watch;
 mod wire;
 mod write;
 
@@ -25,7 +26,7 @@ use std::time::Duration;
 
 use syncline_connect::{
     Answered, BoxFuture, CalendarWrites, Calendars, Connector, Cx, Error, Grant, Manifest, OAuth, Secret, Settings,
-    TokenSet,
+    TokenSet, Watches,
     calendar::{CalendarEntry, CalendarId, Changes, EventWrite, From, WriteOutcome},
     oauth::{App, TokenCx},
 };
@@ -49,6 +50,10 @@ impl Connector for Microsoft {
     }
 
     fn calendar_writes(&self) -> Option<&dyn CalendarWrites> {
+        Some(self)
+    }
+
+    fn watches(&self) -> Option<&dyn Watches> {
         Some(self)
     }
 

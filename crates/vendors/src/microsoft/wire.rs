@@ -216,6 +216,31 @@ pub struct Part {
     pub body: Option<Value>,
 }
 
+/// A subscription that was made or renewed.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Subscription {
+    pub id: String,
+    pub expiration_date_time: Option<String>,
+}
+
+/// What is told at once, each to be read by itself.
+#[derive(Debug, Deserialize)]
+pub struct Told {
+    #[serde(default)]
+    pub value: Vec<Value>,
+}
+
+/// One of it. What comes of the event that changed is not looked at.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    pub subscription_id: String,
+    pub client_state: String,
+    #[serde(default)]
+    pub lifecycle_event: Option<String>,
+}
+
 /// A refusal.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]

@@ -141,27 +141,33 @@ pub fn status(name: &IntegrationId, state: &CalendarFlowState) -> String {
     if let Some(at) = state.next_at {
         line(&mut text, &format!("  next look at {at:.0}"));
     }
-    for (calendar, state) in &state.calendars {
-        line(&mut text, &format!("  {calendar}: {}", reading(state.as_ref())));
+    for (calendar, one) in &state.calendars {
+        line(&mut text, &format!("  {calendar}: {}", reading(one.as_ref(), state.told_until.get(calendar))));
     }
     text
 }
 
-fn reading(state: Option<&CalendarState>) -> String {
+fn reading(state: Option<&CalendarState>, told_until: Option<&Timestamp>) -> String {
     let Some(state) = state else { return "not read yet".to_owned() };
+    let told = match (told_until, &state.watch.problem) {
+        (Some(until), _) => format!(", tells of changes until {until:.0}"),
+        (None, Some(problem)) => format!(", does not tell of changes: {problem}"),
+        (None, None) => String::new(),
+    };
     let read = if state.settled { "is read" } else { "is being read for the first time" };
     let problem = state.problem.as_ref().map(|problem| format!("; cannot be read: {problem}")).unwrap_or_default();
-    format!("{read}, connected at {:.0}, next look at {:.0}{problem}", state.connected_at, state.next_at)
+    format!("{read}, connected at {:.0}, next look at {:.0}{told}{problem}", state.connected_at, state.next_at)
 }
 
 pub fn status_json(name: &IntegrationId, state: &CalendarFlowState) -> String {
     let calendars: Vec<Value> = state
         .calendars
         .iter()
-        .map(|(calendar, state)| match state {
+        .map(|(calendar, one)| match one {
             None => json!({ "calendar": calendar, "connected_at": null }),
-            Some(state) => json!({ "calendar": calendar, "connected_at": state.connected_at, "whole": state.settled,
-                "next_at": state.next_at, "failures": state.failures, "problem": state.problem }),
+            Some(one) => json!({ "calendar": calendar, "connected_at": one.connected_at, "whole": one.settled,
+                "next_at": one.next_at, "failures": one.failures, "problem": one.problem,
+                "told_until": state.told_until.get(calendar), "watch_problem": one.watch.problem }),
         })
         .collect();
     let standing = state.state.as_ref().map_or(FlowStanding::Draft, |state| state.standing);

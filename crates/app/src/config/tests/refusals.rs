@@ -295,6 +295,45 @@ async fn calendars_at_accounts_without_such_are_refused() {
     assert!(calendar.calendar.is_none() && calendar.every.as_secs() >= 60, "as its vendor bears it: {calendar:?}");
 }
 
+/// Vendors that can are asked to tell of changes at a public https address, at another only where that is wanted, and nowhere
+/// where it is not; CalDAV servers tell nothing.
+///
+/// proves: C10, sec:S26
+#[tokio::test]
+async fn calendars_are_told_of_changes_at_a_public_address() {
+    let folder = Folder::new("told");
+    folder.key("dav.key", "anna:secret", 0o600);
+    let whole = |public: &str, push: &str| {
+        let server = WHOLE.replacen("[server]\n", &format!("[server]\n{public}\n"), 1);
+        format!(
+            "{server}\n[[connections]]\nname = \"anna\"\nvendor = \"google\"\nclient_id = \"an-app\"\n\
+             [[connections]]\nname = \"ben\"\nvendor = \"caldav\"\ngrant = \"key\"\napi_key = \"file:dav.key\"\n\
+             url = \"https://dav.example\"\n\
+             [[calendars]]\nname = \"meetings\"\ncrm = \"crm\"\n{push}\n\
+             [[calendars.people]]\nowner = \"anna@acme.example\"\nconnection = \"anna\"\n\
+             [[calendars.people]]\nowner = \"ben@acme.example\"\nconnection = \"ben\"\n"
+        )
+    };
+    let told = |public: &str, push: &str| {
+        let config = Config::parse(&whole(public, push)).expect("it is right");
+        let installation = Installation::of(config, folder.0.clone()).expect("it works");
+        let public = installation.public_url().expect("an address");
+        let known: Vec<String> =
+            installation.hints(&public).expect("it works").into_iter().map(|hint| hint.url).collect();
+        let setup = installation.setup(&public).expect("it is right");
+        let hooks: Vec<Option<url::Url>> = setup.calendars[0].calendars.iter().map(|one| one.hook.clone()).collect();
+        assert_eq!(hooks[1], None, "a CalDAV server tells nothing");
+        let hook = hooks[0].as_ref().map(url::Url::to_string);
+        assert!(hook.iter().all(|hook| known.contains(hook)), "the server listens there: {hook:?} {known:?}");
+        hook.is_some()
+    };
+    let (https, http) = ("public_url = \"https://sync.example.com\"", "public_url = \"http://sync.internal:8717\"");
+    assert_eq!([told(https, ""), told(https, "push = true"), told(https, "push = false")], [true, true, false]);
+    assert_eq!([told(http, ""), told(http, "push = true"), told(http, "push = false")], [false, true, false]);
+    assert_eq!([told("", ""), told("", "push = false")], [false, false]);
+    refused(&folder, &whole("", "push = true"), &["integration `meetings`", "`push` needs", "public_url"]).await;
+}
+
 /// While the master key is being changed, webhooks to the addresses that were made under the old one still arrive.
 #[test]
 fn addresses_under_an_old_key_stay_good_until_it_is_taken_out() {

@@ -50,11 +50,11 @@ pub struct Desk {
     pub engine: Arc<Engine>,
 }
 
-fn workspace() -> WorkspaceId {
+pub fn workspace() -> WorkspaceId {
     WorkspaceId::new("acme")
 }
 
-async fn connection(
+pub async fn connection(
     store: &Store,
     id: &str,
     connector: &'static dyn Connector,
@@ -152,6 +152,7 @@ impl Desk {
             owner: owner.to_owned(),
             blocked: Vec::new(),
             every: SignedDuration::from_mins(2),
+            hook: None,
         };
         let mut flow = CalendarFlow {
             workspace: workspace(),

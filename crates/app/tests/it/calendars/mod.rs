@@ -5,6 +5,7 @@ mod desk;
 mod going_wrong;
 mod house;
 mod office;
+mod told;
 
 use std::collections::BTreeSet;
 

@@ -289,3 +289,46 @@ fn a_booking_takes_over_what_the_calendar_showed_first() {
     let left_out = office.run(&["calendars", "events", "meetings", "--reason", "booked"]);
     assert!(left_out.contains("Seen in the calendar"), "{left_out}");
 }
+
+/// What the vendor tells reaches the CRM through the real server, though the calendar is asked once an hour; the status says
+/// until when it is told.
+///
+/// proves: C10
+#[test]
+fn a_change_that_is_told_lands_without_being_asked_for() {
+    let office = Office::new("calendars-told");
+    office.connect();
+    office.installation.rewrite("own_domains", "push = true\nown_domains");
+    office.installation.rewrite(
+        "admin_token",
+        &format!("public_url = \"http://127.0.0.1:{}\"\nadmin_token", office.installation.port),
+    );
+    office.installation.rewrite("every_seconds = 1", "every_seconds = 3600");
+    office.run(&["calendars", "activate", "meetings", "--agreed-by", "Rosa"]);
+    let server = office.installation.start(Path::new(BINARY), &[]);
+    let carry = || {
+        for sent in office.google.take_deliveries() {
+            let url = url::Url::parse(&sent.url).expect("an address");
+            let headers: Vec<(&str, &str)> =
+                sent.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let answer = server.connect().exchange("POST", url.path(), &headers, &sent.body).expect("an answer");
+            office.google.report(&sent, Some(answer.status));
+        }
+    };
+    let started = Instant::now();
+    let status = || office.lines(&["calendars", "status", "meetings", "--json"]).remove(0)["calendars"][0].take();
+    while status()["told_until"].is_null() {
+        assert!(started.elapsed() < PATIENCE, "nobody tells: {} {}", status(), office.installation.log());
+        carry();
+        pause(std::time::Duration::from_millis(50));
+    }
+    assert!(office.run(&["calendars", "status", "meetings"]).contains(", tells of changes until 20"));
+    office.meet("Demo", 25, &[ADA]);
+    while office.timeline().is_empty() {
+        assert!(started.elapsed() < PATIENCE, "nothing lands: {} {}", status(), office.installation.log());
+        carry();
+        pause(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(office.timeline(), [("Demo".to_owned(), office.ada.clone())]);
+    assert!(server.terminate().success(), "{}", office.installation.log());
+}

@@ -16,12 +16,19 @@ fn said() -> Value {
 
 fn subscribed(kit: &Kit) -> String {
     let id = kit.good("POST", PATH, said())["id"].as_str().unwrap().to_owned();
-    let handshake = kit.site.take_deliveries().remove(0);
-    let url = url::Url::parse(&handshake.url).unwrap();
-    let token = url.query_pairs().find(|(name, _)| name == "validationToken").unwrap().1.into_owned();
-    assert!(handshake.url.contains("own=1&") && handshake.body.is_empty());
-    kit.site.report(&handshake, Some(200), token.as_bytes());
+    let handshakes = kit.site.take_deliveries();
+    assert_eq!(handshakes.len(), 2, "both addresses are tried");
+    assert!(handshakes[0].url.contains("own=1&") && handshakes[1].url.contains("/life?"));
+    for handshake in handshakes {
+        assert!(handshake.body.is_empty());
+        kit.site.report(&handshake, Some(200), token(&handshake).as_bytes());
+    }
     id
+}
+
+fn token(handshake: &HookDelivery) -> String {
+    let url = url::Url::parse(&handshake.url).unwrap();
+    url.query_pairs().find(|(name, _)| name == "validationToken").unwrap().1.into_owned()
 }
 
 fn told(sent: &HookDelivery) -> Value {
@@ -55,10 +62,11 @@ fn changes_are_told_once_the_handshake_was_answered() {
 fn a_wrong_answer_to_the_handshake_ends_it() {
     let kit = kit();
     let id = kit.good("POST", PATH, said())["id"].as_str().unwrap().to_owned();
-    let handshake = kit.site.take_deliveries().remove(0);
+    let handshakes = kit.site.take_deliveries();
+    kit.site.report(&handshakes[0], Some(200), token(&handshakes[0]).as_bytes());
     kit.make(meeting("Demo", "2026-03-20"));
-    assert!(kit.site.take_deliveries().is_empty(), "nothing before the handshake");
-    kit.site.report(&handshake, Some(200), b"something else");
+    assert!(kit.site.take_deliveries().is_empty(), "nothing before both handshakes");
+    kit.site.report(&handshakes[1], Some(200), b"something else");
     assert_eq!(kit.refused("GET", &format!("{PATH}/{id}"), Value::Null), (404, "ResourceNotFound".into()));
 }
 
@@ -79,6 +87,7 @@ fn subscriptions_are_renewed_or_end() {
         ("resource", json!("/me/messages")),
         ("changeType", json!("seen")),
         ("notificationUrl", json!("http://hooks.example/m")),
+        ("lifecycleNotificationUrl", json!("http://hooks.example/m")),
     ] {
         let mut body = said();
         body[name] = value;
@@ -95,6 +104,7 @@ fn its_life_is_told_apart_from_changes() {
     let sent = kit.site.take_deliveries();
     assert_eq!((sent.len(), sent[0].url.as_str()), (1, "https://hooks.example/life"));
     assert_eq!(told(&sent[0])["lifecycleEvent"], "reauthorizationRequired");
+    assert_eq!(told(&sent[0]).get("resource"), None, "it is about no resource");
     kit.good("POST", &format!("{PATH}/{id}/reauthorize"), Value::Null);
     kit.make(meeting("Heard", "2026-03-20"));
     assert_eq!(kit.site.take_deliveries().len(), 1);

@@ -3,6 +3,7 @@
 
 pub(super) mod crm;
 pub(super) mod meetings;
+pub(super) mod watches;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +23,7 @@ use super::{
     leases::is_held,
 };
 use crate::{
-    CalendarPage, CalendarRef, CalendarState, Held, JournalEntry, KnownCopy, NewCopy, Store, StoredCopy,
+    CalendarPage, CalendarRef, CalendarState, Held, JournalEntry, KnownCopy, NewCopy, Store, StoredCopy, WatchState,
     db::{Db, Op, P, Row, Scope, from_json, statements, to_json},
     error::{Error, Result},
 };
@@ -30,12 +31,14 @@ use crate::{
 statements! {
     CALENDAR_MAKE = "insert into calendar (workspace, integration, calendar, epoch, settled, connected_at, next_at, failures) \
         values (?1, ?2, ?3, 1, 0, ?4, ?4, 0) on conflict (workspace, integration, calendar) do nothing";
-    CALENDAR_GET = "select cursor, epoch, settled, zone, connected_at, next_at, failures, problem, whole_at from calendar \
-        where workspace = ?1 and integration = ?2 and calendar = ?3";
-    CALENDARS = "select cursor, epoch, settled, zone, connected_at, next_at, failures, problem, whole_at, calendar from calendar \
+    CALENDAR_GET = "select cursor, epoch, settled, zone, connected_at, next_at, failures, problem, whole_at, \
+        wake_at, watch_at, watch_failures, watch_problem from calendar \
+        where workspace = ?1 and integration = ?2 and calendar = ?3 {lock}";
+    CALENDARS = "select cursor, epoch, settled, zone, connected_at, next_at, failures, problem, whole_at, \
+        wake_at, watch_at, watch_failures, watch_problem, calendar from calendar \
         where workspace = ?1 and integration = ?2 order by calendar";
     CALENDAR_READ = "update calendar set cursor = ?4, settled = case when ?5 = 1 then 1 else settled end, zone = coalesce(?6, zone), next_at = ?7, \
-        failures = 0, problem = null, whole_at = coalesce(?8, whole_at) where workspace = ?1 and integration = ?2 and calendar = ?3";
+        failures = 0, problem = null, whole_at = coalesce(?8, whole_at), wake_at = ?9 where workspace = ?1 and integration = ?2 and calendar = ?3";
     CALENDAR_FAILED = "update calendar set next_at = ?4, failures = failures + 1, problem = ?5 \
         where workspace = ?1 and integration = ?2 and calendar = ?3";
     CALENDAR_SOON = "update calendar set next_at = ?4 where workspace = ?1 and integration = ?2 and calendar = ?3 and next_at > ?4";
@@ -98,6 +101,12 @@ fn state_of(mut row: Row) -> Result<CalendarState> {
         failures: u32::try_from(row.int(6)?).unwrap_or(u32::MAX),
         problem: row.opt_text(7)?,
         whole_at: row.opt_time(8)?,
+        wake_at: row.opt_time(9)?,
+        watch: WatchState {
+            next_at: row.opt_time(10)?,
+            failures: u32::try_from(row.int(11)?).unwrap_or(u32::MAX),
+            problem: row.opt_text(12)?,
+        },
     })
 }
 
@@ -116,7 +125,7 @@ impl Op for All {
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let by = [P::Text(self.workspace.as_str()), P::Text(self.integration.as_str())];
-        let named = |mut row: Row| Ok((row.text(9)?, state_of(row)?));
+        let named = |mut row: Row| Ok((row.text(13)?, state_of(row)?));
         db.rows(&CALENDARS, &by).await?.into_iter().map(named).collect()
     }
 }
@@ -176,7 +185,8 @@ impl Op for Take {
         let [ws, integration, calendar] = page.of.key();
         let row = db.row(&CALENDAR_GET, &[ws, integration, calendar]).await?;
         let state = state_of(row.ok_or_else(|| Error::corrupt("the row of a calendar is gone"))?)?;
-        take_copies(db, page, &state).await?;
+        let news = take_copies(db, page, &state).await?;
+        let (next_at, wake_at) = watches::next_look(db, page, &state, news).await?;
         let read = [
             ws,
             integration,
@@ -184,17 +194,18 @@ impl Op for Take {
             P::Text(&page.cursor),
             P::Int(page.settles.into()),
             P::opt_text(page.zone.as_deref()),
-            P::time(page.next_at),
+            P::time(next_at),
             P::opt_time(page.settles.then_some(page.now)),
+            P::opt_time(wake_at),
         ];
         db.run(&CALENDAR_READ, &read).await?;
         Ok(true)
     }
 }
 
-/// Stores copies and marks their series as due, save those that say nothing new. All are asked for at once, and written at
-/// once: a page has thousands.
-async fn take_copies<D: Db>(db: &mut D, page: &CalendarPage, state: &CalendarState) -> Result<()> {
+/// Stores copies and marks their series as due, save those that say nothing new; whether any says something new. All are
+/// asked for at once, and written at once: a page has thousands.
+async fn take_copies<D: Db>(db: &mut D, page: &CalendarPage, state: &CalendarState) -> Result<bool> {
     let [ws, integration, calendar] = page.of.key();
     // Calendars repeat rows; the last one counts.
     let last: BTreeMap<&EventId, &NewCopy> = page.copies.iter().map(|new| (&new.event.id, new)).collect();
@@ -249,7 +260,7 @@ async fn take_copies<D: Db>(db: &mut D, page: &CalendarPage, state: &CalendarSta
     // A series comes with many exceptions, and is looked at once.
     let due: Vec<_> = due.iter().map(|uid| [ws, integration, P::Text(uid.as_str()), P::time(page.now)]).collect();
     db.each(&DUE_ADD, &due).await?;
-    Ok(())
+    Ok(!due.is_empty())
 }
 
 /// What the series are called of which only an occurrence came, which says the calendar's own name of the series alone. One

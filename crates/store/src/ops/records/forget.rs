@@ -53,6 +53,7 @@ impl Op for ForgetFlow {
         for sql in [&FLOW_FORGET, &PULLS_FORGET, &QUOTA_FORGET] {
             db.run(sql, &self.flow.key()).await?;
         }
+        crate::ops::calendars::watches::forget(db, &self.flow.key()).await?;
         super::asks::forget(db, &self.flow).await
     }
 }

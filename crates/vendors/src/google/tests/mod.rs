@@ -3,4 +3,5 @@
 mod drafts;
 mod rows;
 mod site;
+mod watches;
 mod writes;

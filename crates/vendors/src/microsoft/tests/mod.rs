@@ -7,6 +7,7 @@ mod rows;
 mod series;
 mod site;
 mod watch;
+mod watches;
 mod writes;
 
 use std::sync::Arc;

@@ -74,6 +74,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0012_calendar_rounds.sqlite.sql"),
         postgres: include_str!("../migrations/0012_calendar_rounds.postgres.sql"),
     },
+    Migration {
+        version: 14,
+        sqlite: include_str!("../migrations/0014_calendar_mails.sqlite.sql"),
+        postgres: include_str!("../migrations/0014_calendar_mails.postgres.sql"),
+    },
 ];
 
 /// The advisory lock under which processes that start together take turns: "syncline" in ASCII.

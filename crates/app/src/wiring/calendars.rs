@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use jiff::SignedDuration;
 use syncline_connect::{Connector, calendar::CalendarId};
 use syncline_core::{
-    calendar::{look::Rules, meeting::DeleteSettings},
+    calendar::look::Rules,
     ids::{ConnectionId, IntegrationId, WorkspaceId},
 };
 use syncline_engine::calendars::{CalendarFlow, CalendarSetup};
@@ -46,7 +46,7 @@ fn rules(crm: &dyn Connector, config: &CalendarsConfig) -> anyhow::Result<Rules>
         policy: config.policy()?,
         meeting: config.meeting_settings(),
         privacy: config.privacy(),
-        deletes: DeleteSettings { delete_record: config.delete_cancelled, ..DeleteSettings::default() },
+        deletes: config.deletes(),
         back: config.back(),
         // What its meetings can hold is known once it is asked.
         ..Rules::default()

@@ -7,7 +7,7 @@ use syncline_sandbox::{FaultKind, FaultRule};
 use super::desk::{ADA, Desk, ROSA, SAM};
 use crate::crms::value;
 
-const BACK: BackRules = BackRules { invite: true, ask_field: None, edits: true };
+pub(super) const BACK: BackRules = BackRules { invite: true, ask_field: None, edits: true, uninvite: false };
 
 async fn desk() -> Desk {
     Desk::with(|flow| flow.rules.back = BACK).await.active().await
@@ -15,7 +15,7 @@ async fn desk() -> Desk {
 
 impl Desk {
     /// A meeting that somebody logs in the CRM, so many hours from now.
-    fn log(&self, title: &str, in_hours: i64, owner: &str, contacts: &[&str]) -> String {
+    pub(super) fn log(&self, title: &str, in_hours: i64, owner: &str, contacts: &[&str]) -> String {
         let at = |hours: i64| (self.hands_now() + jiff::SignedDuration::from_hours(hours)).to_string();
         let owner = if owner == ROSA { "88842096" } else { "88842097" };
         let fields = [
@@ -34,24 +34,24 @@ impl Desk {
         meeting
     }
 
-    fn contact_of(&self, email: &str) -> String {
+    pub(super) fn contact_of(&self, email: &str) -> String {
         let all = self.hub.snapshot().remove("contacts").unwrap_or_default();
         all.into_iter().find(|contact| value(contact, "email") == email).expect("a contact").id
     }
 
-    fn hands_now(&self) -> jiff::Timestamp {
+    pub(super) fn hands_now(&self) -> jiff::Timestamp {
         use syncline_core::Clock;
         self.hands.now()
     }
 
     /// A calendar's events that stand.
-    fn in_calendar(&self, owner: &str) -> Vec<Value> {
+    pub(super) fn in_calendar(&self, owner: &str) -> Vec<Value> {
         let all = self.google.snapshot().remove(owner).unwrap_or_default();
         all.into_iter().filter(|event| event["status"] != "cancelled").collect()
     }
 }
 
-fn guests(event: &Value) -> Vec<String> {
+pub(super) fn guests(event: &Value) -> Vec<String> {
     let all = event["attendees"].as_array().cloned().unwrap_or_default();
     let mut all: Vec<String> = all.iter().map(|one| one["email"].as_str().expect("an address").to_owned()).collect();
     all.sort();

@@ -1,9 +1,12 @@
 //! Meetings of two reps' calendars on the timelines of a CRM: the engine as a whole, over the imitation accounts.
 
 mod back;
+mod dav;
 mod desk;
 mod going_wrong;
+mod letters;
 mod office;
+mod removed;
 
 use std::collections::BTreeSet;
 

@@ -5,14 +5,18 @@ use std::{path::Path, time::Duration};
 use anyhow::Context;
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
-    message::{Mailbox, header::ContentType},
+    message::{
+        Mailbox, MultiPart, SinglePart,
+        header::{ContentType, HeaderName, HeaderValue},
+    },
     transport::smtp::{
         authentication::Credentials,
         client::{Certificate, CertificateStore, Tls, TlsParameters},
     },
 };
 use syncline_connect::BoxFuture;
-use syncline_engine::alerts::{Mail, Mailer};
+use syncline_core::calendar::event::Party;
+use syncline_engine::mail::{Guest, Mail, Mailer, NotSent};
 
 use crate::config::{MailConfig, MailSecurity};
 
@@ -68,37 +72,72 @@ impl Smtp {
         Ok(Self { transport: transport.build(), from, to })
     }
 
-    fn message(&self, mail: &Mail) -> Result<Message, lettre::error::Error> {
+    fn message(&self, mail: &Mail) -> anyhow::Result<Message> {
         let host = self.from.email.domain();
-        let mut message = Message::builder()
+        let builder =
+            Message::builder().subject(&mail.subject).message_id(Some(format!("<{}@{host}>", mail.id))).date_now();
+        if let Some(guest) = &mail.guest {
+            return self.to_guest(builder, mail, guest);
+        }
+        let mut builder = builder
             .from(self.from.clone())
-            .subject(&mail.subject)
-            .message_id(Some(format!("<{}@{host}>", mail.id)))
-            .date_now()
             // Nobody's holiday note answers it.
-            .raw_header(lettre::message::header::HeaderValue::new(
-                lettre::message::header::HeaderName::new_from_ascii_str("Auto-Submitted"),
-                "auto-generated".to_owned(),
-            ))
+            .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()))
             .header(ContentType::TEXT_PLAIN);
         for to in &self.to {
-            message = message.to(to.clone());
+            builder = builder.to(to.clone());
         }
-        message.body(mail.text.clone())
+        Ok(builder.body(mail.text.clone())?)
     }
 
-    async fn carry(&self, mail: &Mail) -> Result<(), String> {
-        let message = self.message(mail).map_err(|error| format!("the mail cannot be written: {error}"))?;
-        match tokio::time::timeout(MAIL_DEADLINE, self.transport.send(message)).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(format!("the mail server did not take the mail: {error}")),
-            Err(_) => Err("the mail server took too long".to_owned()),
-        }
+    /// An invitation (RFC 6047): in words, and for the guest's calendar. Mail servers let us write under our own address only,
+    /// so the organiser lends the name and gets the answers.
+    fn to_guest(
+        &self,
+        builder: lettre::message::MessageBuilder,
+        mail: &Mail,
+        guest: &Guest,
+    ) -> anyhow::Result<Message> {
+        let Party { email, name } = &guest.organizer;
+        let organizer = Mailbox::new(name.clone(), email.parse()?);
+        let calendar = ContentType::parse(&guest.calendar.content_type)?;
+        let calendar = SinglePart::builder().header(calendar).body(guest.calendar.body.clone());
+        let parts = MultiPart::alternative().singlepart(SinglePart::plain(mail.text.clone())).singlepart(calendar);
+        let name = name.clone().unwrap_or_else(|| email.clone());
+        let from = Mailbox::new(Some(name), self.from.email.clone());
+        let to = Mailbox::new(None, guest.email.parse()?);
+        Ok(builder.from(from).reply_to(organizer).to(to).multipart(parts)?)
+    }
+
+    async fn carry(&self, mail: &Mail) -> Result<(), NotSent> {
+        let message = self.message(mail);
+        // An address that cannot be written is told as such, and not which one it is.
+        let message = message.map_err(|_| NotSent::Refused("the mail cannot be written".to_owned()))?;
+        let carried = tokio::time::timeout(MAIL_DEADLINE, async {
+            // A guest is told once: what fails before the mail itself is said was surely not taken.
+            if mail.guest.is_some() && !self.transport.test_connection().await.unwrap_or(false) {
+                return Err(NotSent::Later("the mail server does not let us in".to_owned()));
+            }
+            self.transport.send(message).await.map(drop).map_err(|error| not_sent(&error, mail))
+        });
+        carried.await.unwrap_or_else(|_| Err(NotSent::Unknown("the mail server took too long".to_owned())))
+    }
+}
+
+/// What a mail server's refusal means. Its own words may repeat a guest's address, so of such a mail only the code is told.
+fn not_sent(error: &lettre::transport::smtp::Error, mail: &Mail) -> NotSent {
+    let code = || error.status().map(|code| format!(" ({code})")).unwrap_or_default();
+    let why = if mail.guest.is_some() { code() } else { format!(": {error}") };
+    let said = format!("the mail server did not take the mail{why}");
+    match () {
+        () if error.is_permanent() || error.is_client() => NotSent::Refused(said),
+        () if error.is_transient() => NotSent::Later(said),
+        () => NotSent::Unknown(said),
     }
 }
 
 impl Mailer for Smtp {
-    fn send<'a>(&'a self, mail: &'a Mail) -> BoxFuture<'a, Result<(), String>> {
+    fn send<'a>(&'a self, mail: &'a Mail) -> BoxFuture<'a, Result<(), NotSent>> {
         Box::pin(self.carry(mail))
     }
 }

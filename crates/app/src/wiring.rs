@@ -199,6 +199,7 @@ impl Installation {
         setup.polled = self.polled()?;
         setup.records = self.records()?;
         setup.calendars = self.calendars()?;
+        setup.mailer = self.mailer()?;
         setup.record_setups = Some(Arc::new(records::Written(self.config.clone())));
         Ok(setup)
     }

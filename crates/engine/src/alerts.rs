@@ -12,7 +12,6 @@ mod tests;
 use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use syncline_connect::BoxFuture;
 use syncline_core::{
     backoff,
     ids::{IntegrationId, WorkspaceId},
@@ -22,7 +21,10 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 pub use self::webhook::AlertHook;
-use crate::engine::Engine;
+use crate::{
+    engine::Engine,
+    mail::{Mail, Mailer},
+};
 
 /// Alerts that are told in one go; with more waiting, the next go follows at once.
 const AT_ONCE: usize = 20;
@@ -38,21 +40,6 @@ const TELL_TAKES: SignedDuration = SignedDuration::from_secs(60);
 
 /// Characters of a reason in a subject line.
 const SUBJECT_MAX: usize = 120;
-
-/// A mail on its way out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mail {
-    /// The same whenever the same alert is sent, so that a mail which comes twice can be seen to be one.
-    pub id: String,
-    pub subject: String,
-    pub text: String,
-}
-
-/// Carries mails.
-pub trait Mailer: Send + Sync {
-    /// Hands a mail to the mail server; the error says in words why it did not take it.
-    fn send<'a>(&'a self, mail: &'a Mail) -> BoxFuture<'a, Result<(), String>>;
-}
 
 /// The ways by which people are told.
 #[derive(Clone, Default)]
@@ -155,7 +142,9 @@ impl Engine {
         ways: &AlertWays,
     ) -> Result<(), String> {
         match (way, &ways.mail, &ways.webhook) {
-            (AlertWay::Mail, Some(mailer), _) => mailer.send(&mail(workspace, row, ways.pages.as_ref())).await,
+            (AlertWay::Mail, Some(mailer), _) => {
+                mailer.send(&mail(workspace, row, ways.pages.as_ref())).await.map_err(|error| error.to_string())
+            }
             (AlertWay::Webhook, _, Some(hook)) => hook.send(&self.world, workspace, row).await,
             (AlertWay::Mail, None, _) | (AlertWay::Webhook, _, None) => Ok(()),
         }
@@ -197,7 +186,8 @@ fn mail(workspace: &WorkspaceId, row: &AlertRow, pages: Option<&Url>) -> Mail {
     text.push_str(&format!("\nAt {:.0}, in workspace {workspace}.\n", row.at));
     // Letters that mail servers take as they are.
     let id: String = row.event.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '.' }).collect();
-    Mail { id: format!("{id}.{workspace}"), subject: format!("[Syncline] {}", subject(alert)), text }
+    let (id, subject) = (format!("{id}.{workspace}"), format!("[Syncline] {}", subject(alert)));
+    Mail { id, subject, text, guest: None }
 }
 
 /// What the alert is about, in one line.
@@ -284,6 +274,21 @@ pub(crate) fn missing(integration: &IntegrationId, calendar: &str, reason: &str,
         ),
     };
     NewAlert { event: format!("missing:{integration}:{calendar}:{}", now.as_microsecond()), at: now, alert }
+}
+
+/// The alert about many records of meetings to come that were deleted at once.
+pub(crate) fn deleted(integration: &IntegrationId, reason: &str, now: Timestamp) -> NewAlert {
+    let alert = Alert {
+        kind: AlertKind::Held,
+        integration: Some(integration.clone()),
+        connection: None,
+        reason: reason.to_owned(),
+        fix: format!(
+            "restore the records in the CRM, or run `syncline calendars run {integration} --confirm-deletes` where their \
+             events are to go, too; no event is deleted until then"
+        ),
+    };
+    NewAlert { event: format!("deleted:{integration}:{}", now.as_microsecond()), at: now, alert }
 }
 
 /// The alert about an account that has to be connected again.

@@ -14,6 +14,7 @@ mod engine;
 mod job;
 mod journal;
 mod look;
+pub mod mail;
 mod mapping_check;
 mod outcome;
 mod poll;

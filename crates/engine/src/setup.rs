@@ -11,6 +11,7 @@ use syncline_core::{
 use url::Url;
 
 use crate::calendars::CalendarFlow;
+use crate::mail::Mailer;
 use crate::poll::PolledSource;
 use crate::records::{RecordFlow, RecordSetups};
 use crate::templates::Templating;
@@ -74,6 +75,8 @@ pub struct Setup {
     pub polled: Vec<PolledSource>,
     /// Integrations that bring meetings of calendars into a CRM.
     pub calendars: Vec<CalendarFlow>,
+    /// Carries mails to guests of meetings; without it nobody is mailed.
+    pub mailer: Option<Arc<dyn Mailer>>,
     /// Integrations that keep records in step.
     pub records: Vec<RecordFlow>,
     /// Makes those that are written through the API; without it there are none.

@@ -1,13 +1,13 @@
 //! What is kept of calendars: how far each is read, the copies of events, and what became of each meeting. Plain values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use syncline_core::{
     calendar::{
         eligible::Verdict,
-        event::{Event, EventId, Moment},
+        event::{Event, EventId, Moment, Party},
         identity::{MeetingKey, Uid},
         privacy::Privacy,
     },
@@ -185,6 +185,82 @@ pub struct MeetingState {
     /// What was sent last may still arrive until then: nothing is looked for or written before, whatever is told meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rest_until: Option<Timestamp>,
+    /// Whom the CRM had invited to the event, by address: nobody else may be taken off it because of the CRM.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub invited: BTreeSet<String>,
+    /// A write to the event is on its way of which guests are to be mailed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untold: Option<Box<Untold>>,
+}
+
+/// An event as its guests know it, while a write to it is on its way. What they are to be mailed is what differs once it is
+/// known what became of the write.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Untold {
+    pub calendar: String,
+    pub event: Event,
+}
+
+/// What mails to guests say.
+pub const GUEST_INVITED: &str = "invited";
+pub const GUEST_MOVED: &str = "moved";
+pub const GUEST_OFF: &str = "off";
+
+/// A mail to one guest that is to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewMail {
+    pub key: MeetingKey,
+    /// What it says, and of which revision: nobody is told the same of one twice.
+    pub word: String,
+    pub revision: u32,
+    pub email: String,
+    pub letter: GuestLetter,
+}
+
+/// What such a mail says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuestLetter {
+    pub subject: String,
+    pub text: String,
+    /// Who invites, and gets the answers.
+    pub organizer: Party,
+    /// The calendar's part.
+    pub content_type: String,
+    pub body: String,
+    /// Afterwards nobody need hear of it any more.
+    pub until: Timestamp,
+}
+
+/// A mail to a guest that is not settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CalendarMail {
+    pub id: i64,
+    pub key: MeetingKey,
+    pub email: String,
+    /// Somebody began to send it, and did not live to see what became of it.
+    pub begun: bool,
+    pub at: Timestamp,
+    pub tries: u32,
+    pub letter: GuestLetter,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MailState {
+    Sent,
+    /// It was not taken, and is tried again.
+    Later {
+        at: Timestamp,
+        problem: String,
+    },
+    /// It was not taken, and is not tried again by itself.
+    Refused {
+        problem: String,
+    },
+    /// Nobody knows whether it was taken: it is not sent again by itself.
+    Unknown {
+        problem: String,
+    },
 }
 
 /// A meeting in a list.
@@ -223,6 +299,8 @@ pub struct CrmState {
     pub next_at: Timestamp,
     /// Events are being made of which nothing is kept yet.
     pub creating: bool,
+    /// When it was last looked whether records of meetings to come are still there.
+    pub records_at: Option<Timestamp>,
 }
 
 /// A decision about some series, to be stored at once.
@@ -235,5 +313,7 @@ pub struct SaveMeetings {
     pub meetings: Vec<StoredMeeting>,
     /// Series that were looked at, and when they are to be looked at again without news.
     pub looked: Vec<(DueSeries, Option<Timestamp>)>,
+    /// What guests are to be mailed because of it.
+    pub mails: Vec<NewMail>,
     pub journal: Vec<JournalEntry>,
 }

@@ -79,6 +79,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0013_calendar_watches.sqlite.sql"),
         postgres: include_str!("../migrations/0013_calendar_watches.postgres.sql"),
     },
+    Migration {
+        version: 14,
+        sqlite: include_str!("../migrations/0014_calendar_mails.sqlite.sql"),
+        postgres: include_str!("../migrations/0014_calendar_mails.postgres.sql"),
+    },
 ];
 
 /// The advisory lock under which processes that start together take turns: "syncline" in ASCII.

@@ -19,6 +19,7 @@ pub struct Dossier {
     pub records: Vec<DossierRecord>,
     pub events: Vec<DossierEvent>,
     pub meetings: Vec<DossierMeeting>,
+    pub mails: Vec<DossierMail>,
     pub asks: Vec<DossierAsk>,
 }
 
@@ -108,6 +109,20 @@ pub struct DossierMeeting {
     pub plan: Option<Value>,
 }
 
+/// A mail to a guest that names the person.
+#[derive(Debug, Clone)]
+pub struct DossierMail {
+    pub(crate) id: i64,
+    pub integration: IntegrationId,
+    pub uid: String,
+    /// Whom it goes to.
+    pub email: String,
+    pub word: String,
+    pub state: String,
+    /// The mail; nothing once it is sent.
+    pub letter: Option<Value>,
+}
+
 /// What an erasure came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Erased {
@@ -122,4 +137,6 @@ pub struct Erased {
     pub records: usize,
     /// Events and meetings, out of which the person was taken.
     pub events: usize,
+    /// Mails to guests, which are gone.
+    pub mails: usize,
 }

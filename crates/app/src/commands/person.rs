@@ -79,8 +79,8 @@ async fn erase(args: EraseArgs) -> anyhow::Result<()> {
     let compacted = installation.database_file().map_or(Ok(()), |file| syncline_store::compact(&file));
     println!(
         "Erased: {} bookings, the person in {} bookings of others, {} messages, {} lines of the activity log, {} records, the \
-         person in {} events and meetings.",
-        erased.bookings, erased.mentions, erased.messages, erased.journal, erased.records, erased.events
+         person in {} events and meetings, {} mails to guests.",
+        erased.bookings, erased.mentions, erased.messages, erased.journal, erased.records, erased.events, erased.mails
     );
     if let Err(error) = compacted {
         println!("The database file could not be compacted ({error}); stop the server and run this again for that.");
@@ -98,12 +98,13 @@ fn would(found: &Dossier) -> String {
     let own = found.bookings.iter().filter(|booking| booking.own).count();
     format!(
         "This would erase {own} bookings, the person in {} bookings of others, {} messages, {} lines of the activity log, \
-         {} records, and the person in {} events and meetings.",
+         {} records, the person in {} events and meetings, and {} mails to guests.",
         found.bookings.len() - own,
         found.messages.len(),
         found.journal.len(),
         found.records.len(),
-        found.events.len() + found.meetings.len()
+        found.events.len() + found.meetings.len(),
+        found.mails.len()
     )
 }
 
@@ -172,6 +173,10 @@ fn shown(found: &Dossier) -> Value {
         json!({ "integration": one.integration.as_str(), "uid": one.uid, "occurrence": one.rid, "state": one.state,
                 "records": one.links, "on_its_way": one.plan })
     });
+    let mails = found.mails.iter().map(|one| {
+        json!({ "integration": one.integration.as_str(), "uid": one.uid, "to": one.email, "says": one.word,
+                "state": one.state, "mail": one.letter })
+    });
     let asks = found.asks.iter().map(|one| {
         json!({ "integration": one.integration.as_str(), "pair": one.pair, "asked_at": one.asked_at.to_string() })
     });
@@ -183,6 +188,7 @@ fn shown(found: &Dossier) -> Value {
         "records": found.records.iter().map(record).collect::<Vec<_>>(),
         "events": events.collect::<Vec<_>>(),
         "meetings": meetings.collect::<Vec<_>>(),
+        "mails": mails.collect::<Vec<_>>(),
         "asked_for": asks.collect::<Vec<_>>(),
     })
 }

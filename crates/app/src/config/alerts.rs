@@ -21,7 +21,8 @@ pub struct AlertsConfig {
     pub webhook: Option<AlertWebhookConfig>,
 }
 
-/// `[alerts.mail]`: by mail, through an SMTP server.
+/// `[alerts.mail]`: by mail, through an SMTP server. Guests of meetings whose calendar tells nobody are mailed through it, too; see
+/// [calendars.md](calendars.md).
 #[derive(Debug, Clone, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]

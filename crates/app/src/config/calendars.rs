@@ -12,7 +12,7 @@ use syncline_core::{
     calendar::{
         eligible::{Policy, PolicyFault, Since},
         event::EventType,
-        meeting::{BackRules, MeetingSettings, ReplyWords},
+        meeting::{BackRules, DeleteSettings, MeetingSettings, OnRecordDeleted, ReplyWords},
         privacy::{OnPrivate, PrivacyOptions},
         series::SeriesPolicy,
     },
@@ -93,6 +93,13 @@ pub struct CalendarsConfig {
     /// Whether edits in the CRM (subject, time, place, text) change the event, and contacts added there are invited.
     #[serde(default)]
     pub edits: bool,
+    /// With `edits`: whether a guest whom the CRM had invited and who is taken off there is taken off the event. Whom the
+    /// calendar's owner invited stays in any case.
+    #[serde(default)]
+    pub uninvite: bool,
+    /// What becomes of the event of a meeting to come whose record a person deletes in the CRM.
+    #[serde(default)]
+    pub on_record_deleted: RecordDeleted,
     /// The subject of what has none in the calendar: a CRM wants one.
     #[serde(default = "default_untitled")]
     pub untitled: String,
@@ -174,6 +181,20 @@ pub enum Private {
     Delete,
 }
 
+/// What becomes of the event of a meeting whose record is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
+#[serde(rename_all = "snake_case")]
+pub enum RecordDeleted {
+    /// It stays.
+    #[default]
+    Keep,
+    /// It is deleted for everybody, and the guests are told; where the calendar is a guest's, it declines.
+    Delete,
+    /// The same, and nobody is told of what is deleted.
+    DeleteSilently,
+}
+
 /// The farthest that every calendar is seen: one vendor shows a time of 490 days, of which these are those ahead.
 const WINDOW_DAYS_MAX: u16 = 400;
 /// The window unless the file says otherwise: what one looks up before a call, and what is planned for the month.
@@ -246,7 +267,18 @@ impl CalendarsConfig {
 
     /// How much of what people do in the CRM reaches calendars.
     pub fn back(&self) -> BackRules {
-        BackRules { invite: self.invite, ask_field: self.invite_field.clone(), edits: self.edits }
+        let Self { invite, edits, uninvite, .. } = *self;
+        BackRules { invite, ask_field: self.invite_field.clone(), edits, uninvite }
+    }
+
+    /// What becomes of the one when the other is deleted.
+    pub fn deletes(&self) -> DeleteSettings {
+        let on_record_deleted = match self.on_record_deleted {
+            RecordDeleted::Keep => OnRecordDeleted::Nothing,
+            RecordDeleted::Delete => OnRecordDeleted::DeleteAndTell,
+            RecordDeleted::DeleteSilently => OnRecordDeleted::DeleteQuietly,
+        };
+        DeleteSettings { delete_record: self.delete_cancelled, on_record_deleted }
     }
 
     /// What records of meetings say.
@@ -326,6 +358,9 @@ impl CalendarsConfig {
         if let Some(typed) = self.free_mail.iter().find(|typed| normal_email(&format!("a@{}", typed.trim())).is_none())
         {
             bail!("`free_mail` has `{typed}`, which is no domain; write it as in mail.example");
+        }
+        if self.uninvite && !self.edits {
+            bail!("`uninvite` counts with `edits = true` alone; set that, or leave `uninvite` out");
         }
         if self.types.is_empty() {
             bail!("`types` is empty, so that nothing would ever be logged; leave it out for meetings alone");

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use syncline_engine::alerts::{AlertHook, AlertWays, Mailer};
+use syncline_engine::{
+    alerts::{AlertHook, AlertWays},
+    mail::Mailer,
+};
 use url::Url;
 
 use super::Installation;
@@ -13,7 +16,6 @@ impl Installation {
     /// The ways that are configured; `pages` is where links lead.
     pub fn alert_ways(&self, pages: &Url) -> anyhow::Result<AlertWays> {
         let config = &self.config.alerts;
-        let mail = config.mail.as_ref().map(|mail| Smtp::new(mail, &self.base)).transpose()?;
         let webhook = config
             .webhook
             .as_ref()
@@ -22,6 +24,12 @@ impl Installation {
                 anyhow::Ok(AlertHook { url: webhook.url.clone(), secret })
             })
             .transpose()?;
-        Ok(AlertWays { mail: mail.map(|mail| Arc::new(mail) as Arc<dyn Mailer>), webhook, pages: Some(pages.clone()) })
+        Ok(AlertWays { mail: self.mailer()?, webhook, pages: Some(pages.clone()) })
+    }
+
+    /// What carries mails, where a mail server is configured.
+    pub(super) fn mailer(&self) -> anyhow::Result<Option<Arc<dyn Mailer>>> {
+        let smtp = self.config.alerts.mail.as_ref().map(|mail| Smtp::new(mail, &self.base)).transpose()?;
+        Ok(smtp.map(|smtp| Arc::new(smtp) as Arc<dyn Mailer>))
     }
 }

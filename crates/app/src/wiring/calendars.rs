@@ -4,8 +4,8 @@ use anyhow::{Context, bail};
 use jiff::SignedDuration;
 use syncline_connect::{Connector, calendar::CalendarId};
 use syncline_core::{
-    calendar::{look::Rules, meeting::DeleteSettings},
-    ids::{ConnectionId, IntegrationId},
+    calendar::look::Rules,
+    ids::{ConnectionId, IntegrationId, WorkspaceId},
 };
 use syncline_engine::calendars::{CalendarFlow, CalendarSetup};
 use url::Url;
@@ -61,7 +61,7 @@ fn rules(crm: &dyn Connector, config: &CalendarsConfig) -> anyhow::Result<Rules>
         policy: config.policy()?,
         meeting: config.meeting_settings(),
         privacy: config.privacy(),
-        deletes: DeleteSettings { delete_record: config.delete_cancelled, ..DeleteSettings::default() },
+        deletes: config.deletes(),
         back: config.back(),
         // What its meetings can hold is known once it is asked.
         ..Rules::default()

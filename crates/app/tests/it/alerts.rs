@@ -29,20 +29,20 @@ const HOOK_SECRET: &str = "a laboratory's secret for alerts";
 
 /// How a mail server wants to be spoken to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Speaks {
+pub enum Speaks {
     Plain,
     Starttls,
     Tls,
 }
 
 /// A mail server on a port of its own; keeps what it takes.
-struct MailServer {
-    port: u16,
+pub struct MailServer {
+    pub port: u16,
     taken: Arc<Mutex<Vec<String>>>,
 }
 
 impl MailServer {
-    fn start(speaks: Speaks, tls: Option<Arc<ServerConfig>>) -> Self {
+    pub fn start(speaks: Speaks, tls: Option<Arc<ServerConfig>>) -> Self {
         Self::start_on(0, speaks, tls)
     }
 
@@ -60,7 +60,7 @@ impl MailServer {
         Self { port, taken }
     }
 
-    fn mails(&self) -> Vec<String> {
+    pub fn mails(&self) -> Vec<String> {
         self.taken.lock().expect("nobody panics").clone()
     }
 }
@@ -136,7 +136,7 @@ fn dialogue<S: Read + Write>(
             // Before TLS nobody may say more.
             "MAIL" | "AUTH" if offers_tls => say(stream, "530 begin with STARTTLS")?,
             "AUTH" => say(stream, "235 welcome")?,
-            "MAIL" | "RCPT" => say(stream, "250 fine")?,
+            "MAIL" | "RCPT" | "NOOP" => say(stream, "250 fine")?,
             "DATA" => {
                 say(stream, "354 go ahead")?;
                 let mut mail = String::new();
@@ -228,7 +228,7 @@ fn receive(stream: TcpStream) -> std::io::Result<RawRequest> {
     Ok(RawRequest { headers, body: body.into() })
 }
 
-fn mail_section(port: u16, security: &str, more: &str) -> String {
+pub fn mail_section(port: u16, security: &str, more: &str) -> String {
     format!(
         "[alerts.mail]\nserver = \"localhost\"\nport = {port}\nsecurity = \"{security}\"\n\
          from = \"Syncline <syncline@example.org>\"\nto = [\"ops@example.org\"]\n{more}\n"

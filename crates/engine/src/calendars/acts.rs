@@ -7,7 +7,11 @@ use jiff::Timestamp;
 use syncline_connect::records::Remark;
 use syncline_store::{CalendarState, FlowState, MeetingFilter, MeetingView, Result as StoreResult};
 
-use super::{CalendarFlow, watch::told_until};
+use super::{
+    CalendarFlow, CalendarSetup,
+    mails::{NOBODY_TELLS, Tells},
+    watch::told_until,
+};
 use crate::{call::with_token, engine::Engine, push::Op, standing::Flow};
 
 /// What was found about one calendar, or about the CRM.
@@ -76,6 +80,10 @@ impl Engine {
                 }
             };
             remarks.push(CalendarRemark { about: calendar.name.clone(), good, text });
+            if good && (flow.rules.back.asks() || flow.rules.follows_removals()) {
+                let (good, text) = self.telling(flow, calendar).await;
+                remarks.push(CalendarRemark { about: calendar.name.clone(), good, text });
+            }
         }
         let crm = match self.connection_of(flow, &flow.crm) {
             Err(error) => vec![(false, error.message)],
@@ -87,6 +95,19 @@ impl Engine {
         let about = flow.crm.to_string();
         remarks.extend(crm.into_iter().map(|(good, text)| CalendarRemark { about: about.clone(), good, text }));
         remarks
+    }
+
+    /// Whether guests of what is written to a calendar hear of it, and by whom.
+    async fn telling(&self, flow: &CalendarFlow, calendar: &CalendarSetup) -> (bool, String) {
+        let Some(target) = self.target(flow, calendar) else {
+            return (false, "it cannot be written to, so nothing that people do in the CRM reaches it".to_owned());
+        };
+        match self.tells(flow, &target, &mut 0).await {
+            Err(error) => (false, error.message),
+            Ok(Tells::Calendar) => (true, "it tells guests of what is written to it".to_owned()),
+            Ok(Tells::Mail) => (true, "its server tells guests nothing, so they are mailed from here".to_owned()),
+            Ok(Tells::Nobody) => (false, format!("no guest would hear of anything: {NOBODY_TELLS}")),
+        }
     }
 
     /// One round at once: every calendar is read although it is not time.

@@ -14,20 +14,19 @@ use syncline_core::{
     booking::facts::{Facts, Questions},
     calendar::{
         eligible::Verdict,
-        event::{Body, Content},
-        identity::{MeetingKey, Rid, Uid, event_seed},
-        meeting::{CrmMeeting, CrmSide, NotInvited, carried_back, event_of, links_of, may_create},
+        identity::{MeetingKey, event_seed},
+        meeting::{CrmMeeting, CrmSide, NotInvited, event_of, links_of, may_create},
         privacy::Privacy,
     },
     ids::{IntegrationId, RecordId, WorkspaceId},
-    record::{Field, Record, Role, Slot, Std, Value},
+    record::{Field, Record, Role, Std, Value},
 };
 use syncline_store::{
-    CrmState, JournalEntry, JournalKind, MeetingState, Result as StoreResult, SaveMeetings, StoredMeeting,
+    CrmState, JournalEntry, JournalKind, MeetingState, NewMail, Result as StoreResult, SaveMeetings, StoredMeeting,
 };
 
 use super::{
-    CalendarFlow, CalendarRound, CalendarSetup, later,
+    Asked, CalendarFlow, CalendarRound, CalendarSetup, later,
     see::{Seeing, nothing},
 };
 use crate::{
@@ -43,7 +42,7 @@ use crate::{
 const LOOK_BACK_EVERY: SignedDuration = SignedDuration::from_mins(2);
 
 /// The pause after an event turned out to be another than was read.
-const CHANGED_PAUSE: SignedDuration = SignedDuration::from_secs(30);
+pub(super) const CHANGED_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 
 /// The changes that an integration has looked at and that its CRM, looking back, shows again.
 #[derive(Default)]
@@ -65,7 +64,7 @@ impl LookedAt {
 }
 
 /// How it goes on after one meeting of the CRM.
-enum Next {
+pub(super) enum Next {
     /// Nothing more is to be done about it.
     Done,
     /// It is tried again after a pause, and so is all behind it. `doubt`: an event may have been made.
@@ -75,10 +74,10 @@ enum Next {
 }
 
 /// A calendar that can be written to.
-struct Target<'a> {
-    calendar: &'a CalendarSetup,
-    setup: &'a ConnectionSetup,
-    writes: &'static dyn CalendarWrites,
+pub(super) struct Target<'a> {
+    pub calendar: &'a CalendarSetup,
+    pub setup: &'a ConnectionSetup,
+    pub writes: &'static dyn CalendarWrites,
 }
 
 impl Engine {
@@ -86,11 +85,24 @@ impl Engine {
     pub(super) async fn look_back(
         &self,
         seeing: &Seeing<'_>,
-        state: CrmState,
-        since: Option<Timestamp>,
+        mut state: CrmState,
+        asked: Asked,
         round: &mut CalendarRound,
     ) -> StoreResult<bool> {
+        self.settle_untold(seeing, round).await?;
+        match self.follow_removals(seeing, &mut state, asked, round).await? {
+            Next::Done => {}
+            Next::Lost => return Ok(false),
+            Next::Later { pause, .. } => {
+                let next_at = later(self.world.clock.now(), pause);
+                self.set_back(seeing, CrmState { next_at, ..state }).await?;
+                return Ok(!state.creating);
+            }
+        }
         let now = self.world.clock.now();
+        if !seeing.flow.rules.back.asks() {
+            return self.set_back(seeing, CrmState { next_at: later(now, LOOK_BACK_EVERY), ..state }).await;
+        }
         let lag = SignedDuration::try_from(seeing.crm.recent_lag()).unwrap_or(SignedDuration::MAX);
         let from = state.since.saturating_sub(lag).unwrap_or(Timestamp::MIN);
         let crm = seeing.crm;
@@ -114,14 +126,14 @@ impl Engine {
             let next = match known.get(id) {
                 Some(uid) if seeing.flow.rules.back.edits => self.carry_back(seeing, uid, &side, round).await?,
                 Some(_) => Next::Done,
-                None => self.make_event(seeing, &side, &facts, since, (state, &mut creating), round).await?,
+                None => self.make_event(seeing, &side, &facts, asked.since, (state, &mut creating), round).await?,
             };
             match next {
                 Next::Done => self.looked_at.done(seeing.flow, change),
                 Next::Lost => return Ok(false),
                 Next::Later { pause, doubt } => {
                     let next_at = later(self.world.clock.now(), pause);
-                    let state = CrmState { since: (*at).max(state.since), next_at, creating: doubt };
+                    let state = CrmState { since: (*at).max(state.since), next_at, creating: doubt, ..state };
                     self.set_back(seeing, state).await?;
                     return Ok(!doubt);
                 }
@@ -130,7 +142,7 @@ impl Engine {
         let reached = page.changed.last().map_or(state.since, |(_, at)| (*at).max(state.since));
         let next_at = if page.more { now } else { later(now, LOOK_BACK_EVERY) };
         round.more |= page.more;
-        self.set_back(seeing, CrmState { since: reached, next_at, creating: false }).await
+        self.set_back(seeing, CrmState { since: reached, next_at, creating: false, ..state }).await
     }
 
     async fn set_back(&self, seeing: &Seeing<'_>, state: CrmState) -> StoreResult<bool> {
@@ -223,11 +235,16 @@ impl Engine {
                 return Ok(Next::Lost);
             }
         }
+        let tells = match self.tells(flow, &target, &mut round.calls).await {
+            Ok(tells) => tells,
+            Err(error) => return self.write_failed(seeing, &record.id, &about, &error).await,
+        };
         let seed = event_seed(&flow.workspace, &flow.crm, &record.id);
         let write = EventWrite::Create { seed: &seed, content: &content, tell: true };
         match self.write_event(flow, &target, &write, &mut round.calls).await {
             Ok(WriteOutcome::Written(event)) => {
                 let key = MeetingKey::of(&event, &target.calendar.name);
+                let (mails, told) = self.letters(tells, &target, &key, (None, Some(&event)), &home);
                 let state = MeetingState {
                     verdict: Verdict::Log,
                     privacy: Privacy::Synced,
@@ -236,90 +253,32 @@ impl Engine {
                     first: false,
                     problem: None,
                     rest_until: None,
+                    invited: content.attendees.iter().map(|guest| guest.who.email.clone()).collect(),
+                    untold: None,
                 };
                 let meeting = StoredMeeting { key, state, links: links_of(side, &seeing.rules.policy), plan: None };
                 let name = &target.calendar.name;
-                let text =
-                    format!("{about}: a meeting of the CRM is in calendar {name} now, and its contacts are invited");
+                let what = "a meeting of the CRM is in calendar";
+                let text = format!("{about}: {what} {name} now, with its contacts as guests{told}");
                 round.events += 1;
-                self.keep_back(seeing, vec![meeting], JournalKind::Written, text, record).await
+                let kept = (vec![meeting], mails);
+                self.keep_back(seeing, kept, JournalKind::Written, text, &record.id).await
             }
             Ok(WriteOutcome::Gone | WriteOutcome::Deleted) => Ok(Next::Done),
             Ok(WriteOutcome::Changed | WriteOutcome::NotOrganizer) => {
                 self.not_made(seeing, record, &about, "The calendar does not let it be made.").await
             }
-            Err(error) => self.write_failed(seeing, record, &about, &error).await,
-        }
-    }
-
-    /// Brings the event to what people edited in the CRM, and invites whom they added there.
-    async fn carry_back(
-        &self,
-        seeing: &Seeing<'_>,
-        uid: &Uid,
-        side: &CrmSide<'_>,
-        round: &mut CalendarRound,
-    ) -> StoreResult<Next> {
-        let flow = seeing.flow;
-        let (copies, meetings) = self.world.store.series(&flow.workspace, &flow.id, uid).await?;
-        let is_it = |meeting: &&StoredMeeting| {
-            let link = meeting.links.get(&Slot::Meeting);
-            meeting.key.rid == Rid::Single
-                && meeting.state.privacy == Privacy::Synced
-                && meeting.plan.is_none()
-                && link.is_some_and(|link| link.id == side.record.id)
-        };
-        let Some(meeting) = meetings.iter().find(is_it) else { return Ok(Next::Done) };
-        let own = copies.iter().find_map(|copy| match &copy.event.body {
-            Body::Open(content) if copy.organizes && content.recurrence.is_empty() => Some((copy, content)),
-            _ => None,
-        });
-        let Some((copy, content)) = own else { return Ok(Next::Done) };
-        let named = |calendar: &&CalendarSetup| calendar.name == copy.calendar;
-        let Some(target) = flow.calendars.iter().find(named).and_then(|calendar| self.target(flow, calendar)) else {
-            return Ok(Next::Done);
-        };
-        let home = seeing.home(&copy.calendar);
-        let normalise = |role: Role, field: &Field, value: Value| seeing.crm.normalise(role, field, value);
-        let wanted: Option<Content> =
-            carried_back(side, &meeting.links, content, &seeing.rules.meeting, &home, &normalise);
-        let about = meeting.state.title.clone().unwrap_or_else(|| "A meeting".to_owned());
-        let Some(wanted) = wanted else { return Ok(Next::Done) };
-        if !self.has_time(seeing) {
-            return Ok(Next::Later { pause: SignedDuration::ZERO, doubt: false });
-        }
-        let write = EventWrite::Update { event: &copy.event, content: &wanted, tell: true };
-        match self.write_event(flow, &target, &write, &mut round.calls).await {
-            Ok(WriteOutcome::Written(_)) => {
-                // Whom the CRM has seated already is not to be seated once more.
-                let mut links = meeting.links.clone();
-                links.extend(side.links(&meeting.links, &seeing.rules.policy));
-                let meeting = StoredMeeting { links, ..meeting.clone() };
-                let text = format!("{about}: calendar {} takes over what was edited in the CRM", copy.calendar);
-                round.events += 1;
-                self.calendar_soon(&flow.reference(target.calendar)).await?;
-                self.keep_back(seeing, vec![meeting], JournalKind::Written, text, side.record).await
-            }
-            Ok(WriteOutcome::Changed) => {
-                self.calendar_soon(&flow.reference(target.calendar)).await?;
-                Ok(Next::Later { pause: CHANGED_PAUSE, doubt: false })
-            }
-            Ok(WriteOutcome::Gone | WriteOutcome::Deleted | WriteOutcome::NotOrganizer) => Ok(Next::Done),
-            Err(error) => match self.write_failed(seeing, side.record, &about, &error).await? {
-                // No event is made here.
-                Next::Later { pause, .. } => Ok(Next::Later { pause, doubt: false }),
-                next => Ok(next),
-            },
+            Err(error) => self.write_failed(seeing, &record.id, &about, &error).await,
         }
     }
 
     /// The calendar with what writes to it. `None`: its vendor's connector only reads.
-    fn target<'a>(&'a self, flow: &CalendarFlow, calendar: &'a CalendarSetup) -> Option<Target<'a>> {
+    pub(super) fn target<'a>(&'a self, flow: &CalendarFlow, calendar: &'a CalendarSetup) -> Option<Target<'a>> {
         let setup = self.connection_of(flow, &calendar.connection).ok()?;
         Some(Target { calendar, setup, writes: setup.connector.calendar_writes()? })
     }
 
-    async fn write_event(
+    pub(super) async fn write_event(
         &self,
         flow: &CalendarFlow,
         target: &Target<'_>,
@@ -335,14 +294,14 @@ impl Engine {
     }
 
     /// Whether the lease covers another write and its late arrival.
-    fn has_time(&self, seeing: &Seeing<'_>) -> bool {
+    pub(super) fn has_time(&self, seeing: &Seeing<'_>) -> bool {
         seeing.until.duration_since(self.world.clock.now()) >= self.options.call.saturating_mul(4)
     }
 
-    async fn write_failed(
+    pub(super) async fn write_failed(
         &self,
         seeing: &Seeing<'_>,
-        record: &Record,
+        record: &RecordId,
         about: &str,
         error: &Error,
     ) -> StoreResult<Next> {
@@ -355,7 +314,7 @@ impl Engine {
             return Ok(Next::Lost);
         }
         if error.retry == Retry::Never && error.kind != ErrorKind::Revoked {
-            tracing::warn!(integration.id = %seeing.flow.id, record = %record.id, error.kind = ?error.kind, "An event was refused");
+            tracing::warn!(integration.id = %seeing.flow.id, record = %record, error.kind = ?error.kind, "An event was refused");
             return Ok(Next::Done);
         }
         let doubt = error.kind == ErrorKind::UnknownOutcome;
@@ -364,20 +323,20 @@ impl Engine {
 
     async fn not_made(&self, seeing: &Seeing<'_>, record: &Record, about: &str, why: &str) -> StoreResult<Next> {
         let text = format!("{about}: not put into a calendar. {why}");
-        self.keep_back(seeing, Vec::new(), JournalKind::Unchanged, text, record).await
+        self.keep_back(seeing, (Vec::new(), Vec::new()), JournalKind::Unchanged, text, &record.id).await
     }
 
-    async fn keep_back(
+    pub(super) async fn keep_back(
         &self,
         seeing: &Seeing<'_>,
-        meetings: Vec<StoredMeeting>,
+        (meetings, mails): (Vec<StoredMeeting>, Vec<NewMail>),
         kind: JournalKind,
         text: String,
-        record: &Record,
+        record: &RecordId,
     ) -> StoreResult<Next> {
         let now = self.world.clock.now();
-        let line = JournalEntry { at: now, kind, text, details: json!({ "record": record.id }) };
-        let save = SaveMeetings { meetings, journal: vec![line], ..nothing(seeing.flow, seeing.held, now) };
+        let line = JournalEntry { at: now, kind, text, details: json!({ "record": record }) };
+        let save = SaveMeetings { meetings, mails, journal: vec![line], ..nothing(seeing.flow, seeing.held, now) };
         Ok(if self.world.store.save_meetings(save).await? { Next::Done } else { Next::Lost })
     }
 }

@@ -6,8 +6,11 @@
 
 mod acts;
 mod back;
+mod edit;
+mod mails;
 mod preview;
 mod read;
+mod removed;
 mod see;
 mod send;
 mod setup;
@@ -21,7 +24,9 @@ pub use self::{
 };
 pub(crate) use self::{
     back::LookedAt,
+    mails::Telling,
     read::Primaries,
+    removed::Removals,
     watch::{Told, Words},
 };
 
@@ -69,6 +74,8 @@ pub struct CalendarRound {
     pub deleted: usize,
     /// Events that were made or changed because of what people did in the CRM.
     pub events: usize,
+    /// Mails to guests that were sent.
+    pub mails: usize,
     /// Meetings that are not in the CRM, each with its reason.
     pub left_out: usize,
     /// Meetings that the CRM refused.
@@ -86,8 +93,18 @@ pub struct CalendarRound {
 impl CalendarRound {
     /// Whether nothing was written or decided.
     pub fn idle(&self) -> bool {
-        self.decided == 0 && self.created + self.updated + self.deleted + self.events == 0
+        self.decided == 0 && self.created + self.updated + self.deleted + self.events + self.mails == 0
     }
+}
+
+/// What a person asked of a round, and since when the integration is active.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    since: Option<Timestamp>,
+    /// The CRM is asked for what people did there although it is not time.
+    now: bool,
+    /// Whatever is missing was deleted on purpose.
+    confirm_deletes: bool,
 }
 
 /// How a round ended.
@@ -158,9 +175,11 @@ impl Engine {
         let Some(held) = self.hold(&flow.workspace, format!("calendars:{}", flow.id), lease).await? else {
             return Ok(CalendarRoundEnd::Held);
         };
-        let seen = self.see_due(flow, &held, until, (since, now), &mut round).await;
+        let asked = Asked { since, now, confirm_deletes };
+        let seen = self.see_due(flow, &held, until, asked, &mut round).await;
         self.let_go(&flow.workspace, &held).await;
         seen?;
+        self.send_mails(flow, &mut round).await?;
         metrics::counter!("syncline_calendar_rounds_total").increment(1);
         Ok(CalendarRoundEnd::Done(round))
     }

@@ -22,7 +22,7 @@ use syncline_store::{
     DueSeries, Held, JournalEntry, JournalKind, Result as StoreResult, SaveMeetings, StoredCopy, StoredMeeting,
 };
 
-use super::{CalendarFlow, CalendarRound, ROUND_BATCHES_MAX, SEE_BATCH, known_calendars, later};
+use super::{Asked, CalendarFlow, CalendarRound, ROUND_BATCHES_MAX, SEE_BATCH, known_calendars, later};
 use crate::{
     describe::Objects,
     engine::{Called, Engine},
@@ -72,21 +72,21 @@ impl Engine {
         flow: &CalendarFlow,
         held: &Held,
         until: Timestamp,
-        (since, asked): (Option<Timestamp>, bool),
+        asked: Asked,
         round: &mut CalendarRound,
     ) -> StoreResult<()> {
         let (store, workspace) = (&self.world.store, &flow.workspace);
         let mut seeing = None;
-        if flow.rules.back.invite || flow.rules.back.edits {
+        if flow.rules.back.asks() || flow.rules.follows_removals() {
             let now = self.world.clock.now();
             let state = store.begin_crm(workspace, &flow.id, now).await?;
-            if asked || state.creating || state.next_at <= now {
+            if asked.now || state.creating || state.next_at <= now {
                 match self.seeing(flow, held, until, round).await? {
                     // Whatever is due finds out by itself.
                     Err(_) if !state.creating => {}
                     Err(_) => return Ok(()),
                     Ok(found) => {
-                        if !self.look_back(&found, state, since, round).await? {
+                        if !self.look_back(&found, state, asked, round).await? {
                             return Ok(());
                         }
                         seeing = Some(found);
@@ -356,6 +356,7 @@ pub(super) fn nothing(flow: &CalendarFlow, held: &Held, now: Timestamp) -> SaveM
         now,
         meetings: Vec::new(),
         looked: Vec::new(),
+        mails: Vec::new(),
         journal: Vec::new(),
     }
 }

@@ -20,6 +20,7 @@ use syncline_store::{
 
 use super::{
     CalendarRound, later,
+    removed::REMOVALS_EVERY,
     see::{Seeing, Seen, Series, nothing},
 };
 use crate::{engine::Engine, journal, outcome};
@@ -79,6 +80,11 @@ impl Engine {
             for decision in seen.decisions {
                 round.left_out += usize::from(decision.verdict != Verdict::Log);
                 let before = series.kept.get(&decision.key.rid);
+                if self.is_left_to_removals(seeing.flow, &decision, before, now) {
+                    let again = later(now, REMOVALS_EVERY);
+                    looked[at].1 = Some(looked[at].1.map_or(again, |known| known.min(again)));
+                    continue;
+                }
                 if decision.is_idle() {
                     keep_idle(&decision, before, now, &mut save, round);
                     continue;
@@ -86,7 +92,7 @@ impl Engine {
                 let plan = decision.decided.as_ref().map(|decided| decided.plan.clone()).unwrap_or_default();
                 save.meetings.push(StoredMeeting {
                     key: decision.key.clone(),
-                    state: waiting(&decision),
+                    state: waiting(&decision, before),
                     links: decision.before.clone(),
                     plan: Some(plan.clone()),
                 });
@@ -157,12 +163,14 @@ impl Engine {
     ) -> Settled {
         let decision = &push.decision;
         let (error, plan) = match outcome {
-            GraphOutcome::Done(ids) => return done(push, &ids, now, round),
-            GraphOutcome::Unknown(_) if mutant::on(Mutant::UnknownIsDone) => return done(push, &[], now, round),
+            GraphOutcome::Done(ids) => return done(push, before, &ids, now, round),
+            GraphOutcome::Unknown(_) if mutant::on(Mutant::UnknownIsDone) => {
+                return done(push, before, &[], now, round);
+            }
             GraphOutcome::Refused(error) => (error, None),
             GraphOutcome::Unknown(error) => (error, Some(push.plan.clone())),
         };
-        let mut state = waiting(decision);
+        let mut state = waiting(decision, before);
         if plan.is_none() {
             state.first = before.is_some_and(|before| before.state.first);
         }
@@ -208,8 +216,8 @@ fn keep_idle(
     save: &mut SaveMeetings,
     round: &mut CalendarRound,
 ) {
-    let meeting =
-        StoredMeeting { key: decision.key.clone(), state: state(decision), links: decision.links(&[]), plan: None };
+    let (key, state) = (decision.key.clone(), state(decision, before));
+    let meeting = StoredMeeting { key, state, links: decision.links(&[]), plan: None };
     if before == Some(&meeting) {
         return;
     }
@@ -232,7 +240,13 @@ fn keep_idle(
 }
 
 /// A meeting whose plan was carried out.
-fn done(push: &Push, ids: &[(Slot, RecordId)], now: Timestamp, round: &mut CalendarRound) -> Settled {
+fn done(
+    push: &Push,
+    before: Option<&StoredMeeting>,
+    ids: &[(Slot, RecordId)],
+    now: Timestamp,
+    round: &mut CalendarRound,
+) -> Settled {
     let decision = &push.decision;
     let links = decision.links(ids);
     let of_meeting = push.plan.steps.iter().find(|step| step.slot == Slot::Meeting).map(|step| &step.write);
@@ -252,12 +266,15 @@ fn done(push: &Push, ids: &[(Slot, RecordId)], now: Timestamp, round: &mut Calen
         text: format!("{}: {text}", about(decision)),
         details: json!({ "meeting": decision.key.to_string(), "records": records, "kept": kept }),
     };
-    let meeting = StoredMeeting { key: decision.key.clone(), state: state(decision), links, plan: None };
+    let meeting = StoredMeeting { key: decision.key.clone(), state: state(decision, before), links, plan: None };
     Settled { meeting, line: Some(line), again: None, failed: false }
 }
 
-/// How a meeting stands once what was decided is done.
-fn state(decision: &Decision) -> MeetingState {
+/// How a meeting stands once what was decided is done. What the way from the CRM to the calendar keeps of it stays, as long
+/// as its texts may be known.
+fn state(decision: &Decision, before: Option<&StoredMeeting>) -> MeetingState {
+    let before = before.filter(|_| decision.privacy.may_keep_text()).map(|before| before.state.clone());
+    let (invited, untold) = before.map(|before| (before.invited, before.untold)).unwrap_or_default();
     MeetingState {
         verdict: decision.verdict.clone(),
         privacy: decision.privacy,
@@ -266,12 +283,14 @@ fn state(decision: &Decision) -> MeetingState {
         first: decision.first,
         problem: None,
         rest_until: None,
+        invited,
+        untold,
     }
 }
 
 /// How it stands as long as nobody knows that it is done: as before, so that it is decided again.
-fn waiting(decision: &Decision) -> MeetingState {
-    MeetingState { privacy: decision.privacy_before, ..state(decision) }
+fn waiting(decision: &Decision, before: Option<&StoredMeeting>) -> MeetingState {
+    MeetingState { privacy: decision.privacy_before, ..state(decision, before) }
 }
 
 /// The meeting in a few words.

@@ -31,6 +31,7 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static (&'static str, &'sta
         api_tokens::STATEMENTS,
         calendars::STATEMENTS,
         calendars::crm::STATEMENTS,
+        calendars::mails::STATEMENTS,
         calendars::meetings::STATEMENTS,
         calendars::watches::STATEMENTS,
         claim::STATEMENTS,

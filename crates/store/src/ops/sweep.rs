@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use syncline_core::ids::WorkspaceId;
 
-use super::{alerts, claim::lock_workspace, records::retention};
+use super::{alerts, calendars::mails, claim::lock_workspace, records::retention};
 use crate::{
     Retention, Store,
     db::{Db, Op, P, Scope, statements},
@@ -21,6 +21,8 @@ const WAIT_KEPT: SignedDuration = SignedDuration::from_hours(24);
 const GONE_KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// How long an alert that was told is kept: the quota's are told once a month, and never again.
 const ALERT_KEPT: SignedDuration = SignedDuration::from_hours(24 * 62);
+/// How long a mail to a guest that was settled is kept: far longer than anybody could come to send it again.
+const MAIL_KEPT: SignedDuration = SignedDuration::from_hours(24 * 62);
 /// How long the use of a month's quota is kept.
 const QUOTA_KEPT: SignedDuration = SignedDuration::from_hours(24 * 400);
 
@@ -199,7 +201,9 @@ impl Op for Leftovers {
         let month = self.now.checked_sub(QUOTA_KEPT).unwrap_or(self.now).strftime("%Y-%m").to_string();
         let told = self.now.checked_sub(ALERT_KEPT).unwrap_or(self.now);
         let alerts = alerts::drop_old(db, &self.workspace, told).await?;
-        Ok(flows + waits + alerts + retention::drop_months(db, &self.workspace, &month).await?)
+        let settled = self.now.checked_sub(MAIL_KEPT).unwrap_or(self.now);
+        let mails = mails::drop_old(db, &self.workspace, settled).await?;
+        Ok(flows + waits + alerts + mails + retention::drop_months(db, &self.workspace, &month).await?)
     }
 }
 

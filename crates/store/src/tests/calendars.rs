@@ -1,5 +1,7 @@
 //! Calendars: pages and places together, by whoever holds the lease; what is gone keeps its name; decisions do not undo news.
 
+use std::collections::BTreeSet;
+
 use syncline_core::{
     calendar::{
         eligible::{Reason, Verdict},
@@ -14,8 +16,8 @@ use syncline_core::{
 
 use super::world::*;
 use crate::{
-    CalendarPage, CalendarRef, DueSeries, Held, JournalKind, Links, MeetingFilter, MeetingState, NewCopy, SaveMeetings,
-    Store, StoredMeeting,
+    CalendarPage, CalendarRef, DueSeries, GuestLetter, Held, JournalKind, Links, MailState, MeetingFilter,
+    MeetingState, NewCopy, NewMail, SaveMeetings, Store, StoredMeeting, Untold,
 };
 
 pub(super) fn integration() -> IntegrationId {
@@ -93,18 +95,33 @@ fn meeting(id: &str, verdict: Verdict, title: &str) -> StoredMeeting {
             first: false,
             problem: None,
             rest_until: None,
+            invited: BTreeSet::new(),
+            untold: None,
         },
         links: Links::from([(Slot::Meeting, link)]),
         plan: None,
     }
 }
 
+fn mail(email: &str, revision: u32) -> NewMail {
+    let letter = GuestLetter {
+        subject: format!("Revision {revision}"),
+        text: "It takes place.".to_owned(),
+        organizer: Party::read("rosa@host.example", None).unwrap(),
+        content_type: "text/calendar".to_owned(),
+        body: "BEGIN:VCALENDAR".to_owned(),
+        until: at(7200),
+    };
+    let key = MeetingKey { uid: uid("a@calendar.example"), rid: Rid::Single };
+    NewMail { key, word: "invited".to_owned(), revision, email: email.to_owned(), letter }
+}
+
 async fn save(store: &Store, held: &Held, now: i64, looked: DueSeries, meetings: Vec<StoredMeeting>) -> bool {
     let journal = vec![entry(now, JournalKind::Written, "Wrote a meeting")];
     let (workspace, integration, held) = (ws(), integration(), held.clone());
-    let looked = vec![(looked, None)];
+    let (looked, mails) = (vec![(looked, None)], vec![]);
     store
-        .save_meetings(SaveMeetings { workspace, integration, held, now: at(now), meetings, looked, journal })
+        .save_meetings(SaveMeetings { workspace, integration, held, now: at(now), meetings, looked, mails, journal })
         .await
         .unwrap()
 }
@@ -314,12 +331,96 @@ on_all! {
         assert!(!save(&store, &decides, 101, still[0].clone(), vec![meeting("a", Verdict::LeftOut(Reason::Private), "x")]).await);
         let decides = hold(&store, "meetings", "w3", 101, 200).await.unwrap();
         let looked = vec![(DueSeries { tries: 3, ..still[0].clone() }, Some(at(150)))];
-        let again = SaveMeetings { workspace: ws(), integration: integration(), held: decides.clone(), now: at(102), meetings: vec![], looked, journal: vec![] };
+        let again = SaveMeetings { workspace: ws(), integration: integration(), held: decides.clone(), now: at(102), meetings: vec![], looked, mails: vec![], journal: vec![] };
         assert!(store.save_meetings(again).await.unwrap());
         assert_eq!(names(&store, 149).await, [""; 0]);
         assert_eq!(due(&store, 150).await[0].tries, 3);
         assert!(save(&store, &decides, 151, due(&store, 150).await.remove(0), vec![]).await);
         assert_eq!(due(&store, 1_000).await, []);
+    }
+
+    /// Mails to guests are written down with the decision that they tell of, once for each revision; one is begun by one holder
+    /// alone, and what was begun is not begun again before a person says so.
+    ///
+    /// proves: C9, V1, V2
+    async fn a_guest_is_mailed_once_of_each_revision(world: &World) {
+        let store = world.store().await;
+        let held = hold(&store, "calendars:meetings", "w1", 0, 100).await.unwrap();
+        let keep = async |held: &Held, now: i64, mails: Vec<NewMail>| {
+            let (workspace, integration, held) = (ws(), integration(), held.clone());
+            let save = SaveMeetings { workspace, integration, held, now: at(now), meetings: vec![], looked: vec![], mails, journal: vec![] };
+            store.save_meetings(save).await.unwrap()
+        };
+        let waiting = async |now: i64| -> Vec<(String, bool, String)> {
+            let all = store.calendar_mails(&ws(), &integration(), at(now), 10).await.unwrap();
+            all.into_iter().map(|mail| (mail.email, mail.begun, mail.letter.subject)).collect()
+        };
+        let settle = async |held: &Held, now: i64, id: i64, state: MailState| {
+            store.settle_mail(&ws(), &integration(), held, at(now), id, state, None).await.unwrap()
+        };
+        let due = |email: &str, begun: bool, subject: &str| (email.to_owned(), begun, subject.to_owned());
+        assert!(keep(&held, 1, vec![mail("ada@example.org", 0), mail("bob@example.org", 0)]).await);
+        assert!(keep(&held, 2, vec![mail("ada@example.org", 0)]).await, "it is known already");
+        assert_eq!(waiting(3).await, [due("ada@example.org", false, "Revision 0"), due("bob@example.org", false, "Revision 0")]);
+        let ids: Vec<i64> = store.calendar_mails(&ws(), &integration(), at(3), 10).await.unwrap().iter().map(|mail| mail.id).collect();
+        assert!(store.begin_mail(&ws(), &held, at(3), ids[0]).await.unwrap());
+        assert!(!store.begin_mail(&ws(), &held, at(3), ids[0]).await.unwrap(), "it is under way");
+        assert_eq!(waiting(3).await[0], due("ada@example.org", true, "Revision 0"));
+        assert!(settle(&held, 4, ids[0], MailState::Sent).await);
+        // Nobody took the other; meanwhile the meeting is moved, and what was not sent of before is no longer true.
+        assert!(store.begin_mail(&ws(), &held, at(4), ids[1]).await.unwrap());
+        let problem = "the mail server is down".to_owned();
+        assert!(settle(&held, 4, ids[1], MailState::Later { at: at(50), problem: problem.clone() }).await);
+        assert_eq!(waiting(49).await, []);
+        assert!(keep(&held, 5, vec![mail("ada@example.org", 1), mail("bob@example.org", 1), mail("ada@example.org", 0)]).await);
+        assert_eq!(waiting(60).await, [due("ada@example.org", false, "Revision 1"), due("bob@example.org", false, "Revision 1")]);
+        // The holder dies with one under way: the next sees that, and sends nothing.
+        let ids: Vec<i64> = store.calendar_mails(&ws(), &integration(), at(60), 10).await.unwrap().iter().map(|mail| mail.id).collect();
+        assert!(store.begin_mail(&ws(), &held, at(60), ids[0]).await.unwrap());
+        let next = hold(&store, "calendars:meetings", "w2", 101, 200).await.unwrap();
+        assert!(!keep(&held, 102, vec![mail("eve@example.org", 1)]).await);
+        assert!(!store.begin_mail(&ws(), &held, at(102), ids[1]).await.unwrap());
+        assert!(!settle(&held, 102, ids[0], MailState::Unknown { problem: problem.clone() }).await);
+        assert!(settle(&next, 102, ids[0], MailState::Unknown { problem: problem.clone() }).await);
+        assert!(settle(&next, 102, ids[1], MailState::Refused { problem }).await);
+        assert_eq!(waiting(150).await, []);
+        assert_eq!(store.retry_meetings(&ws(), &integration(), at(151)).await.unwrap(), 2);
+        assert_eq!(waiting(151).await.len(), 2);
+        // Who never heard of a meeting does not hear that it is off, either; who did, does.
+        assert!(keep(&next, 151, vec![mail("eve@example.org", 1)]).await);
+        let off = |email: &str| NewMail { word: crate::GUEST_OFF.into(), ..mail(email, 2) };
+        assert!(keep(&next, 151, vec![off("eve@example.org")]).await);
+        assert_eq!(waiting(151).await.len(), 2);
+        // What is settled is forgotten after a while, what waits is not.
+        let id = store.calendar_mails(&ws(), &integration(), at(151), 1).await.unwrap()[0].id;
+        assert!(store.begin_mail(&ws(), &next, at(151), id).await.unwrap() && settle(&next, 152, id, MailState::Sent).await);
+        store.sweep(&ws(), at(100 * 24 * 3600), crate::Retention::default()).await.unwrap();
+        let found = store.dossier(&ws(), "bob@example.org").await.unwrap();
+        assert_eq!(found.mails.iter().map(|mail| mail.state.as_str()).collect::<Vec<_>>(), ["due"]);
+        assert!(store.dossier(&ws(), "ada@example.org").await.unwrap().mails.is_empty());
+    }
+
+    /// proves: C3, C9: meetings to come are found by their start, and those of which guests were not told yet by that.
+    async fn meetings_to_come_and_untold_ones_are_found(world: &World) {
+        let store = world.store().await;
+        let held = hold(&store, "calendars:meetings", "w1", 0, 1000).await.unwrap();
+        let mut all = ["past", "soon", "later"].map(|id| meeting(id, Verdict::Log, id));
+        for (meeting, start) in all.iter_mut().zip([100, 300, 400]) {
+            meeting.state.start = Some(at(start));
+        }
+        let left_out = meeting("none", Verdict::LeftOut(Reason::NoContact), "none");
+        all[2].state.untold = Some(Box::new(Untold { calendar: "rosa".into(), event: event("later", "Later") }));
+        all[2].state.invited = BTreeSet::from(["ada@example.org".to_owned()]);
+        let (workspace, held) = (ws(), held.clone());
+        let meetings = all.iter().cloned().chain([left_out]).collect();
+        let save = SaveMeetings { workspace, integration: integration(), held, now: at(1), meetings, looked: vec![], mails: vec![], journal: vec![] };
+        assert!(store.save_meetings(save.clone()).await.unwrap());
+        assert_eq!(store.meetings_ahead(&ws(), &integration(), at(200), 10).await.unwrap(), all[1..]);
+        assert_eq!(store.meetings_ahead(&ws(), &integration(), at(200), 1).await.unwrap(), all[1..2]);
+        assert_eq!(store.untold_meetings(&ws(), &integration(), 10).await.unwrap(), all[2..]);
+        all[2].state.untold = None;
+        assert!(store.save_meetings(SaveMeetings { meetings: all.to_vec(), ..save }).await.unwrap());
+        assert_eq!(store.untold_meetings(&ws(), &integration(), 10).await.unwrap(), []);
     }
 
     /// proves: O8, sec:G1: whoever is erased is no longer in events and meetings, and they can still be read.
@@ -333,11 +434,18 @@ on_all! {
         save(&store, &held, 3, series, vec![meeting("a", Verdict::Log, "Call ada@example.org")]).await;
         let found = store.dossier(&ws(), "ada@example.org").await.unwrap();
         assert_eq!((found.events.len(), found.meetings.len()), (1, 1));
+        let (workspace, integration, held) = (ws(), integration(), held.clone());
+        // Whom a mail goes to, and who else comes, stands in it.
+        let mails = vec![mail("ada@example.org", 0), NewMail { letter: GuestLetter { text: "with ada@example.org".into(), ..mail("x", 0).letter }, ..mail("bob@example.org", 0) }, mail("eve@example.org", 0)];
+        let save = SaveMeetings { workspace, integration: integration.clone(), held, now: at(4), meetings: vec![], looked: vec![], mails, journal: vec![] };
+        assert!(store.save_meetings(save).await.unwrap());
         let erased = store.erase_person(&ws(), "ada@example.org", at(4)).await.unwrap();
-        assert_eq!(erased.events, 2);
+        assert_eq!((erased.events, erased.mails), (2, 2));
+        let left = store.calendar_mails(&ws(), &integration, at(5), 10).await.unwrap();
+        assert_eq!(left.iter().map(|mail| mail.email.as_str()).collect::<Vec<_>>(), ["eve@example.org"]);
         let found = store.dossier(&ws(), "ada@example.org").await.unwrap();
         assert_eq!((found.events.len(), found.meetings.len()), (0, 0));
-        let (copies, meetings) = store.series(&ws(), &integration(), &uid("a@calendar.example")).await.unwrap();
+        let (copies, meetings) = store.series(&ws(), &integration, &uid("a@calendar.example")).await.unwrap();
         assert_eq!(copies[0].event.content().unwrap().summary, "Call (erased)");
         assert_eq!(meetings[0].state.title.as_deref(), Some("Call (erased)"));
         assert_eq!(meetings[0].links.len(), 1);

@@ -20,6 +20,7 @@ const MAY_SCAN: &[&str] = &[
     "ENTRIES",
     "COPIES",
     "MEETINGS",
+    "MAILS",
 ];
 
 #[test]

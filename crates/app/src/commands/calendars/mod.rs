@@ -77,7 +77,7 @@ enum Act {
     /// Runs rounds until there is nothing left to do, as a server would.
     Run {
         name: String,
-        /// Whatever is missing in the calendars was deleted on purpose.
+        /// Whatever is missing in the calendars, or was deleted in the CRM, was deleted on purpose.
         #[arg(long)]
         confirm_deletes: bool,
         /// One JSON object a round.
@@ -107,7 +107,7 @@ enum Act {
         #[arg(long)]
         json: bool,
     },
-    /// Tries everything again that was laid aside.
+    /// Tries everything again that was laid aside, and sends mails again that were refused or may not have arrived.
     Retry { name: String },
 }
 
@@ -242,6 +242,8 @@ fn add(all: &mut CalendarRound, round: CalendarRound) {
     all.created += round.created;
     all.updated += round.updated;
     all.deleted += round.deleted;
+    all.events += round.events;
+    all.mails += round.mails;
     all.left_out += round.left_out;
     all.held += round.held;
     all.calls += round.calls;

@@ -96,7 +96,7 @@ pub fn round(round: &CalendarRound) -> String {
     line(
         &mut text,
         &format!(
-            "Read {} events; decided about {}: made {}, changed {}, deleted {}, left out {}, held back {}; {} calls.",
+            "Read {} events; decided about {}: made {}, changed {}, deleted {}, left out {}, held back {}; {} events of calendars written, {} mails; {} calls.",
             round.read,
             round.decided,
             round.created,
@@ -104,6 +104,8 @@ pub fn round(round: &CalendarRound) -> String {
             round.deleted,
             round.left_out,
             round.held,
+            round.events,
+            round.mails,
             round.calls
         ),
     );
@@ -121,7 +123,7 @@ pub fn round_json(round: &CalendarRound) -> String {
         .collect();
     json!({ "read": round.read, "decided": round.decided, "created": round.created,
         "updated": round.updated, "deleted": round.deleted, "left_out": round.left_out, "held": round.held,
-        "calls": round.calls, "more": round.more, "failed": failed })
+        "events": round.events, "mails": round.mails, "calls": round.calls, "more": round.more, "failed": failed })
     .to_string()
 }
 

@@ -39,6 +39,8 @@ fn view(title: Option<&str>, verdict: Verdict, privacy: Privacy) -> MeetingView 
             first: false,
             problem: None,
             rest_until: None,
+            invited: std::collections::BTreeSet::new(),
+            untold: None,
         },
     }
 }

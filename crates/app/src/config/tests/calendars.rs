@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use syncline_core::calendar::{
     eligible::{Policy, Since},
     event::EventType,
-    meeting::{BackRules, MeetingSettings},
+    meeting::{BackRules, MeetingSettings, OnRecordDeleted},
     privacy::{OnPrivate, PrivacyOptions},
     series::SeriesPolicy,
 };
@@ -72,7 +72,7 @@ fn what_is_said_is_done() {
          resources = [\"Room1@acme.example\"]\nsince = \"2026-03-01\"\ntypes = [\"meeting\", \"from_mail\"]\n\
          series = \"window\"\nwindow_future_days = 60\nprivate = \"redact\"\nthaw = false\n\
          tell_cancelled_private = true\ncancelled_prefix = \"\"\ncancelled_show_as_free = true\n\
-         delete_cancelled = true\ninvite = true\ninvite_field = \"Invite__c\"\nedits = true\nuntitled = \"Termin\"\nreplies = { declined = \"abgelehnt\" }\n\
+         delete_cancelled = true\ninvite = true\ninvite_field = \"Invite__c\"\nedits = true\nuninvite = true\non_record_deleted = \"delete_silently\"\nuntitled = \"Termin\"\nreplies = { declined = \"abgelehnt\" }\n\
          status = { field = \"Status__c\", booked = \"On\", cancelled = \"Off\" }",
     );
     let policy = config.policy().expect("it is sound");
@@ -86,7 +86,9 @@ fn what_is_said_is_done() {
     let settings = config.meeting_settings();
     assert_eq!(settings.status, Some(("Status__c".to_owned(), "On".to_owned(), "Off".to_owned())));
     assert!(settings.cancel.prefix.is_empty() && settings.cancel.show_as_free && settings.cancel.delete);
-    assert_eq!(config.back(), BackRules { invite: true, ask_field: Some("Invite__c".to_owned()), edits: true });
+    let ask_field = Some("Invite__c".to_owned());
+    assert_eq!(config.back(), BackRules { invite: true, ask_field, edits: true, uninvite: true });
+    assert_eq!(config.deletes().on_record_deleted, OnRecordDeleted::DeleteQuietly);
     assert_eq!((settings.untitled.as_str(), settings.replies.declined.as_str()), ("Termin", "abgelehnt"));
     assert_eq!(settings.replies.accepted, "accepted", "a word that is left out is as it was");
     assert_eq!(read("since = \"touched\"").policy().expect("it is sound").since, Since::Touched);
@@ -104,6 +106,8 @@ fn what_cannot_be_is_told() {
         ("since = \"yesterday\"", "a day such as 2026-01-01"),
         ("window_past_days = 3", "choose that or leave `window_past_days` out"),
         ("series = \"window\"\nwindow_future_days = 401", "a number from 0 to 400"),
+        ("uninvite = true", "counts with `edits = true` alone"),
+        ("on_record_deleted = \"yes\"", "unknown variant `yes`"),
         ("types = []", "nothing would ever be logged"),
         ("types = [\"lunch\"]", "unknown variant `lunch`"),
         ("sweep_hours = 0", "`sweep_hours` is 0; it is a number from 1 to 744"),

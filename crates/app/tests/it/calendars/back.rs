@@ -9,7 +9,7 @@ use super::{
 };
 use crate::crms::value;
 
-const BACK: BackRules = BackRules { invite: true, ask_field: None, edits: true };
+pub(super) const BACK: BackRules = BackRules { invite: true, ask_field: None, edits: true, uninvite: false };
 
 async fn desk(house: House) -> Desk {
     Desk::at(house, |flow| flow.rules.back = BACK).await.active().await
@@ -17,7 +17,7 @@ async fn desk(house: House) -> Desk {
 
 impl Desk {
     /// A meeting that somebody logs in the CRM, so many hours from now.
-    fn log(&self, title: &str, in_hours: i64, owner: &str, contacts: &[&str]) -> String {
+    pub(super) fn log(&self, title: &str, in_hours: i64, owner: &str, contacts: &[&str]) -> String {
         let at = |hours: i64| (self.hands_now() + jiff::SignedDuration::from_hours(hours)).to_string();
         let owner = if owner == ROSA { "88842096" } else { "88842097" };
         let fields = [
@@ -36,12 +36,12 @@ impl Desk {
         meeting
     }
 
-    fn contact_of(&self, email: &str) -> String {
+    pub(super) fn contact_of(&self, email: &str) -> String {
         let all = self.hub.snapshot().remove("contacts").unwrap_or_default();
         all.into_iter().find(|contact| value(contact, "email") == email).expect("a contact").id
     }
 
-    fn hands_now(&self) -> jiff::Timestamp {
+    pub(super) fn hands_now(&self) -> jiff::Timestamp {
         use syncline_core::Clock;
         self.hands.now()
     }

@@ -1,10 +1,13 @@
 //! Meetings of two reps' calendars on the timelines of a CRM: the engine as a whole, over the imitation accounts.
 
 mod back;
+mod dav;
 mod desk;
 mod going_wrong;
 mod house;
+mod letters;
 mod office;
+mod removed;
 mod told;
 
 use std::collections::BTreeSet;

@@ -8,7 +8,8 @@ use syncline_connect::{BoxFuture, Secret};
 use syncline_core::merge::{Policy, WhenDeleted};
 use syncline_engine::{
     Engine, Options, Setup,
-    alerts::{AlertHook, AlertWays, Mail, Mailer},
+    alerts::{AlertHook, AlertWays},
+    mail::{Mail, Mailer, NotSent},
 };
 use url::Url;
 
@@ -28,11 +29,11 @@ impl Post {
 }
 
 impl Mailer for Post {
-    fn send<'a>(&'a self, mail: &'a Mail) -> BoxFuture<'a, Result<(), String>> {
+    fn send<'a>(&'a self, mail: &'a Mail) -> BoxFuture<'a, Result<(), NotSent>> {
         let mut refuses = self.refuses.lock().expect("nobody panics");
         if *refuses > 0 {
             *refuses -= 1;
-            return Box::pin(std::future::ready(Err("come back later".to_owned())));
+            return Box::pin(std::future::ready(Err(NotSent::Later("come back later".to_owned()))));
         }
         self.taken.lock().expect("nobody panics").push(mail.clone());
         Box::pin(std::future::ready(Ok(())))

@@ -18,7 +18,8 @@ use super::{
     event::{Body, Event, Part as Attends, Unreadable},
     identity::Rid,
     meeting::{
-        BackRules, Copy, DeleteSettings, FieldRules, MeetingSettings, Standing, United, meeting_of, questions, unite,
+        BackRules, Copy, DeleteSettings, FieldRules, MeetingSettings, OnRecordDeleted, Standing, United, meeting_of,
+        questions, unite,
     },
     privacy::{Privacy, PrivacyOptions},
     recur::{Cap, Fault},
@@ -53,6 +54,13 @@ pub struct Rules {
     pub relates_many: bool,
     /// Whether it keeps what somebody who attends replied.
     pub keeps_replies: bool,
+}
+
+impl Rules {
+    /// Whether something becomes of an event whose record is deleted in the CRM.
+    pub fn follows_removals(&self) -> bool {
+        self.deletes.on_record_deleted != OnRecordDeleted::Nothing
+    }
 }
 
 /// One person's calendar.

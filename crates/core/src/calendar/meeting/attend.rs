@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 use crate::calendar::event::{Attendee, Content, Part, Party, Reply};
 
 /// How changes of who attends travel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct AttendeeRules {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttendeeRules<'a> {
     /// Whether somebody added in the CRM is invited.
     pub invite: bool,
-    /// Whether somebody taken off in the CRM is taken off the event.
-    pub uninvite: bool,
+    /// Who is taken off the event where he was taken off in the CRM.
+    pub uninvite: &'a BTreeSet<String>,
 }
 
 /// Who is to come and go, by address.
@@ -38,7 +38,7 @@ pub fn merge_attendees(
     crm: &BTreeSet<String>,
     content: &Content,
     may_write: bool,
-    rules: AttendeeRules,
+    rules: AttendeeRules<'_>,
 ) -> Company {
     let organizer = content.organizer.as_ref().map(|who| who.email.as_str());
     let there: BTreeSet<String> = content.people().into_iter().map(|who| who.email.clone()).collect();
@@ -57,7 +57,7 @@ pub fn merge_attendees(
             (true, true, false) => drop(out.agreed.insert(email.clone())),
             (true, false, true) => {
                 let is_guest = Some(email.as_str()) != organizer;
-                if may_write && rules.uninvite && content.attendees_whole && is_guest {
+                if may_write && rules.uninvite.contains(email) && content.attendees_whole && is_guest {
                     out.uninvited.insert(email.clone());
                 } else {
                     // Taken off in the CRM only: known to both, so that it is not added there again.

@@ -31,6 +31,15 @@ pub struct BackRules {
     pub ask_field: Option<String>,
     /// Whether edits of subject, time, place and text in the CRM change the event, and contacts added there are invited.
     pub edits: bool,
+    /// Whether guests whom the CRM invited and who are taken off there are taken off the event.
+    pub uninvite: bool,
+}
+
+impl BackRules {
+    /// Whether it has to be known what people do in the CRM.
+    pub fn asks(&self) -> bool {
+        self.invite || self.edits
+    }
 }
 
 /// A meeting as the CRM has it, with the people whom it knows by address.
@@ -69,6 +78,20 @@ impl<'a> CrmSide<'a> {
             return Some(who.clone());
         }
         self.guests.iter().min_by_key(|(_, email)| email.as_str()).map(|(id, _)| id.clone())
+    }
+
+    /// Who of those whom the CRM invited no longer attends there: by record, with the address. Whether the person is still in
+    /// the CRM at all, under that address, is to be asked before anybody is taken off an event.
+    pub fn missing(&self, links: &Links, invited: &BTreeSet<String>) -> BTreeMap<RecordId, String> {
+        let emails = self.emails();
+        let known = links.values().filter_map(|link| {
+            let email = link.image.get(&Std::Email.into())?.as_text()?;
+            let field = if link.role == Role::Meeting { Std::Who } else { Std::Attends };
+            let Some(Value::Id(person)) = link.image.get(&field.into()) else { return None };
+            Some((person.clone(), email.to_owned()))
+        });
+        let attends = |person: &RecordId, email: &String| self.guests.contains_key(person) || emails.contains(email);
+        known.filter(|(person, email)| invited.contains(email) && !attends(person, email)).collect()
     }
 
     /// The places that the CRM has given already to guests whom `known` lacks: they are not to be seated once more. Places
@@ -137,12 +160,13 @@ pub fn links_of(side: &CrmSide<'_>, policy: &Policy) -> Links {
 }
 
 /// The event as it is to be once it takes over what people edited in the CRM since both last agreed. `None`: as it is.
-/// `content`: the organiser's own copy.
+/// `content`: the organiser's own copy; `uninvite`: who may be taken off it.
 pub fn carried_back(
     side: &CrmSide<'_>,
     links: &Links,
     content: &Content,
     settings: &MeetingSettings,
+    uninvite: &BTreeSet<String>,
     home: &TimeZone,
     normalise: Normalise<'_>,
 ) -> Option<Content> {
@@ -155,7 +179,7 @@ pub fn carried_back(
     let mut wanted = taken_over(content, &edits, home);
     let agreed: BTreeSet<String> =
         links.values().filter_map(|link| link.image.get(&Std::Email.into())?.as_text()).map(str::to_owned).collect();
-    let rules = AttendeeRules { invite: true, uninvite: false };
+    let rules = AttendeeRules { invite: true, uninvite };
     if let Some(attendees) = merge_attendees(&agreed, &side.emails(), content, true, rules).send {
         wanted.attendees = attendees;
     }

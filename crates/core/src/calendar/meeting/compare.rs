@@ -95,6 +95,11 @@ const VANISHING_MAX: usize = 10;
 /// Or one in so many.
 const VANISHING_SHARE: usize = 5;
 
+/// Whether so many at once are more than people delete one by one: a person is asked first.
+pub fn is_many(gone: usize, known: usize) -> bool {
+    gone > VANISHING_MAX.max(known / VANISHING_SHARE)
+}
+
 /// What a complete reading says of what it did not show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sweep {
@@ -114,10 +119,9 @@ pub fn sweep(known: &[(EventId, Timestamp)], seen: &BTreeSet<EventId>, read: Opt
     let mut missing: Vec<EventId> =
         within.iter().filter(|(id, _)| !seen.contains(id)).map(|(id, _)| id.clone()).collect();
     missing.sort();
-    let allowed = VANISHING_MAX.max(within.len() / VANISHING_SHARE);
     match missing.len() {
         0 => Sweep::Nothing,
-        count if count > allowed || is_emptied(within.len(), seen.len()) => Sweep::Ask(missing),
+        count if is_many(count, within.len()) || is_emptied(within.len(), seen.len()) => Sweep::Ask(missing),
         _ => Sweep::Confirm(missing),
     }
 }

@@ -1,6 +1,4 @@
-//! From the CRM to the calendar: which meetings become events, and who is told of what. Nobody is ever told twice.
-
-use std::collections::BTreeSet;
+//! From the CRM to the calendar: which meetings become events, and which changes make a meeting another one.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -59,29 +57,6 @@ pub fn may_create(meeting: CrmMeeting, connected: Timestamp, now: Timestamp) -> 
         CrmMeeting { start: None, .. } => Err(NotInvited::NoStart),
         CrmMeeting { start: Some(start), .. } if start <= now => Err(NotInvited::Over),
         CrmMeeting { .. } => Ok(()),
-    }
-}
-
-/// Who was told of which revision of a meeting. To be kept **before** the calendar is told to send: what was perhaps sent
-/// counts as sent.
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Told {
-    pub revision: u64,
-    pub emails: BTreeSet<String>,
-}
-
-impl Told {
-    /// Who is to be told of a revision, and what is to be kept before they are. During the first reading of a calendar
-    /// nobody is, and of a revision that a newer one followed nobody is, either.
-    pub fn tell(&self, revision: u64, people: &BTreeSet<String>, is_first_reading: bool) -> (BTreeSet<String>, Told) {
-        if is_first_reading || revision < self.revision {
-            return (BTreeSet::new(), self.clone());
-        }
-        let mut told =
-            if revision == self.revision { self.clone() } else { Told { revision, emails: BTreeSet::new() } };
-        let new: BTreeSet<String> = people.difference(&told.emails).cloned().collect();
-        told.emails.extend(new.iter().cloned());
-        (new, told)
     }
 }
 

@@ -8,6 +8,7 @@ mod deletes;
 mod echo;
 mod fields;
 mod invite;
+mod letters;
 mod people;
 mod plan;
 mod project;
@@ -17,11 +18,12 @@ mod several;
 pub use self::{
     attend::{AttendeeRules, Company, merge_attendees},
     back::{BackRules, CrmSide, carried_back, event_of, links_of},
-    compare::{Action, Seen, Side, Standoff, Sweep, compare, is_emptied, sweep},
+    compare::{Action, Seen, Side, Standoff, Sweep, compare, is_emptied, is_many, sweep},
     deletes::{CalendarDelete, CrmDelete, DeleteSettings, OnRecordDeleted, on_calendar_delete, on_crm_delete},
     echo::{CrmChange, Written, is_crm_echo, is_echo},
     fields::{Clash, FieldRules, MeetingMerge, merge_fields},
-    invite::{CrmMeeting, NotInvited, Told, is_significant, may_create},
+    invite::{CrmMeeting, NotInvited, is_significant, may_create},
+    letters::{Letter, Word, letters, words},
     people::{Person, find_person, questions},
     plan::{Decided, decide, decide_known, decide_removed},
     project::{Crm, MeetingSettings, Projected, ReplyWords, called_off, project, redacted, taken_over},

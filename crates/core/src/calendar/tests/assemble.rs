@@ -15,7 +15,7 @@ use crate::{
         canon::canonical,
         event::{Body, Content, Etag, Event, EventId, Moment, Status},
         identity::{MeetingKey, Rid, Uid, event_seed},
-        meeting::{CrmMeeting, NotInvited, Told, is_significant, may_create},
+        meeting::{CrmMeeting, NotInvited, is_significant, may_create},
         recur::{Source, Window, expand, named_by_series},
         series::{LoggedSeries, Series, SeriesPolicy, wanted},
     },
@@ -185,28 +185,6 @@ proptest! {
             all.reverse();
         }
         prop_assert_eq!(meetings(&all), one);
-    }
-
-    /// Whatever is repeated after a crash or a lost answer, nobody is told twice of one revision, and nobody at all during
-    /// the first reading.
-    ///
-    /// proves: C2, C9
-    #[test]
-    fn nobody_is_told_twice(
-        turns in prop::collection::vec((0..4u64, prop::collection::btree_set(0..4usize, 0..4), any::<bool>()), 0..20),
-    ) {
-        let mut told = Told::default();
-        let mut sent: BTreeSet<(u64, String)> = BTreeSet::new();
-        for (revision, people, is_first) in turns {
-            let people: BTreeSet<String> = people.into_iter().map(|n| PEOPLE[n].to_owned()).collect();
-            let (mails, next) = told.tell(revision, &people, is_first);
-            prop_assert!(!is_first || mails.is_empty());
-            prop_assert!(mails.is_subset(&people));
-            for email in mails {
-                prop_assert!(sent.insert((revision, email)));
-            }
-            told = next;
-        }
     }
 }
 

@@ -5,6 +5,7 @@ mod canon;
 mod eligible;
 mod engine;
 mod identity;
+mod letters;
 mod limits;
 mod look;
 mod meetings;

@@ -18,8 +18,9 @@ use crate::{
 statements! {
     CRM_MAKE = "insert into calendar_crm (workspace, integration, since, next_at, creating) values (?1, ?2, ?3, ?3, 0) \
         on conflict (workspace, integration) do nothing";
-    CRM_GET = "select since, next_at, creating from calendar_crm where workspace = ?1 and integration = ?2";
-    CRM_SET = "update calendar_crm set since = ?3, next_at = ?4, creating = ?5 where workspace = ?1 and integration = ?2";
+    CRM_GET = "select since, next_at, creating, records_at from calendar_crm where workspace = ?1 and integration = ?2";
+    CRM_SET = "update calendar_crm set since = ?3, next_at = ?4, creating = ?5, records_at = ?6 \
+        where workspace = ?1 and integration = ?2";
     RECORD_GET = "select uid from calendar_record where workspace = ?1 and integration = ?2 and record = ?3";
     RECORD_PUT = "insert into calendar_record (workspace, integration, record, uid) values (?1, ?2, ?3, ?4) \
         on conflict (workspace, integration, record) do update set uid = excluded.uid";
@@ -58,7 +59,12 @@ impl Op for Begin {
         db.run(&CRM_MAKE, &[ws, integration, P::time(self.now)]).await?;
         let row = db.row(&CRM_GET, &[ws, integration]).await?;
         let row = row.ok_or_else(|| Error::corrupt("the row of a CRM is gone"))?;
-        Ok(CrmState { since: row.time(0)?, next_at: row.time(1)?, creating: row.int(2)? != 0 })
+        Ok(CrmState {
+            since: row.time(0)?,
+            next_at: row.time(1)?,
+            creating: row.int(2)? != 0,
+            records_at: row.opt_time(3)?,
+        })
     }
 }
 
@@ -81,9 +87,10 @@ impl Op for Set {
         if !is_held(db, &self.workspace, &self.held, self.now).await? {
             return Ok(false);
         }
-        let CrmState { since, next_at, creating } = self.state;
+        let CrmState { since, next_at, creating, records_at } = self.state;
         let [ws, integration] = [P::Text(self.workspace.as_str()), P::Text(self.integration.as_str())];
-        let set = [ws, integration, P::time(since), P::time(next_at), P::Int(creating.into())];
+        let creating = P::Int(creating.into());
+        let set = [ws, integration, P::time(since), P::time(next_at), creating, P::opt_time(records_at)];
         Ok(db.run(&CRM_SET, &set).await? > 0)
     }
 }

@@ -11,7 +11,7 @@ use syncline_core::{
     record::Slot,
 };
 
-use super::{COPIES_OF, DUE_ADD, copy_of, crm::know_records};
+use super::{COPIES_OF, DUE_ADD, copy_of, crm::know_records, mails};
 use crate::{
     DueSeries, MeetingCounts, MeetingFilter, MeetingView, SaveMeetings, Store, StoredCopy, StoredMeeting,
     db::{Db, Op, P, Row, Scope, statements, to_json},
@@ -30,9 +30,15 @@ statements! {
         and revision = ?4";
     MEETINGS_OF = "select uid, rid, state, links, plan from calendar_meeting where workspace = ?1 and integration = ?2 \
         and uid = ?3 order by rid";
-    MEETING_PUT = "insert into calendar_meeting (workspace, integration, uid, rid, verdict, state, links, plan, held) \
-        values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) on conflict (workspace, integration, uid, rid) do update set \
-        verdict = excluded.verdict, state = excluded.state, links = excluded.links, plan = excluded.plan, held = excluded.held";
+    MEETING_PUT = "insert into calendar_meeting (workspace, integration, uid, rid, verdict, state, links, plan, held, \
+        starts_at, untold) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+        on conflict (workspace, integration, uid, rid) do update set \
+        verdict = excluded.verdict, state = excluded.state, links = excluded.links, plan = excluded.plan, held = excluded.held, \
+        starts_at = excluded.starts_at, untold = excluded.untold";
+    MEETINGS_AHEAD = "select uid, rid, state, links, plan from calendar_meeting where workspace = ?1 and integration = ?2 \
+        and verdict = 'log' and starts_at > ?3 order by starts_at, id limit ?4";
+    MEETINGS_UNTOLD = "select uid, rid, state, links, plan from calendar_meeting where workspace = ?1 and integration = ?2 \
+        and untold = 1 order by id limit ?3";
     MEETINGS_PAGE = "select id, uid, rid, state from calendar_meeting where workspace = ?1 and integration = ?2 \
         and id > ?3 order by id limit ?4";
     MEETINGS_OF_VERDICT = "select id, uid, rid, state from calendar_meeting where workspace = ?1 and integration = ?2 \
@@ -110,7 +116,7 @@ impl Op for Series {
     }
 }
 
-fn key_of(uid: &str, rid: &str) -> Result<MeetingKey> {
+pub(super) fn key_of(uid: &str, rid: &str) -> Result<MeetingKey> {
     let rid = rid.parse().map_err(|_| Error::corrupt("which occurrence a meeting is cannot be read"))?;
     Ok(MeetingKey { uid: uid_of(uid)?, rid })
 }
@@ -159,6 +165,8 @@ impl Op for Save {
                     P::Blob(links),
                     P::opt_blob(plan.as_deref()),
                     P::Int(meeting.state.problem.is_some().into()),
+                    P::opt_time(meeting.state.start),
+                    P::Int(meeting.state.untold.is_some().into()),
                 ]
             })
             .collect();
@@ -177,10 +185,45 @@ impl Op for Save {
                 }
             };
         }
+        mails::add(db, &save.workspace, &save.integration, &save.mails, save.now).await?;
         let lines: Vec<Line<'_>> =
             save.journal.iter().map(|entry| Line::of_integration(&save.workspace, &save.integration, entry)).collect();
         journal::write(db, &lines).await?;
         Ok(true)
+    }
+}
+
+/// Which meetings are asked for as a whole.
+enum Which {
+    /// Those in the CRM that begin later.
+    Ahead(Timestamp),
+    /// Those of which a write is on its way that guests are to be mailed of.
+    Untold,
+}
+
+struct Whole {
+    workspace: WorkspaceId,
+    integration: IntegrationId,
+    which: Which,
+    limit: usize,
+}
+
+impl Op for Whole {
+    type Out = Vec<StoredMeeting>;
+    const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
+        let limit = P::Int(i64::try_from(self.limit).unwrap_or(i64::MAX));
+        let [ws, integration] = [P::Text(self.workspace.as_str()), P::Text(self.integration.as_str())];
+        let rows = match self.which {
+            Which::Ahead(now) => db.rows(&MEETINGS_AHEAD, &[ws, integration, P::time(now), limit]).await?,
+            Which::Untold => db.rows(&MEETINGS_UNTOLD, &[ws, integration, limit]).await?,
+        };
+        rows.into_iter().map(meeting_of).collect()
     }
 }
 
@@ -266,7 +309,8 @@ impl Op for Retry {
         let uids: Vec<String> = uids.collect::<Result<_>>()?;
         let due: Vec<_> = uids.iter().map(|uid| [ws, integration, P::Text(uid), P::time(self.now)]).collect();
         db.each(&DUE_ADD, &due).await?;
-        Ok(uids.len())
+        let mails = mails::again(db, &self.workspace, &self.integration, self.now).await?;
+        Ok(uids.len().saturating_add(usize::try_from(mails).unwrap_or(usize::MAX)))
     }
 }
 
@@ -293,6 +337,29 @@ impl Store {
         self.run(series).await
     }
 
+    /// Meetings that are in the CRM and begin later, those first that begin first.
+    pub async fn meetings_ahead(
+        &self,
+        workspace: &WorkspaceId,
+        integration: &IntegrationId,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<StoredMeeting>> {
+        let (workspace, integration) = (workspace.clone(), integration.clone());
+        self.run(Whole { workspace, integration, which: Which::Ahead(now), limit }).await
+    }
+
+    /// Meetings of which a write is on its way that guests are to be mailed of.
+    pub async fn untold_meetings(
+        &self,
+        workspace: &WorkspaceId,
+        integration: &IntegrationId,
+        limit: usize,
+    ) -> Result<Vec<StoredMeeting>> {
+        let (workspace, integration) = (workspace.clone(), integration.clone());
+        self.run(Whole { workspace, integration, which: Which::Untold, limit }).await
+    }
+
     /// Meetings of an integration, in the order in which they became known, behind `after`.
     pub async fn meetings(
         &self,
@@ -311,7 +378,8 @@ impl Store {
         self.run(Counts { workspace: workspace.clone(), integration: integration.clone() }).await
     }
 
-    /// Has those meetings looked at again about which a person had to do something; how many series and meetings.
+    /// Has those meetings looked at again about which a person had to do something, and those mails sent again that were
+    /// refused or got lost; how many there are.
     pub async fn retry_meetings(
         &self,
         workspace: &WorkspaceId,

@@ -2,6 +2,7 @@
 //! lease. What a copy means, and when to ask, is not decided here.
 
 pub(super) mod crm;
+pub(super) mod mails;
 pub(super) mod meetings;
 pub(super) mod watches;
 

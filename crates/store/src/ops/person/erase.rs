@@ -60,6 +60,7 @@ statements! {
     HOLD_GO = "delete from record_hold where workspace = ?1 and integration = ?2 and entry = ?3";
     ENTRY_GO = "delete from record_entry where workspace = ?1 and id = ?2 {written}";
     COPY_SCRUB = "update calendar_copy set copy = ?3 where workspace = ?1 and id = ?2";
+    MAIL_GO = "delete from calendar_mail where workspace = ?1 and id = ?2";
     MEETING_SCRUB = "update calendar_meeting set state = ?3, links = ?4, plan = ?5 where workspace = ?1 and id = ?2";
 }
 
@@ -265,12 +266,13 @@ impl Op for EraseRecords {
     }
 }
 
-/// Takes the person out of events and meetings.
+/// Takes the person out of events and meetings, and forgets mails that name the person: they name everybody who comes.
 pub(super) struct EraseMeetings {
     pub(super) workspace: WorkspaceId,
     pub(super) address: String,
     pub(super) events: Vec<DossierEvent>,
     pub(super) meetings: Vec<DossierMeeting>,
+    pub(super) mails: Vec<i64>,
 }
 
 impl Op for EraseMeetings {
@@ -298,6 +300,8 @@ impl Op for EraseMeetings {
             let set = [ws, P::Int(meeting.id), P::Blob(&state), P::Blob(&links), P::opt_blob(plan.as_deref())];
             db.run(&MEETING_SCRUB, &set).await?;
         }
+        let mails: Vec<_> = self.mails.iter().map(|id| [ws, P::Int(*id)]).collect();
+        db.each(&MAIL_GO, &mails).await?;
         Ok(())
     }
 }

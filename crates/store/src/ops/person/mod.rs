@@ -18,7 +18,9 @@ use syncline_core::{
 pub(in crate::ops) use self::erase::REASON;
 use self::{
     erase::{EraseBooking, EraseLines, EraseMeetings, EraseMessage, EraseRecords, EraseShared},
-    read::{AsksFor, Bookings, CopiesOf, EntriesOf, Lines, MeetingsOf, Messages, Page, Pages, PairsOf, Shared},
+    read::{
+        AsksFor, Bookings, CopiesOf, EntriesOf, Lines, MailsOf, MeetingsOf, Messages, Page, Pages, PairsOf, Shared,
+    },
 };
 use crate::{Dossier, DossierRecord, Erased, JournalEntry, JournalKind, Store, db::Op, error::Result};
 
@@ -43,8 +45,9 @@ impl Store {
         let records = self.records_of(workspace, address).await?;
         let events = self.pages(workspace, address, || CopiesOf).await?;
         let meetings = self.pages(workspace, address, || MeetingsOf).await?;
+        let mails = self.pages(workspace, address, || MailsOf).await?;
         let asks = self.run(AsksFor { workspace: workspace.clone(), address: address.to_owned() }).await?;
-        Ok(Dossier { bookings, messages, journal, links, records, events, meetings, asks })
+        Ok(Dossier { bookings, messages, journal, links, records, events, meetings, mails, asks })
     }
 
     /// Erases whoever has this address, and says in the journal that somebody was erased. What it cannot do is done by
@@ -84,7 +87,11 @@ impl Store {
         let events = self.pages(&workspace, &address, || CopiesOf).await?;
         let meetings = self.pages(&workspace, &address, || MeetingsOf).await?;
         erased.events = events.len() + meetings.len();
-        self.run(EraseMeetings { workspace: workspace.clone(), address: address.clone(), events, meetings }).await?;
+        let mails = self.pages(&workspace, &address, || MailsOf).await?;
+        erased.mails = mails.len();
+        let mails = mails.into_iter().map(|mail| mail.id).collect();
+        self.run(EraseMeetings { workspace: workspace.clone(), address: address.clone(), events, meetings, mails })
+            .await?;
         self.tell_of_erasure(&workspace, &address, &erased, now).await?;
         Ok(erased)
     }
@@ -114,7 +121,7 @@ impl Store {
             details: json!({
                 "mark": hex::encode(&mark[..8]), "bookings": erased.bookings, "mentions": erased.mentions,
                 "messages": erased.messages, "lines": erased.journal, "records": erased.records,
-                "events": erased.events,
+                "events": erased.events, "mails": erased.mails,
             }),
         };
         self.note(workspace, entry).await

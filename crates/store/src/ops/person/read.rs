@@ -11,8 +11,8 @@ use syncline_core::{
 
 use super::mention;
 use crate::{
-    ActivityRow, DossierAsk, DossierBooking, DossierEvent, DossierLink, DossierMeeting, DossierMessage, DossierRecord,
-    JournalEntry,
+    ActivityRow, DossierAsk, DossierBooking, DossierEvent, DossierLink, DossierMail, DossierMeeting, DossierMessage,
+    DossierRecord, JournalEntry,
     db::{Db, Op, P, Row, Scope, from_json, statements},
     error::{Error, Result},
     vault::{self, Place},
@@ -40,6 +40,8 @@ statements! {
     COPIES = "select id, integration, calendar, event, copy from calendar_copy where workspace = ?1 and id > ?2 \
         order by id limit ?3";
     MEETINGS = "select id, integration, uid, rid, state, links, plan from calendar_meeting where workspace = ?1 and id > ?2 \
+        order by id limit ?3";
+    MAILS = "select id, integration, uid, email, word, state, letter from calendar_mail where workspace = ?1 and id > ?2 \
         order by id limit ?3";
 }
 
@@ -347,6 +349,38 @@ impl Op for Pages<MeetingsOf> {
             {
                 let (integration, uid, rid) = (IntegrationId::new(row.text(1)?), row.text(2)?, row.text(3)?);
                 found.push(DossierMeeting { id: row.int(0)?, integration, uid, rid, state, links, plan });
+            }
+        }
+        Ok(Page { found, next })
+    }
+}
+
+pub(super) struct MailsOf;
+
+impl Op for Pages<MailsOf> {
+    type Out = Page<DossierMail>;
+    const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
+        let (rows, next) = self.rows(db, &MAILS).await?;
+        let mut found = Vec::new();
+        for mut row in rows {
+            let (email, letter): (String, Option<Value>) = (row.text(3)?, row.opt_json(6)?);
+            if email == self.address || letter.as_ref().is_some_and(|letter| mention::anywhere(letter, &self.address)) {
+                let (id, integration, uid) = (row.int(0)?, IntegrationId::new(row.text(1)?), row.text(2)?);
+                found.push(DossierMail {
+                    id,
+                    integration,
+                    uid,
+                    email,
+                    word: row.text(4)?,
+                    state: row.text(5)?,
+                    letter,
+                });
             }
         }
         Ok(Page { found, next })

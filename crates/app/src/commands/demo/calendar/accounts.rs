@@ -96,10 +96,18 @@ pub async fn open(radicale: Option<Radicale>, stop: &CancellationToken) -> anyho
 /// The reps as the CRMs' users.
 const REPS: [(&str, &str); 3] = [("Anna", ANNA), ("Ben", BEN), ("Carla", CARLA)];
 
+/// What HubSpot's owners are numbered from.
+const FIRST_OWNER: u64 = 88_842_100;
+
+/// A rep's number as an owner in HubSpot.
+pub fn owner_of(rep: &str) -> u64 {
+    (1..).zip(REPS).find(|(_, (_, email))| *email == rep).map_or(FIRST_OWNER, |(number, _)| FIRST_OWNER + number)
+}
+
 fn hub_config() -> HubSpotConfig {
     let user = |(number, (first, email)): (u64, (&str, &str))| HubSpotUser {
         user_id: 5100 + number,
-        owner_id: 88_842_100 + number,
+        owner_id: FIRST_OWNER + number,
         email: email.into(),
         first_name: first.into(),
         last_name: "Acme".into(),

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use syncline_core::Clock;
 
-use super::accounts::{ADA, ALAN, ANNA, Accounts, BEN, CARLA, GRACE};
+use super::accounts::{self, ADA, ALAN, ANNA, Accounts, BEN, CARLA, GRACE};
 use crate::world::SystemClock;
 
 const HOURS_A_DAY: i64 = 24;
@@ -68,7 +68,11 @@ pub struct Made {
     demo: String,
     offer: String,
     weekly: String,
+    logged: String,
 }
+
+/// What the meeting is called that is logged in a CRM; another title of it begins so, too.
+pub const LOGGED: &str = "Kick-off";
 
 /// The acts in their order. Those of Carla are left out where there is no CalDAV server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,11 +89,13 @@ pub enum Act {
     OneOccurrence,
     CalDav,
     CalDavGone,
+    Logged,
+    EditedInCrm,
     CallOff,
 }
 
 impl Act {
-    pub const ALL: [Act; 13] = [
+    pub const ALL: [Act; 15] = [
         Act::Invite,
         Act::Reply,
         Act::Move,
@@ -102,6 +108,8 @@ impl Act {
         Act::OneOccurrence,
         Act::CalDav,
         Act::CalDavGone,
+        Act::Logged,
+        Act::EditedInCrm,
         Act::CallOff,
     ];
 
@@ -122,6 +130,8 @@ impl Act {
             Act::OneOccurrence => "She moves the third of them alone",
             Act::CalDav => "Carla (CalDAV, on a real Radicale) invites Grace",
             Act::CalDavGone => "She deletes it again",
+            Act::Logged => "Anna logs a meeting with Ada in HubSpot, which becomes an event of hers and invites Ada",
+            Act::EditedInCrm => "She moves and renames it in HubSpot, and adds Grace there",
             Act::CallOff => "Anna calls the demo off",
         }
     }
@@ -181,6 +191,19 @@ impl Act {
                     server.delete("visit").await?;
                 }
             }
+            Act::Logged => {
+                let start = at(8, 10);
+                let owner = accounts::owner_of(ANNA);
+                let fields = [("hs_meeting_title", LOGGED.to_owned()), ("hubspot_owner_id", owner.to_string())];
+                made.logged = accounts.hub.create("meetings", &listed(&with_times(fields, start))).map_err(told)?;
+                invite_in_hub(accounts, &made.logged, ADA)?;
+            }
+            Act::EditedInCrm => {
+                let fields = [("hs_meeting_title", format!("{LOGGED} with Grace"))];
+                let edited = with_times(fields, at(8, 14));
+                accounts.hub.edit("meetings", &made.logged, &listed(&edited)).map_err(told)?;
+                invite_in_hub(accounts, &made.logged, GRACE)?;
+            }
             Act::CallOff => google_house.delete(ANNA, &made.demo).map_err(told)?,
         }
         Ok(())
@@ -190,6 +213,27 @@ impl Act {
     pub fn needs_caldav(self) -> bool {
         matches!(self, Act::CalDav | Act::CalDavGone)
     }
+}
+
+/// Fields of a meeting in HubSpot, with the times of one that begins then.
+fn with_times<const N: usize>(fields: [(&'static str, String); N], start: Timestamp) -> Vec<(&'static str, String)> {
+    let times =
+        [("hs_timestamp", start), ("hs_meeting_start_time", start), ("hs_meeting_end_time", half_an_hour_later(start))];
+    fields.into_iter().chain(times.map(|(name, at)| (name, at.to_string()))).collect()
+}
+
+fn listed<'f>(fields: &'f [(&'static str, String)]) -> Vec<(&'f str, &'f str)> {
+    fields.iter().map(|(name, value)| (*name, value.as_str())).collect()
+}
+
+/// Somebody puts a contact on a meeting in HubSpot.
+fn invite_in_hub(accounts: &Accounts, meeting: &str, email: &str) -> anyhow::Result<()> {
+    let contacts = accounts.hub.snapshot().remove("contacts").unwrap_or_default();
+    let is_meant = |contact: &&syncline_sandbox::hubspot::HubSpotRecord| {
+        contact.properties.get("email").is_some_and(|known| known == email)
+    };
+    let contact = contacts.iter().find(is_meant).context("she is in HubSpot")?;
+    accounts.hub.associate(("meetings", meeting), ("contacts", &contact.id), None).map_err(told)
 }
 
 /// Ben's own name of a meeting that he was invited to.

@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use syncline_core::calendar::{eligible::Verdict, privacy::Privacy};
 use syncline_engine::{Engine, calendars::CalendarFlow};
-use syncline_sandbox::{HubSpotAccount, SalesforceOrg, hubspot::HubSpotRecord};
+use syncline_sandbox::{GoogleWorkspace, HubSpotAccount, SalesforceOrg, hubspot::HubSpotRecord};
 use syncline_store::MeetingFilter;
 
-use super::accounts::Accounts;
+use super::{
+    accounts::{ANNA, Accounts},
+    story::LOGGED,
+};
 
 /// More events than the demo makes.
 const EVENTS_MAX: usize = 200;
@@ -21,6 +24,7 @@ pub async fn all(accounts: &Accounts, engine: &Engine) -> anyhow::Result<Lines> 
     let mut lines = Lines::new();
     hubspot(&accounts.hub, &mut lines);
     salesforce(&accounts.org, &mut lines);
+    calendar(&accounts.google, &mut lines);
     for flow in &engine.setup().calendars {
         left_out(engine, flow, &mut lines).await?;
     }
@@ -95,6 +99,18 @@ fn salesforce(org: &SalesforceOrg, lines: &mut Lines) {
             listed(with)
         );
         lines.insert(format!("salesforce record {id}"), line);
+    }
+}
+
+/// What Anna's calendar says of the meeting that is logged in a CRM.
+fn calendar(google: &GoogleWorkspace, lines: &mut Lines) {
+    for event in google.snapshot().remove(ANNA).unwrap_or_default() {
+        let Some(title) = event["summary"].as_str().filter(|title| title.starts_with(LOGGED)) else { continue };
+        let guests = event["attendees"].as_array().into_iter().flatten();
+        let guests = guests.filter_map(|guest| guest["email"].as_str().map(str::to_owned)).collect();
+        let start = event["start"]["dateTime"].as_str().unwrap_or_default();
+        lines
+            .insert(format!("event {}", event["id"]), format!("Anna        {title}, {start}, with {}", listed(guests)));
     }
 }
 

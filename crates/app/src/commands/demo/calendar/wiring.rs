@@ -98,6 +98,9 @@ pub fn installation(folder: &Path, accounts: &Accounts, port: u16) -> anyhow::Re
         file.push_str(&format!(
             "[[calendars]]\nname = \"{crm}-meetings\"\ncrm = \"{crm}\"\nown_domains = [\"acme.example\"]\n"
         ));
+        if crm == "hubspot" {
+            file.push_str("invite = true\nedits = true\n");
+        }
         for (owner, connection) in &people {
             file.push_str(&format!(
                 "[[calendars.people]]\nowner = \"{owner}\"\nconnection = \"{connection}\"\nevery_seconds = 1\n"

@@ -4,6 +4,7 @@ mod alerts;
 mod calendars;
 mod polled;
 mod records;
+mod written;
 
 use std::{
     collections::BTreeMap,
@@ -199,7 +200,7 @@ impl Installation {
         setup.polled = self.polled()?;
         setup.records = self.records()?;
         setup.calendars = self.calendars()?;
-        setup.record_setups = Some(Arc::new(records::Written(self.config.clone())));
+        setup.written = Some(Arc::new(written::ThroughApi(self.config.clone())));
         Ok(setup)
     }
 

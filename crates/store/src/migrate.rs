@@ -74,6 +74,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0012_calendar_rounds.sqlite.sql"),
         postgres: include_str!("../migrations/0012_calendar_rounds.postgres.sql"),
     },
+    Migration {
+        version: 15,
+        sqlite: include_str!("../migrations/0015_calendar_setups.sqlite.sql"),
+        postgres: include_str!("../migrations/0015_calendar_setups.postgres.sql"),
+    },
 ];
 
 /// The advisory lock under which processes that start together take turns: "syncline" in ASCII.

@@ -145,7 +145,7 @@ impl Running {
             let (engine, stop) = (Arc::clone(&engine), stop.clone());
             tasks.spawn(async move { engine.keep_records(stop).await });
         }
-        if workers > 0 && !engine.setup().calendars.is_empty() {
+        if workers > 0 && !engine.setup().connections.is_empty() {
             let (engine, stop) = (Arc::clone(&engine), stop.clone());
             tasks.spawn(async move { engine.keep_calendars(stop).await });
         }

@@ -24,7 +24,11 @@ impl Installation {
 }
 
 /// An integration as the engine takes it.
-fn calendar_flow(known: &Config, workspace: WorkspaceId, config: &CalendarsConfig) -> anyhow::Result<CalendarFlow> {
+pub(super) fn calendar_flow(
+    known: &Config,
+    workspace: WorkspaceId,
+    config: &CalendarsConfig,
+) -> anyhow::Result<CalendarFlow> {
     let crm = connector_of(known, &config.crm)?;
     let calendars = config.people.iter().map(|person| calendar(known, person));
     Ok(CalendarFlow {

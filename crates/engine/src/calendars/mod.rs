@@ -15,7 +15,7 @@ mod sweep;
 
 pub use self::{
     acts::{CalendarFlowState, CalendarRemark},
-    preview::{CalendarPreview, PreviewedEvent},
+    preview::{CalendarPreview, PreviewTally, PreviewedEvent},
     setup::{CalendarFlow, CalendarSetup},
 };
 pub(crate) use self::{back::LookedAt, read::Rests};
@@ -159,11 +159,10 @@ impl Engine {
 
     /// Keeps all integrations of calendars in step until `stop`, each at its own pace.
     pub async fn keep_calendars(self: &Arc<Self>, stop: CancellationToken) {
-        let loops = self.setup.calendars.iter().map(|flow| self.keep_calendar_flow(flow, stop.clone()));
-        futures::future::join_all(loops).await;
+        self.keep_all::<CalendarFlow>(stop).await;
     }
 
-    async fn keep_calendar_flow(&self, flow: &CalendarFlow, stop: CancellationToken) {
+    pub(crate) async fn keep_calendar_flow(&self, flow: &CalendarFlow, stop: CancellationToken) {
         while !stop.is_cancelled() {
             let more = match self.calendars_round(flow, false).await {
                 Ok(CalendarRoundEnd::Done(round)) => {

@@ -43,6 +43,15 @@ pub(crate) struct Rests {
     primary: Mutex<HashMap<CalendarRef, CalendarId>>,
 }
 
+impl Rests {
+    /// Forgets an integration's calendars, which may be others by now under the same names.
+    pub(crate) fn forget(&self, flow: &CalendarFlow) {
+        let stays = |of: &CalendarRef| of.workspace != flow.workspace || of.integration != flow.id;
+        self.until.lock().expect("no code panics while it holds this lock").retain(|of, _| stays(of));
+        self.primary.lock().expect("no code panics while it holds this lock").retain(|of, _| stays(of));
+    }
+}
+
 /// What reading a calendar came to.
 #[derive(Default)]
 pub(super) struct Read {

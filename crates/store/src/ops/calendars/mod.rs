@@ -30,12 +30,12 @@ use crate::{
 statements! {
     CALENDAR_MAKE = "insert into calendar (workspace, integration, calendar, epoch, settled, connected_at, next_at, failures) \
         values (?1, ?2, ?3, 1, 0, ?4, ?4, 0) on conflict (workspace, integration, calendar) do nothing";
-    CALENDAR_GET = "select cursor, epoch, settled, zone, connected_at, next_at, failures, problem, whole_at from calendar \
+    CALENDAR_GET = "select cursor, epoch, settled, zone, connected_at, next_at, failures, problem, whole_at, read_at from calendar \
         where workspace = ?1 and integration = ?2 and calendar = ?3";
-    CALENDARS = "select cursor, epoch, settled, zone, connected_at, next_at, failures, problem, whole_at, calendar from calendar \
+    CALENDARS = "select cursor, epoch, settled, zone, connected_at, next_at, failures, problem, whole_at, read_at, calendar from calendar \
         where workspace = ?1 and integration = ?2 order by calendar";
     CALENDAR_READ = "update calendar set cursor = ?4, settled = case when ?5 = 1 then 1 else settled end, zone = coalesce(?6, zone), next_at = ?7, \
-        failures = 0, problem = null, whole_at = coalesce(?8, whole_at) where workspace = ?1 and integration = ?2 and calendar = ?3";
+        failures = 0, problem = null, whole_at = coalesce(?8, whole_at), read_at = ?9 where workspace = ?1 and integration = ?2 and calendar = ?3";
     CALENDAR_FAILED = "update calendar set next_at = ?4, failures = failures + 1, problem = ?5 \
         where workspace = ?1 and integration = ?2 and calendar = ?3";
     CALENDAR_SOON = "update calendar set next_at = ?4 where workspace = ?1 and integration = ?2 and calendar = ?3 and next_at > ?4";
@@ -96,6 +96,7 @@ fn state_of(mut row: Row) -> Result<CalendarState> {
         failures: u32::try_from(row.int(6)?).unwrap_or(u32::MAX),
         problem: row.opt_text(7)?,
         whole_at: row.opt_time(8)?,
+        read_at: row.opt_time(9)?,
     })
 }
 
@@ -114,7 +115,7 @@ impl Op for All {
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let by = [P::Text(self.workspace.as_str()), P::Text(self.integration.as_str())];
-        let named = |mut row: Row| Ok((row.text(9)?, state_of(row)?));
+        let named = |mut row: Row| Ok((row.text(10)?, state_of(row)?));
         db.rows(&CALENDARS, &by).await?.into_iter().map(named).collect()
     }
 }
@@ -184,6 +185,7 @@ impl Op for Take {
             P::opt_text(page.zone.as_deref()),
             P::time(page.next_at),
             P::opt_time(page.settles.then_some(page.now)),
+            P::time(page.now),
         ];
         db.run(&CALENDAR_READ, &read).await?;
         Ok(true)

@@ -4,6 +4,7 @@ mod alerts;
 mod calendars;
 mod polled;
 mod records;
+mod written;
 
 use std::{
     collections::BTreeMap,
@@ -200,7 +201,7 @@ impl Installation {
         setup.records = self.records()?;
         setup.calendars = self.calendars()?;
         setup.mailer = self.mailer()?;
-        setup.record_setups = Some(Arc::new(records::Written(self.config.clone())));
+        setup.written = Some(Arc::new(written::ThroughApi { config: self.config.clone(), told_at: self.told_at()? }));
         Ok(setup)
     }
 

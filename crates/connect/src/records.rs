@@ -9,6 +9,7 @@ use syncline_core::{
     record::{Field, Record, Role, Slot, Std},
     step::Plan,
 };
+use url::Url;
 
 use crate::{BoxFuture, Cx, Error, ErrorKind, Retry};
 
@@ -38,6 +39,11 @@ pub trait Records: Send + Sync {
     /// we wrote equals what we would read back.
     fn normalise(&self, role: Role, field: &Field, value: syncline_core::record::Value)
     -> syncline_core::record::Value;
+
+    /// Where people see a record in a browser, in the account that answers at `home`; nothing where that cannot be said.
+    fn page(&self, _home: &Url, _id: &RecordId) -> Option<Url> {
+        None
+    }
 
     /// What role a record id plays, judged by its form alone; `None` for anything that cannot be an id of ours.
     /// The id comes back in its canonical form.

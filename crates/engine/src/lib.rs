@@ -25,6 +25,7 @@ mod standing;
 mod templates;
 mod token;
 mod turn;
+mod written;
 
 pub use dry_run::{DryRun, DryRunError, RecordChange};
 pub use engine::{Engine, LEASE_PER_CALL, Options, World};
@@ -33,3 +34,4 @@ pub use poll::{PolledSource, Step};
 pub use setup::{ConnectionSetup, GrantKind, Integration, Setup};
 pub use standing::{AGREEMENT_VERSION, Flow};
 pub use templates::{TemplateSource, Templating};
+pub use written::{Setups, Written};

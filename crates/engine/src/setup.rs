@@ -13,8 +13,9 @@ use url::Url;
 use crate::calendars::CalendarFlow;
 use crate::mail::Mailer;
 use crate::poll::PolledSource;
-use crate::records::{RecordFlow, RecordSetups};
+use crate::records::RecordFlow;
 use crate::templates::Templating;
+use crate::written::Setups;
 
 /// One connection to a vendor's account.
 pub struct ConnectionSetup {
@@ -79,8 +80,8 @@ pub struct Setup {
     pub mailer: Option<Arc<dyn Mailer>>,
     /// Integrations that keep records in step.
     pub records: Vec<RecordFlow>,
-    /// Makes those that are written through the API; without it there are none.
-    pub record_setups: Option<Arc<dyn RecordSetups>>,
+    /// Makes integrations that are written through the API; without it there are none.
+    pub written: Option<Arc<dyn Setups>>,
 }
 
 impl Setup {

@@ -28,7 +28,6 @@ use syncline_store::{
 };
 
 use crate::{
-    calendars::CalendarFlow,
     engine::Engine,
     job::{InVain, Job, Sorted, context, share},
     journal,
@@ -282,6 +281,7 @@ impl Engine {
         lease_until: Timestamp,
     ) -> StoreResult<Vec<SharedLink>> {
         let plans: Vec<_> = chunk.iter().map(|push| &push.decision.plan).collect();
+        let beside = self.calendar_flows(&setup.workspace).await?.iter().any(|flow| flow.crm == setup.id);
         let answer = self.write(setup, &plans, lease_until).await;
         let now = self.world.clock.now();
         let mut settlements = Vec::with_capacity(chunk.len());
@@ -303,7 +303,9 @@ impl Engine {
                         }
                     };
                     let mut settlement = done_with(setup, push, &ids, writes, now);
-                    self.tell_calendars(setup, push, &mut settlement);
+                    if beside {
+                        tell_calendars(push, &mut settlement);
+                    }
                     settlements.push(settlement);
                     done.push(push.job.claimed.waiting_since);
                 }
@@ -316,20 +318,6 @@ impl Engine {
         self.settle(settlements).await?;
         self.count_done(&done);
         Ok(shared)
-    }
-
-    /// Tells integrations of calendars that the meeting of a booking has a record, by the names that calendars have for it.
-    fn tell_calendars(&self, setup: &ConnectionSetup, push: &Push<'_>, settlement: &mut Settlement) {
-        let is_asked = |flow: &CalendarFlow| flow.workspace == setup.workspace && flow.crm == setup.id;
-        if !self.setup.calendars.iter().any(is_asked) {
-            return;
-        }
-        let Outcome::Done { links, .. } = &settlement.outcome else { return };
-        let Some(link) = links.get(&Slot::Meeting) else { return };
-        let names = push.job.view.content.calendar_ids.iter().filter_map(|name| Uid::read(name));
-        let told =
-            names.map(|uid| SharedLink { key: uid.shared(), role: link.role, id: link.id.clone(), account: None });
-        settlement.shared.extend(told);
     }
 
     /// Counts bookings that are written and settled, given since when each was waited for.
@@ -483,6 +471,15 @@ impl Engine {
             self.wake();
         }
     }
+}
+
+/// Tells integrations of calendars that the meeting of a booking has a record, by the names that calendars have for it.
+fn tell_calendars(push: &Push<'_>, settlement: &mut Settlement) {
+    let Outcome::Done { links, .. } = &settlement.outcome else { return };
+    let Some(link) = links.get(&Slot::Meeting) else { return };
+    let names = push.job.view.content.calendar_ids.iter().filter_map(|name| Uid::read(name));
+    let told = names.map(|uid| SharedLink { key: uid.shared(), role: link.role, id: link.id.clone(), account: None });
+    settlement.shared.extend(told);
 }
 
 /// A booking whose records are written.

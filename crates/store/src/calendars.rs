@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use syncline_core::{
     calendar::{
-        eligible::Verdict,
+        eligible::{Reason, Verdict},
         event::{Event, EventId, Moment, Party},
         identity::{MeetingKey, Uid},
         privacy::Privacy,
     },
-    ids::{ConnectionId, IntegrationId, WorkspaceId},
+    ids::{ConnectionId, IntegrationId, RecordId, WorkspaceId},
     step::Plan,
 };
 
@@ -43,6 +43,8 @@ pub struct CalendarState {
     pub problem: Option<String>,
     /// When a reading from the beginning last came to its end.
     pub whole_at: Option<Timestamp>,
+    /// When it last answered.
+    pub read_at: Option<Timestamp>,
     /// When it is to be read because its vendor said that it changed, until a reading that began then has ended.
     pub wake_at: Option<Timestamp>,
     pub watch: WatchState,
@@ -269,6 +271,33 @@ pub struct MeetingView {
     pub id: i64,
     pub key: MeetingKey,
     pub state: MeetingState,
+    /// The CRM's record of it.
+    pub record: Option<RecordId>,
+}
+
+impl MeetingView {
+    /// Whether nothing may be shown of it but that it exists.
+    pub fn is_private(&self) -> bool {
+        self.state.privacy == Privacy::Frozen || self.state.verdict == Verdict::LeftOut(Reason::Private)
+    }
+
+    /// The subject, where it has one that may be shown.
+    pub fn title(&self) -> Option<&str> {
+        self.state.title.as_deref().filter(|_| !self.is_private())
+    }
+
+    /// The start, where it is known and may be shown.
+    pub fn start(&self) -> Option<Timestamp> {
+        self.state.start.filter(|_| !self.is_private())
+    }
+
+    /// Why it is not logged; nothing where it is.
+    pub fn reason(&self) -> Option<&Reason> {
+        match &self.state.verdict {
+            Verdict::Log => None,
+            Verdict::LeftOut(reason) => Some(reason),
+        }
+    }
 }
 
 /// Which meetings a list shows.
@@ -277,8 +306,20 @@ pub enum MeetingFilter {
     All,
     /// By the word of their verdict.
     Verdict(String),
+    /// Those that are not logged, whyever.
+    LeftOut,
     /// Those about which a person has to do something.
     Held,
+}
+
+impl MeetingFilter {
+    /// The word of what is logged, among those of verdicts.
+    pub const LOGGED: &str = "log";
+
+    /// Those that are logged.
+    pub fn logged() -> Self {
+        MeetingFilter::Verdict(Self::LOGGED.to_owned())
+    }
 }
 
 /// How the meetings of an integration stand.

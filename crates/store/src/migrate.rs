@@ -84,6 +84,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0014_calendar_mails.sqlite.sql"),
         postgres: include_str!("../migrations/0014_calendar_mails.postgres.sql"),
     },
+    Migration {
+        version: 15,
+        sqlite: include_str!("../migrations/0015_calendar_setups.sqlite.sql"),
+        postgres: include_str!("../migrations/0015_calendar_setups.postgres.sql"),
+    },
 ];
 
 /// The advisory lock under which processes that start together take turns: "syncline" in ASCII.

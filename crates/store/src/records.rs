@@ -413,9 +413,27 @@ pub struct QuotaUse {
     pub told_percent: u32,
 }
 
+/// What an integration does that is written through the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetupKind {
+    /// It keeps records in step.
+    Records,
+    /// It brings meetings of calendars onto timelines.
+    Calendars,
+}
+
+impl SetupKind {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            SetupKind::Records => "records",
+            SetupKind::Calendars => "calendars",
+        }
+    }
+}
+
 /// An integration as somebody wrote it through the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecordSetup {
+pub struct IntegrationSetup {
     pub integration: IntegrationId,
     /// What was written, which the store does not read.
     pub source: Vec<u8>,
@@ -438,6 +456,8 @@ pub enum SetupSaved {
     /// It is active: pause it first.
     Active,
     NotThere,
+    /// One of another kind bears the name.
+    Taken,
     /// There are as many as one workspace may have.
     TooMany,
 }

@@ -1,7 +1,7 @@
 //! `syncline records`: integrations that keep the records of two accounts in step, from the first look to a person's
 //! decision about what was held back.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
@@ -168,7 +168,7 @@ async fn act(engine: &Arc<Engine>, act: Act) -> anyhow::Result<()> {
 }
 
 async fn flow(engine: &Engine, name: &str) -> anyhow::Result<Arc<RecordFlow>> {
-    let all = flows(engine).await?;
+    let all = engine.all_record_flows().await?;
     let found = all.iter().find(|flow| flow.id == IntegrationId::from(name));
     found.cloned().with_context(|| {
         let names: Vec<&str> = all.iter().map(|flow| flow.id.as_str()).collect();
@@ -177,16 +177,6 @@ async fn flow(engine: &Engine, name: &str) -> anyhow::Result<Arc<RecordFlow>> {
             names => format!("there is no integration `{name}`; there are: {}", names.join(", ")),
         }
     })
-}
-
-/// All of this installation: those of the file, and those that were written through the API.
-async fn flows(engine: &Engine) -> anyhow::Result<Vec<Arc<RecordFlow>>> {
-    let workspaces: BTreeSet<_> = engine.setup().connections.iter().map(|setup| &setup.workspace).collect();
-    let mut all = Vec::new();
-    for workspace in workspaces {
-        all.extend(engine.record_flows(workspace).await?);
-    }
-    Ok(all)
 }
 
 fn ended(end: &RoundEnd) -> String {
@@ -286,7 +276,7 @@ fn round_json(round: &Round) -> serde_json::Value {
 async fn status(engine: &Engine, name: Option<&str>, as_json: bool) -> anyhow::Result<()> {
     let chosen = match name {
         Some(name) => vec![flow(engine, name).await?],
-        None => flows(engine).await?,
+        None => engine.all_record_flows().await?,
     };
     for flow in &chosen {
         let status = engine.records_status(flow).await?;

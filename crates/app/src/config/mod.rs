@@ -137,7 +137,8 @@ impl Config {
         records.check().with_context(|| format!("in integration `{name}`"))
     }
 
-    fn check_calendars(&self, calendars: &CalendarsConfig) -> anyhow::Result<()> {
+    /// The same for one that brings meetings of calendars onto timelines.
+    pub fn check_calendars(&self, calendars: &CalendarsConfig) -> anyhow::Result<()> {
         let name = &calendars.name;
         if !is_name(name) {
             bail!("`{name}` cannot be the name of an integration: use 1 to 40 lower-case letters, digits and dashes");

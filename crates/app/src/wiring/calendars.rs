@@ -1,5 +1,7 @@
 //! From the configuration to the integrations that bring meetings onto timelines.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, bail};
 use jiff::SignedDuration;
 use syncline_connect::{Connector, calendar::CalendarId};
@@ -16,40 +18,55 @@ use crate::config::{CalendarPersonConfig, CalendarsConfig, Config};
 impl Installation {
     /// The integrations that bring meetings onto timelines.
     pub(super) fn calendars(&self) -> anyhow::Result<Vec<CalendarFlow>> {
+        let told_at = self.told_at()?;
         let flow = |config: &CalendarsConfig| {
-            self.calendar_flow(config).with_context(|| format!("in integration `{}`", config.name))
+            calendar_flow(&self.config, self.workspace(), config, &told_at)
+                .with_context(|| format!("in integration `{}`", config.name))
         };
         self.config.calendars.iter().map(flow).collect()
     }
 
-    /// An integration as the engine takes it.
-    fn calendar_flow(&self, config: &CalendarsConfig) -> anyhow::Result<CalendarFlow> {
-        let crm = connector_of(&self.config, &config.crm)?;
-        let calendars = config.people.iter().map(|person| {
-            let hook = self.calendar_hook(config, person)?;
-            calendar(&self.config, person, hook)
-        });
-        Ok(CalendarFlow {
-            workspace: self.workspace(),
-            id: IntegrationId::new(config.name.clone()),
-            crm: ConnectionId::new(config.crm.clone()),
-            calendars: calendars.collect::<anyhow::Result<_>>()?,
-            rules: rules(crm, config)?,
-            sweep_every: SignedDuration::from_hours(i64::from(config.sweep_hours)),
-        })
-    }
-
-    /// Where a calendar's vendor may tell of changes. An address that only this machine knows is of no use to it.
-    fn calendar_hook(&self, config: &CalendarsConfig, person: &CalendarPersonConfig) -> anyhow::Result<Option<Url>> {
-        let public = self.config.server.public_url.as_ref();
-        if config.push == Some(true) && public.is_none() {
-            bail!("`push` needs `[server] public_url`, the address at which vendors reach this server");
+    /// Where vendors may tell of changes in the calendars of a connection, by the connection's name; nowhere without an address
+    /// of this server.
+    pub(super) fn told_at(&self) -> anyhow::Result<BTreeMap<String, Url>> {
+        let mut told_at = BTreeMap::new();
+        let Some(public) = &self.config.server.public_url else { return Ok(told_at) };
+        for connection in &self.config.connections {
+            if connector_of(&self.config, &connection.name)?.watches().is_some() {
+                let url = Url::parse(&self.webhook_url(public, &connection.name)).context("the webhook address")?;
+                told_at.insert(connection.name.clone(), url);
+            }
         }
-        let tells = connector_of(&self.config, &person.connection)?.watches().is_some();
-        let public = public.filter(|public| tells && config.is_told_at(public));
-        let url = public.map(|public| Url::parse(&self.webhook_url(public, &person.connection)));
-        url.transpose().context("the webhook address")
+        Ok(told_at)
     }
+}
+
+/// An integration as the engine takes it.
+pub(super) fn calendar_flow(
+    known: &Config,
+    workspace: WorkspaceId,
+    config: &CalendarsConfig,
+    told_at: &BTreeMap<String, Url>,
+) -> anyhow::Result<CalendarFlow> {
+    let crm = connector_of(known, &config.crm)?;
+    let public = known.server.public_url.as_ref();
+    if config.push == Some(true) && public.is_none() {
+        bail!("`push` needs `[server] public_url`, the address at which vendors reach this server");
+    }
+    // An address that only this machine knows is of no use to a vendor.
+    let is_told = public.is_some_and(|public| config.is_told_at(public));
+    let calendars = config.people.iter().map(|person| {
+        let hook = told_at.get(&person.connection).filter(|_| is_told).cloned();
+        calendar(known, person, hook)
+    });
+    Ok(CalendarFlow {
+        workspace,
+        id: IntegrationId::new(config.name.clone()),
+        crm: ConnectionId::new(config.crm.clone()),
+        calendars: calendars.collect::<anyhow::Result<_>>()?,
+        rules: rules(crm, config)?,
+        sweep_every: SignedDuration::from_hours(i64::from(config.sweep_hours)),
+    })
 }
 
 /// What the operator chose.

@@ -7,7 +7,7 @@ use syncline_core::{
     ids::{ConnectionId, IntegrationId, WorkspaceId},
     merge::PairDraft,
 };
-use syncline_engine::records::{Gather, RecordFlow, RecordSetups, SideSetup};
+use syncline_engine::records::{Gather, RecordFlow, SideSetup};
 use syncline_server::{AskAddress, HintSetup};
 use url::Url;
 
@@ -87,34 +87,12 @@ impl Installation {
     }
 }
 
-/// Integrations that are written through the API: read and checked as those of the file are.
-pub(super) struct Written(pub(super) Config);
-
-impl RecordSetups for Written {
-    fn flow(&self, name: &IntegrationId, source: &[u8]) -> Result<RecordFlow, String> {
-        self.made(name, source).map_err(|error| format!("{error:#}"))
-    }
-}
-
-impl Written {
-    fn made(&self, name: &IntegrationId, source: &[u8]) -> anyhow::Result<RecordFlow> {
-        let config: RecordsConfig = serde_json::from_slice(source)?;
-        if config.name != name.as_str() {
-            bail!("`name` is `{}`, and it is called {name}", config.name);
-        }
-        if self.0.integrations.iter().any(|integration| integration.name == config.name) {
-            bail!("an integration of bookings is called `{name}` already");
-        }
-        if self.0.calendars.iter().any(|calendars| calendars.name == config.name) {
-            bail!("an integration of calendars is called `{name}` already");
-        }
-        self.0.check_records(&config)?;
-        record_flow(&self.0, WorkspaceId::new(self.0.workspace.clone()), &config)
-    }
-}
-
 /// An integration as the engine takes it.
-fn record_flow(known: &Config, workspace: WorkspaceId, config: &RecordsConfig) -> anyhow::Result<RecordFlow> {
+pub(super) fn record_flow(
+    known: &Config,
+    workspace: WorkspaceId,
+    config: &RecordsConfig,
+) -> anyhow::Result<RecordFlow> {
     let side = |name: &str, every: u32, kinds: Vec<&str>| {
         let connector = connector_of(known, name)?;
         let display = connector.manifest().display_name;

@@ -336,7 +336,7 @@ fn compare<C: Compared>(name: &str, database: &dyn Fn(&str) -> String, nodes: us
     }
 }
 
-fn postgres() -> String {
+pub fn postgres() -> String {
     std::env::var("SYNCLINE_TEST_POSTGRES").expect("run ./test, which starts PostgreSQL")
 }
 

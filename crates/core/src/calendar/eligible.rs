@@ -203,6 +203,22 @@ impl SeriesRule {
     }
 }
 
+/// Every word of [`Reason::code`].
+pub const REASONS: [&str; 12] = [
+    "private",
+    "gone",
+    "unreadable",
+    "before_connection",
+    "type",
+    "blocked",
+    "internal_only",
+    "no_contact",
+    "series_rule",
+    "native_sync",
+    "booked",
+    "removed_in_crm",
+];
+
 impl Reason {
     /// The stable word for the API and the activity log.
     pub fn code(&self) -> &'static str {

@@ -51,11 +51,6 @@ impl Flow for CalendarFlow {
 }
 
 impl Engine {
-    /// The integration of calendars of this name.
-    pub fn calendar_flow(&self, name: &str) -> Option<&CalendarFlow> {
-        self.setup.calendars.iter().find(|flow| flow.id.as_str() == name)
-    }
-
     /// Asks every calendar and the CRM whether the integration can work.
     pub async fn calendars_check(&self, flow: &CalendarFlow) -> Vec<CalendarRemark> {
         let mut remarks = Vec::new();
@@ -151,6 +146,17 @@ impl Engine {
         limit: usize,
     ) -> StoreResult<Vec<MeetingView>> {
         self.world.store.meetings(&flow.workspace, &flow.id, filter, after, limit).await
+    }
+
+    /// The same, those first that became known last, and older ones than `before`.
+    pub async fn newest_calendar_events(
+        &self,
+        flow: &CalendarFlow,
+        filter: MeetingFilter,
+        before: Option<i64>,
+        limit: usize,
+    ) -> StoreResult<Vec<MeetingView>> {
+        self.world.store.newest_meetings(&flow.workspace, &flow.id, filter, before, limit).await
     }
 
     /// Has looked at again what the CRM refused; how many series and meetings.

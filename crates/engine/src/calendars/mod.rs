@@ -19,7 +19,7 @@ mod watch;
 
 pub use self::{
     acts::{CalendarFlowState, CalendarRemark},
-    preview::{CalendarPreview, PreviewedEvent},
+    preview::{CalendarPreview, PreviewTally, PreviewedEvent},
     setup::{CalendarFlow, CalendarSetup},
 };
 pub(crate) use self::{
@@ -43,6 +43,9 @@ use crate::{
     engine::{Called, Engine},
     setup::ConnectionSetup,
 };
+
+/// How often it is seen whether vendors tell of calendars that are no longer set up.
+const STRAYS_EVERY: Duration = Duration::from_mins(10);
 
 /// How often to see whether it is time.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -196,14 +199,22 @@ impl Engine {
 
     /// Keeps all integrations of calendars in step until `stop`, each at its own pace.
     pub async fn keep_calendars(self: &Arc<Self>, stop: CancellationToken) {
-        if let Err(error) = self.end_strays().await {
-            tracing::warn!(%error, "The database did not answer; what calendars no longer set up tell is not ended");
-        }
-        let loops = self.setup.calendars.iter().map(|flow| self.keep_calendar_flow(flow, stop.clone()));
-        futures::future::join_all(loops).await;
+        let seeing_to_strays = async {
+            loop {
+                if let Err(error) = self.end_strays().await {
+                    tracing::warn!(%error, "The database did not answer; what calendars no longer set up tell is not ended");
+                }
+                tokio::select! {
+                    biased;
+                    () = tokio::time::sleep(STRAYS_EVERY) => {}
+                    () = stop.cancelled() => return,
+                }
+            }
+        };
+        tokio::join!(seeing_to_strays, self.keep_all::<CalendarFlow>(stop.clone()));
     }
 
-    async fn keep_calendar_flow(&self, flow: &CalendarFlow, stop: CancellationToken) {
+    pub(crate) async fn keep_calendar_flow(&self, flow: &CalendarFlow, stop: CancellationToken) {
         let wake = self.wakes.of(flow);
         while !stop.is_cancelled() {
             let mut pause = LOOK_EVERY;

@@ -11,7 +11,7 @@ use syncline_connect::{
 };
 use syncline_core::{
     calendar::{
-        eligible::{Since, Verdict},
+        eligible::{Reason, Since, Verdict},
         identity::{MeetingKey, Uid},
         look::{Look, Rules, look},
     },
@@ -55,6 +55,64 @@ pub struct PreviewedEvent {
     pub verdict: Verdict,
     /// What would become of one like it that is made after the integration was activated.
     pub if_new: Verdict,
+}
+
+/// How many of a preview's events are logged and, of the others, how many for each reason, the commonest first.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PreviewTally<'p> {
+    pub logged: usize,
+    pub left_out: usize,
+    pub reasons: Vec<(&'p Reason, usize)>,
+}
+
+impl<'p> PreviewTally<'p> {
+    fn of(verdicts: impl Iterator<Item = &'p Verdict>) -> Self {
+        let (mut logged, mut reasons) = (0, BTreeMap::<&Reason, usize>::new());
+        for verdict in verdicts {
+            match verdict {
+                Verdict::Log => logged += 1,
+                Verdict::LeftOut(reason) => *reasons.entry(reason).or_default() += 1,
+            }
+        }
+        let mut reasons: Vec<(&Reason, usize)> = reasons.into_iter().collect();
+        reasons.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(other.0)));
+        Self { logged, left_out: reasons.iter().map(|(_, count)| count).sum(), reasons }
+    }
+}
+
+impl CalendarPreview {
+    /// What becomes of the events as they are.
+    pub fn tally(&self) -> PreviewTally<'_> {
+        PreviewTally::of(self.events.iter().map(|event| &event.verdict))
+    }
+
+    /// What would become of them if they were made from now on; nothing where that is the same.
+    pub fn tally_if_new(&self) -> Option<PreviewTally<'_>> {
+        let differs = self.events.iter().any(|event| event.if_new != event.verdict);
+        differs.then(|| PreviewTally::of(self.events.iter().map(|event| &event.if_new)))
+    }
+
+    /// The events that are logged, or those that are not.
+    pub fn events_that_are(&self, logged: bool) -> impl Iterator<Item = &PreviewedEvent> {
+        self.events.iter().filter(move |event| (event.verdict == Verdict::Log) == logged)
+    }
+}
+
+impl PreviewedEvent {
+    /// Whether nothing may be shown of it but that it exists.
+    pub fn is_private(&self) -> bool {
+        self.verdict == Verdict::LeftOut(Reason::Private)
+    }
+
+    /// The subject, where it has one that may be shown.
+    pub fn title(&self) -> Option<&str> {
+        self.title.as_deref().filter(|_| !self.is_private())
+    }
+
+    /// The start, where it is known and may be shown.
+    pub fn start(&self) -> Option<Timestamp> {
+        self.start.filter(|_| !self.is_private())
+    }
 }
 
 impl Engine {
@@ -187,5 +245,6 @@ fn state(zone: Option<String>) -> CalendarState {
         whole_at: None,
         wake_at: None,
         watch: WatchState::default(),
+        read_at: None,
     }
 }

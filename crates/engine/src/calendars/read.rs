@@ -40,6 +40,14 @@ const SWEEP_SPREAD: i64 = 8;
 #[derive(Default)]
 pub(crate) struct Primaries(Mutex<HashMap<CalendarRef, CalendarId>>);
 
+impl Primaries {
+    /// Forgets an integration's calendars, which may be others by now under the same names.
+    pub(crate) fn forget(&self, flow: &CalendarFlow) {
+        let stays = |of: &CalendarRef| of.workspace != flow.workspace || of.integration != flow.id;
+        self.0.lock().expect("no code panics while it holds this lock").retain(|of, _| stays(of));
+    }
+}
+
 /// What reading a calendar came to.
 #[derive(Default)]
 pub(super) struct Read {

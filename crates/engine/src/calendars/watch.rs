@@ -132,9 +132,9 @@ impl Engine {
         if !heard.is_empty() {
             let flows: BTreeSet<_> = heard.iter().map(|heard| heard.of.integration.clone()).collect();
             self.world.store.hear_watches(workspace, heard, now, later(now, READ_AFTER)).await?;
-            let flows =
-                self.setup.calendars.iter().filter(|flow| flow.workspace == *workspace && flows.contains(&flow.id));
-            flows.for_each(|flow| self.wakes.of(flow).notify_one());
+            let known = self.calendar_flows(workspace).await?;
+            let told = known.iter().filter(|flow| flows.contains(&flow.id));
+            told.for_each(|flow| self.wakes.of(&**flow).notify_one());
         }
         Ok(genuine)
     }
@@ -164,12 +164,13 @@ impl Engine {
     pub(super) async fn end_strays(&self) -> StoreResult<()> {
         let workspaces: BTreeSet<&WorkspaceId> = self.setup.connections.iter().map(|setup| &setup.workspace).collect();
         for workspace in workspaces {
-            for watch in self.world.store.watches(workspace).await? {
-                let known = self
-                    .setup
-                    .calendars
-                    .iter()
-                    .find(|flow| flow.workspace == *workspace && flow.id == watch.of.integration);
+            let watches = self.world.store.watches(workspace).await?;
+            if watches.is_empty() {
+                continue;
+            }
+            let flows = self.calendar_flows(workspace).await?;
+            for watch in watches {
+                let known = flows.iter().find(|flow| flow.id == watch.of.integration);
                 if known.is_some_and(|flow| flow.calendars.iter().any(|calendar| calendar.name == watch.of.calendar)) {
                     continue;
                 }

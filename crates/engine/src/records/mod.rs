@@ -20,7 +20,6 @@ mod reads;
 mod rows;
 mod settle;
 mod setup;
-mod setups;
 mod verify;
 mod view;
 mod write_down;
@@ -31,12 +30,9 @@ pub use self::{
     listen::Listening,
     preview::{Preview, Sample},
     setup::{RecordFlow, RecordFlowState, RuleNames, SideSetup},
-    setups::{RecordSetups, Written},
     view::Compiled,
 };
-pub(crate) use self::{
-    call::paid, hinted::LastWords, hints::Wakes, pull::LongLooks, setups::StoredFlows, view::CompiledFlows,
-};
+pub(crate) use self::{call::paid, hinted::LastWords, hints::Wakes, pull::LongLooks, view::CompiledFlows};
 
 use std::sync::Arc;
 
@@ -255,45 +251,10 @@ impl Engine {
     /// Keeps all integrations in step until `stop`, each at its own pace: none waits for another's vendor. What is written
     /// through the API meanwhile is taken up, and what is changed or dropped is let go.
     pub async fn keep_records(self: &Arc<Self>, stop: CancellationToken) {
-        let mut loops = tokio::task::JoinSet::new();
-        let mut kept: Vec<(Arc<RecordFlow>, CancellationToken)> = Vec::new();
-        while !stop.is_cancelled() {
-            match self.all_record_flows().await {
-                Ok(flows) => {
-                    kept.retain(|(flow, gone)| {
-                        let stays = flows.iter().any(|known| Arc::ptr_eq(known, flow));
-                        if !stays {
-                            gone.cancel();
-                        }
-                        stays
-                    });
-                    for flow in flows {
-                        if !kept.iter().any(|(known, _)| Arc::ptr_eq(known, &flow)) {
-                            let (engine, gone) = (Arc::clone(self), stop.child_token());
-                            kept.push((Arc::clone(&flow), gone.clone()));
-                            loops.spawn(async move { engine.keep_flow(&flow, gone).await });
-                        }
-                    }
-                }
-                Err(error) => tracing::warn!(%error, "The database did not answer; trying again"),
-            }
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => {}
-                () = tokio::time::sleep(LOOK_EVERY) => {}
-                Some(ended) = loops.join_next(), if !loops.is_empty() => {
-                    if ended.is_err() && !stop.is_cancelled() {
-                        tracing::error!(
-                            "An integration broke down, which is a fault of Syncline; it goes on at the next start"
-                        );
-                    }
-                }
-            }
-        }
-        while loops.join_next().await.is_some() {}
+        self.keep_all::<RecordFlow>(stop).await;
     }
 
-    async fn keep_flow(&self, flow: &RecordFlow, stop: CancellationToken) {
+    pub(crate) async fn keep_flow(&self, flow: &RecordFlow, stop: CancellationToken) {
         let wake = self.wakes.of(flow);
         while !stop.is_cancelled() {
             let more = match self.records_round(flow, false).await {

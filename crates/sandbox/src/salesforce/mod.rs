@@ -173,6 +173,12 @@ impl SalesforceOrg {
         if path.starts_with("/_sandbox") {
             return Reply::now(self.console(base_url, &request));
         }
+        if request.method() == http::Method::GET
+            && let Some(id) = path.strip_prefix('/').and_then(Id::parse)
+        {
+            // A browser that was given a record's bare id; no call of the API.
+            return Reply::now(reply::redirect(&format!("/_sandbox/records/{}", id.as_str())));
+        }
         let number = self.count_request();
         let strikes = self.faults.strike(request.method().as_str(), path);
         let began = self.clock.now();

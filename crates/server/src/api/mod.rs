@@ -3,8 +3,10 @@
 mod access;
 pub(crate) mod activity;
 mod bookings;
+pub(crate) mod calendars;
 mod connections;
 mod dry_run;
+pub(crate) mod integration;
 mod messages;
 pub(crate) mod model;
 mod openapi;
@@ -56,7 +58,9 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/api/v1/connections/{id}/disconnect", post(connections::disconnect))
         .route("/api/v1/messages", get(messages::list))
         .route("/api/v1/records/{integration}/create", post(record_asks::create))
+        .route("/api/v1/agreement", get(integration::agreement))
         .merge(records::routes())
+        .merge(calendars::routes())
 }
 
 type Answer<T> = Result<Json<T>, Problem>;

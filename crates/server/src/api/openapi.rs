@@ -6,14 +6,16 @@ use utoipa::{
     openapi::security::{Http, HttpAuthScheme, SecurityScheme},
 };
 
-use super::{activity, bookings, connections, dry_run, messages, model, record_asks, records, status};
+use super::{
+    activity, bookings, calendars, connections, dry_run, integration, messages, model, record_asks, records, status,
+};
 use crate::problem::ProblemBody;
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Syncline",
-        description = "What was booked and what it became in the CRM, which records are kept in step between which accounts, and why. Every request bears the admin token, or one made by `syncline tokens create`.",
+        description = "What was booked and what it became in the CRM, which records are kept in step between which accounts, which meetings of whose calendars are on the CRM's timelines, and why. Every request bears the admin token, or one made by `syncline tokens create`.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     paths(
@@ -27,9 +29,9 @@ use crate::problem::ProblemBody;
         connections::list,
         connections::disconnect,
         messages::list,
+        integration::agreement,
         records::list,
         records::show,
-        records::setups::agreement,
         records::setups::write,
         records::setups::read,
         records::setups::remove,
@@ -42,8 +44,20 @@ use crate::problem::ProblemBody;
         records::holds::retry,
         records::holds::resolve,
         record_asks::create,
+        calendars::list,
+        calendars::show,
+        calendars::setups::write,
+        calendars::setups::read,
+        calendars::setups::remove,
+        calendars::acts::check,
+        calendars::acts::preview,
+        calendars::acts::activate,
+        calendars::acts::pause,
+        calendars::acts::run,
+        calendars::events::list,
+        calendars::acts::retry,
     ),
-    components(schemas(ProblemBody, model::Health, model::Work, model::MessageState, records::model::Standing, records::model::Winner)),
+    components(schemas(ProblemBody, model::Health, model::Work, model::MessageState, integration::Standing, records::model::Winner)),
     modifiers(&AdminToken),
 )]
 struct Description;

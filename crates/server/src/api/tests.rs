@@ -118,7 +118,7 @@ async fn nobody_gets_in_without_the_token() {
             operations += 1;
         }
     }
-    assert_eq!(operations, 25);
+    assert_eq!(operations, 37);
 }
 
 /// proves: sec:S38 (the routes: another workspace's things are not there)

@@ -12,10 +12,13 @@ use syncline_core::{
     ids::{IntegrationId, WorkspaceId},
     merge::{HoldKind, RuleKey, Side},
 };
-use syncline_engine::records::{RecordFlow, RecordFlowState, RuleNames};
-use syncline_store::{ActivityFilter, FlowStanding, HoldView, PullState};
+use syncline_engine::{
+    Flow,
+    records::{RecordFlow, RecordFlowState, RuleNames},
+};
+use syncline_store::{ActivityFilter, FlowStanding, HoldView, PullState, SetupKind};
 
-use super::activity::Entry;
+use super::{activity::Entry, calendars};
 use crate::{
     api::activity::{Sought, find},
     page::{self, Frame, Sent, Signed, time},
@@ -35,6 +38,9 @@ const LINES_SHOWN: usize = 20;
 struct List {
     frame: Frame,
     flows: Vec<Standing>,
+    calendars: Vec<calendars::Standing>,
+    /// What was written through the API and does not fit the configuration any more, and why.
+    unusable: Vec<(Shown, Shown)>,
 }
 
 /// How an integration stands, in a few lines.
@@ -102,17 +108,23 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>, signed: Signed) -> R
 
 async fn flows(shared: &Shared, signed: &Signed) -> syncline_store::Result<List> {
     let frame = signed.frame(shared, "Integrations");
+    let calendars = calendars::standings(shared, &frame, &signed.workspace).await?;
     let mut flows = Vec::new();
     for flow in shared.engine.record_flows(&signed.workspace).await? {
         flows.push(standing(&frame, &flow, &shared.engine.records_status(&flow).await?));
     }
-    Ok(List { frame, flows })
+    let unusable = [SetupKind::Records, SetupKind::Calendars]
+        .into_iter()
+        .flat_map(|kind| shared.engine.unusable_flows(&signed.workspace, kind))
+        .map(|(name, reason)| (Shown::new(name.as_str()), Shown::value(&reason)));
+    Ok(List { frame, flows, calendars, unusable: unusable.collect() })
 }
 
 /// `GET /integrations/{id}`.
 pub(super) async fn show(State(shared): State<Arc<Shared>>, signed: Signed, Path(id): Path<String>) -> Response {
     let flow = match named(&shared, &signed.workspace, &id).await {
-        Ok(flow) => flow,
+        Ok(Some(flow)) => flow,
+        Ok(None) => return calendars::show(&shared, &signed, &id).await,
         Err(problem) => return page::problem(problem),
     };
     match detail(&shared, &signed, &flow).await {
@@ -155,11 +167,12 @@ async fn detail(shared: &Shared, signed: &Signed, flow: &RecordFlow) -> Result<D
 
 /// `POST /integrations/{id}`: what a person decided about it.
 pub(super) async fn act(State(shared): State<Arc<Shared>>, Path(id): Path<String>, sent: Sent) -> Response {
-    let flow = match named(&shared, &sent.signed.workspace, &id).await {
-        Ok(flow) => flow,
-        Err(problem) => return page::problem(problem),
+    let done = match named(&shared, &sent.signed.workspace, &id).await {
+        Ok(Some(flow)) => carry_out(&shared, &flow, &sent).await,
+        Ok(None) => calendars::carry_out(&shared, &id, &sent).await,
+        Err(problem) => Err(problem),
     };
-    match carry_out(&shared, &flow, &sent).await {
+    match done {
         Ok(()) => {
             let frame = sent.signed.frame(&shared, "");
             page::redirect(&frame.href(&format!("/integrations/{id}")))
@@ -173,17 +186,8 @@ async fn carry_out(shared: &Shared, flow: &RecordFlow, sent: &Sent) -> Result<()
     let (store, now) = (shared.store(), shared.now());
     let entry = sent.field("entry").map(str::parse::<i64>).transpose().map_err(|_| Problem::new(Code::BadParameter))?;
     match sent.field("act") {
-        Some("pause") => {
-            shared.engine.set_standing(flow, FlowStanding::Paused, None, None).await.map_err(store_problem)
-        }
-        Some("activate") => {
-            let by = sent.field("agreed_by").map(str::trim).filter(|by| !by.is_empty());
-            if !shared.engine.activate(flow, by).await.map_err(store_problem)? {
-                let detail = "say who agreed that these records may travel between the two accounts".to_owned();
-                return Err(Problem { detail: Some(detail), ..Problem::new(Code::BadParameter) });
-            }
-            Ok(())
-        }
+        Some("pause") => pause(shared, flow).await,
+        Some("activate") => activate(shared, flow, sent).await,
         Some("retry") => {
             let chosen = entry.map(|entry| vec![entry]);
             let released = store.release_holds(&flow.workspace, &flow.id, chosen.as_deref(), now).await;
@@ -207,9 +211,35 @@ async fn carry_out(shared: &Shared, flow: &RecordFlow, sent: &Sent) -> Result<()
     }
 }
 
-async fn named(shared: &Shared, workspace: &WorkspaceId, id: &str) -> Result<Arc<RecordFlow>, Problem> {
+/// Pauses an integration, of whatever kind.
+pub(super) async fn pause(shared: &Shared, flow: &impl Flow) -> Result<(), Problem> {
+    let paused = shared.engine.set_standing(flow, FlowStanding::Paused, None, None).await;
+    paused.map_err(|error| Problem::store(shared, &error))
+}
+
+/// Starts one, where somebody agrees or has agreed.
+pub(super) async fn activate(shared: &Shared, flow: &impl Flow, sent: &Sent) -> Result<(), Problem> {
+    let by = sent.field("agreed_by").map(str::trim).filter(|by| !by.is_empty());
+    if shared.engine.activate(flow, by).await.map_err(|error| Problem::store(shared, &error))? {
+        return Ok(());
+    }
+    Err(Problem::new(Code::BadParameter).detail("say who agreed that people's data may travel between the accounts"))
+}
+
+/// The integration of records of this name.
+async fn named(shared: &Shared, workspace: &WorkspaceId, id: &str) -> Result<Option<Arc<RecordFlow>>, Problem> {
     let flow = shared.engine.record_flow(workspace, &IntegrationId::new(id)).await;
-    flow.map_err(|error| Problem::store(shared, &error))?.ok_or_else(|| Problem::new(Code::NotFound))
+    flow.map_err(|error| Problem::store(shared, &error))
+}
+
+/// How it stands, in a word.
+pub(super) fn word(standing: FlowStanding) -> &'static str {
+    match standing {
+        FlowStanding::Draft => "a draft",
+        FlowStanding::Active => "active",
+        FlowStanding::Paused => "paused",
+        FlowStanding::Stopped => "stopped",
+    }
 }
 
 fn standing(frame: &Frame, flow: &RecordFlow, status: &RecordFlowState) -> Standing {
@@ -220,12 +250,7 @@ fn standing(frame: &Frame, flow: &RecordFlow, status: &RecordFlowState) -> Stand
         href: frame.href(&format!("/integrations/{}", flow.id)),
         left: Shown::new(flow.left.connection.as_str()),
         right: Shown::new(flow.right.connection.as_str()),
-        word: match now {
-            FlowStanding::Draft => "a draft",
-            FlowStanding::Active => "active",
-            FlowStanding::Paused => "paused",
-            FlowStanding::Stopped => "stopped",
-        },
+        word: word(now),
         well: now == FlowStanding::Active && status.pulls.iter().all(|pull| pull.problem.is_none()),
         reason: status.state.as_ref().and_then(|state| state.reason.as_deref()).map(Shown::value),
         links: counts.links,

@@ -3,6 +3,7 @@
 mod activity;
 mod booking;
 mod bookings;
+mod calendars;
 mod integrations;
 mod overview;
 pub(crate) mod sign_in;
@@ -35,6 +36,8 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/bookings/{chain}/replay", post(replay))
         .route("/integrations", get(integrations::list))
         .route("/integrations/{id}", get(integrations::show).post(integrations::act))
+        .route("/integrations/{id}/preview", post(calendars::preview))
+        .route("/integrations/{id}/events", get(calendars::events))
         .route("/connections/{id}/disconnect", post(disconnect))
         .route("/docs/errors/{code}", get(error_page))
 }

@@ -7,7 +7,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use syncline_engine::GrantKind;
 use syncline_store::{BookingFilter, ConnectionRow, Counts, InboxRow};
 
-use super::bookings::Line;
+use super::{bookings::Line, calendars};
 use crate::{
     api::model::Health,
     page::{self, Frame, Signed, time},
@@ -30,6 +30,7 @@ struct Overview {
     parked: Vec<Line>,
     more_parked: bool,
     messages: Vec<Unread>,
+    calendars: Vec<calendars::Standing>,
 }
 
 struct Account {
@@ -79,6 +80,7 @@ async fn overview(shared: &Shared, signed: &Signed) -> syncline_store::Result<Ov
         account(shared, &frame, setup.id.as_str(), setup.connector.manifest().display_name, in_browser, row)
     });
     let connections = connections.collect();
+    let calendars = calendars::standings(shared, &frame, workspace).await?;
     let sources = shared.sources(workspace).into_iter();
     Ok(Overview {
         oldest: counts.oldest_waiting.map(time),
@@ -88,6 +90,7 @@ async fn overview(shared: &Shared, signed: &Signed) -> syncline_store::Result<Ov
         sources: sources.map(|source| Source { id: Shown::new(source.id.as_str()), vendor: source.vendor }).collect(),
         parked: parked.iter().map(|row| Line::new(&frame, row)).collect(),
         messages: messages.iter().map(unread).collect(),
+        calendars,
         frame,
     })
 }
@@ -102,24 +105,31 @@ fn account(
 ) -> Account {
     let health = Health::of(row, shared.now());
     let has_grant = row.is_some_and(|row| row.tokens.is_some());
+    let (word, well) = how_it_is(health, in_browser);
     let api = row.and_then(|row| row.api_used.zip(row.api_max)).filter(|(_, max)| *max > 0);
     Account {
         id: Shown::new(id),
         vendor,
-        well: health == Health::Connected || (health == Health::NotConnected && !in_browser),
-        health: match health {
-            // Such a connection gets its token by itself when it is first needed.
-            Health::NotConnected if !in_browser => "connects by itself",
-            Health::NotConnected => "not connected",
-            Health::Connected | Health::Receiving => "connected",
-            Health::NeedsReconnect => "needs to be connected again",
-            Health::Paused => "paused",
-        },
+        well,
+        health: word,
         reason: row.and_then(|row| row.reason.as_deref()).map(Shown::value),
         account: row.and_then(|row| row.tokens.as_ref()?.account.as_deref()).map(Shown::value),
         api: api.map(|(used, max)| (used, max, used.saturating_mul(100) / max)),
         connect: in_browser.then(|| frame.href(&format!("/connect/{id}"))),
         disconnect: has_grant.then(|| frame.href(&format!("/connections/{id}/disconnect"))),
+    }
+}
+
+/// An account's health in words, and whether it is well.
+pub(super) fn how_it_is(health: Health, in_browser: bool) -> (&'static str, bool) {
+    match health {
+        // Such a connection gets its token by itself when it is first needed.
+        Health::NotConnected if !in_browser => ("connects by itself", true),
+        Health::NotConnected => ("not connected", false),
+        Health::Connected => ("connected", true),
+        Health::Receiving => ("connected", false),
+        Health::NeedsReconnect => ("needs to be connected again", false),
+        Health::Paused => ("paused", false),
     }
 }
 

@@ -124,6 +124,7 @@ pub(crate) fn return_target(next: &str) -> String {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         !text.is_empty() && text.bytes().all(plain)
     };
-    let known = PAGES.contains(&next) || WITH_NAME.iter().any(|page| next.strip_prefix(page).is_some_and(name));
+    let named = next.strip_suffix("/events").filter(|next| next.starts_with("/integrations/")).unwrap_or(next);
+    let known = PAGES.contains(&next) || WITH_NAME.iter().any(|page| named.strip_prefix(page).is_some_and(name));
     if known { next.to_owned() } else { "/".to_owned() }
 }

@@ -10,7 +10,7 @@ use super::sign_in::return_target;
 use crate::tests::world::{ADMIN, BLNS, CRLF, HOOK, UNICODE, World, XSS, strings, ws};
 
 mod integrations;
-mod markup;
+pub(super) mod markup;
 
 use markup::{elements, safe};
 
@@ -40,7 +40,7 @@ async fn small_world() -> (World, ChainId) {
 }
 
 /// A page without what differs from run to run.
-async fn stable(world: &World, path: &str, cookie: &str) -> String {
+pub(super) async fn stable(world: &World, path: &str, cookie: &str) -> String {
     let answer = world.page(path, cookie).await;
     assert_eq!(answer.status, StatusCode::OK, "{path}");
     let mut text = answer.text().to_owned();
@@ -216,6 +216,8 @@ async fn a_sign_in_leads_to_a_page_of_ours() {
         "/bookings?x=//evil",
         "/connect/",
         "/connect/a/b",
+        "/connect/a/events",
+        "/integrations//events",
         "/sign-out",
         "/oauth/callback/crm",
         "///",
@@ -227,7 +229,15 @@ async fn a_sign_in_leads_to_a_page_of_ours() {
         let answer = world.form("/sign-in", &[], &[("token", ADMIN), ("next", next)]).await;
         assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, "/"), "{next:?}");
     }
-    for next in ["/", "/activity", "/bookings", "/bookings/bk_0123abc", "/connect/crm-eu"] {
+    for next in [
+        "/",
+        "/activity",
+        "/bookings",
+        "/bookings/bk_0123abc",
+        "/connect/crm-eu",
+        "/integrations/meetings",
+        "/integrations/meetings/events",
+    ] {
         assert_eq!(return_target(next), next);
     }
 }
@@ -248,7 +258,7 @@ const HOSTILE: &[&str] = &[
     "<a href=\"javascript:alert(1)\">x</a>",
 ];
 
-fn hostile_strings() -> Vec<String> {
+pub(super) fn hostile_strings() -> Vec<String> {
     let mut all: Vec<String> = HOSTILE.iter().map(|text| (*text).to_owned()).collect();
     [XSS, BLNS, UNICODE].into_iter().for_each(|set| all.extend(strings(set)));
     all

@@ -23,6 +23,8 @@ struct Connected {
     vendor: &'static str,
     id: Shown,
     account: Option<Shown>,
+    /// Whether calendars are read of it.
+    calendars: bool,
 }
 
 /// `GET /connected/{connection}`.
@@ -40,6 +42,7 @@ pub(super) async fn connected(State(shared): State<Arc<Shared>>, signed: Signed,
                 vendor,
                 id: Shown::new(setup.id.as_str()),
                 account: account.as_deref().map(Shown::value),
+                calendars: setup.connector.calendars().is_some(),
             };
             page::html(StatusCode::OK, &page)
         }

@@ -18,17 +18,25 @@ use sha2::{Digest, Sha256};
 use syncline_connect::{Secret, Settings, oauth::App};
 use syncline_core::{
     Clock, Entropy,
+    calendar::{
+        eligible::Verdict,
+        identity::{MeetingKey, Rid, Uid},
+        look::Rules,
+        privacy::Privacy,
+    },
     ids::{ChainId, ConnectionId, ExternalKey, IntegrationId, RecordId, WorkspaceId},
     merge::{Blanks, Direction, EndDraft, KindSettings, PairDraft, Policy, RuleDraft, Select, WhenDeleted},
     record::{Fields, Role, Slot},
     step::Link,
 };
 use syncline_engine::{
-    ConnectionSetup, Engine, GrantKind, Setup,
+    ConnectionSetup, Engine, GrantKind, Setup, Setups,
+    calendars::{CalendarFlow, CalendarSetup},
     records::{RecordFlow, SideSetup},
 };
 use syncline_store::{
-    JournalEntry, JournalKind, Links, MasterKey, Outcome, Settlement, Store, StoreOptions, Summary, WorkerId,
+    Held, JournalEntry, JournalKind, Links, MasterKey, MeetingState, Outcome, SaveMeetings, Settlement, Store,
+    StoreOptions, StoredMeeting, Summary, WorkerId,
 };
 use tower::ServiceExt;
 use url::Url;
@@ -57,6 +65,24 @@ impl Clock for TestClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_microsecond(self.0.load(Ordering::Relaxed)).unwrap()
     }
+}
+
+/// Makes integrations out of nothing but their names, save of what says `"wrong"`.
+struct Named;
+
+impl Setups for Named {
+    fn records(&self, name: &IntegrationId, source: &[u8]) -> Result<RecordFlow, String> {
+        sound(source).map(|()| flow("main", name.as_str()))
+    }
+
+    fn calendars(&self, name: &IntegrationId, source: &[u8]) -> Result<CalendarFlow, String> {
+        sound(source).map(|()| calendars("main", name.as_str()))
+    }
+}
+
+fn sound(source: &[u8]) -> Result<(), String> {
+    let written: Json = serde_json::from_slice(source).map_err(|error| error.to_string())?;
+    if written.get("wrong").is_some() { Err("it cannot be so".to_owned()) } else { Ok(()) }
 }
 
 /// Random bytes that every run repeats.
@@ -176,6 +202,46 @@ fn flow(workspace: &str, name: &str) -> RecordFlow {
     }
 }
 
+/// An integration of calendars between accounts whose vendor, in these tests, has none.
+fn calendars(workspace: &str, name: &str) -> CalendarFlow {
+    let rosa = CalendarSetup {
+        name: "rosa".to_owned(),
+        connection: ConnectionId::new("spare"),
+        calendar: None,
+        owner: "rosa@acme.example".to_owned(),
+        blocked: Vec::new(),
+        every: SignedDuration::from_mins(1),
+    };
+    CalendarFlow {
+        workspace: WorkspaceId::new(workspace),
+        id: IntegrationId::new(name),
+        crm: ConnectionId::new("crm"),
+        calendars: vec![rosa],
+        rules: Rules::default(),
+        sweep_every: SignedDuration::from_hours(168),
+    }
+}
+
+/// What an integration of calendars keeps of an event.
+pub(crate) fn meeting(uid: &str, title: Option<&str>, verdict: Verdict, privacy: Privacy) -> StoredMeeting {
+    let record = Link::new(Role::Meeting, RecordId::new(format!("00U_{uid}")), None, Fields::new());
+    let links = if verdict == Verdict::Log { [(Slot::Meeting, record)].into() } else { Links::new() };
+    StoredMeeting {
+        key: MeetingKey { uid: Uid::read(uid).unwrap(), rid: Rid::Single },
+        state: MeetingState {
+            verdict,
+            privacy,
+            title: title.map(str::to_owned),
+            start: Some("2027-02-01T09:00:00Z".parse().unwrap()),
+            first: false,
+            problem: None,
+            rest_until: None,
+        },
+        links,
+        plan: None,
+    }
+}
+
 fn source(workspace: &str, id: &str, path_key: &str, secret: &str) -> SourceSetup {
     SourceSetup {
         workspace: WorkspaceId::new(workspace),
@@ -217,7 +283,10 @@ impl World {
             connection("other", "crm", GrantKind::Browser),
         ];
         let records = vec![flow("main", "people"), flow("other", "people"), flow("other", "theirs")];
-        let setup = Setup { connections, records, ..Setup::default() };
+        let calendars =
+            vec![calendars("main", "meetings"), calendars("other", "meetings"), calendars("other", "visits")];
+        let written: Option<Arc<dyn Setups>> = Some(Arc::new(Named));
+        let setup = Setup { connections, records, calendars, written, ..Setup::default() };
         let engine = Engine::new(world, setup, syncline_engine::Options::default());
         let sources = vec![
             source("main", "web", PATH_KEY, SECRET),
@@ -329,6 +398,19 @@ impl World {
         };
         assert_eq!(self.store.settle(vec![settlement], now).await.unwrap(), [true]);
         chain.chain.clone()
+    }
+
+    /// Keeps these events of the integration `meetings`, as a round would.
+    pub(crate) async fn meetings(&self, meetings: Vec<StoredMeeting>) {
+        let (integration, name) = (IntegrationId::new("meetings"), "calendars:meetings".to_owned());
+        let (holder, now) = (WorkerId("w".to_owned()), self.clock.now());
+        let until = now.saturating_add(SignedDuration::from_mins(1)).unwrap();
+        let fence = self.store.acquire_lease(&ws(), &name, &holder, now, until).await.unwrap().unwrap();
+        let held = Held { name: name.clone(), holder: holder.clone(), fence };
+        let (looked, journal) = (Vec::new(), Vec::new());
+        let save = SaveMeetings { workspace: ws(), integration, held, now, meetings, looked, journal };
+        assert!(self.store.save_meetings(save).await.unwrap());
+        self.store.release_lease(&ws(), &name, &holder, fence).await.unwrap();
     }
 
     /// A booking that was written.

@@ -307,6 +307,20 @@ on_all! {
         assert_eq!(list(MeetingFilter::All, first[1].0).await.len(), 1);
         assert_eq!(list(MeetingFilter::Verdict("internal_only".into()), 0).await, [first[1].clone()]);
         assert_eq!(list(MeetingFilter::Held, 0).await[0].1, "c@calendar.example");
+        assert_eq!(list(MeetingFilter::LeftOut, 0).await, [first[1].clone()]);
+        let newest = async |filter, before| store.newest_meetings(&ws(), &integration(), filter, before, 2).await.unwrap();
+        let page = newest(MeetingFilter::All, None).await;
+        assert_eq!(page.iter().map(|view| view.key.uid.as_str()).collect::<Vec<_>>(), ["c@calendar.example", "b@calendar.example"]);
+        assert_eq!(page[0].record.as_ref().map(RecordId::as_str), Some("00U1"));
+        let uids = async |filter, before| {
+            newest(filter, before).await.into_iter().map(|view| view.key.uid.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(uids(MeetingFilter::All, Some(page[1].id)).await, ["a@calendar.example"]);
+        assert_eq!(uids(MeetingFilter::Verdict("log".into()), None).await, ["c@calendar.example", "a@calendar.example"]);
+        assert_eq!(uids(MeetingFilter::LeftOut, None).await, ["b@calendar.example"]);
+        assert_eq!(uids(MeetingFilter::Held, None).await, ["c@calendar.example"]);
+        assert!(store.newest_meetings(&"other".into(), &integration(), MeetingFilter::All, None, 2).await.unwrap().is_empty());
+        assert_eq!(store.calendars(&ws(), &integration()).await.unwrap()[0].1.read_at, Some(at(1)));
         let counts = store.meeting_counts(&ws(), &integration()).await.unwrap();
         assert_eq!((counts.verdicts["log"], counts.verdicts["internal_only"], counts.held, counts.next_at), (2, 1, 1, None));
         assert_eq!(store.retry_meetings(&ws(), &integration(), at(9)).await.unwrap(), 1);

@@ -102,6 +102,11 @@ impl Records for Salesforce {
         convert::shared_field(role, name)
     }
 
+    fn page(&self, home: &Url, id: &RecordId) -> Option<Url> {
+        // An org leads from the bare id to the record's page, whichever interface the user has.
+        home.join(&format!("/{}", id::canonical(id.as_str())?)).ok()
+    }
+
     fn identify(&self, id: &str) -> Option<(Role, RecordId)> {
         id::identify(id)
     }

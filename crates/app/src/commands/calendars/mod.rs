@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
-use syncline_core::calendar::eligible::Verdict;
+use syncline_core::calendar::eligible::REASONS;
 use syncline_engine::{
     AGREEMENT_VERSION, Engine,
     calendars::{CalendarFlow, CalendarRound, CalendarRoundEnd},
 };
-use syncline_store::{FlowStanding, MeetingFilter, MeetingView};
+use syncline_store::{FlowStanding, MeetingFilter};
 
 use super::ConfigArg;
 use crate::{telemetry, wiring::Installation};
@@ -24,22 +24,6 @@ const EVENTS_PAGE: usize = 200;
 
 /// Rounds of `run`: what is not done by then is for the server.
 const ROUNDS_MAX: usize = 1_000;
-
-/// Why an event may be left out, by the words under which that is kept.
-const REASONS: [&str; 12] = [
-    "private",
-    "gone",
-    "unreadable",
-    "before_connection",
-    "type",
-    "blocked",
-    "internal_only",
-    "no_contact",
-    "series_rule",
-    "native_sync",
-    "booked",
-    "removed_in_crm",
-];
 
 #[derive(Debug, Args)]
 pub struct CalendarsArgs {
@@ -124,10 +108,13 @@ pub async fn run(args: CalendarsArgs) -> anyhow::Result<()> {
 
 async fn act(engine: &Arc<Engine>, act: Act) -> anyhow::Result<()> {
     match act {
-        Act::Check { name, json } => check(engine, flow(engine, &name)?, json).await,
+        Act::Check { name, json } => {
+            let flow = flow(engine, &name).await?;
+            check(engine, &flow, json).await
+        }
         Act::Preview { name, json } => {
-            let flow = flow(engine, &name)?;
-            let preview = engine.calendars_preview(flow).await;
+            let flow = flow(engine, &name).await?;
+            let preview = engine.calendars_preview(&flow).await;
             let preview =
                 preview.map_err(|(name, error)| anyhow::anyhow!("{name} could not be asked: {}", error.message))?;
             if json {
@@ -138,7 +125,8 @@ async fn act(engine: &Arc<Engine>, act: Act) -> anyhow::Result<()> {
             Ok(())
         }
         Act::Activate { name, agreed_by } => {
-            if !engine.activate(flow(engine, &name)?, agreed_by.as_deref()).await? {
+            let flow = flow(engine, &name).await?;
+            if !engine.activate(&flow, agreed_by.as_deref()).await? {
                 bail!(
                     "people's data will travel between the accounts: say who agrees to docs/agreement.md, version {AGREEMENT_VERSION}, with --agreed-by \"NAME\""
                 );
@@ -149,34 +137,42 @@ async fn act(engine: &Arc<Engine>, act: Act) -> anyhow::Result<()> {
             Ok(())
         }
         Act::Pause { name } => {
-            engine.set_standing(flow(engine, &name)?, FlowStanding::Paused, None, None).await?;
+            let flow = flow(engine, &name).await?;
+            engine.set_standing(&flow, FlowStanding::Paused, None, None).await?;
             println!("{name} is paused.");
             Ok(())
         }
-        Act::Run { name, confirm_deletes, json } => rounds(engine, flow(engine, &name)?, confirm_deletes, json).await,
+        Act::Run { name, confirm_deletes, json } => {
+            let flow = flow(engine, &name).await?;
+            rounds(engine, &flow, confirm_deletes, json).await
+        }
         Act::Status { name, json } => status(engine, name.as_deref(), json).await,
         Act::Events { name, left_out, reason, held, json } => {
             let filter = match reason {
                 Some(reason) => MeetingFilter::Verdict(reason),
                 None if held => MeetingFilter::Held,
+                None if left_out => MeetingFilter::LeftOut,
                 None => MeetingFilter::All,
             };
-            let wanted = |view: &MeetingView| !left_out || view.state.verdict != Verdict::Log;
-            events(engine, flow(engine, &name)?, filter, wanted, json).await
+            let flow = flow(engine, &name).await?;
+            events(engine, &flow, filter, json).await
         }
         Act::Retry { name } => {
-            let released = engine.retry_meetings(flow(engine, &name)?).await?;
+            let flow = flow(engine, &name).await?;
+            let released = engine.retry_meetings(&flow).await?;
             println!("{released} to be tried again.");
             Ok(())
         }
     }
 }
 
-fn flow<'e>(engine: &'e Engine, name: &str) -> anyhow::Result<&'e CalendarFlow> {
-    engine.calendar_flow(name).with_context(|| {
-        let names: Vec<&str> = engine.setup().calendars.iter().map(|flow| flow.id.as_str()).collect();
+async fn flow(engine: &Engine, name: &str) -> anyhow::Result<Arc<CalendarFlow>> {
+    let all = engine.all_calendar_flows().await?;
+    let found = all.iter().find(|flow| flow.id.as_str() == name);
+    found.cloned().with_context(|| {
+        let names: Vec<&str> = all.iter().map(|flow| flow.id.as_str()).collect();
         match names.as_slice() {
-            [] => "no integration reads calendars: the configuration has no [[calendars]]".to_owned(),
+            [] => "no integration reads calendars: neither [[calendars]] nor the API has one".to_owned(),
             names => format!("no integration of calendars is called `{name}`; there are: {}", names.join(", ")),
         }
     })
@@ -252,12 +248,12 @@ fn add(all: &mut CalendarRound, round: CalendarRound) {
 }
 
 async fn status(engine: &Engine, name: Option<&str>, as_json: bool) -> anyhow::Result<()> {
-    let chosen: Vec<&CalendarFlow> = match name {
-        Some(name) => vec![flow(engine, name)?],
-        None => engine.setup().calendars.iter().collect(),
+    let chosen = match name {
+        Some(name) => vec![flow(engine, name).await?],
+        None => engine.all_calendar_flows().await?,
     };
     for flow in chosen {
-        let state = engine.calendars_status(flow).await?;
+        let state = engine.calendars_status(&flow).await?;
         if as_json {
             println!("{}", show::status_json(&flow.id, &state));
         } else {
@@ -267,21 +263,15 @@ async fn status(engine: &Engine, name: Option<&str>, as_json: bool) -> anyhow::R
     Ok(())
 }
 
-async fn events(
-    engine: &Engine,
-    flow: &CalendarFlow,
-    filter: MeetingFilter,
-    wanted: impl Fn(&MeetingView) -> bool,
-    as_json: bool,
-) -> anyhow::Result<()> {
+async fn events(engine: &Engine, flow: &CalendarFlow, filter: MeetingFilter, as_json: bool) -> anyhow::Result<()> {
     let mut after = 0;
     let mut shown = 0;
     loop {
         let page = engine.calendar_events(flow, filter.clone(), after, EVENTS_PAGE).await?;
         let Some(last) = page.last() else { break };
         after = last.id;
-        for view in page.iter().filter(|view| wanted(view)) {
-            shown += 1;
+        shown += page.len();
+        for view in &page {
             if as_json {
                 println!("{}", show::event_json(view));
             } else {

@@ -1,6 +1,6 @@
 //! What `syncline calendars` prints: lines for people, and JSON for programs. Nothing is asked here.
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::fmt::Write;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -11,7 +11,9 @@ use syncline_core::{
     },
     ids::IntegrationId,
 };
-use syncline_engine::calendars::{CalendarFlowState, CalendarPreview, CalendarRemark, CalendarRound, PreviewedEvent};
+use syncline_engine::calendars::{
+    CalendarFlowState, CalendarPreview, CalendarRemark, CalendarRound, PreviewTally, PreviewedEvent,
+};
 use syncline_store::{CalendarState, FlowStanding, MeetingView};
 
 /// Events that a preview shows of each sort.
@@ -30,18 +32,12 @@ pub fn remark_json(remark: &CalendarRemark) -> String {
 /// Which upcoming events would be logged, and which not, and why.
 pub fn preview(preview: &CalendarPreview) -> String {
     let mut text = String::new();
-    counted(&mut text, "upcoming events would be logged", preview.events.iter().map(|event| &event.verdict));
-    let logged = preview.events.iter().filter(|event| event.verdict == Verdict::Log);
-    samples(&mut text, "Would be logged:", logged, |_| String::new());
-    let left_out = preview.events.iter().filter(|event| event.verdict != Verdict::Log);
-    samples(&mut text, "Would not:", left_out, |event| format!(": {}", said(&event.verdict)));
-    if preview.events.iter().any(|event| event.if_new != event.verdict) {
+    counted(&mut text, "upcoming events would be logged", &preview.tally());
+    samples(&mut text, "Would be logged:", preview.events_that_are(true), |_| String::new());
+    samples(&mut text, "Would not:", preview.events_that_are(false), |event| format!(": {}", said(&event.verdict)));
+    if let Some(tally) = preview.tally_if_new() {
         text.push('\n');
-        counted(
-            &mut text,
-            "of them would be logged if they were made from now on",
-            preview.events.iter().map(|event| &event.if_new),
-        );
+        counted(&mut text, "of them would be logged if they were made from now on", &tally);
     }
     if preview.capped {
         line(&mut text, "There are more than these; a preview reads no further.");
@@ -49,21 +45,11 @@ pub fn preview(preview: &CalendarPreview) -> String {
     text
 }
 
-/// How many are logged, and how many are not for each reason, the commonest first.
-fn counted<'v>(text: &mut String, what: &str, verdicts: impl Iterator<Item = &'v Verdict>) {
-    let (mut logged, mut reasons) = (0_usize, BTreeMap::<&Reason, usize>::new());
-    for verdict in verdicts {
-        match verdict {
-            Verdict::Log => logged += 1,
-            Verdict::LeftOut(reason) => *reasons.entry(reason).or_default() += 1,
-        }
-    }
-    let left_out: usize = reasons.values().sum();
-    let end = if left_out == 0 { "." } else { ":" };
-    line(text, &format!("{logged} {what}, {left_out} not{end}"));
-    let mut reasons: Vec<(&Reason, usize)> = reasons.into_iter().collect();
-    reasons.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(other.0)));
-    for (reason, count) in reasons {
+/// How many are logged, and how many are not for each reason.
+fn counted(text: &mut String, what: &str, tally: &PreviewTally<'_>) {
+    let end = if tally.left_out == 0 { "." } else { ":" };
+    line(text, &format!("{} {what}, {} not{end}", tally.logged, tally.left_out));
+    for (reason, count) in &tally.reasons {
         line(text, &format!("{count:>6}  {} {}", reason.sentence(), reason.next_step()));
     }
 }
@@ -80,9 +66,8 @@ fn samples<'e>(
     }
     line(text, heading);
     for event in events.by_ref().take(SAMPLES) {
-        let is_private = event.verdict == Verdict::LeftOut(Reason::Private);
-        let title = titled(event.title.as_deref(), is_private);
-        line(text, &format!("  {}  {title} ({}){}", when(event.start), event.calendars.join(", "), more(event)));
+        let title = titled(event.title(), event.is_private());
+        line(text, &format!("  {}  {title} ({}){}", when(event.start()), event.calendars.join(", "), more(event)));
     }
     match events.count() {
         0 => {}
@@ -157,8 +142,9 @@ fn reading(state: Option<&CalendarState>, told_until: Option<&Timestamp>) -> Str
         (None, None) => String::new(),
     };
     let read = if state.settled { "is read" } else { "is being read for the first time" };
+    let last = state.read_at.map(|at| format!(", last look at {at:.0}")).unwrap_or_default();
     let problem = state.problem.as_ref().map(|problem| format!("; cannot be read: {problem}")).unwrap_or_default();
-    format!("{read}, connected at {:.0}, next look at {:.0}{told}{problem}", state.connected_at, state.next_at)
+    format!("{read}, connected at {:.0}{last}, next look at {:.0}{told}{problem}", state.connected_at, state.next_at)
 }
 
 pub fn status_json(name: &IntegrationId, state: &CalendarFlowState) -> String {
@@ -168,7 +154,7 @@ pub fn status_json(name: &IntegrationId, state: &CalendarFlowState) -> String {
         .map(|(calendar, one)| match one {
             None => json!({ "calendar": calendar, "connected_at": null }),
             Some(one) => json!({ "calendar": calendar, "connected_at": one.connected_at, "whole": one.settled,
-                "next_at": one.next_at, "failures": one.failures, "problem": one.problem,
+                "read_at": one.read_at, "next_at": one.next_at, "failures": one.failures, "problem": one.problem,
                 "told_until": state.told_until.get(calendar), "watch_problem": one.watch.problem }),
         })
         .collect();
@@ -192,7 +178,7 @@ fn standing_of(state: &CalendarFlowState) -> &'static str {
 pub fn event(view: &MeetingView) -> String {
     let state = &view.state;
     let mut text = String::new();
-    line(&mut text, &format!("{}  {}", when(state.start), titled(state.title.as_deref(), is_private(view))));
+    line(&mut text, &format!("{}  {}", when(view.start()), titled(view.title(), view.is_private())));
     if let Some(problem) = &state.problem {
         line(&mut text, &format!("    held back: {problem}"));
         return text;
@@ -207,15 +193,11 @@ pub fn event(view: &MeetingView) -> String {
 }
 
 pub fn event_json(view: &MeetingView) -> String {
-    let state = &view.state;
-    let reason = match &state.verdict {
-        Verdict::Log => None,
-        Verdict::LeftOut(reason) => Some(reason),
-    };
+    let reason = view.reason();
     json!({ "id": view.id, "uid": view.key.uid.as_str(), "occurrence": view.key.rid.to_string(),
-        "title": state.title, "start": state.start, "logged": reason.is_none(), "private": is_private(view),
-        "problem": state.problem, "reason": reason.map(Reason::code), "sentence": reason.map(Reason::sentence),
-        "next_step": reason.map(Reason::next_step) })
+        "title": view.title(), "start": view.start(), "logged": reason.is_none(), "private": view.is_private(),
+        "record": view.record, "problem": view.state.problem, "reason": reason.map(Reason::code),
+        "sentence": reason.map(Reason::sentence), "next_step": reason.map(Reason::next_step) })
     .to_string()
 }
 
@@ -225,10 +207,6 @@ fn said(verdict: &Verdict) -> String {
         Verdict::Log => "logged".to_owned(),
         Verdict::LeftOut(reason) => reason.sentence(),
     }
-}
-
-fn is_private(view: &MeetingView) -> bool {
-    view.state.privacy == Privacy::Frozen || view.state.verdict == Verdict::LeftOut(Reason::Private)
 }
 
 fn titled(title: Option<&str>, is_private: bool) -> &str {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use syncline_core::calendar::{
-    eligible::{Reason, SeriesRule, Verdict},
+    eligible::{REASONS, Reason, SeriesRule, Verdict},
     event::EventType,
     identity::{MeetingKey, Rid, Uid},
     privacy::Privacy,
@@ -11,7 +11,7 @@ use syncline_core::calendar::{
 use syncline_engine::calendars::{CalendarPreview, PreviewedEvent};
 use syncline_store::{MeetingState, MeetingView};
 
-use super::{REASONS, show};
+use super::show;
 
 fn at(hour: i8) -> Option<Timestamp> {
     format!("2026-11-23T{hour:02}:00:00Z").parse().ok()
@@ -42,6 +42,7 @@ fn view(title: Option<&str>, verdict: Verdict, privacy: Privacy) -> MeetingView 
             invited: std::collections::BTreeSet::new(),
             untold: None,
         },
+        record: None,
     }
 }
 
@@ -108,7 +109,7 @@ fn a_preview_counts_and_gives_reasons() {
     Would not:
       2026-11-23T09:00:00Z  Call (anna): The event was there before the calendar was connected.
       2026-11-23T10:00:00Z  Lunch (anna): The event was there before the calendar was connected.
-      2026-11-23T11:00:00Z  (private) (anna): The event is private; nothing of it leaves the calendar.
+      at an unknown time    (private) (anna): The event is private; nothing of it leaves the calendar.
       2026-11-23T12:00:00Z  (no title) (anna): No guest's address is that of a person in the CRM.
 
     2 of them would be logged if they were made from now on, 3 not:
@@ -123,7 +124,7 @@ fn a_preview_counts_and_gives_reasons() {
     );
 }
 
-/// What is private shows no title, whatever is kept of it.
+/// What is private shows neither title nor time, whatever is kept of it.
 ///
 /// proves: C8
 #[test]
@@ -142,10 +143,10 @@ fn an_event_says_whether_it_is_logged_or_why_not() {
         held back: the CRM wants a company
     2026-11-23T09:00:00Z  Demo
         logged
-    2026-11-23T09:00:00Z  (private)
+    at an unknown time    (private)
         logged
         It is private by now, and nothing more is written.
-    2026-11-23T09:00:00Z  (private)
+    at an unknown time    (private)
         The event is private; nothing of it leaves the calendar.
         Make the event public in the calendar.
     2026-11-23T09:00:00Z  (no title)
@@ -154,7 +155,7 @@ fn an_event_says_whether_it_is_logged_or_why_not() {
     ");
     let told: Value = serde_json::from_str(&show::event_json(&shown[4])).expect("JSON");
     let known = json!({ "id": 7, "uid": "u-1", "occurrence": "single", "title": null, "start": "2026-11-23T09:00:00Z",
-        "logged": false, "private": false, "problem": null, "reason": "internal_only",
+        "logged": false, "private": false, "record": null, "problem": null, "reason": "internal_only",
         "sentence": "Nobody from outside takes part.",
         "next_step": "Invite the contact to the event; check the own domains if somebody is missing." });
     assert_eq!(told, known);

@@ -1,5 +1,6 @@
 //! Meetings of two reps' calendars on the timelines of a CRM: the engine as a whole, over the imitation accounts.
 
+mod admin;
 mod back;
 mod dav;
 mod desk;

@@ -14,13 +14,14 @@ use crate::{
 };
 
 const BINARY: &str = env!("CARGO_BIN_EXE_syncline");
-const ROSA: &str = "rosa@host.example";
+pub const ROSA: &str = "rosa@host.example";
+pub const SAM: &str = "sam@host.example";
 const ADA: &str = "ada@client.example";
 
-struct Office {
-    sandbox: Sandbox,
-    google: Arc<GoogleWorkspace>,
-    installation: Installation,
+pub struct Office {
+    pub sandbox: Sandbox,
+    pub google: Arc<GoogleWorkspace>,
+    pub installation: Installation,
     ada: String,
 }
 
@@ -31,17 +32,8 @@ impl Office {
 
     /// With further settings of the integration.
     fn with(name: &str, settings: &str) -> Self {
-        let sandbox = Sandbox::start();
-        let google = GoogleWorkspace::new(GoogleConfig::default(), Arc::new(WallClock));
-        let url = sandbox.beside(&google);
-        let more = format!(
+        let integration = format!(
             r#"
-            [[connections]]
-            name = "rosa"
-            vendor = "google"
-            client_id = "{client}"
-            client_secret = "file:google.key"
-            settings = {{ allow_host = "{url}" }}
             [[calendars]]
             name = "meetings"
             crm = "salesforce"
@@ -51,10 +43,31 @@ impl Office {
             owner = "{ROSA}"
             connection = "rosa"
             every_seconds = 1
-            "#,
-            client = google.credentials(&url)["client_id"].as_str().expect("a client"),
+            "#
         );
-        let installation = Installation::new(name, &sandbox, "sqlite:syncline.db", &more);
+        Self::over(name, "sqlite:syncline.db", &integration)
+    }
+
+    /// With these integrations, and accounts of two people that nobody has connected yet.
+    pub fn over(name: &str, database: &str, integrations: &str) -> Self {
+        let sandbox = Sandbox::start();
+        let google = GoogleWorkspace::new(GoogleConfig::default(), Arc::new(WallClock));
+        let url = sandbox.beside(&google);
+        let client = google.credentials(&url)["client_id"].as_str().expect("a client").to_owned();
+        let account = |name: &str| {
+            format!(
+                r#"
+                [[connections]]
+                name = "{name}"
+                vendor = "google"
+                client_id = "{client}"
+                client_secret = "file:google.key"
+                settings = {{ allow_host = "{url}" }}
+                "#
+            )
+        };
+        let more = format!("{}{}{integrations}", account("rosa"), account("sam"));
+        let installation = Installation::new(name, &sandbox, database, &more);
         installation.open_network(&url);
         let key = google.credentials(&url)["client_secret"].as_str().expect("a secret").to_owned();
         secret(&installation.folder, "google.key", &key);
@@ -64,7 +77,7 @@ impl Office {
     }
 
     /// Rosa agrees in the browser.
-    fn connect(&self) {
+    pub fn connect(&self) {
         let listen = format!("127.0.0.1:{}", free_port());
         let config = self.installation.folder.join("syncline.toml");
         let config = config.to_str().expect("a path");
@@ -73,38 +86,29 @@ impl Office {
         let path = &link.trim()[link.trim().find("/sign-in/").expect("a path")..];
         let mut here = Connection::open(listen.parse().expect("an address"));
         let signed = here.exchange("GET", path, &[], b"").expect("an answer");
-        let session = cookie(&signed);
         let begin = signed.header("location").expect("the way on").to_owned();
-        let sent = here.exchange("GET", &begin, &[("cookie", &session)], b"").expect("an answer");
-        let vendor = url::Url::parse(sent.header("location").expect("the vendor's page")).expect("an address");
-        let address = format!("127.0.0.1:{}", vendor.port().expect("a port")).parse().expect("an address");
-        let page = format!("{}?{}", vendor.path(), vendor.query().expect("a query"));
-        let agreed = Connection::open(address).exchange("GET", &page, &[], b"").expect("an answer");
-        let back = agreed.header("location").expect("the way back").to_owned();
-        let back = &back[back.find("/oauth/callback/rosa?").expect("the registered address")..];
-        let returned = here.exchange("GET", back, &[("cookie", &session)], b"").expect("an answer");
-        assert_eq!(returned.header("location"), Some("/connected/rosa"));
+        agree(&mut here, &cookie(&signed), &begin, "rosa");
         connect.line_with("Connected `rosa`");
         connect.line_with("syncline calendars check");
     }
 
     /// Rosa makes a meeting, so many hours from now.
-    fn meet(&self, title: &str, hours: i64, guests: &[&str]) {
+    pub fn meet(&self, title: &str, hours: i64, guests: &[&str]) {
         self.google.create(ROSA, &self.event(title, hours, guests)).expect("a meeting");
     }
 
-    fn event(&self, title: &str, hours: i64, guests: &[&str]) -> Value {
+    pub fn event(&self, title: &str, hours: i64, guests: &[&str]) -> Value {
         let start = WallClock.now() + SignedDuration::from_hours(hours);
         let guests: Vec<Value> = guests.iter().map(|email| json!({ "email": email })).collect();
         json!({ "summary": title, "attendees": guests, "start": { "dateTime": start.to_string() },
             "end": { "dateTime": (start + SignedDuration::from_mins(30)).to_string() } })
     }
 
-    fn run(&self, arguments: &[&str]) -> String {
+    pub fn run(&self, arguments: &[&str]) -> String {
         self.installation.command(Path::new(BINARY), arguments)
     }
 
-    fn lines(&self, arguments: &[&str]) -> Vec<Value> {
+    pub fn lines(&self, arguments: &[&str]) -> Vec<Value> {
         self.run(arguments).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
 
@@ -117,7 +121,7 @@ impl Office {
     }
 
     /// The subjects in the CRM, with whom each is.
-    fn timeline(&self) -> Vec<(String, String)> {
+    pub fn timeline(&self) -> Vec<(String, String)> {
         let text = |record: &Map<String, Value>, field: &str| record[field].as_str().unwrap_or_default().to_owned();
         let mut all: Vec<(String, String)> = self
             .sandbox
@@ -128,6 +132,19 @@ impl Office {
         all.sort();
         all
     }
+}
+
+/// Whoever is signed in here is sent to the vendor, agrees there as the owner of the account, and comes back.
+pub fn agree(here: &mut Connection, session: &str, begin: &str, name: &str) {
+    let sent = here.exchange("GET", begin, &[("cookie", session)], b"").expect("an answer");
+    let vendor = url::Url::parse(sent.header("location").expect("the vendor's page")).expect("an address");
+    let address = format!("127.0.0.1:{}", vendor.port().expect("a port")).parse().expect("an address");
+    let page = format!("{}?{}&login_hint={name}@host.example", vendor.path(), vendor.query().expect("a query"));
+    let agreed = Connection::open(address).exchange("GET", &page, &[], b"").expect("an answer");
+    let back = agreed.header("location").expect("the way back").to_owned();
+    let back = &back[back.find(&format!("/oauth/callback/{name}?")).expect("the registered address")..];
+    let returned = here.exchange("GET", back, &[("cookie", session)], b"").expect("an answer");
+    assert_eq!(returned.header("location"), Some(format!("/connected/{name}").as_str()));
 }
 
 /// From the browser to the timeline: an account is connected, what would happen is seen before it does, somebody agrees, a

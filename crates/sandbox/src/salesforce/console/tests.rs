@@ -50,6 +50,22 @@ fn everything_can_be_done_from_outside() {
     assert_eq!(steer(&kit, "GET", "rules", Value::Null).1["validation_rules"][0]["name"], "No_x");
 }
 
+/// A browser that is given a record's bare id is shown the record, as in an org.
+#[test]
+fn a_bare_id_leads_to_the_record() {
+    let kit = Kit::new();
+    let id = kit.create("Contact", contact("Lovelace"));
+    let look = |path: &str| kit.raw(http::Request::get(path).body(Default::default()).expect("a request"));
+    let calls = kit.org.calls().recent.len();
+    let sent = look(&format!("/{id}"));
+    assert_eq!(
+        (sent.status, sent.headers["location"].to_str().ok()),
+        (302, Some(format!("/_sandbox/records/{id}").as_str()))
+    );
+    assert_eq!(kit.org.calls().recent.len(), calls, "it is no call of the API");
+    assert_eq!((look("/").status, look("/003").status), (404, 404));
+}
+
 #[test]
 fn a_check_of_the_set_up_finds_its_answers() {
     let kit = Kit::new();

@@ -3,7 +3,7 @@
 //! What calls vendors goes on when the caller hangs up: a half-told round would keep the integration's lease until it
 //! runs out.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     Json,
@@ -11,57 +11,36 @@ use axum::{
     http::StatusCode,
 };
 use jiff::SignedDuration;
-use syncline_engine::{AGREEMENT_VERSION, records::RoundEnd};
-use syncline_store::FlowStanding;
+use syncline_engine::records::RoundEnd;
 
 use super::{
     flow,
-    model::{Activate, Checked, Previewed, Ran, Rounded, RunNow},
+    model::{Checked, Previewed, Ran, Rounded},
 };
 use crate::{
     api::{
         Answer, Asked, Given,
         access::{Acting, Admin},
+        integration::{self, Activate, RUN_WAITS, RunNow, busy, not_active, resting, seen_through},
         status::InWorkspace,
         workspace,
     },
-    problem::{Code, Problem, ProblemBody, RETRY_AFTER},
+    problem::{Code, Problem, ProblemBody},
     shared::Shared,
 };
 
 /// How long a preview reads on before it answers with what it has; proxies often give up after a minute.
 const PREVIEW_READS: SignedDuration = SignedDuration::from_secs(15);
 
-/// How long a caller waits for a round; one that takes longer goes on by itself.
-const RUN_WAITS: Duration = Duration::from_secs(15);
-
-/// Characters of a name that agrees.
-const AGREED_BY_MAX: usize = 200;
-
 /// Why an integration could not be asked or run, for the caller.
 fn ended(end: &RoundEnd) -> Problem {
     match end {
-        RoundEnd::NotActive(FlowStanding::Stopped) => {
-            Problem::new(Code::NotActive).detail("it has stopped by itself; its `reason` says why and what to do")
-        }
-        RoundEnd::NotActive(_) => Problem::new(Code::NotActive).detail("activate it first"),
-        RoundEnd::Resting { connection } => Problem::new(Code::AccountUnavailable)
-            .detail(format!("connection {connection} rests; its `reason` says why")),
+        RoundEnd::NotActive(standing) => not_active(*standing),
+        RoundEnd::Resting { connection } => resting(connection),
         RoundEnd::Failed { side, error } => {
             Problem::new(Code::AccountUnavailable).detail(format!("the {side} side: {}", error.message))
         }
-        RoundEnd::Held | RoundEnd::Done(_) => Problem::new(Code::Busy).later(Code::Busy.status().as_u16(), RETRY_AFTER),
-    }
-}
-
-/// Sees a call to vendors through, whether or not the caller waits for it.
-pub(super) async fn seen_through<T: Send + 'static>(
-    shared: &Shared,
-    work: impl Future<Output = syncline_store::Result<T>> + Send + 'static,
-) -> Result<T, Problem> {
-    match tokio::spawn(work).await {
-        Ok(done) => done.map_err(|error| Problem::store(shared, &error)),
-        Err(_) => Err(Problem::new(Code::Internal)),
+        RoundEnd::Held | RoundEnd::Done(_) => busy(),
     }
 }
 
@@ -127,22 +106,7 @@ pub(crate) async fn activate(
     Given(given): Given<Activate>,
 ) -> Result<StatusCode, Problem> {
     let flow = flow(&shared, workspace(&shared, asked.workspace.as_deref())?, &name).await?;
-    let agreed_by = given.agreed_by.as_deref().map(str::trim).filter(|name| !name.is_empty());
-    if agreed_by.is_some_and(|name| name.chars().count() > AGREED_BY_MAX) {
-        let detail = format!("`agreed_by` has at most {AGREED_BY_MAX} characters");
-        return Err(Problem::new(Code::UnreadableRequest).detail(detail));
-    }
-    if given.agreement.as_deref().is_some_and(|version| version != AGREEMENT_VERSION) {
-        let detail =
-            format!("the text that is agreed to has version {AGREEMENT_VERSION}; read it at /api/v1/agreement");
-        return Err(Problem::new(Code::AgreementMissing).detail(detail));
-    }
-    let agreed = shared.engine.activate(&flow, agreed_by).await.map_err(|error| Problem::store(&shared, &error))?;
-    if !agreed {
-        return Err(Problem::new(Code::AgreementMissing));
-    }
-    acting.done(&shared, &flow.workspace).await?;
-    Ok(StatusCode::NO_CONTENT)
+    integration::activate(&shared, acting, &flow, &given).await
 }
 
 /// Stops writing until it is activated again. Nothing is lost meanwhile.
@@ -161,10 +125,7 @@ pub(crate) async fn pause(
     Asked(asked): Asked<InWorkspace>,
 ) -> Result<StatusCode, Problem> {
     let flow = flow(&shared, workspace(&shared, asked.workspace.as_deref())?, &name).await?;
-    let paused = shared.engine.set_standing(&flow, FlowStanding::Paused, None, None).await;
-    paused.map_err(|error| Problem::store(&shared, &error))?;
-    acting.done(&shared, &flow.workspace).await?;
-    Ok(StatusCode::NO_CONTENT)
+    integration::pause(&shared, acting, &flow).await
 }
 
 /// Runs a round at once, without waiting for the next look. A round that takes long goes on by itself.

@@ -18,10 +18,17 @@ use syncline_core::{
     merge::Side,
 };
 use syncline_engine::records::RecordFlow;
-use syncline_store::ConnectionRow;
+use syncline_store::{ConnectionRow, SetupKind};
 
-use self::model::{Integration, IntegrationList, IntegrationSide, Unusable};
-use super::{Answer, Asked, access::Admin, model::Health, status::InWorkspace, workspace};
+use self::model::{Integration, IntegrationList, IntegrationSide};
+use super::{
+    Answer, Asked,
+    access::Admin,
+    integration::{connections, unusable},
+    model::Health,
+    status::InWorkspace,
+    workspace,
+};
 use crate::{
     problem::{Code, Problem, ProblemBody},
     shared::Shared,
@@ -30,7 +37,6 @@ use crate::{
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/api/v1/records", get(list))
-        .route("/api/v1/agreement", get(setups::agreement))
         .route("/api/v1/records/{name}", get(show).put(setups::write).delete(setups::remove))
         .route("/api/v1/records/{name}/setup", get(setups::read))
         .route("/api/v1/records/{name}/check", post(acts::check))
@@ -69,8 +75,7 @@ pub(crate) async fn list(
     for flow in flows {
         integrations.push(shown(&shared, &flow, &rows).await?);
     }
-    let unusable = shared.engine.unusable_flows(workspace).into_iter();
-    let unusable = unusable.map(|(name, reason)| Unusable { name: name.as_str().to_owned(), reason }).collect();
+    let unusable = unusable(&shared, workspace, SetupKind::Records);
     Ok(Json(IntegrationList { integrations, unusable }))
 }
 
@@ -93,10 +98,6 @@ pub(crate) async fn show(
     let flow = flow(&shared, workspace, &name).await?;
     let rows = connections(&shared, workspace).await?;
     Ok(Json(shown(&shared, &flow, &rows).await?))
-}
-
-async fn connections(shared: &Shared, workspace: &WorkspaceId) -> Result<Vec<ConnectionRow>, Problem> {
-    shared.store().connections(workspace).await.map_err(|error| Problem::store(shared, &error))
 }
 
 /// An integration as it stands now.

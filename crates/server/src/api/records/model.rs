@@ -7,7 +7,10 @@ use syncline_engine::records::{Preview, RecordFlow, RecordFlowState, Round, Rule
 use syncline_store::{FlowStanding, HoldView, PullPhase, PullState};
 use utoipa::ToSchema;
 
-use crate::api::model::Health;
+use crate::api::{
+    integration::{Agreed, Standing, Unusable},
+    model::Health,
+};
 
 /// Integrations of the workspace.
 #[derive(Debug, Serialize, ToSchema)]
@@ -16,39 +19,6 @@ pub(crate) struct IntegrationList {
     pub(crate) integrations: Vec<Integration>,
     /// Integrations that were written through the API and do not fit the configuration any more.
     pub(crate) unusable: Vec<Unusable>,
-}
-
-/// An integration that cannot be used as it is written.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = RecordsUnusable)]
-pub(crate) struct Unusable {
-    pub(crate) name: String,
-    pub(crate) reason: String,
-}
-
-/// How an integration stands.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = RecordsStanding)]
-pub(crate) enum Standing {
-    /// Nothing is written yet.
-    Draft,
-    Active,
-    /// By a person.
-    Paused,
-    /// By itself; `reason` says why and what to do.
-    Stopped,
-}
-
-impl From<FlowStanding> for Standing {
-    fn from(standing: FlowStanding) -> Self {
-        match standing {
-            FlowStanding::Draft => Standing::Draft,
-            FlowStanding::Active => Standing::Active,
-            FlowStanding::Paused => Standing::Paused,
-            FlowStanding::Stopped => Standing::Stopped,
-        }
-    }
 }
 
 /// An integration that keeps the records of two accounts in step.
@@ -74,17 +44,6 @@ pub(crate) struct Integration {
     #[schema(value_type = Option<String>, format = DateTime)]
     pub(crate) next_run: Option<Timestamp>,
     pub(crate) reads: Vec<Read>,
-}
-
-/// Who agreed that people's data travels between the accounts.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = RecordsAgreed)]
-pub(crate) struct Agreed {
-    pub(crate) by: String,
-    #[schema(value_type = String, format = DateTime)]
-    pub(crate) at: Timestamp,
-    /// The version of the text that they agreed to (`/api/v1/agreement`).
-    pub(crate) agreement: Option<String>,
 }
 
 /// One side of it, with its account's health and allowance.
@@ -178,10 +137,7 @@ impl Integration {
             standing: state.map_or(FlowStanding::Draft, |state| state.standing).into(),
             reason: state.and_then(|state| state.reason.clone()),
             since: state.map(|state| state.changed_at),
-            agreed: state.and_then(|state| {
-                let (by, at) = state.agreed.clone()?;
-                Some(Agreed { by, at, agreement: state.agreed_text.clone() })
-            }),
+            agreed: state.and_then(Agreed::of),
             left,
             right,
             counts: Counts {
@@ -287,29 +243,6 @@ impl From<Preview> for Previewed {
             samples: preview.samples.into_iter().map(PreviewSample::from).collect(),
         }
     }
-}
-
-/// Who agrees.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = RecordsActivate)]
-pub(crate) struct Activate {
-    /// Who agrees that people's data may travel between the two accounts. Needed once; it is kept with the time.
-    #[serde(default)]
-    pub(crate) agreed_by: Option<String>,
-    /// The version of the text that they read (`/api/v1/agreement`); where it is given it has to be the present one.
-    #[serde(default)]
-    pub(crate) agreement: Option<String>,
-}
-
-/// How to run.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = RecordsRun)]
-pub(crate) struct RunNow {
-    /// Whatever is missing on a side was deleted on purpose; an integration that stopped over that goes on.
-    #[serde(default)]
-    pub(crate) confirm_deletes: bool,
 }
 
 /// What a round did.
@@ -445,29 +378,6 @@ pub(crate) struct Resolve {
     pub(crate) field: String,
     /// The side whose value is the right one.
     pub(crate) winner: Winner,
-}
-
-/// The text that people agree to.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Agreement)]
-pub(crate) struct Agreement {
-    pub(crate) version: String,
-    /// Markdown.
-    pub(crate) text: String,
-}
-
-/// An integration as it was written through the API.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = RecordsSetup)]
-pub(crate) struct Setup {
-    pub(crate) name: String,
-    /// Grows with every change.
-    pub(crate) version: i64,
-    #[schema(value_type = String, format = DateTime)]
-    pub(crate) at: Timestamp,
-    /// In the words of `[[records]]`, as JSON.
-    #[schema(value_type = Object)]
-    pub(crate) integration: serde_json::Value,
 }
 
 /// What became of an integration that was written.

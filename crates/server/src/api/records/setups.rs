@@ -1,4 +1,4 @@
-//! Integrations that are written through the API instead of the configuration file, and the text that people agree to.
+//! Integrations that are written through the API instead of the configuration file.
 
 use std::sync::Arc;
 
@@ -7,56 +7,23 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
-use serde::Deserialize;
 use serde_json::{Map, Value};
 use syncline_core::ids::IntegrationId;
-use syncline_engine::{AGREEMENT_VERSION, records::Written};
-use utoipa::IntoParams;
+use syncline_engine::Written;
+use syncline_store::SetupKind;
 
-use super::{
-    acts::seen_through,
-    model::{Agreement, Setup, SetupWritten},
-};
+use super::model::SetupWritten;
 use crate::{
     api::{
         Answer, Asked, Given,
         access::{Acting, Admin},
+        integration::{Edit, Setup, WHO, read_setup, refusal, remove_setup, seen_through, source},
         status::InWorkspace,
         workspace,
     },
-    problem::{Code, Problem, ProblemBody},
+    problem::{Problem, ProblemBody},
     shared::Shared,
 };
-
-/// The text, with its version in the first line.
-const AGREEMENT: &str = include_str!("../../../../../docs/agreement.md");
-
-/// Who writes through the API, for the activity log: whoever bears the admin token.
-const WHO: &str = "the API";
-
-/// Sentences of a refusal that are shown.
-const REASONS_MAX: usize = 20;
-
-/// Which version is meant to be changed.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct Edit {
-    /// The workspace; the first one where absent.
-    workspace: Option<String>,
-    /// The version that this change was made from, 0 for a new integration; a change that somebody else made meanwhile is
-    /// then not overwritten.
-    version: Option<i64>,
-}
-
-/// The text that somebody agrees to before an integration starts, and its version.
-#[utoipa::path(get, path = "/api/v1/agreement", tag = "records", security(("admin" = [])), responses(
-    (status = 200, body = Agreement),
-    (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
-    (status = "5XX", body = ProblemBody, content_type = "application/problem+json"),
-))]
-pub(crate) async fn agreement(_: Admin) -> Answer<Agreement> {
-    Ok(Json(Agreement { version: AGREEMENT_VERSION.to_owned(), text: AGREEMENT.to_owned() }))
-}
 
 /// Writes an integration down as a draft, or changes one that is not active. It is looked at as one of the configuration
 /// file is, and both accounts are asked whether its mapping works; nothing is carried over before it is activated. All
@@ -76,14 +43,10 @@ pub(crate) async fn write(
     acting: Acting,
     Path(name): Path<String>,
     Asked(edit): Asked<Edit>,
-    Given(mut given): Given<Map<String, Value>>,
+    Given(given): Given<Map<String, Value>>,
 ) -> Answer<SetupWritten> {
     let workspace = workspace(&shared, edit.workspace.as_deref())?.clone();
-    given.entry("name").or_insert_with(|| name.clone().into());
-    if given["name"] != name.as_str() {
-        return Err(Problem::new(Code::UnreadableRequest).detail("`name` is another one than in the address"));
-    }
-    let source = Value::from(given).to_string().into_bytes();
+    let source = source(&name, given)?;
     let (engine, id) = (Arc::clone(&shared.engine), IntegrationId::new(name.clone()));
     let whose = workspace.clone();
     let work = async move { engine.write_record_setup(&workspace, &id, source, edit.version, WHO).await };
@@ -92,7 +55,7 @@ pub(crate) async fn write(
             acting.done(&shared, &whose).await?;
             Ok(Json(SetupWritten { name, version, checked, warnings }))
         }
-        refused => Err(problem(refused)),
+        refused => Err(refusal(refused)),
     }
 }
 
@@ -112,13 +75,7 @@ pub(crate) async fn read(
     Asked(asked): Asked<InWorkspace>,
 ) -> Answer<Setup> {
     let workspace = workspace(&shared, asked.workspace.as_deref())?;
-    let all = shared.store().record_setups(workspace).await.map_err(|error| Problem::store(&shared, &error))?;
-    let found = all.into_iter().find(|setup| setup.integration.as_str() == name);
-    let found = found.ok_or_else(|| {
-        Problem::new(Code::NotFound).detail("no integration of this name was written through the API")
-    })?;
-    let integration = serde_json::from_slice(&found.source).map_err(|_| Problem::new(Code::Internal))?;
-    Ok(Json(Setup { name, version: found.version, at: found.at, integration }))
+    read_setup(&shared, workspace, SetupKind::Records, name).await
 }
 
 /// Drops an integration that was written through the API and is not active. Nothing is deleted in either account, and what
@@ -138,37 +95,5 @@ pub(crate) async fn remove(
     Asked(edit): Asked<Edit>,
 ) -> Result<StatusCode, Problem> {
     let workspace = workspace(&shared, edit.workspace.as_deref())?;
-    let id = IntegrationId::new(name);
-    let dropped = shared.engine.drop_record_setup(workspace, &id, edit.version, WHO).await;
-    match dropped.map_err(|error| Problem::store(&shared, &error))? {
-        Written::Saved { .. } => {
-            acting.done(&shared, workspace).await?;
-            Ok(StatusCode::NO_CONTENT)
-        }
-        refused => Err(problem(refused)),
-    }
-}
-
-fn problem(refused: Written) -> Problem {
-    match refused {
-        Written::Refused(mut reasons) => {
-            let more = reasons.len().saturating_sub(REASONS_MAX);
-            reasons.truncate(REASONS_MAX);
-            if more > 0 {
-                reasons.push(format!("and {more} more"));
-            }
-            Problem::new(Code::UnusableIntegration).detail(reasons.join("; "))
-        }
-        Written::InFile => Problem::new(Code::ConfiguredInFile),
-        Written::Active => Problem::new(Code::NotPaused),
-        Written::Outdated { version } => {
-            Problem::new(Code::Outdated).detail(format!("the newest version is {version}"))
-        }
-        Written::NotThere => Problem::new(Code::NotFound),
-        Written::TooMany => {
-            Problem::new(Code::UnusableIntegration).detail("a workspace has no more than 200 integrations of this way")
-        }
-        // It is no refusal; nobody asks for its words.
-        Written::Saved { .. } => Problem::new(Code::Internal),
-    }
+    remove_setup(&shared, acting, workspace, (SetupKind::Records, name), edit.version).await
 }

@@ -49,7 +49,7 @@ fn start_tag(text: &str) -> (Element, &str) {
 }
 
 /// The elements with the names of their attributes: what no text from outside may change.
-pub(super) fn safe(page: &str) -> Vec<(String, Vec<String>)> {
+pub(crate) fn safe(page: &str) -> Vec<(String, Vec<String>)> {
     let names = |element: Element| (element.name, element.attributes.into_iter().map(|(name, _)| name).collect());
     elements(page).into_iter().map(names).collect()
 }

@@ -13,7 +13,7 @@ use syncline_core::{
 
 use super::{COPIES_OF, DUE_ADD, copy_of, crm::know_records, mails};
 use crate::{
-    DueSeries, MeetingCounts, MeetingFilter, MeetingView, SaveMeetings, Store, StoredCopy, StoredMeeting,
+    DueSeries, Links, MeetingCounts, MeetingFilter, MeetingView, SaveMeetings, Store, StoredCopy, StoredMeeting,
     db::{Db, Op, P, Row, Scope, statements, to_json},
     error::{Error, Result},
     ops::{
@@ -39,12 +39,22 @@ statements! {
         and verdict = 'log' and starts_at > ?3 order by starts_at, id limit ?4";
     MEETINGS_UNTOLD = "select uid, rid, state, links, plan from calendar_meeting where workspace = ?1 and integration = ?2 \
         and untold = 1 order by id limit ?3";
-    MEETINGS_PAGE = "select id, uid, rid, state from calendar_meeting where workspace = ?1 and integration = ?2 \
+    MEETINGS_PAGE = "select id, uid, rid, state, links from calendar_meeting where workspace = ?1 and integration = ?2 \
         and id > ?3 order by id limit ?4";
-    MEETINGS_OF_VERDICT = "select id, uid, rid, state from calendar_meeting where workspace = ?1 and integration = ?2 \
+    MEETINGS_OF_VERDICT = "select id, uid, rid, state, links from calendar_meeting where workspace = ?1 and integration = ?2 \
         and verdict = ?5 and id > ?3 order by id limit ?4";
-    MEETINGS_HELD = "select id, uid, rid, state from calendar_meeting where workspace = ?1 and integration = ?2 \
+    MEETINGS_LEFT_OUT = "select id, uid, rid, state, links from calendar_meeting where workspace = ?1 and integration = ?2 \
+        and verdict <> ?5 and id > ?3 order by id limit ?4";
+    MEETINGS_HELD = "select id, uid, rid, state, links from calendar_meeting where workspace = ?1 and integration = ?2 \
         and held = 1 and id > ?3 order by id limit ?4";
+    NEWEST = "select id, uid, rid, state, links from calendar_meeting where workspace = ?1 and integration = ?2 \
+        and id < ?3 order by id desc limit ?4";
+    NEWEST_OF_VERDICT = "select id, uid, rid, state, links from calendar_meeting where workspace = ?1 and integration = ?2 \
+        and verdict = ?5 and id < ?3 order by id desc limit ?4";
+    NEWEST_LEFT_OUT = "select id, uid, rid, state, links from calendar_meeting where workspace = ?1 and integration = ?2 \
+        and verdict <> ?5 and id < ?3 order by id desc limit ?4";
+    NEWEST_HELD = "select id, uid, rid, state, links from calendar_meeting where workspace = ?1 and integration = ?2 \
+        and held = 1 and id < ?3 order by id desc limit ?4";
     VERDICTS = "select verdict, count(*) from calendar_meeting where workspace = ?1 and integration = ?2 group by verdict";
     HELD_COUNT = "select count(*) from calendar_meeting where workspace = ?1 and integration = ?2 and held = 1";
     HELD_UIDS = "select distinct uid from calendar_meeting where workspace = ?1 and integration = ?2 and held = 1";
@@ -54,7 +64,7 @@ statements! {
 /// The word of a verdict that people filter by.
 fn word(verdict: &Verdict) -> &'static str {
     match verdict {
-        Verdict::Log => "log",
+        Verdict::Log => MeetingFilter::LOGGED,
         Verdict::LeftOut(reason) => reason.code(),
     }
 }
@@ -231,8 +241,16 @@ struct List {
     workspace: WorkspaceId,
     integration: IntegrationId,
     filter: MeetingFilter,
-    after: i64,
+    from: Place,
     limit: usize,
+}
+
+/// Where a list begins, and which way it goes.
+enum Place {
+    /// Behind this number, the oldest first.
+    After(i64),
+    /// Before this number, the newest first.
+    Before(i64),
 }
 
 impl Op for List {
@@ -244,19 +262,25 @@ impl Op for List {
     }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Vec<MeetingView>> {
+        let (from, [all, held, of_verdict, left_out]) = match self.from {
+            Place::After(id) => (id, [&MEETINGS_PAGE, &MEETINGS_HELD, &MEETINGS_OF_VERDICT, &MEETINGS_LEFT_OUT]),
+            Place::Before(id) => (id, [&NEWEST, &NEWEST_HELD, &NEWEST_OF_VERDICT, &NEWEST_LEFT_OUT]),
+        };
         let limit = P::Int(i64::try_from(self.limit).unwrap_or(i64::MAX));
-        let by = [P::Text(self.workspace.as_str()), P::Text(self.integration.as_str()), P::Int(self.after), limit];
+        let by = [P::Text(self.workspace.as_str()), P::Text(self.integration.as_str()), P::Int(from), limit];
+        let [ws, integration, from, limit] = by;
+        let with = |word| [ws, integration, from, limit, P::Text(word)];
         let rows = match &self.filter {
-            MeetingFilter::All => db.rows(&MEETINGS_PAGE, &by).await?,
-            MeetingFilter::Held => db.rows(&MEETINGS_HELD, &by).await?,
-            MeetingFilter::Verdict(word) => {
-                let [ws, integration, after, limit] = by;
-                db.rows(&MEETINGS_OF_VERDICT, &[ws, integration, after, limit, P::Text(word)]).await?
-            }
+            MeetingFilter::All => db.rows(all, &by).await?,
+            MeetingFilter::Held => db.rows(held, &by).await?,
+            MeetingFilter::Verdict(word) => db.rows(of_verdict, &with(word)).await?,
+            MeetingFilter::LeftOut => db.rows(left_out, &with(MeetingFilter::LOGGED)).await?,
         };
         let view = |mut row: Row| {
             let key = key_of(&row.text(1)?, &row.text(2)?)?;
-            Ok(MeetingView { id: row.int(0)?, key, state: row.json(3)? })
+            let links: Links = row.json(4)?;
+            let record = links.get(&Slot::Meeting).map(|link| link.id.clone());
+            Ok(MeetingView { id: row.int(0)?, key, state: row.json(3)?, record })
         };
         rows.into_iter().map(view).collect()
     }
@@ -369,8 +393,22 @@ impl Store {
         after: i64,
         limit: usize,
     ) -> Result<Vec<MeetingView>> {
-        let list = List { workspace: workspace.clone(), integration: integration.clone(), filter, after, limit };
-        self.run(list).await
+        let (workspace, integration, from) = (workspace.clone(), integration.clone(), Place::After(after));
+        self.run(List { workspace, integration, filter, from, limit }).await
+    }
+
+    /// The same with those first that became known last, and older ones than `before`.
+    pub async fn newest_meetings(
+        &self,
+        workspace: &WorkspaceId,
+        integration: &IntegrationId,
+        filter: MeetingFilter,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<MeetingView>> {
+        let from = Place::Before(before.unwrap_or(i64::MAX));
+        let (workspace, integration) = (workspace.clone(), integration.clone());
+        self.run(List { workspace, integration, filter, from, limit }).await
     }
 
     /// How the meetings of an integration stand.

@@ -5,7 +5,7 @@ use syncline_core::ids::{IntegrationId, WorkspaceId};
 
 use super::{Flow, flow::is_active};
 use crate::{
-    JournalEntry, RecordSetup, SetupSaved, Store,
+    IntegrationSetup, JournalEntry, SetupKind, SetupSaved, Store,
     db::{Db, Op, P, Row, Scope, statements},
     error::Result,
     ops::{
@@ -15,20 +15,21 @@ use crate::{
 };
 
 /// Integrations of one workspace that are written through the API.
-pub const RECORD_SETUPS_MAX: usize = 200;
+pub const SETUPS_MAX: usize = 200;
 
 /// Under which name the number stands that grows with every change.
 const REVISION: &str = "record setups";
 
 statements! {
-    SETUP_GET = "select version from record_setup where workspace = ?1 and integration = ?2";
+    SETUP_GET = "select version, kind from record_setup where workspace = ?1 and integration = ?2";
     SETUP_COUNT = "select count(*) from record_setup where workspace = ?1";
-    SETUP_SET = "insert into record_setup (workspace, integration, source, version, at, who) values (?1, ?2, ?3, ?4, ?5, ?6) \
+    SETUP_SET = "insert into record_setup (workspace, integration, source, version, at, who, kind) \
+        values (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
         on conflict (workspace, integration) do update set source = excluded.source, version = excluded.version, \
         at = excluded.at, who = excluded.who";
     SETUP_DROP = "delete from record_setup where workspace = ?1 and integration = ?2";
     SETUPS = "select integration, source, version, at, who from record_setup where workspace = ?1 \
-        order by integration limit ?2";
+        and kind = ?2 order by integration limit ?3";
     SETUPS_REVISION = "select value from cursor_at where workspace = ?1 and name = ?2";
     SETUPS_CHANGED = "insert into cursor_at (workspace, name, value) values (?1, ?2, ?3) \
         on conflict (workspace, name) do update set value = excluded.value";
@@ -36,6 +37,7 @@ statements! {
 
 struct Save {
     flow: Flow,
+    kind: SetupKind,
     /// Nothing drops it.
     source: Option<Vec<u8>>,
     /// The version that the editor knew.
@@ -54,7 +56,12 @@ impl Op for Save {
     async fn run<D: Db>(&self, db: &mut D) -> Result<SetupSaved> {
         let [ws, integration] = self.flow.key();
         lock_workspace(db, &self.flow.workspace).await?;
-        let version = db.row(&SETUP_GET, &[ws, integration]).await?.map(|row| row.int(0)).transpose()?;
+        let found = db.row(&SETUP_GET, &[ws, integration]).await?;
+        let version = found.as_ref().map(|row| row.int(0)).transpose()?;
+        let kind = found.map(|mut row| row.text(1)).transpose()?;
+        if kind.is_some_and(|kind| kind != self.kind.as_str()) {
+            return Ok(if self.source.is_some() { SetupSaved::Taken } else { SetupSaved::NotThere });
+        }
         if self.source.is_none() && version.is_none() {
             return Ok(SetupSaved::NotThere);
         }
@@ -67,11 +74,12 @@ impl Op for Save {
         let revision = revision(db, &self.flow.workspace).await? + 1;
         // Versions are never given twice, not even to one that was dropped and written anew.
         if let Some(source) = &self.source {
-            if version.is_none() && count(db, &self.flow.workspace).await? >= RECORD_SETUPS_MAX as i64 {
+            if version.is_none() && count(db, &self.flow.workspace).await? >= SETUPS_MAX as i64 {
                 return Ok(SetupSaved::TooMany);
             }
             let (at, who) = (P::time(self.journal.at), P::Text(&self.who));
-            db.run(&SETUP_SET, &[ws, integration, P::Blob(source), P::Int(revision), at, who]).await?;
+            let kind = P::Text(self.kind.as_str());
+            db.run(&SETUP_SET, &[ws, integration, P::Blob(source), P::Int(revision), at, who, kind]).await?;
         } else {
             db.run(&SETUP_DROP, &[ws, integration]).await?;
         }
@@ -111,10 +119,11 @@ impl Op for Revision {
 
 struct Setups {
     workspace: WorkspaceId,
+    kind: SetupKind,
 }
 
 impl Op for Setups {
-    type Out = Vec<RecordSetup>;
+    type Out = Vec<IntegrationSetup>;
     const READS: bool = true;
 
     fn scope(&self) -> Scope<'_> {
@@ -122,13 +131,13 @@ impl Op for Setups {
     }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
-        let params = [P::Text(self.workspace.as_str()), P::Int(RECORD_SETUPS_MAX as i64)];
+        let params = [P::Text(self.workspace.as_str()), P::Text(self.kind.as_str()), P::Int(SETUPS_MAX as i64)];
         db.rows(&SETUPS, &params).await?.into_iter().map(setup_of).collect()
     }
 }
 
-fn setup_of(mut row: Row) -> Result<RecordSetup> {
-    Ok(RecordSetup {
+fn setup_of(mut row: Row) -> Result<IntegrationSetup> {
+    Ok(IntegrationSetup {
         integration: IntegrationId::new(row.text(0)?),
         source: row.blob(1)?,
         version: row.int(2)?,
@@ -140,39 +149,39 @@ fn setup_of(mut row: Row) -> Result<RecordSetup> {
 impl Store {
     /// Writes an integration down, or changes it, together with the line that tells of it. With a known version only if
     /// that is still the newest one (0 for none); never while the integration is active.
-    pub async fn save_record_setup(
+    pub async fn save_setup(
         &self,
         workspace: &WorkspaceId,
-        integration: &IntegrationId,
+        (kind, integration): (SetupKind, &IntegrationId),
         source: Vec<u8>,
         known: Option<i64>,
         who: &str,
         journal: JournalEntry,
     ) -> Result<SetupSaved> {
         let (flow, source, who) = (Flow::new(workspace, integration), Some(source), who.to_owned());
-        self.run(Save { flow, source, known, who, journal }).await
+        self.run(Save { flow, kind, source, known, who, journal }).await
     }
 
-    /// Drops what was written down; what is known of its records stays. Never while the integration is active.
-    pub async fn drop_record_setup(
+    /// Drops what was written down; what is known of its records or events stays. Never while the integration is active.
+    pub async fn drop_setup(
         &self,
         workspace: &WorkspaceId,
-        integration: &IntegrationId,
+        (kind, integration): (SetupKind, &IntegrationId),
         known: Option<i64>,
         who: &str,
         journal: JournalEntry,
     ) -> Result<SetupSaved> {
         let (flow, who) = (Flow::new(workspace, integration), who.to_owned());
-        self.run(Save { flow, source: None, known, who, journal }).await
+        self.run(Save { flow, kind, source: None, known, who, journal }).await
     }
 
     /// A number that grows with every change of what is written down.
-    pub async fn record_setup_revision(&self, workspace: &WorkspaceId) -> Result<i64> {
+    pub async fn setup_revision(&self, workspace: &WorkspaceId) -> Result<i64> {
         self.run(Revision { workspace: workspace.clone() }).await
     }
 
-    /// All integrations that are written down, by name.
-    pub async fn record_setups(&self, workspace: &WorkspaceId) -> Result<Vec<RecordSetup>> {
-        self.run(Setups { workspace: workspace.clone() }).await
+    /// All integrations of a kind that are written down, by name.
+    pub async fn setups(&self, workspace: &WorkspaceId, kind: SetupKind) -> Result<Vec<IntegrationSetup>> {
+        self.run(Setups { workspace: workspace.clone(), kind }).await
     }
 }

@@ -75,7 +75,7 @@ pub async fn run(args: CalendarDemoArgs) -> anyhow::Result<()> {
     installation.config.engine.workers = Some(0);
     let running = Running::start(installation, metrics.clone(), Some(Secret::new(sign_in.clone()))).await?;
     let port = running.address.port();
-    println!("Activity log        http://{}/sign-in/{sign_in}?next=/activity\n", running.address);
+    println!("What landed where   http://{}/sign-in/{sign_in}?next=/integrations\n", running.address);
     let mut stage = Stage { accounts, post: Post::default(), seen: Lines::new() };
     let played = tokio::select! {
         played = stage.play(&running.engine) => played.map(|()| true),
@@ -85,7 +85,7 @@ pub async fn run(args: CalendarDemoArgs) -> anyhow::Result<()> {
     if played? && !args.once {
         let installation = wiring::installation(&folder, &stage.accounts, port)?;
         let running = Running::start(installation, metrics, Some(Secret::new(sign_in.clone()))).await?;
-        println!("\nActivity log        http://{}/sign-in/{sign_in}?next=/activity", running.address);
+        println!("\nWhat landed where   http://{}/sign-in/{sign_in}?next=/integrations", running.address);
         println!("Salesforce          {}/_sandbox/", stage.accounts.urls.org);
         println!("Ctrl-C stops it.");
         stop_signal.asked().await;

@@ -24,6 +24,7 @@ pub mod records;
 mod run;
 mod sim;
 mod skew;
+mod stage;
 mod story;
 mod threads;
 mod troubles;

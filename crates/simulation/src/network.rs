@@ -135,7 +135,7 @@ impl Line {
     pub fn restore_schema(&self) {
         if let Some(back) = lock(&self.way_back).take() {
             let restored = self.org.change_schema(&back);
-            debug_assert!(restored.is_ok(), "{restored:?}");
+            assert!(restored.is_ok(), "{restored:?}");
         }
     }
 
@@ -159,7 +159,7 @@ impl Line {
         }
         let body = request.body().clone();
         let reply = self.org.handle(&self.base, request);
-        debug_assert_eq!(reply.deliver, Delivery::Answer, "the network loses, the org does not");
+        assert_eq!(reply.deliver, Delivery::Answer, "the network loses, the org does not");
         if kind == Kind::Write {
             lock(&self.watch).written(sim, &self.org, &body, &reply.response);
         }

@@ -73,7 +73,7 @@ pub fn org(seed: u64, customer: &Customer, clock: &Arc<TrueClock>) -> Arc<Salesf
         let contact = json!({"FirstName": person.first, "LastName": person.last, "Email": person.email});
         let Value::Object(contact): Value = contact else { continue };
         let made: Result<String, String> = org.seed("Contact", &Map::from_iter(contact));
-        debug_assert!(made.is_ok(), "{made:?}");
+        assert!(made.is_ok(), "{made:?}");
     }
     org
 }
@@ -82,7 +82,7 @@ pub fn org(seed: u64, customer: &Customer, clock: &Arc<TrueClock>) -> Arc<Salesf
 pub async fn connect(store: &Store, customer: &Customer, org: &SalesforceOrg, clock: &TrueClock) {
     let (workspace, connection, base) = (customer.workspace(), Customer::crm(), customer.base());
     let known = store.ensure_connection(&workspace, &connection, "salesforce").await;
-    debug_assert!(known.is_ok(), "{known:?}");
+    assert!(known.is_ok(), "{known:?}");
     let refresh = org.credentials(&base)["refresh_token"].as_str().map(str::to_owned);
     let tokens = StoredTokens {
         access: "none-yet".to_owned(),
@@ -92,5 +92,5 @@ pub async fn connect(store: &Store, customer: &Customer, org: &SalesforceOrg, cl
         account: None,
     };
     let stored = store.store_tokens(&workspace, &connection, &tokens, None).await;
-    debug_assert!(stored.is_ok(), "{stored:?}");
+    assert!(stored.is_ok(), "{stored:?}");
 }

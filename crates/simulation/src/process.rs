@@ -37,11 +37,17 @@ pub const PATH_KEY: &str = "0123456789abcdef0123456789abcdef";
 pub struct Process {
     pub number: usize,
     pub clock: Arc<SkewedClock>,
-    up: Mutex<Option<Router>>,
+    up: Mutex<Option<Up>>,
     sim: Arc<Sim>,
     network: Arc<Network>,
     /// The one point at which it dies, where the run names one.
     dies_at: Option<u64>,
+}
+
+/// The server of a process that is up. Its routes are laid once somebody calls: that takes longer than to answer.
+struct Up {
+    server: Server,
+    router: Option<Router>,
 }
 
 impl Process {
@@ -62,7 +68,7 @@ impl Process {
             let life = self.life(lives);
             let engine = self.engine(&life, lives);
             let server = Server::new(Arc::clone(&engine), self.sources(), options());
-            *lock(&self.up) = Some(server.router());
+            *lock(&self.up) = Some(Up { server, router: None });
             let alone = self.sim.story.processes == 1;
             let working = async {
                 if alone && let Err(error) = engine.world().store.reclaim_all().await {
@@ -138,7 +144,11 @@ impl Process {
 
     /// Hands a webhook over; the answer's status and body, or nothing where the process is down.
     pub async fn post(&self, path: &str, headers: &[(&str, String)], body: &str) -> Option<(u16, String)> {
-        let router = lock(&self.up).clone()?;
+        let router = {
+            let mut up = lock(&self.up);
+            let Up { server, router } = up.as_mut()?;
+            router.get_or_insert_with(|| server.router()).clone()
+        };
         let mut request = Request::builder().method("POST").uri(path).header("content-type", "application/json");
         for (name, value) in headers {
             request = request.header(*name, value);

@@ -185,7 +185,14 @@ impl Watch {
     pub fn answered(&mut self, number: u64, answer: &Result<Response<Bytes>, HttpError>) -> bool {
         let Some(sent) = self.open.get(&number) else { return true };
         let ok = answer.as_ref().ok().filter(|answer| answer.status() == 200);
-        let json: Option<Value> = ok.and_then(|answer| serde_json::from_slice(answer.body()).ok());
+        // Only of these it makes a difference what the answer says.
+        let counts = match sent.kind {
+            Kind::Find => !self.uncertain.is_empty(),
+            Kind::Write | Kind::Token => true,
+            Kind::Other => false,
+        };
+        let told = ok.filter(|_| counts);
+        let json: Option<Value> = told.and_then(|answer| serde_json::from_slice(answer.body()).ok());
         match (sent.kind, &json) {
             (Kind::Find, Some(json)) if json["compositeResponse"].is_array() => {
                 // Asked for by name, or shown: invitations are asked for by their meeting.

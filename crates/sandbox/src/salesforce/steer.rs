@@ -34,13 +34,22 @@ impl SalesforceOrg {
     /// These fields of all live records of an object, in the order in which the records were made; null where a record has
     /// nothing there, or no such field.
     pub fn columns<const N: usize>(&self, object: &str, fields: [&str; N]) -> Vec<[Value; N]> {
+        self.values(object, fields, false)
+    }
+
+    /// The same of all records, those in the recycle bin included.
+    pub fn columns_with_bin<const N: usize>(&self, object: &str, fields: [&str; N]) -> Vec<[Value; N]> {
+        self.values(object, fields, true)
+    }
+
+    fn values<const N: usize>(&self, object: &str, fields: [&str; N], with_bin: bool) -> Vec<[Value; N]> {
         let state = self.settled();
         let Some(object) = state.world.schema.find(object) else { return Vec::new() };
         let def = state.world.def(object);
         let numbers = fields.map(|field| def.field_no(field));
         let value = |row: &Row, no: Option<FieldNo>| Some(row.read(def, no?)?.to_json());
-        let live = state.world.table(object).rows().filter(|(_, row)| !row.deleted);
-        live.map(|(_, row)| numbers.map(|no| value(row, no).unwrap_or(Value::Null))).collect()
+        let rows = state.world.table(object).rows().filter(|(_, row)| with_bin || !row.deleted);
+        rows.map(|(_, row)| numbers.map(|no| value(row, no).unwrap_or(Value::Null))).collect()
     }
 
     /// All live records by object, in the order in which they were made; objects without any are left out.

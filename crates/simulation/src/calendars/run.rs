@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 #[cfg(feature = "mutants")]
 use syncline_core::mutant::{self, Mutant};
 use syncline_engine::{Engine, Options as EngineOptions, World};
-use syncline_store::{FlowStanding, MasterKey, Store, StoreOptions};
+use syncline_store::{FlowStanding, Store};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -31,6 +31,7 @@ use crate::{
     log::{self, Listener},
     sim::{Sim, Violation, lock},
     skew::wrong_clocks,
+    stage,
 };
 
 /// How long requests that are under way when the calm begins may take.
@@ -98,20 +99,14 @@ pub fn run(seed: u64, options: &Options) -> Report {
     mutant::choose(options.mutant);
     let mut plot = Plot::of(seed, options.faults, options.often, &options.troubles);
     plot.acts = options.acts.unwrap_or(plot.acts);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    let runtime = runtime.expect("a runtime without input and output needs nothing from the system");
-    let report = runtime.block_on(perform(plot, options.trace));
+    let report = stage::play(plot.seed, |store| perform(plot, store, options.trace));
     #[cfg(feature = "mutants")]
     mutant::choose(None);
     report
 }
 
-async fn perform(plot: Plot, trace: bool) -> Report {
+async fn perform(plot: Plot, store: Store, trace: bool) -> Report {
     let clock = TrueClock::start();
-    let entropy = Arc::new(Seeded::new(Dice::of(plot.seed, "store", 0)));
-    let key = MasterKey::new(b"0123456789abcdef0123456789abcdef").expect("32 bytes make a key");
-    let options = StoreOptions { key, old_keys: Vec::new(), entropy, pool: 1 };
-    let store = Store::open_inline("sqlite::memory:", options).expect("a database in memory can always be made");
     let sim = Sim::new(plot.story(), clock, store, false, trace);
     let _log = tracing::subscriber::set_default(Listener::new(&sim));
     sim.note(|| format!("{plot:?}, faults {}", plot.faults));
@@ -185,15 +180,15 @@ async fn switch_on(wires: &Wires, engine: &Engine) {
     for setup in &engine.setup().connections {
         let vendor = setup.connector.manifest().vendor;
         let known = store.ensure_connection(&workspace(), &setup.id, vendor).await;
-        debug_assert!(known.is_ok(), "{known:?}");
+        assert!(known.is_ok(), "{known:?}");
         if let Some(tokens) = wires.office.tokens(setup.id.as_str()) {
             let kept = store.store_tokens(&workspace(), &setup.id, &tokens, None).await;
-            debug_assert!(kept.is_ok(), "{kept:?}");
+            assert!(kept.is_ok(), "{kept:?}");
         }
     }
     for flow in &engine.setup().calendars {
         let set = engine.set_standing(flow, FlowStanding::Active, None, Some("operator")).await;
-        debug_assert!(set.is_ok(), "{set:?}");
+        assert!(set.is_ok(), "{set:?}");
         for _ in 0..if wires.plot.settled { FIRST_ROUNDS } else { 0 } {
             let end = engine.calendars_round(flow, false).await;
             wires.sim.note(|| format!("operator {end:?}"));

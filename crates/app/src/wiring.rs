@@ -5,6 +5,8 @@ mod calendars;
 mod polled;
 mod records;
 
+pub use records::AskUrl;
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},

@@ -6,6 +6,8 @@ mod polled;
 mod records;
 mod written;
 
+pub use records::AskUrl;
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},

@@ -22,6 +22,6 @@ mod shown;
 mod tests;
 
 pub use api::{TOKEN_PREFIX, openapi_json};
-pub use options::{AskAddress, Limits, ServerOptions};
+pub use options::{AskKeys, Limits, ServerOptions};
 pub use serve::Server;
 pub use shared::{HintSetup, SourceSetup};

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use syncline_connect::Secret;
 use url::Url;
 
-pub use crate::hooks::asks::AskAddress;
+pub use crate::hooks::asks::AskKeys;
 use crate::shared::HintSetup;
 
 /// The largest body that is read. Booking webhooks are a few kilobytes; OWASP ASVS 5.0 (4.1) asks for some limit.
@@ -42,8 +42,8 @@ pub struct ServerOptions {
     pub limits: Limits,
     /// Connections whose vendors tell by webhook that something has changed.
     pub hints: Vec<HintSetup>,
-    /// Where tools may ask for records.
-    pub asks: Vec<AskAddress>,
+    /// By which addresses tools may ask for records.
+    pub ask_keys: Arc<AskKeys>,
     /// The metrics in Prometheus' text format.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Whether the workers run.
@@ -63,7 +63,7 @@ impl ServerOptions {
             separate_admin: false,
             limits: Limits::default(),
             hints: Vec::new(),
-            asks: Vec::new(),
+            ask_keys: Arc::new(|_, _, _| Vec::new()),
             metrics: Arc::new(String::new),
             workers_alive: Arc::new(|| true),
         }

@@ -109,7 +109,8 @@ impl Running {
         let mut server_options = ServerOptions::new(public_url.clone(), admin_token, installation.derive(&["session"]));
         server_options.sign_in_key = sign_in_key;
         server_options.hints = installation.hints(&public_url)?;
-        server_options.asks = installation.ask_addresses();
+        let installation = Arc::new(installation);
+        server_options.ask_keys = installation.ask_keys();
         server_options.separate_admin = installation.config.server.admin_listen.is_some();
         server_options.metrics = {
             let metrics = metrics.clone();
@@ -159,7 +160,6 @@ impl Running {
             let (engine, stop) = (Arc::clone(&engine), stop.clone());
             tasks.spawn(async move { engine.tell_alerts(ways, stop).await });
         }
-        let installation = Arc::new(installation);
         tasks.spawn(upkeep(Arc::clone(&engine), Arc::clone(&installation), metrics, stop.clone()));
         Ok(Self { address, engine, installation, stop, tasks, _lock: lock })
     }

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use syncline_connect::{Bookings, Connector};
 use syncline_core::ids::ConnectionId;
-use syncline_store::PollState;
+use syncline_store::{PollState, SetupKind};
 
-use crate::wiring::{Installation, vendor};
+use crate::wiring::{AskUrl, Installation, vendor};
 
 /// Prints every source's webhook address, and how its poll stands.
 pub async fn run(config: &Path) -> anyhow::Result<()> {
@@ -16,8 +16,10 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     if installation.config.sources.is_empty() {
         println!("No [[sources]] are configured.");
     }
-    // Nothing is known of sources that are never asked, so the database is left alone where there are no others.
+    // Nothing is known of sources that are never asked, and without connections no integration keeps records: then the
+    // database is left alone.
     let asks = installation.config.sources.iter().any(|source| source.api.is_some());
+    let asks = asks || !installation.config.connections.is_empty();
     let store = if asks { Some(installation.open_store().await?) } else { None };
     for source in &installation.config.sources {
         let connector = vendor(&source.vendor)?;
@@ -43,9 +45,13 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
             println!("  {}", installation.webhook_url(&public, &connection.name));
         }
     }
-    for address in installation.ask_addresses() {
-        println!("{}: a record for `{}` is asked for at", address.integration, address.pair);
-        println!("  {}", installation.ask_url(&public, &address));
+    let written = match &store {
+        Some(store) => store.setups(&installation.workspace(), SetupKind::Records).await?,
+        None => Vec::new(),
+    };
+    for AskUrl { integration, pair, url } in installation.ask_urls(&public, &written) {
+        println!("{integration}: a record for `{pair}` is asked for at");
+        println!("  {url}");
     }
     if let Some(store) = store {
         store.close().await;

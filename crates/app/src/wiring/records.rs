@@ -1,5 +1,7 @@
 //! From the configuration to the integrations that keep records in step.
 
+use std::sync::Arc;
+
 use anyhow::{Context, bail};
 use jiff::SignedDuration;
 use syncline_connect::{Connector, Secret};
@@ -8,7 +10,8 @@ use syncline_core::{
     merge::PairDraft,
 };
 use syncline_engine::records::{Gather, RecordFlow, SideSetup};
-use syncline_server::{AskAddress, HintSetup};
+use syncline_server::{AskKeys, HintSetup};
+use syncline_store::IntegrationSetup;
 use url::Url;
 
 use super::{Installation, connector_of, vendor};
@@ -24,8 +27,8 @@ impl Installation {
         self.config.records.iter().map(flow).collect()
     }
 
-    /// Connections whose vendors may tell by webhook that something has changed, in the account or in one of its calendars. Like sources they keep their former
-    /// addresses while the master key is being changed.
+    /// Connections whose vendors may tell by webhook that something has changed, in the account or in one of its calendars.
+    /// Like sources they keep their former addresses while the master key is being changed.
     pub fn hints(&self, public: &Url) -> anyhow::Result<Vec<HintSetup>> {
         let mut hints = Vec::new();
         for config in &self.config.connections {
@@ -52,27 +55,38 @@ impl Installation {
         Ok(hints)
     }
 
-    /// The addresses at which tools may ask for records.
-    pub fn ask_addresses(&self) -> Vec<AskAddress> {
-        let integrations = self.config.records.iter();
-        let pairs = integrations.flat_map(|config| config.pairs.iter().map(move |pair| (config, pair)));
-        let address = |(config, pair): (&RecordsConfig, &PairConfig)| AskAddress {
-            workspace: self.workspace(),
-            integration: IntegrationId::new(config.name.clone()),
-            pair: pair.name.clone(),
-            path_key: self.path_key(&format!("records/{}/{}", config.name, pair.name)),
-        };
-        pairs.filter(|(_, pair)| pair.create_left_on_request).map(address).collect()
+    /// By which addresses tools may ask for records. Like sources, pairs keep their former addresses while the master key
+    /// is being changed.
+    pub fn ask_keys(self: &Arc<Self>) -> Arc<AskKeys> {
+        let installation = Arc::clone(self);
+        Arc::new(move |workspace, integration, pair| {
+            let own = *workspace == installation.workspace();
+            if own { installation.path_keys(&ask_path(integration.as_str(), pair)) } else { Vec::new() }
+        })
     }
 
-    /// Such an address as a tool is given it.
-    pub fn ask_url(&self, public: &Url, address: &AskAddress) -> String {
-        let AskAddress { integration, pair, path_key, .. } = address;
-        let mut url = public.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(["hooks", "records", integration.as_str(), pair, path_key]);
-        }
-        url.to_string()
+    /// Where tools may ask for records: of integrations in the file, and of those that were written through the API.
+    pub fn ask_urls(&self, public: &Url, written: &[IntegrationSetup]) -> Vec<AskUrl> {
+        // One that cannot be read any more is told of elsewhere.
+        let written = written.iter().filter_map(|setup| serde_json::from_slice(&setup.source).ok());
+        let written: Vec<RecordsConfig> = written.collect();
+        let integrations = self.config.records.iter().chain(&written);
+        let pairs = integrations.flat_map(|config| config.pairs.iter().map(move |pair| (config, pair)));
+        let address = |(config, pair): (&RecordsConfig, &PairConfig)| {
+            let key = self.path_key(&ask_path(&config.name, &pair.name));
+            let mut url = public.clone();
+            if let Ok(mut path) = url.path_segments_mut() {
+                path.pop_if_empty().extend([
+                    "hooks",
+                    "records",
+                    config.name.as_str(),
+                    pair.name.as_str(),
+                    key.as_str(),
+                ]);
+            }
+            AskUrl { integration: config.name.clone(), pair: pair.name.clone(), url: url.to_string() }
+        };
+        pairs.filter(|(_, pair)| pair.create_left_on_request).map(address).collect()
     }
 
     /// Where the API of an account that is connected by a key answers.
@@ -85,6 +99,18 @@ impl Installation {
         let home = home.with_context(|| format!("give `url`: every account of {name} has an address of its own"))?;
         Url::parse(home).with_context(|| format!("the address of {name}"))
     }
+}
+
+/// An address at which a pair's records can be asked for, as a tool is given it.
+pub struct AskUrl {
+    pub integration: String,
+    pub pair: String,
+    pub url: String,
+}
+
+/// What the secret part of such an address is derived from.
+fn ask_path(integration: &str, pair: &str) -> String {
+    format!("records/{integration}/{pair}")
 }
 
 /// An integration as the engine takes it.

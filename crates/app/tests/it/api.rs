@@ -173,6 +173,49 @@ fn an_integration_is_written_through_the_api_and_kept_in_step_without_a_restart(
     assert_eq!((names, tool.account.contacts_snapshot().len()), (1, 1), "what was carried over stays");
 }
 
+/// An automation's webhook asks for a record by an integration that was written through the API: `syncline sources` prints
+/// its address, which is good as soon as the pair makes records on request, and no longer.
+///
+/// proves: R9, O4
+#[test]
+fn a_webhook_asks_by_an_integration_that_was_written_through_the_api() {
+    let (sandbox, tool) = (Sandbox::start(), Newsletter::start());
+    let installation = installed("asked", &sandbox, &tool, "");
+    let person = json!({ "email": "ada@example.org", "attributes": { "LASTNAME": "King" } });
+    tool.account.add_contact(&object(person)).expect("a contact");
+    let server = installation.start(BINARY.as_ref(), &[]);
+    let path = "/api/v1/records/people";
+    let field = |left: &str, right: &str| json!({ "left": left, "right": right });
+    let people = |asked: bool| {
+        json!({ "left": "salesforce", "right": "newsletter", "left_every_seconds": 1, "right_every_seconds": 1,
+            "pairs": [{ "name": "contacts", "left": "Contact", "right": "contact", "create_left_on_request": asked,
+                "fields": [field("Email", "EMAIL"), field("LastName", "LASTNAME")] }] })
+    };
+    let post = |address: &str| {
+        let body = json!({ "email": "ada@example.org" }).to_string();
+        server.connect().request("POST", address, &[], body.as_bytes()).expect("an answer").0
+    };
+    let (status, written) = asked(&server, "PUT", path, &people(true));
+    assert_eq!(status, 200, "{written}");
+    let out = installation.command(BINARY.as_ref(), &["sources"]);
+    let at = out.find("/hooks/records/people/contacts/").unwrap_or_else(|| panic!("no address in: {out}"));
+    let address = out[at..].split_whitespace().next().expect("an address").to_owned();
+    let agreed = json!({ "agreed_by": "Ada", "agreement": "1" });
+    assert_eq!(asked(&server, "POST", &format!("{path}/activate"), &agreed).0, 204);
+    let wrong = address.replace("/contacts/", "/leads/");
+    assert_eq!((post(&wrong), post(&format!("{address}0"))), (404, 404));
+    assert_eq!(post(&address), 200);
+    let started = std::time::Instant::now();
+    while sandbox.org.records("Contact").is_empty() {
+        assert!(started.elapsed() < crate::lab::PATIENCE, "nobody is made: {}", installation.log());
+        crate::lab::pause(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(asked(&server, "POST", &format!("{path}/pause"), &json!({})).0, 204);
+    let version = written["version"].as_i64().expect("a version");
+    assert_eq!(asked(&server, "PUT", &format!("{path}?version={version}"), &people(false)).0, 200);
+    assert_eq!(post(&address), 404, "it makes none on request any more");
+}
+
 /// A line of the page as a shell runs it; its answer, which has to be a success.
 pub fn typed(line: &str, server: &Server) -> Value {
     let out = Command::new("sh")

@@ -15,6 +15,7 @@ use syncline_core::{
     merge::Side,
     person::normal_email,
 };
+use syncline_engine::records::RecordFlow;
 use syncline_store::{AskTaken, Subject};
 
 use super::{Taken, body};
@@ -24,14 +25,14 @@ use crate::{
     shared::Shared,
 };
 
-/// An address at which a pair's records can be asked for.
-#[derive(Debug, Clone)]
-pub struct AskAddress {
-    pub workspace: WorkspaceId,
-    pub integration: IntegrationId,
-    pub pair: String,
-    /// Part of the address: at least 128 random bits.
-    pub path_key: String,
+/// The secret parts of the address at which a pair's records can be asked for, at least 128 random bits each: the present
+/// one, and former ones that are still good. Whether there is such a pair is not asked here.
+pub type AskKeys = dyn Fn(&WorkspaceId, &IntegrationId, &str) -> Vec<String> + Send + Sync;
+
+/// A pair whose records are asked for.
+struct Asked {
+    flow: Arc<RecordFlow>,
+    pair: String,
 }
 
 /// `POST /hooks/records/{integration}/{pair}/{path_key}`.
@@ -41,9 +42,13 @@ pub(crate) async fn receive(
     request: Request,
 ) -> Response {
     // An address that cannot even be read is as unknown as any other.
-    let known = address.ok().and_then(|Path((integration, pair, key))| find(&shared, &integration, &pair, &key));
-    let Some(known) = known else { return Problem::new(Code::NotFound).into_response() };
-    let answer = take(&shared, known, request).await;
+    let Ok(Path((integration, pair, key))) = address else { return Problem::new(Code::NotFound).into_response() };
+    let known = match find(&shared, IntegrationId::new(integration), pair, &key).await {
+        Ok(Some(known)) => known,
+        Ok(None) => return Problem::new(Code::NotFound).into_response(),
+        Err(problem) => return problem.later(503, RETRY_AFTER).into_response(),
+    };
+    let answer = take(&shared, &known, request).await;
     let outcome = match &answer {
         Ok(taken) => taken.as_str(),
         Err(problem) => problem.code.as_str(),
@@ -52,21 +57,28 @@ pub(crate) async fn receive(
     answer.into_response()
 }
 
-/// The address, where name and key are right; whatever is wrong takes the same work.
-fn find<'s>(shared: &'s Shared, integration: &str, pair: &str, key: &str) -> Option<&'s AskAddress> {
+/// The pair, where name and key are right. The database is asked only for whoever has the key.
+async fn find(shared: &Shared, integration: IntegrationId, pair: String, key: &str) -> Result<Option<Asked>, Problem> {
     let given: [u8; 32] = Sha256::digest(key.as_bytes()).into();
-    shared.options.asks.iter().find(|known| {
-        let own: [u8; 32] = Sha256::digest(known.path_key.as_bytes()).into();
-        let same_key: bool = own.ct_eq(&given).into();
-        same_key && known.integration.as_str() == integration && known.pair == pair && !known.path_key.is_empty()
-    })
+    for workspace in &shared.workspaces {
+        let is_own = |own: &String| {
+            let own_digest: [u8; 32] = Sha256::digest(own.as_bytes()).into();
+            let same: bool = own_digest.ct_eq(&given).into();
+            same && !own.is_empty()
+        };
+        if !(shared.options.ask_keys)(workspace, &integration, &pair).iter().any(is_own) {
+            continue;
+        }
+        let flow = shared.engine.record_flow(workspace, &integration).await;
+        let flow = flow.map_err(|error| Problem::store(shared, &error))?;
+        let makes = |flow: &Arc<RecordFlow>| flow.pairs.iter().any(|known| known.name == pair && known.on_request);
+        return Ok(flow.filter(makes).map(|flow| Asked { flow, pair }));
+    }
+    Ok(None)
 }
 
-async fn take(shared: &Shared, known: &AskAddress, request: Request) -> Result<Taken, Problem> {
+async fn take(shared: &Shared, Asked { flow, pair }: &Asked, request: Request) -> Result<Taken, Problem> {
     let setup = shared.engine.setup();
-    let flow = shared.engine.record_flow(&known.workspace, &known.integration).await;
-    let flow = flow.map_err(|error| Problem::store(shared, &error).later(503, RETRY_AFTER))?;
-    let flow = flow.ok_or_else(|| Problem::new(Code::NotFound))?;
     let right = setup.connection(&flow.workspace, &flow.side(Side::Right).connection);
     let right = right.ok_or_else(|| Problem::new(Code::NotFound))?;
     let (head, body) = request.into_parts();
@@ -80,7 +92,7 @@ async fn take(shared: &Shared, known: &AskAddress, request: Request) -> Result<T
         return Err(Problem::new(Code::BadParameter).detail("the message names nobody for whom a record could be made"));
     };
     let later = right.connector.manifest().overload_status;
-    match ask(shared, &known.workspace, known.integration.as_str(), Some(&known.pair), subject).await {
+    match ask(shared, &flow.workspace, flow.id.as_str(), Some(pair), subject).await {
         Ok(AskTaken::Waiting) => Ok(Taken::Stored),
         Ok(AskTaken::AskedBefore) => Ok(Taken::Duplicate),
         Ok(AskTaken::Full) => Err(Problem::new(Code::Overloaded).later(later, RETRY_AFTER)),

@@ -6,11 +6,8 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use syncline_connect::Secret;
-use syncline_core::{
-    ids::{IntegrationId, WorkspaceId},
-    merge::{Direction, RuleDraft},
-};
-use syncline_server::{AskAddress, Server, ServerOptions};
+use syncline_core::merge::{Direction, RuleDraft};
+use syncline_server::{Server, ServerOptions};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -42,13 +39,10 @@ impl Served {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let public = Url::parse(&url).expect("a URL");
         let mut options = ServerOptions::new(public, Secret::new(TOKEN.to_owned()), [7; 32]);
-        let address = |pair: &str| AskAddress {
-            workspace: WorkspaceId::new("acme"),
-            integration: IntegrationId::new("with-campaign"),
-            pair: pair.to_owned(),
-            path_key: KEY.to_owned(),
-        };
-        options.asks = vec![address("contacts"), address("leads")];
+        options.ask_keys = Arc::new(|workspace, integration, _| {
+            let known = workspace.as_str() == "acme" && integration.as_str() == "with-campaign";
+            if known { vec![KEY.to_owned()] } else { Vec::new() }
+        });
         let server = Server::new(Arc::clone(&company.engine), Vec::new(), options);
         let stop = CancellationToken::new();
         tokio::spawn(server.serve(listener, stop.clone()));

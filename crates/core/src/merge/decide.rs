@@ -106,8 +106,8 @@ pub enum Decision {
     /// The link goes on with the record that this one was merged into or became. What the images said before of the
     /// other record is what it shows, where no row of it is kept: some of them are dropped.
     Follow { pair: usize, images: Images },
-    /// The successor has to be read first.
-    Seek { kind: String, record: RecordId },
+    /// A record has to be read first: the successor, or one of which nothing is known that can be read.
+    Seek { side: Side, kind: String, record: RecordId },
     /// The counterpart is deleted, and the link with it.
     Delete { to: Side },
     /// The link is given up; both records stay as they are. Where no row of one is kept, it shows what the images say.

@@ -99,6 +99,8 @@ pub enum HoldKind {
     Misfit,
     /// The vendor refused it.
     Refused,
+    /// What is stored of it cannot be read.
+    Unreadable,
 }
 
 /// Merges one field. `left` and `right` are what the sides hold now; absent where a side does not show the field, which

@@ -4,6 +4,7 @@ mod alerts;
 mod apart;
 mod asks;
 mod company;
+mod damaged;
 pub mod desk;
 mod fields;
 mod found;

@@ -215,7 +215,9 @@ impl Op for List {
             let key = key_of(&row.text(1)?, &row.text(2)?)?;
             Ok(MeetingView { id: row.int(0)?, key, state: row.json(3)? })
         };
-        rows.into_iter().map(view).collect()
+        // One that cannot be read is told of in the activity log, and hides no other.
+        let is_readable = |view: &Result<MeetingView>| !matches!(view, Err(Error::Corrupt(_)));
+        rows.into_iter().map(view).filter(is_readable).collect()
     }
 }
 

@@ -193,6 +193,26 @@ impl Batch<'_> {
         }
     }
 
+    /// The records of whom somebody would be opted in as things stand, on either side.
+    pub(crate) fn opting_in(&self, works: &[Work]) -> HashSet<i64> {
+        let rules = || self.compiled.flow.pairs.iter().flat_map(|pair| &pair.rules);
+        if !rules().any(|rule| rule.left.opted_in.is_some() || rule.right.opted_in.is_some()) {
+            return HashSet::new();
+        }
+        let mut found = HashSet::new();
+        for work in works {
+            let same_key = self.same_key_of(work);
+            match self.ask(work, &same_key, self.successor(work).as_ref()) {
+                Decision::Merge { merge, .. } | Decision::Adopt { merge, .. } if !merge.opted_in.is_empty() => {
+                    let others = work.partner.iter().chain(&same_key.candidates);
+                    found.extend(others.map(|entry| entry.id).chain([work.entry.id]));
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
     /// The records that would be written as things stand, of those that are there.
     pub(crate) fn told<'w>(&'w self, work: &'w Work) -> Vec<&'w StoredEntry> {
         let same_key = self.same_key_of(work);

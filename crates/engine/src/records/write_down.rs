@@ -179,6 +179,15 @@ impl Writing<'_, '_> {
                 "right": { "field": right, "value": shown_value(&conflict.right) } });
             self.line(JournalKind::Written, text, details);
         }
+        for (key, shown) in &merge.opted_in {
+            let field = self.compiled.field(tied.pair, *key, shown.side).unwrap_or_default();
+            let who = if shown.side == Side::Left { tied.left } else { tied.right };
+            let text = format!("{}: opted in again, which {} shows; {field} is carried over", named(who), shown.field);
+            let details = json!({ "action": "opted_in", "side": shown.side.as_str(),
+                "evidence": { "field": shown.field, "at": shown_value(&shown.at),
+                    "source": shown.source.as_ref().map(shown_value) } });
+            self.line(JournalKind::Written, text, details);
+        }
         let told: BTreeSet<RuleKey> = merge.to_left.iter().map(|change| change.key).collect();
         let joint: BTreeSet<RuleKey> =
             merge.to_right.iter().map(|change| change.key).filter(|key| told.contains(key)).collect();

@@ -14,6 +14,9 @@ pub use syncline_core::merge::Fate as StoredFate;
 
 use crate::{Held, JournalEntry};
 
+/// Why an entry rests whose link cannot be read: by this note it is found when somebody wants it to be tried again.
+pub const UNREADABLE: &str = "what both sides last agreed on cannot be read";
+
 /// How an integration stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlowState {
@@ -132,6 +135,8 @@ pub struct StoredEntry {
     pub revision: i64,
     /// It was tied once and was let go: none is made for it again.
     pub let_go: bool,
+    /// What is stored of it cannot be read: what it shows and what became of it are not known.
+    pub unreadable: bool,
 }
 
 /// Two records that are one thing; one of them may be yet to be made.
@@ -149,6 +154,8 @@ pub struct StoredLink {
     pub decided: Vec<(RuleKey, Side)>,
     /// Counts what people said about it; given back in [`LinkChange::revision`].
     pub revision: i64,
+    /// What both agreed on, or what was said about it, cannot be read.
+    pub unreadable: bool,
 }
 
 /// An entry that is due, with all that is known around it.
@@ -254,6 +261,8 @@ pub struct SaveRows {
     pub later_steps: Vec<(i64, Option<String>, Timestamp)>,
     /// What is held back of these entries is exactly this.
     pub holds: Vec<(i64, Vec<StoredHold>)>,
+    /// Entries that rest for this reason while what is stored of them is not touched, by id and revision.
+    pub set_aside: Vec<(i64, i64, String)>,
     pub journal: Vec<JournalEntry>,
     /// What somebody had asked for and what this carries out.
     pub answered: Vec<Ask>,

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use syncline_core::{
     expr::Expression,
     merge::{
-        Blanks, Direction, EndDraft, KindSettings, PairDraft, Policy, RULES_MAX, RuleDraft, RuleKey, Select, Side,
-        WhenDeleted,
+        Blanks, Direction, EndDraft, KindSettings, OptIn, PairDraft, Policy, RULES_MAX, RuleDraft, RuleKey, Select,
+        Side, WhenDeleted,
     },
 };
 
@@ -187,6 +187,22 @@ pub struct FieldConfig {
     pub to_left: Option<String>,
     /// Works the right side's value out of the left side's.
     pub to_right: Option<String>,
+    /// Of a field by which people opt out: where the left side's records show that somebody opted in again. Without
+    /// evidence that is later than the last opting out, only a person's decision carries an opt-in over.
+    pub left_opted_in: Option<OptInConfig>,
+    /// Where the right side's records show it.
+    pub right_opted_in: Option<OptInConfig>,
+}
+
+/// What shows that somebody opted in by an act of their own.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct OptInConfig {
+    /// The field that says when, a day or a point in time, such as that of a double opt-in.
+    pub at: String,
+    /// The field that says by what, such as the name of a form. Where it is blank the date proves nothing.
+    pub source: Option<String>,
 }
 
 /// Where values may go.
@@ -356,13 +372,19 @@ fn group_number(groups: &mut Vec<String>, group: &str) -> u16 {
 
 impl FieldConfig {
     fn draft(&self) -> anyhow::Result<RuleDraft> {
-        let end = |field: &str, options: &BTreeMap<String, String>, convert: Option<&String>| {
+        let opted_in = |mapped: &Option<OptInConfig>| {
+            mapped.as_ref().map(|mapped| OptIn { at: mapped.at.clone(), source: mapped.source.clone() })
+        };
+        let end = |field: &str, options: &BTreeMap<String, String>, convert: Option<&String>, mapped| {
             let convert = convert.map(|source| Expression::conversion(source)).transpose()?;
-            anyhow::Ok(EndDraft { field: field.to_owned(), options: options.clone(), convert })
+            let opted_in = opted_in(mapped);
+            anyhow::Ok(EndDraft { field: field.to_owned(), options: options.clone(), convert, opted_in })
         };
         Ok(RuleDraft {
-            left: end(&self.left, &self.left_options, self.to_left.as_ref()).context("in `to_left`")?,
-            right: end(&self.right, &self.right_options, self.to_right.as_ref()).context("in `to_right`")?,
+            left: end(&self.left, &self.left_options, self.to_left.as_ref(), &self.left_opted_in)
+                .context("in `to_left`")?,
+            right: end(&self.right, &self.right_options, self.to_right.as_ref(), &self.right_opted_in)
+                .context("in `to_right`")?,
             direction: match self.direction {
                 Way::Both => Direction::Both,
                 Way::ToLeft => Direction::ToLeft,

@@ -150,8 +150,26 @@ impl<'a> Check<'a> {
             }
             Kind::OptOut | Kind::Set | Kind::Plain | Kind::Mark => {}
         }
+        self.evidence(rule);
         if rule.group.is_some() && rule.kind != Kind::Plain {
             self.refuse(about(rule), "only fields that change as a whole go together", "take it out of the group");
+        }
+    }
+
+    /// What is to show that somebody opted in again.
+    fn evidence(&mut self, rule: &Rule) {
+        for side in Side::BOTH {
+            let Some(mapped) = &rule.end(side).opted_in else { continue };
+            if rule.kind != Kind::OptOut {
+                let reason = "only a field by which somebody opts out has evidence that they opted in again";
+                self.refuse(about(rule), reason, "take the evidence away");
+                continue;
+            }
+            let kind = self.object(side).fields.get(&mapped.at).map(|field| field.kind);
+            if !matches!(kind, Some(FieldKind::Date | FieldKind::DateTime)) {
+                let reason = format!("{} does not hold when somebody opted in", mapped.at);
+                self.refuse(about(rule), reason, "choose a field for a day, or for a point in time");
+            }
         }
     }
 

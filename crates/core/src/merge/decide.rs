@@ -14,7 +14,7 @@ use super::{
     gone::decide_gone,
     mark::mark_key,
     row::{Change, First, Images, Pair, Row, RowMerge, first_values, merge_rows},
-    rule::{Policy, Rule, RuleKey},
+    rule::{Kind, Policy, Rule, RuleKey},
 };
 use crate::{ids::RecordId, record::Value};
 
@@ -106,8 +106,8 @@ pub enum Decision {
     /// The link goes on with the record that this one was merged into or became. What the images said before of the
     /// other record is what it shows, where no row of it is kept: some of them are dropped.
     Follow { pair: usize, images: Images },
-    /// The successor has to be read first.
-    Seek { kind: String, record: RecordId },
+    /// A record has to be read first: the successor, or one of which nothing is known that can be read.
+    Seek { side: Side, kind: String, record: RecordId },
     /// The counterpart is deleted, and the link with it.
     Delete { to: Side },
     /// The link is given up; both records stay as they are. Where no row of one is kept, it shows what the images say.
@@ -321,7 +321,8 @@ fn merge_marked(
 
 /// When a field changed on either side: by its own time where the vendor tells it, which says more than the record's.
 fn field_times(rule: &Rule, now: Pair<'_>, whole: Evidence) -> Evidence {
-    let Policy::Newest(_) = rule.policy else { return whole };
+    // Of consent it matters when the whole record changed, too.
+    let (Policy::Newest(_), Kind::Plain | Kind::Set | Kind::Mark) = (rule.policy, rule.kind) else { return whole };
     let told = |row: &Row| match row.get(&time_key(rule.key)) {
         Some(Value::Time(at)) => Some(*at),
         _ => None,

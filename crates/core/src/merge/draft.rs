@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Side,
+    consent::OptIn,
     end::End,
     flow::{KindSettings, PairSettings, Select},
     mark::{MarkDraft, Marks},
@@ -54,6 +55,8 @@ pub struct EndDraft {
     pub options: BTreeMap<String, String>,
     /// Works this side's value out of the other's.
     pub convert: Option<Expression>,
+    /// Of a field of consent: what shows that somebody opted in again.
+    pub opted_in: Option<OptIn>,
 }
 
 /// What is known of a kind of records.
@@ -80,7 +83,7 @@ impl PairDraft {
         let mut dropped = Vec::new();
         let mut rules: Vec<Rule> = Vec::with_capacity(self.rows.len());
         for row in self.rows.iter().take(RULES_MAX) {
-            let ends = (shape(Side::Left, &row.left, left), shape(Side::Right, &row.right, right));
+            let ends = (shape(Side::Left, &row.left.field, left), shape(Side::Right, &row.right.field, right));
             let (left_shape, right_shape) = match ends {
                 (Err(one), Err(two)) => {
                     dropped.extend([one, two]);
@@ -93,6 +96,8 @@ impl PairDraft {
                 (Ok(left), Ok(right)) => (left, right),
             };
             let key = RuleKey::of(&row.left.field, &row.right.field);
+            let left_end = end(Side::Left, &row.left, left_shape, left, &mut dropped);
+            let right_end = end(Side::Right, &row.right, right_shape, right, &mut dropped);
             if rules.iter().any(|rule| rule.key == key) {
                 dropped.push(Dropped {
                     side: Side::Left,
@@ -104,8 +109,8 @@ impl PairDraft {
             rules.push(Rule {
                 key,
                 kind: kind(row, left, right, left_shape, right_shape),
-                left: end(&row.left, left_shape),
-                right: end(&row.right, right_shape),
+                left: left_end,
+                right: right_end,
                 direction: row.direction,
                 policy: row.policy,
                 blanks: row.blanks,
@@ -136,8 +141,7 @@ impl PairDraft {
     /// Adds the rule of the marks, where the right side has a field for them.
     fn marks(&self, right: KindFacts<'_>, rules: &mut Vec<Rule>, dropped: &mut Vec<Dropped>) -> Option<MarkDraft> {
         let draft = self.marks.as_ref()?;
-        let end = EndDraft { field: draft.field.clone(), ..EndDraft::default() };
-        match shape(Side::Right, &end, right) {
+        match shape(Side::Right, &draft.field, right) {
             Ok(shape) => {
                 rules.push(Marks::rule(draft, shape));
                 Some(draft.clone())
@@ -150,13 +154,13 @@ impl PairDraft {
     }
 }
 
-fn shape<'a>(side: Side, end: &EndDraft, facts: KindFacts<'a>) -> Result<&'a FieldDescription, Dropped> {
-    facts.description.fields.get(&end.field).ok_or_else(|| {
-        let alike = facts.description.fields.keys().find(|known| known.eq_ignore_ascii_case(&end.field));
+fn shape<'a>(side: Side, field: &str, facts: KindFacts<'a>) -> Result<&'a FieldDescription, Dropped> {
+    facts.description.fields.get(field).ok_or_else(|| {
+        let alike = facts.description.fields.keys().find(|known| known.eq_ignore_ascii_case(field));
         let name = &facts.description.name;
         Dropped {
             side,
-            field: end.field.clone(),
+            field: field.to_owned(),
             reason: match alike {
                 Some(known) => format!("{name} has no such field; it is spelled {known}"),
                 None => format!("{name} has no such field, or does not show it"),
@@ -165,10 +169,17 @@ fn shape<'a>(side: Side, end: &EndDraft, facts: KindFacts<'a>) -> Result<&'a Fie
     })
 }
 
-fn end(draft: &EndDraft, shape: &FieldDescription) -> End {
-    let mut end = End::new(draft.field.clone(), shape.clone());
+/// One side of a row. Evidence whose field is not there proves nothing: opting out travels all the same.
+fn end(side: Side, draft: &EndDraft, own: &FieldDescription, facts: KindFacts<'_>, dropped: &mut Vec<Dropped>) -> End {
+    let mut end = End::new(draft.field.clone(), own.clone());
     end.options.clone_from(&draft.options);
     end.convert.clone_from(&draft.convert);
+    if let Some(mapped) = &draft.opted_in {
+        let fields = [Some(&mapped.at), mapped.source.as_ref()].into_iter().flatten();
+        let missing: Vec<Dropped> = fields.filter_map(|field| shape(side, field, facts).err()).collect();
+        end.opted_in = missing.is_empty().then(|| mapped.clone());
+        dropped.extend(missing);
+    }
     end
 }
 

@@ -5,6 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use jiff::tz::TimeZone;
 use rust_decimal::{Decimal, RoundingStrategy};
 
+use super::consent::OptIn;
 use crate::{
     description::{FieldDescription, FieldKind},
     expr::{Expression, Scope},
@@ -30,12 +31,14 @@ pub struct End {
     pub options: BTreeMap<String, String>,
     /// Works this side's value out of the other's, which it names `value`.
     pub convert: Option<Expression>,
+    /// Of a field of consent: what shows that somebody opted in again.
+    pub opted_in: Option<OptIn>,
 }
 
 impl End {
     /// A field that takes values as they are.
     pub fn new(field: impl Into<String>, shape: FieldDescription) -> Self {
-        Self { field: field.into(), shape, options: BTreeMap::new(), convert: None }
+        Self { field: field.into(), shape, options: BTreeMap::new(), convert: None, opted_in: None }
     }
 
     /// Whether the other side's values are taken without being given other names.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Side,
     base::{Base, TURNS_MAX, Told},
+    consent::Proof,
     rule::{Blanks, Direction, Kind, Policy, Rule},
 };
 use crate::{
@@ -21,8 +22,8 @@ use crate::{
 pub struct Evidence {
     pub left_at: Option<Timestamp>,
     pub right_at: Option<Timestamp>,
-    /// The side on which somebody opted in by an act of their own, later than anything the other side says.
-    pub opted_in: Option<Side>,
+    /// What there is to show for the side that says that somebody is not out, where the other says that they are.
+    pub opted_in: Proof,
     /// A person decided for this side.
     pub decided: Option<Side>,
     /// This side wins whatever the field's own policy says, because it wins the fields that belong together.
@@ -34,6 +35,14 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// When this side changed.
+    pub(super) fn at(&self, side: Side) -> Option<Timestamp> {
+        match side {
+            Side::Left => self.left_at,
+            Side::Right => self.right_at,
+        }
+    }
+
     /// Who changed last, where the vendors tell.
     pub(super) fn later(&self) -> Option<Side> {
         let (left, right) = self.left_at.zip(self.right_at)?;
@@ -99,6 +108,8 @@ pub enum HoldKind {
     Misfit,
     /// The vendor refused it.
     Refused,
+    /// What is stored of it cannot be read.
+    Unreadable,
 }
 
 /// Merges one field. `left` and `right` are what the sides hold now; absent where a side does not show the field, which
@@ -382,19 +393,22 @@ impl Now<'_> {
         })
     }
 
-    /// Out beats in, whichever side says it; in is only believed with evidence.
+    /// Out beats in, whichever side says it; in is only believed with evidence that it came later.
     fn merge_opt_out(&self) -> Merged {
         let out = |side: Side| self.of(side) == &Value::Bool(true);
         if out(Side::Left) == out(Side::Right) {
             return Merged::Adopt(self.as_base());
         }
         let (says_out, says_in) = if out(Side::Left) { (Side::Left, Side::Right) } else { (Side::Right, Side::Left) };
-        let proven = self.evidence.opted_in == Some(says_in) && self.changed.on(says_in);
-        let believed = proven || self.decided() == Some(says_in);
-        if self.changed.on(says_in) && !self.changed.on(says_out) && !believed && self.decided() != Some(says_out) {
+        let believed = match self.decided() {
+            Some(side) => side == says_in,
+            None => self.evidence.opted_in == Proof::Later,
+        };
+        let from = if believed { says_in } else { says_out };
+        let taken_back = self.changed.on(says_in) && !self.changed.on(says_out);
+        if taken_back && !believed && self.decided().is_none() {
             return self.hold_opt_in(says_in);
         }
-        let from = if believed { says_in } else { says_out };
         if !self.rule.goes_to(from.other()) {
             return Merged::Keep;
         }
@@ -407,15 +421,37 @@ impl Now<'_> {
 
     fn hold_opt_in(&self, says_in: Side) -> Merged {
         let says_out = says_in.other();
+        let (lacks, fix) = self.lacking(says_in);
         Merged::Hold(Hold {
             kind: HoldKind::OptIn,
             to: Some(says_out),
             reason: format!(
-                "{} was taken back while {} still stands, and nothing shows that the person asked for it",
+                "{} was taken back while {} still stands, and {lacks}",
                 self.field(says_in),
                 self.field(says_out)
             ),
-            fix: "decide for one side, if you have the person's consent".to_owned(),
+            fix,
         })
+    }
+
+    /// Why it is not believed that somebody opted in, and what to do.
+    fn lacking(&self, says_in: Side) -> (String, String) {
+        const DECIDE: &str = "decide for one side, if you have the person's consent";
+        let mapped = self.rule.end(says_in).opted_in.as_ref();
+        let at = mapped.map_or("", |mapped| mapped.at.as_str());
+        let source = mapped.and_then(|mapped| mapped.source.as_deref()).unwrap_or_default();
+        let lacks = match self.evidence.opted_in {
+            Proof::None | Proof::Later => "nothing shows that the person asked for it".to_owned(),
+            Proof::Undated => format!("{at} does not say when the person asked for it"),
+            Proof::Unsourced => format!("{source} does not say by what the person asked for it"),
+            Proof::Ahead => format!("{at} names a time at which the record was not there yet as it is"),
+            Proof::Earlier => format!("{at} is not later for certain than when they opted out"),
+        };
+        let fix = match self.evidence.opted_in {
+            Proof::Undated | Proof::Ahead | Proof::Earlier => format!("{DECIDE}, or mend {at}"),
+            Proof::Unsourced => format!("{DECIDE}, or fill in {source}"),
+            Proof::None | Proof::Later => DECIDE.to_owned(),
+        };
+        (lacks, fix)
     }
 }

@@ -89,7 +89,7 @@ fn follow(
         let converted = matches!(gone.fate, Fate::ConvertedTo(_));
         let kind = if converted { converted_kind(flow, gone) } else { Some(gone.kind.to_owned()) };
         return match kind {
-            Some(kind) => Decision::Seek { kind, record: into.clone() },
+            Some(kind) => Decision::Seek { side: gone.side, kind, record: into.clone() },
             None => Decision::Detach { note: "it was converted, and contacts are not kept in step".to_owned() },
         };
     };
@@ -99,11 +99,12 @@ fn follow(
     match successor.record.fate {
         Fate::Live => {}
         Fate::MergedInto(next) if next != successor.record.record => {
-            return Decision::Seek { kind: successor.record.kind.to_owned(), record: next.clone() };
+            let kind = successor.record.kind.to_owned();
+            return Decision::Seek { side: gone.side, kind, record: next.clone() };
         }
         Fate::ConvertedTo(next) => {
             return match converted_kind(flow, &successor.record) {
-                Some(kind) => Decision::Seek { kind, record: next.clone() },
+                Some(kind) => Decision::Seek { side: gone.side, kind, record: next.clone() },
                 None => Decision::Detach { note: "what it became is not kept in step".to_owned() },
             };
         }

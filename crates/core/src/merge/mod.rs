@@ -6,6 +6,7 @@
 
 mod base;
 mod check;
+mod consent;
 mod decide;
 mod draft;
 mod end;
@@ -23,6 +24,7 @@ mod unique;
 pub use self::{
     base::{Base, Told},
     check::{Finding, Weight, check_pair},
+    consent::{OptIn, OptedIn, Proof, opt_in_key, opt_in_source_key},
     decide::{Case, Decision, Fate, Known, Successor, Tie, decide, payload_digest, shown},
     draft::{Dropped, EndDraft, KindFacts, PairDraft, RULES_MAX, RuleDraft},
     end::{ENTRY_SEPARATOR, End, PHONE_DIGITS_MAX, PHONE_DIGITS_MIN, set_entries, set_text},

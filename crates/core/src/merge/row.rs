@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     Side,
     base::{Base, Told},
+    consent::{Consent, OptedIn, Proof},
     field::{Changed, Conflict, Evidence, Hold, HoldKind, Merged, merge_field},
     rule::{Direction, Kind, Policy, Rule, RuleKey},
     set::{named_entries, set_value},
@@ -22,6 +23,16 @@ pub type Images = BTreeMap<RuleKey, Base>;
 pub struct Pair<'a> {
     pub left: &'a Row,
     pub right: &'a Row,
+}
+
+impl<'a> Pair<'a> {
+    /// This side's.
+    pub(super) fn of(&self, side: Side) -> &'a Row {
+        match side {
+            Side::Left => self.left,
+            Side::Right => self.right,
+        }
+    }
 }
 
 /// One field of a record that is to be written.
@@ -43,6 +54,8 @@ pub struct RowMerge {
     /// Bases that change without a write.
     pub adopted: Vec<(RuleKey, Base)>,
     pub conflicts: Vec<(RuleKey, Conflict)>,
+    /// Opting in that is carried over, and what shows it.
+    pub opted_in: Vec<(RuleKey, OptedIn)>,
     pub holds: Vec<(RuleKey, Hold)>,
     /// Fields for which a person's decision has done its work and is to be forgotten, so that it never decides about
     /// what is changed later. A decision that leads to a write is to be forgotten when that write is done.
@@ -57,7 +70,7 @@ impl RowMerge {
 
     /// Takes back writes of fields that may not go alone, and what was said of them.
     pub(super) fn hold_back(&mut self, mut why: impl FnMut(Side, &Change) -> Option<Hold>) {
-        let Self { to_left, to_right, holds, conflicts, .. } = self;
+        let Self { to_left, to_right, holds, conflicts, opted_in, .. } = self;
         let mut held = Vec::new();
         for (side, changes) in [(Side::Left, &mut *to_left), (Side::Right, &mut *to_right)] {
             changes.retain(|change| match why(side, change) {
@@ -69,7 +82,9 @@ impl RowMerge {
             });
         }
         let written = |key: RuleKey| to_left.iter().chain(to_right.iter()).any(|change| change.key == key);
-        conflicts.retain(|(key, _)| written(*key) || !held.iter().any(|(held, _)| held == key));
+        let goes = |key: RuleKey| written(key) || !held.iter().any(|(held, _)| *held == key);
+        conflicts.retain(|(key, _)| goes(*key));
+        opted_in.retain(|(key, _)| goes(*key));
         holds.append(&mut held);
     }
 
@@ -153,7 +168,19 @@ pub fn merge_rows(
                 None => {}
             }
         }
+        let consent = (rule.kind == Kind::OptOut).then(|| Consent::of(rule, base, now, proof)).flatten();
+        if let Some(consent) = &consent {
+            proof.opted_in = consent.proof();
+            out.adopted.extend(consent.kept());
+        }
         let merged = merge_field(rule, agreed, left, right, proof);
+        if let Some(consent) = consent
+            && proof.opted_in == Proof::Later
+            && proof.decided.is_none()
+            && matches!(merged, Merged::Write { .. })
+        {
+            out.opted_in.extend(consent.opted_in().map(|shown| (rule.key, shown)));
+        }
         let done = matches!(merged, Merged::Keep | Merged::Adopt(_) | Merged::Leave { .. });
         if proof.decided.is_some() && done && left.is_some() && right.is_some() {
             out.settled.push(rule.key);

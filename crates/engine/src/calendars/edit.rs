@@ -50,7 +50,11 @@ impl Engine {
         round: &mut CalendarRound,
     ) -> StoreResult<Next> {
         let flow = seeing.flow;
-        let (copies, meetings) = self.world.store.series(&flow.workspace, &flow.id, uid).await?;
+        let (copies, meetings) = match self.world.store.series(&flow.workspace, &flow.id, uid).await {
+            // Whoever looks at it says so.
+            Err(syncline_store::Error::Corrupt(_)) => return Ok(Next::Done),
+            read => read?,
+        };
         let is_it = |meeting: &&StoredMeeting| {
             let link = meeting.links.get(&Slot::Meeting);
             meeting.key.rid == Rid::Single

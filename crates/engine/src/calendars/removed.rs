@@ -180,7 +180,12 @@ impl Engine {
     ) -> StoreResult<Next> {
         let flow = seeing.flow;
         let Some(record) = meeting.links.get(&Slot::Meeting).map(|link| &link.id) else { return Ok(Next::Done) };
-        let (copies, _) = self.world.store.series(&flow.workspace, &flow.id, &meeting.key.uid).await?;
+        let copies = match self.world.store.series(&flow.workspace, &flow.id, &meeting.key.uid).await {
+            Ok((copies, _)) => copies,
+            // Whoever looks at it says so; nothing is deleted of what nobody can read.
+            Err(syncline_store::Error::Corrupt(_)) => return Ok(Next::Done),
+            Err(error) => return Err(error),
+        };
         let about = meeting.state.title.clone().unwrap_or_else(|| "A meeting".to_owned());
         let organizes = copies.iter().any(|copy| copy.organizes && copy.event.body != Body::Bare);
         let deed = on_crm_delete(organizes, false, flow.rules.deletes);

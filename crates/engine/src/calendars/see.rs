@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde_json::json;
 use syncline_connect::{Error, Object, Records, Retry};
 use syncline_core::{
@@ -32,6 +32,13 @@ use crate::{
     setup::ConnectionSetup,
     token::database,
 };
+
+/// How long what cannot be read rests before it is tried again.
+const UNREADABLE_PAUSE: SignedDuration = SignedDuration::from_hours(24);
+
+/// What is said of it.
+const UNREADABLE_TEXT: &str = "What is stored of a meeting cannot be read; it is left as it is, and looked at again every day. \
+    Start the version of Syncline again that wrote it, or restore the database from a backup";
 
 /// A series or single meeting in hand.
 pub(super) struct Series {
@@ -169,9 +176,15 @@ impl Engine {
     async fn see(&self, seeing: &Seeing<'_>, due: Vec<DueSeries>, round: &mut CalendarRound) -> StoreResult<()> {
         let flow = seeing.flow;
         let now = self.world.clock.now();
-        let (mut all, mut resting) = (Vec::new(), Vec::new());
+        let (mut all, mut resting, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
         for due in due {
-            let (copies, meetings) = self.world.store.series(&flow.workspace, &flow.id, &due.uid).await?;
+            let (copies, meetings) = match self.world.store.series(&flow.workspace, &flow.id, &due.uid).await {
+                Err(syncline_store::Error::Corrupt(_)) => {
+                    unreadable.push(due);
+                    continue;
+                }
+                read => read?,
+            };
             let rest = meetings.iter().filter_map(|meeting| meeting.state.rest_until).filter(|rest| *rest > now).max();
             match rest {
                 // What was sent last may still arrive.
@@ -181,6 +194,9 @@ impl Engine {
                     all.push(Series { due, copies, kept });
                 }
             }
+        }
+        if !unreadable.is_empty() {
+            self.set_aside(seeing, unreadable, now).await?;
         }
         if !resting.is_empty() {
             let save = SaveMeetings { looked: resting, ..nothing(flow, seeing.held, now) };
@@ -315,6 +331,28 @@ impl Engine {
             self.directory.learn(&setup.workspace, &setup.id, user, id, now);
         }
         Ok(())
+    }
+
+    /// What is stored of meetings cannot be read, after a damage or because a later version wrote it: they wait for whoever
+    /// mends that, and hold up no others.
+    async fn set_aside(&self, seeing: &Seeing<'_>, due: Vec<DueSeries>, now: Timestamp) -> StoreResult<()> {
+        let flow = seeing.flow;
+        let line = |due: &DueSeries| JournalEntry {
+            at: now,
+            kind: JournalKind::Parked,
+            text: UNREADABLE_TEXT.to_owned(),
+            details: json!({ "uid": due.uid.as_str() }),
+        };
+        let journal = due.iter().filter(|due| due.tries == 0).map(line).collect();
+        let again = |due: DueSeries| {
+            (DueSeries { tries: due.tries.saturating_add(1), ..due }, Some(later(now, UNREADABLE_PAUSE)))
+        };
+        let looked = due.into_iter().map(again).collect();
+        self.world
+            .store
+            .save_meetings(SaveMeetings { looked, journal, ..nothing(flow, seeing.held, now) })
+            .await
+            .map(drop)
     }
 
     /// The CRM could not be asked: nothing is known, and everything waits.

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use jiff::Timestamp;
 use syncline_core::{
     ids::RecordId,
-    merge::{Case, Decision, Fate, Known, RowMerge, Side, Successor, Tie, decide},
+    merge::{Case, Decision, Fate, Hold, HoldKind, Known, RowMerge, Side, Successor, Tie, decide},
 };
-use syncline_store::{StoredEntry, StoredLink, Work};
+use syncline_store::{StoredEntry, StoredLink, UNREADABLE, Work};
 
 use super::{Compiled, Halt, Turn, rows::known};
 use crate::engine::Engine;
@@ -149,7 +149,29 @@ impl Batch<'_> {
         self.compiled.dropped.iter().any(|(dropped, _)| Some(dropped) == pair)
     }
 
+    /// What cannot be read of a record can be read at its vendor; what both agreed on, nowhere.
+    fn unreadable(&self, work: &Work, same_key: &SameKey) -> Option<Decision> {
+        let known = [Some(&work.entry), work.partner.as_ref()].into_iter().flatten();
+        let mut known = known.chain(&same_key.candidates).chain(&same_key.rivals);
+        if let Some(lost) =
+            known.find(|entry| entry.unreadable && self.compiled.kinds(entry.side).contains_key(&entry.kind))
+        {
+            return Some(Decision::Seek { side: lost.side, kind: lost.kind.clone(), record: lost.record.clone() });
+        }
+        work.link.as_ref().filter(|link| link.unreadable).map(|_| {
+            Decision::Hold(Hold {
+                kind: HoldKind::Unreadable,
+                to: None,
+                reason: UNREADABLE.to_owned(),
+                fix: "start the version of Syncline again that wrote it, or try it again: both records are then compared as if they were seen together for the first time".to_owned(),
+            })
+        })
+    }
+
     pub(crate) fn ask(&self, work: &Work, same_key: &SameKey, successor: Option<&StoredEntry>) -> Decision {
+        if let Some(decision) = self.unreadable(work, same_key) {
+            return decision;
+        }
         let candidates: Vec<Known<'_>> = same_key.candidates.iter().map(known).collect();
         let rivals: Vec<Known<'_>> = same_key.rivals.iter().map(known).collect();
         let case = Case {
@@ -169,6 +191,26 @@ impl Batch<'_> {
             }
             decision => decision,
         }
+    }
+
+    /// The records of whom somebody would be opted in as things stand, on either side.
+    pub(crate) fn opting_in(&self, works: &[Work]) -> HashSet<i64> {
+        let rules = || self.compiled.flow.pairs.iter().flat_map(|pair| &pair.rules);
+        if !rules().any(|rule| rule.left.opted_in.is_some() || rule.right.opted_in.is_some()) {
+            return HashSet::new();
+        }
+        let mut found = HashSet::new();
+        for work in works {
+            let same_key = self.same_key_of(work);
+            match self.ask(work, &same_key, self.successor(work).as_ref()) {
+                Decision::Merge { merge, .. } | Decision::Adopt { merge, .. } if !merge.opted_in.is_empty() => {
+                    let others = work.partner.iter().chain(&same_key.candidates);
+                    found.extend(others.map(|entry| entry.id).chain([work.entry.id]));
+                }
+                _ => {}
+            }
+        }
+        found
     }
 
     /// The records that would be written as things stand, of those that are there.

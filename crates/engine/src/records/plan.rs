@@ -229,7 +229,11 @@ impl Engine {
 }
 
 fn save_is_empty(save: &SaveRows) -> bool {
-    save.entries.is_empty() && save.links.is_empty() && save.new_links.is_empty() && save.journal.is_empty()
+    save.entries.is_empty()
+        && save.set_aside.is_empty()
+        && save.links.is_empty()
+        && save.new_links.is_empty()
+        && save.journal.is_empty()
 }
 
 /// Keeps as many decisions as may be transferred: one that tells both sides is two transfers. Whether any was left out,

@@ -324,6 +324,7 @@ fn adopt_made(out: &Outgoing, seen: &Seen, view: &KindView) -> LinkChange {
         refused: out.tied.refused.clone(),
         decided: Vec::new(),
         revision: out.tied.revision,
+        unreadable: false,
     };
     LinkChange { made: Some(made), ..same_link(&link) }
 }

@@ -40,9 +40,10 @@ enum Right {
 pub(crate) struct Reserved(BTreeMap<Place, Held>);
 
 impl Engine {
-    /// Asks the sides that are about to be written what they hold now, where they can be asked in batches: an edit that no
-    /// page has shown yet must not be overwritten or deleted, and what is stored of a record may be older than this round. A
-    /// record that is not there any more is gone. What another integration is about to write is put aside, and stays due.
+    /// Asks the sides that are about to be written what they hold now, where they can be asked in batches or somebody is to
+    /// be opted in: an edit that no page has shown yet must not be overwritten or deleted, and what is stored of a record may
+    /// be older than this round. A record that is not there any more is gone. What another integration is about to write is
+    /// put aside, and stays due.
     pub(crate) async fn verified(
         &self,
         turn: &Turn<'_>,
@@ -64,12 +65,18 @@ impl Engine {
                 wanted.entry(place).or_default().insert(entry.record.clone(), entry.id);
             }
             let mut news = false;
-            for (place, records) in wanted {
+            for (place, mut records) in wanted {
                 if matches!(self.reserve(turn, &place, reserved).await?, Right::Theirs) {
                     works.retain(|work| !batch.told(work).iter().any(|entry| is_of(entry, &place)));
                     continue;
                 }
                 looked.extend(records.values());
+                let view = turn.compiled.kinds(place.0).get(&place.1);
+                if view.is_none_or(|view| view.spec.reads_at_once == 0) {
+                    // One call each, which is paid only for whom it would be worst to be wrong about.
+                    let opting_in = batch.opting_in(&works);
+                    records.retain(|_, id| opting_in.contains(id));
+                }
                 let records: Vec<RecordId> = records.into_keys().collect();
                 news |= self.look_once_more(turn, &place, &records, batch, &mut works, round).await?;
             }
@@ -92,7 +99,7 @@ impl Engine {
         round: &mut Round,
     ) -> Result<bool, Halt> {
         let (side, kind) = (place.0, place.1.as_str());
-        let Some(view) = turn.compiled.kinds(side).get(kind).filter(|view| view.spec.reads_at_once > 0) else {
+        let Some(view) = turn.compiled.kinds(side).get(kind).filter(|_| !records.is_empty()) else {
             return Ok(false);
         };
         let found = self.fetch_rows(turn, side, kind, view, records, &mut round.calls).await?;
@@ -110,6 +117,7 @@ impl Engine {
                 entry.fate = Fate::Deleted;
                 return true;
             };
+            entry.changed_at = row.changed_at.or(entry.changed_at);
             if entry.fate != row.fate || entry.seen.as_ref() != Some(&row.row) {
                 news = true;
                 (entry.fate, entry.seen) = (row.fate.clone(), Some(row.row.clone()));

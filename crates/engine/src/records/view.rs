@@ -11,7 +11,8 @@ use syncline_core::{
     description::{FieldKind, ObjectDescription},
     ids::{IntegrationId, WorkspaceId},
     merge::{
-        Dropped, Finding, Flow, Kind, KindFacts, Policy, RuleKey, Select, Side, Weight, check_pair, read_key, time_key,
+        Dropped, Finding, Flow, Kind, KindFacts, OptIn, Policy, RuleKey, Select, Side, Weight, check_pair, opt_in_key,
+        opt_in_source_key, read_key, time_key,
     },
     record::Field,
 };
@@ -282,10 +283,16 @@ fn kind_views(
             // What a link owes is no field of the left side.
             let fields = pair.rules.iter().filter(|rule| rule.kind != Kind::Mark || side == Side::Right);
             for rule in fields {
-                if let Policy::Newest(_) = rule.policy {
+                let is_dated = Side::BOTH.iter().any(|side| rule.end(*side).opted_in.is_some());
+                if is_dated || matches!(rule.policy, Policy::Newest(_)) {
                     times.entry(rule.end(side).field.clone()).or_default().push(time_key(rule.key));
                 }
                 keys.entry(rule.end(side).field.clone()).or_default().push(rule.key);
+                if let Some(OptIn { at, source }) = &rule.end(side).opted_in {
+                    keys.entry(at.clone()).or_default().push(opt_in_key(rule.key));
+                    let source = source.iter().cloned();
+                    source.for_each(|field| keys.entry(field).or_default().push(opt_in_source_key(rule.key)));
+                }
             }
             let settings = pair.side(side);
             // What only the selection reads is read only where it does: a record that shows more than the images say is

@@ -43,6 +43,12 @@ impl Writing<'_, '_> {
                 self.save.entries.push(EntryChange { note, ..at_rest(entry) });
                 self.save.holds.push((entry.id, Vec::new()));
             }
+            Decision::Hold(hold) if hold.kind == HoldKind::Unreadable => {
+                self.round.held += 1;
+                let both = [Some(entry), work.partner.as_ref()].into_iter().flatten();
+                self.save.set_aside.extend(both.map(|entry| (entry.id, entry.revision, hold.reason.clone())));
+                self.save.holds.push((entry.id, vec![stored_hold(None, &hold)]));
+            }
             Decision::Hold(hold) => {
                 self.round.held += 1;
                 let note = Some(hold.reason.clone());
@@ -67,8 +73,14 @@ impl Writing<'_, '_> {
                     self.follow(work, link, &successor, pair, images);
                 }
             }
-            Decision::Seek { kind, record } => {
-                let side = gone_side(work);
+            Decision::Seek { side, kind, record } => {
+                let mut both = [Some(entry), work.partner.as_ref()].into_iter().flatten();
+                if let Some(lost) =
+                    both.find(|known| known.unreadable && (known.side, &known.record) == (side, &record))
+                {
+                    let text = format!("{}: what is stored of it cannot be read; it is read anew", named(lost));
+                    self.line(JournalKind::Unchanged, text, json!({ "action": "unreadable" }));
+                }
                 seeks.push((side, kind, record));
             }
             Decision::Delete { to } => self.delete(work, to),
@@ -165,6 +177,15 @@ impl Writing<'_, '_> {
             let details = json!({ "action": "conflict", "winner": conflict.winner.map(Side::as_str),
                 "left": { "field": left, "value": shown_value(&conflict.left) },
                 "right": { "field": right, "value": shown_value(&conflict.right) } });
+            self.line(JournalKind::Written, text, details);
+        }
+        for (key, shown) in &merge.opted_in {
+            let field = self.compiled.field(tied.pair, *key, shown.side).unwrap_or_default();
+            let who = if shown.side == Side::Left { tied.left } else { tied.right };
+            let text = format!("{}: opted in again, which {} shows; {field} is carried over", named(who), shown.field);
+            let details = json!({ "action": "opted_in", "side": shown.side.as_str(),
+                "evidence": { "field": shown.field, "at": shown_value(&shown.at),
+                    "source": shown.source.as_ref().map(shown_value) } });
             self.line(JournalKind::Written, text, details);
         }
         let told: BTreeSet<RuleKey> = merge.to_left.iter().map(|change| change.key).collect();

@@ -179,6 +179,34 @@ on_all! {
         assert_eq!((state.failures, state.problem, state.settled), (0, None, true), "settled once is settled");
     }
 
+    /// A copy that cannot be read hides no other, keeps what its columns say, and is read anew as soon as the calendar shows it;
+    /// a meeting that cannot be read hides no other. proves: V4
+    async fn what_cannot_be_read_of_one_meeting_hides_no_other(world: &World) {
+        let store = world.store().await;
+        let rosa = of("rosa/primary");
+        store.begin_calendar(&rosa, at(0)).await.unwrap();
+        let held = hold(&store, "calendar:rosa", "w1", 0, 1000).await.unwrap();
+        let events = || vec![event("a", "One"), event("b", "Two")];
+        store.take_calendar_page(page(&rosa, &held, 1, events(), true)).await.unwrap();
+        let decides = hold(&store, "meetings", "w1", 0, 1000).await.unwrap();
+        for (series, name) in due(&store, 2).await.into_iter().zip(["a", "b"]) {
+            save(&store, &decides, 2, series, vec![meeting(name, Verdict::Log, "One")]).await;
+        }
+        world.damage(&format!("update calendar_copy set copy = {} where event = 'a'", world.junk())).await;
+        let read = |name: &str| { let (store, uid) = (store.clone(), uid(&format!("{name}@calendar.example"))); async move { store.series(&ws(), &integration(), &uid).await } };
+        assert!(matches!(read("a").await, Err(crate::Error::Corrupt(_))), "nothing is decided by the copies that are left");
+        assert_eq!(read("b").await.unwrap().0.len(), 1);
+        assert_eq!(store.known_copies(&rosa).await.unwrap().len(), 1);
+        store.take_calendar_page(page(&rosa, &held, 3, events(), false)).await.unwrap();
+        assert_eq!(names(&store, 3).await, ["a@calendar.example"], "what it shows is news");
+        let (copies, _) = read("a").await.unwrap();
+        assert!(copies.len() == 1 && copies[0].baseline, "it was there before, and is so still");
+        world.damage(&format!("update calendar_meeting set state = {} where uid = 'a@calendar.example'", world.junk())).await;
+        assert!(matches!(read("a").await, Err(crate::Error::Corrupt(_))));
+        let listed = store.meetings(&ws(), &integration(), MeetingFilter::All, 0, 9).await.unwrap();
+        assert_eq!(listed.len(), 1);
+    }
+
     /// proves: C6, C10: what was there at first is known as such; what says nothing new makes nothing due.
     async fn copies_know_whether_they_are_new(world: &World) {
         let store = world.store().await;

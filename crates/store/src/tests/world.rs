@@ -109,6 +109,27 @@ impl World {
         }
     }
 
+    /// Writes past the store, as a damage or another version would.
+    pub(crate) async fn damage(&self, sql: &str) {
+        let changed = if self.on == On::Postgres {
+            let (client, connection) = tokio_postgres::connect(&self.url, tokio_postgres::NoTls).await.unwrap();
+            let connection = tokio::spawn(connection);
+            client.batch_execute("set syncline.workspace = '*'").await.unwrap();
+            let changed = client.execute(sql, &[]).await.unwrap();
+            drop(client);
+            connection.await.unwrap().unwrap();
+            usize::try_from(changed).unwrap()
+        } else {
+            rusqlite::Connection::open(self.path()).unwrap().execute(sql, []).unwrap()
+        };
+        assert!(changed > 0, "{sql}");
+    }
+
+    /// A value that is no JSON, in the words of the database.
+    pub(crate) fn junk(&self) -> &'static str {
+        if self.on == On::Postgres { "'\\x7b22'::bytea" } else { "x'7b22'" }
+    }
+
     /// The database file's path.
     pub(crate) fn path(&self) -> std::path::PathBuf {
         std::path::PathBuf::from(self.url.strip_prefix("sqlite:").unwrap())

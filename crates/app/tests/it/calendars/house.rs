@@ -24,16 +24,19 @@ pub struct Seen {
 }
 
 impl Desk {
-    /// A calendar's events that stand.
-    pub fn in_calendar(&self, owner: &str) -> Vec<Seen> {
+    /// A calendar's events that stand, as its vendor shows them.
+    pub fn shown(&self, owner: &str) -> Vec<Value> {
         let all = match self.house {
             House::Google => self.google.snapshot().remove(owner),
             House::Microsoft => self.microsoft.snapshot().remove(owner),
         };
         let all = all.unwrap_or_default().into_iter();
-        all.filter(|event| event["status"] != "cancelled" && event["isCancelled"] != true)
-            .map(|event| seen(&event))
-            .collect()
+        all.filter(|event| event["status"] != "cancelled" && event["isCancelled"] != true).collect()
+    }
+
+    /// The same as scenarios look at them.
+    pub fn in_calendar(&self, owner: &str) -> Vec<Seen> {
+        self.shown(owner).iter().map(seen).collect()
     }
 
     /// Somebody renames an event.

@@ -115,6 +115,11 @@ impl Desk {
     }
 
     pub async fn with(change: impl FnOnce(&mut RecordFlow)) -> Self {
+        Self::on("sqlite::memory:", change).await
+    }
+
+    /// Over this database.
+    pub async fn on(url: &str, change: impl FnOnce(&mut RecordFlow)) -> Self {
         let hands = Arc::new(Hands(Mutex::new("2026-05-04T09:00:00Z".parse().expect("a time"))));
         let (left, right) = (account(&hands), account(&hands));
         let key: [u8; 32] = std::array::from_fn(|n| u8::try_from(n).expect("small"));
@@ -124,7 +129,7 @@ impl Desk {
             entropy: Arc::new(Chance::new(7)),
             pool: 1,
         };
-        let store = Store::open_inline("sqlite::memory:", options).expect("a store");
+        let store = Store::open_inline(url, options).expect("a store");
         let workspace = WorkspaceId::new("acme");
         let mut connections = Vec::new();
         for side in ["left", "right"] {

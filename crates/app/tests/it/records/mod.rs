@@ -4,6 +4,7 @@ mod alerts;
 mod apart;
 mod asks;
 mod company;
+mod damaged;
 pub mod desk;
 mod fields;
 mod found;
@@ -14,7 +15,8 @@ mod selection;
 
 use jiff::SignedDuration;
 use serde_json::json;
-use syncline_core::merge::{Policy, Side, WhenDeleted};
+use syncline_core::merge::{OptIn, Policy, Side, WhenDeleted};
+use syncline_sandbox::brevo::AttributeKind;
 
 use self::desk::{Desk, add, both_ways, edit, pair, people};
 
@@ -129,6 +131,48 @@ async fn opting_out_travels_and_opting_in_waits() {
     desk.calm().await;
     assert_eq!(people(&desk.left)["ada@example.org"]["out"], json!(false), "a person said so");
     assert!(desk.holds().await.is_empty());
+}
+
+/// Somebody who opted in again by an act of their own is opted in on the other side, too, once the account says when and by
+/// what, and the activity log says what showed it.
+///
+/// proves: R17, R21, sec:G3
+#[tokio::test]
+async fn an_opt_in_travels_with_its_evidence() {
+    let mut pair = pair();
+    for row in pair.rows.iter_mut().filter(|row| row.left.field == "emailBlacklisted") {
+        row.right.opted_in = Some(OptIn { at: "OPT_IN".to_owned(), source: Some("OPT_IN_BY".to_owned()) });
+    }
+    let desk = Desk::new(vec![pair]).await;
+    desk.right.set_attribute("OPT_IN", AttributeKind::Date);
+    desk.right.set_attribute("OPT_IN_BY", AttributeKind::Text);
+    add(&desk.left, "ada@example.org", json!({}));
+    let right = add(&desk.right, "ada@example.org", json!({ "OPT_IN": "2026-05-01", "OPT_IN_BY": "a form" }));
+    desk.activate().await;
+    desk.calm().await;
+    desk.right.unsubscribe(right);
+    desk.calm().await;
+    assert_eq!(people(&desk.left)["ada@example.org"]["out"], json!(true));
+    desk.hands.pass(SignedDuration::from_hours(72));
+    desk.right.set_blacklisted(right, Some(false), None);
+    for (evidence, lacks) in [
+        (json!({}), "OPT_IN is not later for certain than when they opted out"),
+        (json!({ "OPT_IN": "" }), "OPT_IN does not say when the person asked for it"),
+        (json!({ "OPT_IN": "2026-05-06", "OPT_IN_BY": "" }), "OPT_IN_BY does not say by what the person asked for it"),
+    ] {
+        edit(&desk.right, right, &evidence);
+        desk.calm().await;
+        let holds = desk.holds().await;
+        assert!(holds.len() == 1 && holds[0].hold.reason.contains(lacks), "{lacks}: {holds:?}");
+        assert_eq!(people(&desk.left)["ada@example.org"]["out"], json!(true), "nothing is loosened");
+    }
+    edit(&desk.right, right, &json!({ "OPT_IN_BY": "the newsletter's form" }));
+    desk.calm().await;
+    assert_eq!(people(&desk.left)["ada@example.org"]["out"], json!(false));
+    assert!(desk.holds().await.is_empty());
+    let told = desk.told().await;
+    let shown = told.iter().filter(|line| line.contains("opted in again, which OPT_IN shows")).count();
+    assert_eq!(shown, 1, "{told:?}");
 }
 
 /// A conflict that is kept for a person holds one field and nothing else.

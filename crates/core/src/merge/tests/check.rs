@@ -13,7 +13,7 @@ use crate::{
     fit::{fit, value_of},
     ids::RecordId,
     merge::{
-        Direction, Kind, PairSettings, Policy, Rule, Side, Weight, WhenDeleted,
+        Direction, Kind, OptIn, PairSettings, Policy, Rule, Side, Weight, WhenDeleted,
         check::{Fits, check_pair, fits},
     },
     record::Value,
@@ -101,6 +101,21 @@ fn told(rules: Vec<Rule>, left: &ObjectDescription, right: &ObjectDescription) -
         format!("{weight}: {}: {}; {}", finding.about, finding.reason, finding.fix)
     };
     check_pair(&pair(rules), left, right).into_iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// proves: R2, R17
+#[test]
+fn evidence_is_a_day_or_a_time_beside_a_field_of_consent() {
+    let fields = [("Out", shape(FieldKind::Boolean)), ("At", shape(FieldKind::Date)), ("By", shape(FieldKind::Text))];
+    let both = object("Contact", &fields);
+    let evident = |kind: Kind, at: &str| {
+        let mut rule = Rule { kind, ..mapped("Out", "Out") };
+        rule.left.opted_in = Some(OptIn { at: at.to_owned(), source: Some("By".to_owned()) });
+        told(vec![rule], &both, &both)
+    };
+    assert_eq!(evident(Kind::OptOut, "At"), "");
+    assert!(evident(Kind::OptOut, "By").contains("refused: Out <-> Out: By does not hold when somebody opted in"));
+    assert!(evident(Kind::Plain, "At").contains("refused: Out <-> Out: only a field by which somebody opts out"));
 }
 
 /// proves: R2, R17

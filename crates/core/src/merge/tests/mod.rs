@@ -2,6 +2,7 @@
 //! goes wrong.
 
 mod check;
+mod consent;
 mod ends;
 mod invariants;
 mod marks;

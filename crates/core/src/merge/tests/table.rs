@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::{
     description::{FieldDescription, FieldKind, Habits},
-    merge::{Base, Blanks, Direction, End, Evidence, Kind, Merged, Policy, Rule, RuleKey, Side, merge_field},
+    merge::{Base, Blanks, Direction, End, Evidence, Kind, Merged, Policy, Proof, Rule, RuleKey, Side, merge_field},
     record::Value,
 };
 
@@ -152,7 +152,7 @@ fn opting_out_wins_and_opting_in_needs_evidence() {
         ("", "no", "yes"),
         ("", "yes", "no"),
     ];
-    let proven = Evidence { opted_in: Some(Side::Left), ..Evidence::default() };
+    let proven = Evidence { opted_in: Proof::Later, ..Evidence::default() };
     assert_snapshot!(format!("{}\n\n{}", check(&consent, cases), check_with(&consent, cases, proven)));
 }
 

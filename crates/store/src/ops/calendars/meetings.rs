@@ -131,6 +131,11 @@ pub(super) fn key_of(uid: &str, rid: &str) -> Result<MeetingKey> {
     Ok(MeetingKey { uid: uid_of(uid)?, rid })
 }
 
+/// One that cannot be read is told of in the activity log when it is looked at, and hides no other.
+fn is_readable<T>(read: &Result<T>) -> bool {
+    !matches!(read, Err(Error::Corrupt(_)))
+}
+
 fn meeting_of(mut row: Row) -> Result<StoredMeeting> {
     Ok(StoredMeeting {
         key: key_of(&row.text(0)?, &row.text(1)?)?,
@@ -233,7 +238,7 @@ impl Op for Whole {
             Which::Ahead(now) => db.rows(&MEETINGS_AHEAD, &[ws, integration, P::time(now), limit]).await?,
             Which::Untold => db.rows(&MEETINGS_UNTOLD, &[ws, integration, limit]).await?,
         };
-        rows.into_iter().map(meeting_of).collect()
+        rows.into_iter().map(meeting_of).filter(is_readable).collect()
     }
 }
 
@@ -282,7 +287,7 @@ impl Op for List {
             let record = links.get(&Slot::Meeting).map(|link| link.id.clone());
             Ok(MeetingView { id: row.int(0)?, key, state: row.json(3)?, record })
         };
-        rows.into_iter().map(view).collect()
+        rows.into_iter().map(view).filter(is_readable).collect()
     }
 }
 

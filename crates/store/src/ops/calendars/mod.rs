@@ -219,7 +219,7 @@ async fn take_copies<D: Db>(db: &mut D, page: &CalendarPage, state: &CalendarSta
     let home = state.zone.as_deref().or(page.zone.as_deref()).and_then(|name| zone(name).ok()).unwrap_or(TimeZone::UTC);
     let (mut seen, mut news, mut due) = (Vec::new(), Vec::new(), BTreeSet::new());
     for ((new, known), [ws, integration, calendar, event]) in last.into_values().zip(known).zip(keys) {
-        let known = known.map(|row| copy_of(page.of.calendar.clone(), row, 0)).transpose()?;
+        let known = known.map(|row| known_of(page, new, row)).transpose()?;
         let mut copy = taken(page, state, new, known.as_ref());
         if copy.event.uid.is_none() {
             copy.event.uid = copy.event.series.as_ref().and_then(|series| names.get(series).cloned());
@@ -330,6 +330,25 @@ fn taken(page: &CalendarPage, state: &CalendarState, new: &NewCopy, known: Optio
     copy
 }
 
+/// A copy as it was known. Of one that cannot be read, after a damage or because a later version wrote it, the columns tell
+/// what has to outlive it, and whatever the calendar shows of it is news.
+fn known_of(page: &CalendarPage, new: &NewCopy, row: Row) -> Result<StoredCopy> {
+    let [baseline, touched, organizes] = [3, 4, 5].map(|at| row.int(at).map(|said| said != 0));
+    match copy_of(page.of.calendar.clone(), row, 0) {
+        Err(Error::Corrupt(_)) => {
+            let body = if matches!(new.event.body, Body::Bare) { Body::Private } else { Body::Bare };
+            Ok(StoredCopy {
+                calendar: page.of.calendar.clone(),
+                event: Event { body, ..new.event.clone() },
+                baseline: baseline?,
+                touched: touched?,
+                organizes: organizes?,
+            })
+        }
+        read => read,
+    }
+}
+
 /// A copy whose columns begin at `from`: copy, uid, rid, baseline, touched, organizes.
 fn copy_of(calendar: String, mut row: Row, from: usize) -> Result<StoredCopy> {
     let mut event: Event = from_json(&row.blob(from)?)?;
@@ -403,7 +422,8 @@ impl Op for Known {
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Vec<KnownCopy>> {
         let copy = |mut row: Row| {
-            let event: Event = from_json(&row.blob(2)?)?;
+            // What cannot be read is not looked for: it is read anew when the calendar shows it.
+            let Ok(event) = from_json::<Event>(&row.blob(2)?) else { return Ok(None) };
             let start = event.content().map(|content| content.start.clone());
             let is_there = !matches!(event.body, Body::Bare);
             let known = KnownCopy { event: EventId(row.text(0)?), epoch: row.int(1)?, start };

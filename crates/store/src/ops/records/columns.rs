@@ -62,9 +62,24 @@ pub(super) fn list_json<T: Serialize>(list: &[T]) -> Result<Option<Vec<u8>>> {
     if list.is_empty() { Ok(None) } else { to_json(list).map(Some) }
 }
 
+/// What is stored of one record and cannot be read, after a damage or because a later version wrote it, must not hold up
+/// the others: it is noted.
+pub(super) fn readable<T: Default>(read: Result<T>, unreadable: &mut bool) -> Result<T> {
+    match read {
+        Err(Error::Corrupt(_)) => {
+            *unreadable = true;
+            Ok(T::default())
+        }
+        read => read,
+    }
+}
+
 /// The columns `id, side, kind, record, match_key, link, seen, changed_at, fate, into_record, due_at, note, tries,
 /// revision, let_go`.
 pub(super) fn entry_of(mut row: Row) -> Result<StoredEntry> {
+    let mut unreadable = false;
+    let seen = readable(row.opt_json(6), &mut unreadable)?;
+    let fate = readable(fate_of(&mut row, 8).map(Some), &mut unreadable)?.unwrap_or(StoredFate::Live);
     Ok(StoredEntry {
         id: row.int(0)?,
         side: side_of(row.int(1)?)?,
@@ -72,28 +87,34 @@ pub(super) fn entry_of(mut row: Row) -> Result<StoredEntry> {
         record: RecordId::new(row.text(3)?),
         match_key: row.opt_text(4)?,
         link: row.opt_int(5)?,
-        seen: row.opt_json(6)?,
+        seen,
         changed_at: row.opt_time(7)?,
-        fate: fate_of(&mut row, 8)?,
+        fate,
         due_at: row.opt_time(10)?,
         note: row.opt_text(11)?,
         tries: count_of(row.int(12)?),
         revision: row.int(13)?,
         let_go: row.int(14)? != 0,
+        unreadable,
     })
 }
 
 /// The columns `id, pair, left_entry, right_entry, images, refused, decided, revision`.
 pub(super) fn link_of(mut row: Row) -> Result<StoredLink> {
+    let mut unreadable = false;
+    let images = readable(row.json(4), &mut unreadable)?;
+    let refused = readable(row.opt_json(5), &mut unreadable)?.unwrap_or_default();
+    let decided = readable(row.opt_json(6), &mut unreadable)?.unwrap_or_default();
     Ok(StoredLink {
         id: row.int(0)?,
         pair: row.text(1)?,
         left: row.opt_int(2)?,
         right: row.opt_int(3)?,
-        images: row.json(4)?,
-        refused: row.opt_json(5)?.unwrap_or_default(),
-        decided: row.opt_json(6)?.unwrap_or_default(),
+        images,
+        refused,
+        decided,
         revision: row.int(7)?,
+        unreadable,
     })
 }
 

@@ -4,16 +4,16 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use syncline_core::{
     ids::{IntegrationId, RecordId, WorkspaceId},
-    merge::{HoldKind, RuleKey, Side},
+    merge::{HoldKind, Images, RuleKey, Side},
 };
 
 use super::{
     Flow,
-    columns::{list_json, side_of},
+    columns::{list_json, readable, side_of},
     take_turn,
 };
 use crate::{
-    HoldView, PAGE_MAX, Store, StoredHold,
+    HoldView, PAGE_MAX, Store, StoredHold, UNREADABLE,
     db::{Db, Op, P, Row, Scope, statements, to_json},
     error::Result,
     ops::alerts,
@@ -37,6 +37,15 @@ statements! {
         where h.workspace = ?1 and h.integration = ?2)";
     AGAIN_ALL = "update record_entry set due_at = ?3, note = null, tries = 0, revision = revision + 1 \
         where workspace = ?1 and id in (select h.entry from record_hold h where h.workspace = ?1 and h.integration = ?2)";
+    SHELVED = "select e.id, l.id, l.images, l.refused, l.decided from record_hold h join record_entry e \
+        on e.workspace = h.workspace and e.id = h.entry join record_link l on l.workspace = e.workspace and l.id = e.link \
+        where h.workspace = ?1 and h.integration = ?2 and e.note = ?3 order by h.entry";
+    LINK_ANEW = "update record_link set images = ?4, refused = null, decided = null, revision = revision + 1 \
+        where workspace = ?1 and integration = ?2 and id = ?3";
+    ENDS_UNREAD = "update record_entry set seen = ?4, changed_at = null, revision = revision + 1 \
+        where workspace = ?1 and seen is null and id in (select l.left_entry from record_link l \
+        where l.workspace = ?1 and l.integration = ?2 and l.id = ?3 union all select l.right_entry from record_link l \
+        where l.workspace = ?1 and l.integration = ?2 and l.id = ?3)";
     DECIDED_OF = "select l.id, l.decided from record_entry e join record_link l on l.workspace = e.workspace and l.id = e.link \
         where e.workspace = ?1 and e.integration = ?2 and e.id = ?3";
     DECIDE = "update record_link set decided = ?4, revision = revision + 1 \
@@ -105,8 +114,36 @@ pub(super) async fn replace<D: Db>(
     Ok(())
 }
 
+/// What is held back of an entry; nothing where that cannot be read, which the next decision writes anew.
 fn kept(row: Option<Row>) -> Result<Vec<Kept>> {
-    row.map_or(Ok(Vec::new()), |mut row| row.json(0))
+    row.map_or(Ok(Vec::new()), |mut row| readable(row.json(0), &mut false))
+}
+
+fn unreadable() -> Kept {
+    let (reason, fix) = ("why it is held back cannot be read".to_owned(), "try it again".to_owned());
+    Kept { rule: None, kind: HoldKind::Unreadable, to: None, reason, fix, since: 0 }
+}
+
+/// Has links whose base cannot be read, even now, begin anew: both records are compared as for the first time. What a record
+/// showed by that base alone has to be read again.
+async fn begin_anew<D: Db>(db: &mut D, flow: &Flow, entries: Option<&[i64]>) -> Result<()> {
+    let [ws, integration] = flow.key();
+    let nothing = to_json(&Images::new())?;
+    for mut row in db.rows(&SHELVED, &[ws, integration, P::Text(UNREADABLE)]).await? {
+        let (entry, link) = (row.int(0)?, row.int(1)?);
+        if entries.is_some_and(|entries| !entries.contains(&entry)) {
+            continue;
+        }
+        let mut lost = false;
+        readable(row.json::<Images>(2), &mut lost)?;
+        readable(row.opt_json::<Vec<(RuleKey, u64)>>(3), &mut lost)?;
+        readable(row.opt_json::<Vec<(RuleKey, Side)>>(4), &mut lost)?;
+        if lost {
+            db.run(&LINK_ANEW, &[ws, integration, P::Int(link), P::Blob(&nothing)]).await?;
+            db.run(&ENDS_UNREAD, &[ws, integration, P::Int(link), P::Blob(&[])]).await?;
+        }
+    }
+    Ok(())
 }
 
 struct Holds {
@@ -130,7 +167,9 @@ impl Op for Holds {
         for mut row in db.rows(&HOLDS, &[ws, integration, after, limit]).await? {
             let (entry, side) = (row.int(0)?, side_of(row.int(1)?)?);
             let (kind, record) = (row.text(2)?, RecordId::new(row.text(3)?));
-            for kept in row.json::<Vec<Kept>>(4)? {
+            let mut lost = false;
+            let kept = readable(row.json::<Vec<Kept>>(4), &mut lost)?;
+            for kept in kept.into_iter().chain(lost.then(unreadable)) {
                 let (hold, since) = kept.hold();
                 let (kind, record, since) = (kind.clone(), record.clone(), crate::db::time_of(since)?);
                 found.push(HoldView { entry, side, kind, record, hold, since });
@@ -156,6 +195,7 @@ impl Op for Release {
     async fn run<D: Db>(&self, db: &mut D) -> Result<u64> {
         take_turn(db, &self.flow).await?;
         let ([ws, integration], now) = (self.flow.key(), P::time(self.now));
+        begin_anew(db, &self.flow, self.entries.as_deref()).await?;
         let Some(entries) = &self.entries else {
             db.run(&FORGIVE_ALL, &[ws, integration]).await?;
             return db.run(&AGAIN_ALL, &[ws, integration, now]).await;

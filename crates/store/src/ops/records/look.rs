@@ -9,11 +9,12 @@ use syncline_core::{
 use super::{
     Flow,
     columns::{entry_of, link_of, side_column, step_of},
+    take_turn,
 };
 use crate::{
     LinkedPair, Store, StoredEntry, StoredLink, StoredStep, WaitingRows, Work,
     db::{Db, Op, P, Row, Scope, statements},
-    error::Result,
+    error::{Error, Result},
 };
 
 /// Entries or steps of one answer, whatever is asked for: each may hold a whole record.
@@ -45,6 +46,13 @@ statements! {
         where workspace = ?1 and integration = ?2 and id = ?3";
     STEPS_OPEN = "select id, link, side, kind, op, fields, ticket, look_at from record_step \
         where workspace = ?1 and integration = ?2 and look_at <= ?3 order by look_at, id limit ?4";
+    STEP_UNREAD = "update record_entry set due_at = ?5, note = null, tries = 0, revision = revision + 1, \
+        seen = case when side = ?4 then ?6 else seen end, changed_at = case when side = ?4 then null else changed_at end \
+        where workspace = ?1 and id in (select l.left_entry from record_link l \
+        where l.workspace = ?1 and l.integration = ?2 and l.id = ?3 union all select l.right_entry from record_link l \
+        where l.workspace = ?1 and l.integration = ?2 and l.id = ?3)";
+    STEP_UNTICKET = "update record_step set ticket = null where workspace = ?1 and integration = ?2 and ticket = ?3";
+    STEP_FORGET = "delete from record_step where workspace = ?1 and integration = ?2 and id = ?3";
     STEPS_OF_TICKET = "select id, link, side, kind, op, fields, ticket, look_at from record_step \
         where workspace = ?1 and integration = ?2 and ticket = ?3 order by id";
 }
@@ -290,8 +298,16 @@ struct OpenSteps {
     limit: usize,
 }
 
+/// A planned write that cannot be read: where it was going is all that is known of it.
+struct Unread {
+    id: i64,
+    link: i64,
+    side: i64,
+    ticket: Option<String>,
+}
+
 impl Op for OpenSteps {
-    type Out = Vec<StoredStep>;
+    type Out = (Vec<StoredStep>, Vec<Unread>);
     const READS: bool = true;
 
     fn scope(&self) -> Scope<'_> {
@@ -301,7 +317,47 @@ impl Op for OpenSteps {
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let [ws, integration] = self.flow.key();
         let params = [ws, integration, P::time(self.now), limited(self.limit)];
-        db.rows(&STEPS_OPEN, &params).await?.into_iter().map(step_of).collect()
+        let (mut steps, mut unread) = (Vec::new(), Vec::new());
+        for mut row in db.rows(&STEPS_OPEN, &params).await? {
+            let (id, link, side) = (row.int(0)?, row.int(1)?, row.int(2)?);
+            let ticket = row.opt_text(6)?;
+            match step_of(row) {
+                Ok(step) => steps.push(StoredStep { ticket, ..step }),
+                Err(Error::Corrupt(_)) => unread.push(Unread { id, link, side, ticket }),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((steps, unread))
+    }
+}
+
+/// Drops planned writes that cannot be read. Their targets have to be read anew, as if what is stored of them could not
+/// be read either, and then it is decided about them anew. Of what was sent with them the outcome is told by position:
+/// each of those is looked at by itself.
+struct DropUnread {
+    flow: Flow,
+    now: Timestamp,
+    unread: Vec<Unread>,
+}
+
+impl Op for DropUnread {
+    type Out = ();
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<()> {
+        take_turn(db, &self.flow).await?;
+        let ([ws, integration], now) = (self.flow.key(), P::time(self.now));
+        for Unread { id, link, side, ticket } in &self.unread {
+            db.run(&STEP_UNREAD, &[ws, integration, P::Int(*link), P::Int(*side), now, P::Blob(&[])]).await?;
+            if let Some(ticket) = ticket {
+                db.run(&STEP_UNTICKET, &[ws, integration, P::Text(ticket)]).await?;
+            }
+            db.run(&STEP_FORGET, &[ws, integration, P::Int(*id)]).await?;
+        }
+        Ok(())
     }
 }
 
@@ -386,7 +442,8 @@ impl Store {
         self.run(ByRecord { flow, side, kind, records: records.to_vec() }).await
     }
 
-    /// Writes whose outcome is to be looked at by now, the longest due first.
+    /// Writes whose outcome is to be looked at by now, the longest due first. Those that cannot be read are dropped, and
+    /// their records are due.
     pub async fn open_steps(
         &self,
         workspace: &WorkspaceId,
@@ -394,7 +451,15 @@ impl Store {
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<StoredStep>> {
-        self.run(OpenSteps { flow: Flow::new(workspace, integration), now, limit }).await
+        let flow = Flow::new(workspace, integration);
+        let (mut steps, unread) = self.run(OpenSteps { flow: flow.clone(), now, limit }).await?;
+        if !unread.is_empty() {
+            let tickets: Vec<_> = unread.iter().filter_map(|step| step.ticket.clone()).collect();
+            let is_lost = |ticket: &mut String| tickets.contains(ticket);
+            steps.iter_mut().for_each(|step| drop(step.ticket.take_if(is_lost)));
+            self.run(DropUnread { flow, now, unread }).await?;
+        }
+        Ok(steps)
     }
 
     /// All steps that one answer took for later, in the order in which they were planned.

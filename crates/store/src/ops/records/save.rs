@@ -43,6 +43,8 @@ statements! {
     ENTRY_SET = "update record_entry set link = ?5, seen = ?6, due_at = ?7, note = ?8, tries = ?9, fate = ?10, \
         into_record = ?11, gone_at = ?12, let_go = ?13 \
         where workspace = ?1 and integration = ?2 and id = ?3 and revision = ?4 {written}";
+    ENTRY_ASIDE = "update record_entry set due_at = null, note = ?5, tries = 0 \
+        where workspace = ?1 and integration = ?2 and id = ?3 and revision = ?4";
     ENTRY_LINK = "update record_entry set link = ?4 where workspace = ?1 and integration = ?2 and id = ?3";
     STEP_ADD = "insert into record_step (workspace, integration, link, side, kind, op, fields, look_at) \
         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) {written}";
@@ -264,6 +266,11 @@ impl Save {
             .map(|([ws, integration, id, _, link, ..], _)| [ws, integration, id, link])
             .collect();
         db.each(&ENTRY_LINK, &late).await?;
+        let aside = self.rows.set_aside.iter();
+        let aside: Vec<_> = aside
+            .map(|(id, revision, note)| [ws, integration, P::Int(*id), P::Int(*revision), P::Text(note)])
+            .collect();
+        db.each(&ENTRY_ASIDE, &aside).await?;
         Ok(())
     }
 

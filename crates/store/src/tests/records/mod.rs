@@ -1,6 +1,7 @@
 //! The store of records in step: what goes in comes out, on both databases; and whoever lost the lease changes nothing.
 
 mod asks;
+mod damaged;
 mod durable;
 mod kept;
 mod model;

@@ -1,8 +1,11 @@
 //! A server over an embedded database, two workspaces, a clock that tests move, and what a browser or sender would do.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, AtomicU64, Ordering},
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
 };
 
 use axum::{
@@ -211,6 +214,7 @@ fn calendars(workspace: &str, name: &str) -> CalendarFlow {
         owner: "rosa@acme.example".to_owned(),
         blocked: Vec::new(),
         every: SignedDuration::from_mins(1),
+        hook: None,
     };
     CalendarFlow {
         workspace: WorkspaceId::new(workspace),
@@ -236,6 +240,8 @@ pub(crate) fn meeting(uid: &str, title: Option<&str>, verdict: Verdict, privacy:
             first: false,
             problem: None,
             rest_until: None,
+            invited: BTreeSet::new(),
+            untold: None,
         },
         links,
         plan: None,
@@ -407,8 +413,8 @@ impl World {
         let until = now.saturating_add(SignedDuration::from_mins(1)).unwrap();
         let fence = self.store.acquire_lease(&ws(), &name, &holder, now, until).await.unwrap().unwrap();
         let held = Held { name: name.clone(), holder: holder.clone(), fence };
-        let (looked, journal) = (Vec::new(), Vec::new());
-        let save = SaveMeetings { workspace: ws(), integration, held, now, meetings, looked, journal };
+        let (looked, journal, mails) = (Vec::new(), Vec::new(), Vec::new());
+        let save = SaveMeetings { workspace: ws(), integration, held, now, meetings, looked, journal, mails };
         assert!(self.store.save_meetings(save).await.unwrap());
         self.store.release_lease(&ws(), &name, &holder, fence).await.unwrap();
     }

@@ -59,10 +59,15 @@ impl Engine {
             let link = meeting.links.get(&Slot::Meeting);
             meeting.key.rid == Rid::Single
                 && meeting.state.privacy == Privacy::Synced
-                && meeting.plan.is_none()
                 && link.is_some_and(|link| link.id == side.record.id)
         };
         let Some(meeting) = meetings.iter().find(is_it) else { return Ok(Next::Done) };
+        if meeting.plan.is_some() {
+            // What the CRM has of it is known once what became of the plan is; where that waits for a person, nobody waits
+            // for it here.
+            let waits = meeting.state.problem.is_none();
+            return Ok(if waits { Next::Later { pause: CHANGED_PAUSE, doubt: false } } else { Next::Done });
+        }
         let own = copies.iter().find_map(|copy| match &copy.event.body {
             Body::Open(content) if copy.organizes && content.recurrence.is_empty() => Some((copy, content)),
             _ => None,

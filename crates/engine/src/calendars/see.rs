@@ -86,7 +86,9 @@ impl Engine {
         let mut seeing = None;
         if flow.rules.back.asks() || flow.rules.follows_removals() {
             let now = self.world.clock.now();
-            let state = store.begin_crm(workspace, &flow.id, now).await?;
+            // What people did since it was activated counts, however late the first round comes.
+            let begins = asked.since.map_or(now, |since| since.min(now));
+            let state = store.begin_crm(workspace, &flow.id, begins).await?;
             if asked.now || state.creating || state.next_at <= now {
                 match self.seeing(flow, held, until, round).await? {
                     // Whatever is due finds out by itself.

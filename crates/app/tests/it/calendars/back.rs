@@ -1,7 +1,9 @@
 //! The other way: what people do in the CRM reaches calendars.
 
+use jiff::SignedDuration;
 use syncline_core::calendar::meeting::BackRules;
-use syncline_sandbox::FaultKind;
+use syncline_sandbox::{FaultKind, FaultRule};
+use syncline_store::FlowStanding;
 
 use super::{
     desk::{ADA, Desk, ROSA, SAM},
@@ -18,7 +20,7 @@ async fn desk(house: House) -> Desk {
 impl Desk {
     /// A meeting that somebody logs in the CRM, so many hours from now.
     pub(super) fn log(&self, title: &str, in_hours: i64, owner: &str, contacts: &[&str]) -> String {
-        let at = |hours: i64| (self.hands_now() + jiff::SignedDuration::from_hours(hours)).to_string();
+        let at = |hours: i64| (self.hands_now() + SignedDuration::from_hours(hours)).to_string();
         let owner = if owner == ROSA { "88842096" } else { "88842097" };
         let fields = [
             ("hs_timestamp", at(in_hours)),
@@ -75,6 +77,48 @@ async fn a_meeting_of_the_crm_becomes_an_event() {
     }
 }
 
+/// What is logged after the activation counts, however late the first round comes: the server may be down meanwhile.
+///
+/// proves: C2, V1
+#[tokio::test]
+async fn what_is_logged_before_the_first_round_counts() {
+    for house in HOUSES {
+        let desk = Desk::at(house, |flow| flow.rules.back = BACK).await;
+        let active = desk.engine.set_standing(desk.flow(), FlowStanding::Active, None, Some("Ada")).await;
+        active.expect("it is kept");
+        desk.hands.pass(SignedDuration::from_secs(1));
+        desk.log("Kick-off", 24, ROSA, &[ADA]);
+        desk.hands.pass(SignedDuration::from_mins(40));
+        desk.calm().await;
+        assert_eq!(desk.in_calendar(ROSA).len(), 1, "{house:?}: {:?}", desk.told().await);
+    }
+}
+
+/// An edit in the CRM that is seen while nobody knows what became of a write to its record reaches the event all the same.
+///
+/// proves: C2, V2
+#[tokio::test]
+async fn an_edit_is_carried_once_the_write_before_it_is_known() {
+    for house in HOUSES {
+        let desk = desk(house).await;
+        let logged = desk.log("Kick-off", 24, ROSA, &[ADA]);
+        desk.calm().await;
+        let event = desk.in_calendar(ROSA).remove(0);
+        desk.rename(ROSA, &event.id, "Kick-off, in Berlin");
+        desk.hub
+            .faults()
+            .add(FaultRule::next(FaultKind::LostAnswer).on("POST", "/crm/v3/objects/meetings/batch/update"));
+        desk.hands.pass(SignedDuration::from_mins(3));
+        desk.round().await;
+        desk.hub.edit("meetings", &logged, &[("hs_meeting_location", "Room 7")]).expect("a person may");
+        desk.through().await;
+        let place = &desk.shown(ROSA)[0]["location"];
+        let place = if place.is_string() { place } else { &place["displayName"] };
+        assert_eq!(place, "Room 7", "{house:?}: {:?}", desk.told().await);
+        assert_eq!(desk.titles(), ["Kick-off, in Berlin"]);
+    }
+}
+
 /// What was there before, what is over, and what nobody's calendar belongs to is left alone.
 ///
 /// proves: C2
@@ -87,7 +131,7 @@ async fn only_new_meetings_to_come_are_put_into_calendars() {
         })
         .await;
         desk.log("Old plan", 30, ROSA, &[ADA]);
-        desk.hands.pass(jiff::SignedDuration::from_mins(5));
+        desk.hands.pass(SignedDuration::from_mins(5));
         let desk = desk.active().await;
         desk.log("Took place", -3, ROSA, &[ADA]);
         desk.log("Sam's", 24, SAM, &[ADA]);
@@ -118,7 +162,7 @@ async fn edits_and_new_guests_in_the_crm_reach_the_event() {
             desk.trouble_writing(kind, true);
         }
         desk.through().await;
-        desk.hands.pass(jiff::SignedDuration::from_hours(1));
+        desk.hands.pass(SignedDuration::from_hours(1));
         desk.through().await;
         let told = format!("{house:?} {kind:?}: {:?}", desk.told().await);
         let event = desk.in_calendar(ROSA).remove(0);
@@ -146,7 +190,7 @@ async fn a_write_to_the_calendar_that_goes_wrong_makes_one_event() {
         desk.trouble_writing(kind, false);
         desk.log("Kick-off", 24, ROSA, &[ADA]);
         desk.through().await;
-        desk.hands.pass(jiff::SignedDuration::from_hours(1));
+        desk.hands.pass(SignedDuration::from_hours(1));
         desk.through().await;
         let told = format!("{house:?} {kind:?}: {:?}", desk.told().await);
         assert_eq!((desk.in_calendar(ROSA).len(), desk.records().len()), (1, 1), "{told}");

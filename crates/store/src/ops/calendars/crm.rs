@@ -44,7 +44,7 @@ pub(super) async fn know_records<D: Db>(
 struct Begin {
     workspace: WorkspaceId,
     integration: IntegrationId,
-    now: Timestamp,
+    from: Timestamp,
 }
 
 impl Op for Begin {
@@ -56,7 +56,7 @@ impl Op for Begin {
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<CrmState> {
         let [ws, integration] = [P::Text(self.workspace.as_str()), P::Text(self.integration.as_str())];
-        db.run(&CRM_MAKE, &[ws, integration, P::time(self.now)]).await?;
+        db.run(&CRM_MAKE, &[ws, integration, P::time(self.from)]).await?;
         let row = db.row(&CRM_GET, &[ws, integration]).await?;
         let row = row.ok_or_else(|| Error::corrupt("the row of a CRM is gone"))?;
         Ok(CrmState {
@@ -125,14 +125,14 @@ impl Op for Known {
 }
 
 impl Store {
-    /// How far the CRM was asked for what people do there. Where it never was, it begins now.
+    /// How far the CRM was asked for what people do there. Where it never was, it begins at `from`.
     pub async fn begin_crm(
         &self,
         workspace: &WorkspaceId,
         integration: &IntegrationId,
-        now: Timestamp,
+        from: Timestamp,
     ) -> Result<CrmState> {
-        self.run(Begin { workspace: workspace.clone(), integration: integration.clone(), now }).await
+        self.run(Begin { workspace: workspace.clone(), integration: integration.clone(), from }).await
     }
 
     /// Keeps how far it was asked. Nothing, and `false`, where the lease is another's by now.

@@ -11,7 +11,7 @@ use crate::{
     api::{PAGE, asked, typed},
     commands::cookie,
     kill::postgres,
-    lab::{ADMIN_TOKEN, Answer, Connection, PATIENCE, Server, pause, postgres_database},
+    lab::{ADMIN_TOKEN, Answer, PATIENCE, Server, pause, postgres_database},
 };
 
 const BINARY: &str = env!("CARGO_BIN_EXE_syncline");
@@ -19,34 +19,42 @@ const MEETINGS: &str = "/api/v1/calendars/meetings";
 const CLIENT: &str = "ada@client.example";
 
 /// Somebody who is signed in at the pages.
-struct Browser {
-    here: Connection,
+struct Browser<'s> {
+    server: &'s Server,
     session: String,
 }
 
-impl Browser {
-    fn open(server: &Server) -> Self {
-        let mut here = server.connect();
+impl<'s> Browser<'s> {
+    fn open(server: &'s Server) -> Self {
         let body = form(&[("token", ADMIN_TOKEN)]);
-        let signed = here.exchange("POST", "/sign-in", &[FORM], body.as_bytes()).expect("an answer");
-        Self { session: cookie(&signed), here }
+        let signed = server.connect().exchange("POST", "/sign-in", &[FORM], body.as_bytes()).expect("an answer");
+        Self { session: cookie(&signed), server }
     }
 
-    fn page(&mut self, path: &str) -> String {
-        let answer = self.here.exchange("GET", path, &[("cookie", &self.session)], b"").expect("an answer");
+    /// By a connection of its own: the server ends those on which nobody speaks for a while.
+    fn exchange(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        self.server.connect().exchange(method, path, headers, body).expect("an answer")
+    }
+
+    fn agree(&self, name: &str) {
+        agree(&mut self.server.connect(), &self.session, &format!("/connect/{name}"), name);
+    }
+
+    fn page(&self, path: &str) -> String {
+        let answer = self.exchange("GET", path, &[("cookie", &self.session)], b"");
         let text = String::from_utf8(answer.body).expect("text");
         assert_eq!(answer.status, 200, "{path}: {text}");
         text
     }
 
     /// Sends a form of the integration's page.
-    fn send(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    fn send(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let page = self.page("/integrations/meetings");
         let token = page.split("name=\"form_token\" value=\"").nth(1).expect("a token");
         let token = token.split('"').next().expect("its end").to_owned();
         let fields: Vec<(&str, &str)> = fields.iter().copied().chain([("form_token", token.as_str())]).collect();
         let headers = [("cookie", self.session.as_str()), FORM];
-        self.here.exchange("POST", path, &headers, form(&fields).as_bytes()).expect("an answer")
+        self.exchange("POST", path, &headers, form(&fields).as_bytes())
     }
 }
 
@@ -107,11 +115,10 @@ fn story(name: &str, database: &str) {
     assert_eq!((status, &told["code"]), (502, &json!("account-unavailable")), "{told}");
 
     office.meet("Before", 24, &[CLIENT]);
-    let mut browser = Browser::open(&server);
+    let browser = Browser::open(&server);
     assert!(browser.page("/integrations").contains("<a href=\"/integrations/meetings\">meetings</a>"));
     assert!(browser.page("/integrations/meetings").contains("<a href=\"/connect/rosa\">Connect</a>"));
-    let session = browser.session.clone();
-    agree(&mut browser.here, &session, "/connect/rosa", "rosa");
+    browser.agree("rosa");
     assert!(browser.page("/connected/rosa").contains("shows in a preview what it would log"));
     let (_, checked) = asked(&server, "POST", &format!("{MEETINGS}/check"), &json!({}));
     assert_eq!(checked["works"], json!(true), "{checked}");
@@ -133,8 +140,14 @@ fn story(name: &str, database: &str) {
     until(&office, &server, MEETINGS, |told| {
         told["counts"]["logged"] == json!(1) && told["counts"]["left_out"] == json!(2)
     });
+    // It counts as soon as it is decided, and has its record a moment later.
+    let has_records = |told: &Value| {
+        let all = told["events"].as_array().expect("a list");
+        all.iter().all(|event| !event["record"].is_null())
+    };
+    let logged_events = format!("{MEETINGS}/events?show=logged");
+    let logged = until(&office, &server, &logged_events, has_records)["events"][0].clone();
     let event = office.sandbox.records("Event").remove(0);
-    let logged = server.api(&format!("{MEETINGS}/events?show=logged"))["events"][0].clone();
     assert_eq!((&logged["title"], &logged["record"]), (&json!("Demo"), &event["Id"]));
     let url = logged["record_url"].as_str().expect("an address");
     let page = browser.page("/integrations/meetings/events");
@@ -157,11 +170,12 @@ fn story(name: &str, database: &str) {
     let (status, told) = put(&format!("{MEETINGS}?version={version}"), &settings(&people));
     assert_eq!(status, 200, "{told}");
     office.google.create(SAM, &office.event("Sam's old one", 27, &[CLIENT])).expect("a meeting");
-    agree(&mut browser.here, &session, "/connect/sam", "sam");
+    browser.agree("sam");
     assert_eq!(asked(&server, "POST", &format!("{MEETINGS}/activate"), &json!({})).0, 204, "Rosa agreed before");
     until(&office, &server, MEETINGS, |told| told["calendars"][1]["whole"] == json!(true));
     office.google.create(SAM, &office.event("Sam's new one", 28, &[CLIENT])).expect("a meeting");
     until(&office, &server, MEETINGS, |told| told["counts"]["logged"] == json!(2));
+    until(&office, &server, &logged_events, has_records);
     let looks = || browser.send("/integrations/meetings", &[("act", "run"), ("confirm_deletes", "yes")]).status;
     // While the server itself looks, it says that it is busy.
     let refused: Vec<u16> = std::iter::repeat_with(looks).take(100).take_while(|status| *status != 303).collect();

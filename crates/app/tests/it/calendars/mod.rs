@@ -6,6 +6,7 @@ mod dav;
 mod desk;
 mod going_wrong;
 mod house;
+mod kill;
 mod letters;
 mod office;
 mod removed;

@@ -78,18 +78,7 @@ impl Office {
 
     /// Rosa agrees in the browser.
     pub fn connect(&self) {
-        let listen = format!("127.0.0.1:{}", free_port());
-        let config = self.installation.folder.join("syncline.toml");
-        let config = config.to_str().expect("a path");
-        let mut connect = Running::start(&["connect", "rosa", "--listen", &listen, "--config", config]);
-        let link = connect.line_with("/sign-in/");
-        let path = &link.trim()[link.trim().find("/sign-in/").expect("a path")..];
-        let mut here = Connection::open(listen.parse().expect("an address"));
-        let signed = here.exchange("GET", path, &[], b"").expect("an answer");
-        let begin = signed.header("location").expect("the way on").to_owned();
-        agree(&mut here, &cookie(&signed), &begin, "rosa");
-        connect.line_with("Connected `rosa`");
-        connect.line_with("syncline calendars check");
+        connect(&self.installation, "rosa");
     }
 
     /// Rosa makes a meeting, so many hours from now.
@@ -132,6 +121,22 @@ impl Office {
         all.sort();
         all
     }
+}
+
+/// Somebody agrees in the browser to the connection of the own calendar.
+pub fn connect(installation: &Installation, name: &str) {
+    let listen = format!("127.0.0.1:{}", free_port());
+    let config = installation.folder.join("syncline.toml");
+    let config = config.to_str().expect("a path");
+    let mut connect = Running::start(&["connect", name, "--listen", &listen, "--config", config]);
+    let link = connect.line_with("/sign-in/");
+    let path = &link.trim()[link.trim().find("/sign-in/").expect("a path")..];
+    let mut here = Connection::open(listen.parse().expect("an address"));
+    let signed = here.exchange("GET", path, &[], b"").expect("an answer");
+    let begin = signed.header("location").expect("the way on").to_owned();
+    agree(&mut here, &cookie(&signed), &begin, name);
+    connect.line_with(&format!("Connected `{name}`"));
+    connect.line_with("syncline calendars check");
 }
 
 /// Whoever is signed in here is sent to the vendor, agrees there as the owner of the account, and comes back.

@@ -1,0 +1,387 @@
+//! The real process between two reps' calendars and a CRM, killed again and again while they meet, rename, move, call off
+//! and log: in the end calendars and CRM say the same, nothing is there twice, and nobody was invited twice.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
+use syncline_core::Clock;
+use syncline_sandbox::{GoogleConfig, GoogleWorkspace, MailMethod, google::GoogleUser};
+
+use super::office::connect;
+use crate::lab::{Installation, PATIENCE, Sandbox, Server, WallClock, free_port, pause, postgres_database, secret};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_syncline");
+
+/// The reps, who are users of the CRM as well.
+const REPS: [(&str, &str); 2] = [("rosa", "rosa@host.example"), ("carl", "carl@host.example")];
+const CONTACTS: [&str; 3] = ["ada@client.example", "bob@client.example", "eve@other.example"];
+/// Before the subject of what is called off.
+const PREFIX: &str = "[CANCELLED] ";
+/// Kills in one run.
+const KILLS: usize = 10;
+/// Calls that are made before a kill at most, and how long they are waited for: some die in the middle of a round, some
+/// between two.
+const CALLS_MAX: u64 = 24;
+const CALLS_WAITED: Duration = Duration::from_secs(3);
+/// The pause between two things that people do, at most.
+const BREATH_MILLIS: u64 = 250;
+
+/// A small generator of random numbers, the same for the same seed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+
+    fn pick(&mut self, of: usize) -> usize {
+        usize::try_from(self.below(of as u64)).expect("small")
+    }
+}
+
+/// A meeting that somebody made: by its number, which stands in all its names.
+#[derive(Clone)]
+struct Made {
+    number: usize,
+    /// In whose calendar it is, and its id there; or its id in the CRM.
+    place: Place,
+    names: Vec<String>,
+    off: bool,
+}
+
+#[derive(Clone)]
+enum Place {
+    Calendar(usize, String),
+    Crm(String),
+}
+
+/// What a calendar or the CRM says of a meeting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Said {
+    name: String,
+    start: Timestamp,
+    off: bool,
+}
+
+/// The number in a name.
+fn number(name: &str) -> Option<usize> {
+    name.strip_prefix("Talk ")?.split(' ').next()?.parse().ok()
+}
+
+fn text(record: &Map<String, Value>, field: &str) -> String {
+    record.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        other => panic!("{other} is no object"),
+    }
+}
+
+struct Town {
+    crm: Sandbox,
+    google: Arc<GoogleWorkspace>,
+    installation: Installation,
+    contacts: Vec<String>,
+    users: Vec<String>,
+}
+
+impl Town {
+    /// Two reps who have agreed, an integration that works both ways, and calendars that were read once.
+    fn new(name: &str, database: &str) -> Self {
+        let crm = Sandbox::start();
+        let users = REPS.map(|(name, email)| GoogleUser::new(email, name, "Europe/Berlin")).to_vec();
+        let google = GoogleWorkspace::new(GoogleConfig { users, ..GoogleConfig::default() }, Arc::new(WallClock));
+        let url = crm.beside(&google);
+        let keys = google.credentials(&url);
+        let key = |name: &str| keys[name].as_str().expect("a credential").to_owned();
+        let mut more = String::new();
+        for (name, _) in REPS {
+            more += &format!(
+                "[[connections]]\nname = \"{name}\"\nvendor = \"google\"\nclient_id = \"{}\"\nclient_secret = \"file:google.key\"\nsettings = {{ allow_host = \"{url}\" }}\n",
+                key("client_id")
+            );
+        }
+        more += "[[calendars]]\nname = \"meetings\"\ncrm = \"salesforce\"\nown_domains = [\"host.example\"]\ninvite = true\nedits = true\n";
+        for (name, email) in REPS {
+            more += &format!("[[calendars.people]]\nowner = \"{email}\"\nconnection = \"{name}\"\nevery_seconds = 1\n");
+        }
+        let installation = Installation::new(name, &crm, database, &more);
+        installation.open_network(&url);
+        // What a killed process held comes back after ten times a call's deadline.
+        installation.rewrite("call_seconds = 2", "call_seconds = 1");
+        secret(&installation.folder, "google.key", &key("client_secret"));
+        let contact = |email: &&str| {
+            let person = json!({ "FirstName": "Some", "LastName": "Body", "Email": email });
+            crm.org.seed("Contact", &object(person)).expect("a contact")
+        };
+        let contacts = CONTACTS.iter().map(contact).collect();
+        let user = |(_, email): (&str, &str)| {
+            let user = crm.records("User").into_iter().find(|user| user["Email"] == email);
+            text(&user.expect("a user"), "Id")
+        };
+        let users = REPS.map(user).to_vec();
+        for (name, _) in REPS {
+            connect(&installation, name);
+        }
+        let town = Self { crm, google, installation, contacts, users };
+        town.installation.command(Path::new(BINARY), &["calendars", "activate", "meetings", "--agreed-by", "Ada"]);
+        town.installation.command(Path::new(BINARY), &["calendars", "run", "meetings"]);
+        town
+    }
+
+    fn calls(&self) -> u64 {
+        self.crm.org.request_count() + self.google.call_count()
+    }
+
+    /// Whatever moves when anything is written.
+    fn marks(&self) -> (Vec<String>, usize) {
+        let of = |object: &'static str| self.crm.records(object).into_iter();
+        let stamp = |one: Map<String, Value>| format!("{} {}", one["Id"], one["SystemModstamp"]);
+        (of("Event").chain(of("EventRelation")).map(stamp).collect(), self.google.effects_since(0).len())
+    }
+
+    /// A round at once, in a process of its own.
+    fn ask(&self) -> Child {
+        Command::new(BINARY)
+            .args(["calendars", "run", "meetings", "--config"])
+            .arg(self.installation.folder.join("syncline.toml"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts")
+    }
+
+    /// What the organisers' calendars say, by the meetings' numbers; a meeting that is there twice is a failure.
+    fn in_calendars(&self) -> BTreeMap<usize, Said> {
+        let mut all = BTreeMap::new();
+        for (user, events) in self.google.snapshot() {
+            for event in events.iter().filter(|event| event["organizer"]["email"] == user.as_str()) {
+                let name = event["summary"].as_str().unwrap_or_default().to_owned();
+                let Some(number) = number(&name) else { continue };
+                let start = event["start"]["dateTime"].as_str().and_then(|at| at.parse().ok()).expect("a time");
+                let said = Said { name, start, off: event["status"] == "cancelled" };
+                assert!(all.insert(number, said).is_none(), "meeting {number} is in calendars twice: {events:#?}");
+            }
+        }
+        all
+    }
+
+    /// What the CRM says.
+    fn in_crm(&self) -> BTreeMap<usize, Said> {
+        let mut all = BTreeMap::new();
+        // Of a meeting with a colleague who is a user Salesforce keeps a copy for that one.
+        for record in self.crm.records("Event").into_iter().filter(|record| record["IsChild"] != json!(true)) {
+            let subject = text(&record, "Subject");
+            let name = subject.strip_prefix(PREFIX).unwrap_or(&subject).to_owned();
+            let Some(number) = number(&name) else { continue };
+            let start = text(&record, "StartDateTime").replace("+0000", "Z").parse().expect("a time");
+            let said = Said { off: name != subject, name, start };
+            assert!(all.insert(number, said).is_none(), "meeting {number} is in the CRM twice");
+        }
+        all
+    }
+
+    /// Whether both say the same of every meeting. What was called off before anybody looked need not be in the CRM.
+    fn agrees(&self, made: usize) -> bool {
+        let (calendars, crm) = (self.in_calendars(), self.in_crm());
+        let same = |(number, said): (&usize, &Said)| match crm.get(number) {
+            Some(known) if said.off => known.off,
+            Some(known) => known == said,
+            None => said.off,
+        };
+        calendars.len() == made && calendars.iter().all(same) && crm.keys().all(|number| calendars.contains_key(number))
+    }
+}
+
+/// What people do, and what they did.
+struct People<'a> {
+    town: &'a Town,
+    dice: Dice,
+    made: Vec<Made>,
+    words: u64,
+}
+
+impl People<'_> {
+    fn name(&mut self, number: usize) -> String {
+        self.words += 1;
+        format!("Talk {number:03} about {}", self.words)
+    }
+
+    /// A start to come, in whole seconds.
+    fn start(&mut self) -> Timestamp {
+        let hours = i64::try_from(self.dice.below(300)).expect("small") + 24;
+        Timestamp::from_second(WallClock.now().as_second() / 60 * 60).expect("a time")
+            + SignedDuration::from_hours(hours)
+    }
+
+    fn times(start: Timestamp) -> (Value, Value) {
+        let at = |at: Timestamp| json!({ "dateTime": at.to_string(), "timeZone": "UTC" });
+        (at(start), at(start + SignedDuration::from_mins(30)))
+    }
+
+    /// Somebody makes a meeting with a contact, and perhaps the colleague.
+    fn meet(&mut self) {
+        let (number, rep) = (self.made.len(), self.dice.pick(REPS.len()));
+        let name = self.name(number);
+        let (start, end) = Self::times(self.start());
+        let mut guests = vec![json!({ "email": CONTACTS[self.dice.pick(CONTACTS.len())] })];
+        if self.dice.below(3) == 0 {
+            guests.push(json!({ "email": REPS[1 - rep].1 }));
+        }
+        let event = json!({ "summary": name, "start": start, "end": end, "attendees": guests });
+        let id = self.town.google.create(REPS[rep].1, &event).expect("a meeting");
+        self.made.push(Made { number, place: Place::Calendar(rep, id), names: vec![name], off: false });
+    }
+
+    /// Somebody logs a meeting in the CRM.
+    fn log(&mut self) {
+        let (number, rep, who) = (self.made.len(), self.dice.pick(REPS.len()), self.dice.pick(CONTACTS.len()));
+        let name = self.name(number);
+        let start = self.start();
+        let at = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let event = json!({
+            "Subject": name, "WhoId": self.town.contacts[who], "OwnerId": self.town.users[rep],
+            "StartDateTime": at(start), "EndDateTime": at(start + SignedDuration::from_mins(30)),
+        });
+        let id = self.town.crm.org.seed("Event", &object(event)).expect("an event");
+        self.made.push(Made { number, place: Place::Crm(id), names: vec![name], off: false });
+    }
+
+    /// Somebody renames, moves or calls off a meeting where it was made; some that were logged nobody ever touches.
+    fn change(&mut self) {
+        let open: Vec<usize> = self.made.iter().filter(|one| !one.off).map(|one| one.number).collect();
+        if open.is_empty() {
+            return self.meet();
+        }
+        let at = open[self.dice.pick(open.len())];
+        let (place, act) = (self.made[at].place.clone(), self.dice.below(4));
+        let name = self.name(at);
+        match (place, act) {
+            (Place::Crm(id), 0..2) if at.is_multiple_of(2) => {
+                self.town.crm.org.edit(&id, &object(json!({ "Subject": name }))).expect("a person may");
+                self.made[at].names.push(name);
+            }
+            (Place::Crm(_), _) => {}
+            (Place::Calendar(rep, id), 0..2) => {
+                self.town.google.edit(REPS[rep].1, &id, &json!({ "summary": name })).expect("a rep may");
+                self.made[at].names.push(name);
+            }
+            (Place::Calendar(rep, id), 2) => {
+                let (start, end) = Self::times(self.start());
+                self.town.google.edit(REPS[rep].1, &id, &json!({ "start": start, "end": end })).expect("a rep may");
+            }
+            (Place::Calendar(rep, id), _) => {
+                self.town.google.delete(REPS[rep].1, &id).expect("a rep may");
+                self.made[at].off = true;
+            }
+        }
+    }
+
+    /// They go on until told to stop.
+    fn live(mut self, done: &AtomicBool) -> Vec<Made> {
+        while !done.load(Ordering::Relaxed) {
+            match self.dice.below(5) {
+                0 => self.log(),
+                1 | 2 => self.meet(),
+                _ => self.change(),
+            }
+            pause(Duration::from_millis(self.dice.below(BREATH_MILLIS)));
+        }
+        self.made
+    }
+}
+
+/// Kills a server and a command beside it, each time after calls were made.
+fn kill_on(town: &Town, ports: &[u16], seed: u64) -> Vec<Server> {
+    let binary = Path::new(BINARY);
+    let mut dice = Dice(seed ^ 0x5eed);
+    let mut servers: Vec<Option<Server>> =
+        ports.iter().map(|port| Some(town.installation.start_on(binary, *port, &[]))).collect();
+    for _ in 0..KILLS {
+        let (began, started) = (town.calls(), Instant::now());
+        let enough = 1 + dice.below(CALLS_MAX);
+        let mut asked = town.ask();
+        while town.calls() < began + enough && started.elapsed() < CALLS_WAITED {
+            pause(Duration::from_millis(1));
+        }
+        pause(Duration::from_micros(dice.below(20_000)));
+        let victim = dice.pick(ports.len());
+        if let Some(server) = servers[victim].take() {
+            server.kill();
+        }
+        // It may have ended by itself.
+        drop(asked.kill());
+        asked.wait().expect("it is gone");
+        servers[victim] = Some(town.installation.start_on(binary, ports[victim], &[]));
+    }
+    servers.into_iter().flatten().collect()
+}
+
+fn play(name: &str, database: &str, nodes: usize, seed: u64) {
+    let town = Town::new(name, database);
+    let ports: Vec<u16> = (0..nodes).map(|_| free_port()).collect();
+    let done = AtomicBool::new(false);
+    let (servers, made) = std::thread::scope(|scope| {
+        let people = People { town: &town, dice: Dice(seed), made: Vec::new(), words: 0 };
+        let people = scope.spawn(|| people.live(&done));
+        let servers = kill_on(&town, &ports, seed);
+        done.store(true, Ordering::Relaxed);
+        (servers, people.join().expect("the people"))
+    });
+    let started = Instant::now();
+    while !town.agrees(made.len()) {
+        let told = || format!("{:#?} {:#?} {}", town.in_calendars(), town.in_crm(), town.installation.log());
+        assert!(started.elapsed() < PATIENCE, "they do not agree: {}", told());
+        town.ask().wait().expect("it ends");
+        pause(Duration::from_millis(200));
+    }
+    for server in servers {
+        assert!(server.terminate().success());
+    }
+    let run = || town.installation.command(Path::new(BINARY), &["calendars", "run", "meetings"]);
+    run();
+    let marks = town.marks();
+    run();
+    assert_eq!(town.marks(), marks, "all is the same, and something is written");
+    assert!(town.agrees(made.len()), "{:#?} {:#?}", town.in_calendars(), town.in_crm());
+    let (calendars, mails) = (town.in_calendars(), town.google.mails_since(0));
+    for one in &made {
+        let name = &calendars[&one.number].name;
+        assert!(one.names.contains(name), "{name} is what nobody wrote: {:?}", one.names);
+        if matches!(one.place, Place::Crm(_)) && one.names.len() == 1 {
+            let mails: Vec<_> = mails
+                .iter()
+                .filter(|mail| mail.method == MailMethod::Request && number(&mail.subject) == Some(one.number))
+                .collect();
+            assert_eq!(mails.len(), 1, "one invitation to its contact: {mails:?}");
+        }
+    }
+    println!("{} meetings, {} mails, {} calls", made.len(), mails.len(), town.calls());
+}
+
+/// proves: V1, V2, V3, C2, C4, C10, fault:C1, fault:C2
+#[test]
+fn kills_leave_calendars_and_the_crm_saying_the_same_on_sqlite() {
+    play("calendars-kill-sqlite", "sqlite:syncline.db", 1, 20_261_125);
+}
+
+/// proves: V1, V2, C2, C4, C10, O2, fault:L1, fault:L3
+#[test]
+fn kills_leave_calendars_and_the_crm_saying_the_same_on_postgresql_with_two_nodes() {
+    let base = std::env::var("SYNCLINE_TEST_POSTGRES").expect("run ./test, which starts PostgreSQL");
+    play("calendars-kill-postgres", &postgres_database(&base, "calendars"), 2, 20_261_126);
+}

@@ -22,6 +22,9 @@ use crate::{
     story::{CANARY, HUSH},
 };
 
+/// After this time a meeting has been read from its organiser's calendar.
+const SURELY_READ: SignedDuration = SignedDuration::from_mins(10);
+
 /// Of a hundred things that people do, how many are meetings and new names.
 const PLAIN_PERCENT: u64 = 40;
 /// Contacts that are in the CRM in the beginning.
@@ -292,7 +295,10 @@ impl People {
     fn leave(&mut self) {
         let Some((at, meeting, person, id)) = self.guest() else { return };
         // Such a copy is cancelled and does not say by whom, and the organiser's is not read; see docs/simulation.md.
-        if PEOPLE[person].place == Place::Google && !self.plot.linked.contains(&meeting.owner) {
+        // Nor has it been read yet where it is new.
+        let is_read =
+            self.plot.linked.contains(&meeting.owner) && self.now().duration_since(meeting.changed_at) >= SURELY_READ;
+        if PEOPLE[person].place == Place::Google && !is_read {
             return;
         }
         let done = book::delete(&self.wires.office, person, &id);

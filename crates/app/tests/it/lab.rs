@@ -29,7 +29,7 @@ const CALCOM_SECRET: &str = "laboratory-calcom-secret";
 pub const ADMIN_TOKEN: &str = "laboratory-admin-token-of-32-characters";
 
 /// How long anything may take before a test gives up on it.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+pub const PATIENCE: Duration = Duration::from_secs(420);
 
 pub struct WallClock;
 

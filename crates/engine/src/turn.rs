@@ -281,7 +281,7 @@ impl Engine {
         lease_until: Timestamp,
     ) -> StoreResult<Vec<SharedLink>> {
         let plans: Vec<_> = chunk.iter().map(|push| &push.decision.plan).collect();
-        let beside = self.calendar_flows(&setup.workspace).await?.iter().any(|flow| flow.crm == setup.id);
+        let beside = self.known_calendar_flows(&setup.workspace).await?.iter().any(|flow| flow.crm == setup.id);
         let answer = self.write(setup, &plans, lease_until).await;
         let now = self.world.clock.now();
         let mut settlements = Vec::with_capacity(chunk.len());

@@ -193,6 +193,12 @@ impl Engine {
         self.flows(workspace).await
     }
 
+    /// The same as they were last learned, which keeping them in step does every few seconds; the database is only asked where
+    /// they never were.
+    pub(crate) async fn known_calendar_flows(&self, workspace: &WorkspaceId) -> StoreResult<Vec<Arc<CalendarFlow>>> {
+        self.flows_believed(workspace, SignedDuration::MAX).await
+    }
+
     /// The one of this name.
     pub async fn calendar_flow(
         &self,
@@ -276,7 +282,15 @@ impl Engine {
     }
 
     async fn flows<F: Writable>(&self, workspace: &WorkspaceId) -> StoreResult<Vec<Arc<F>>> {
-        self.learn_flows::<F>(workspace, BELIEVED).await?;
+        self.flows_believed(workspace, BELIEVED).await
+    }
+
+    async fn flows_believed<F: Writable>(
+        &self,
+        workspace: &WorkspaceId,
+        believed: SignedDuration,
+    ) -> StoreResult<Vec<Arc<F>>> {
+        self.learn_flows::<F>(workspace, believed).await?;
         let mut flows: Vec<Arc<F>> = self.of_configuration(workspace).cloned().collect();
         let all = F::written(self).0.lock().expect("no code panics while it holds this lock");
         flows.extend(all.get(workspace).into_iter().flat_map(|known| &known.flows).map(|(_, flow)| Arc::clone(flow)));

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::cases::cases;
 
 #[test]
 fn addresses_are_compared_in_one_form() {
@@ -37,7 +38,7 @@ fn addresses_are_compared_in_one_form() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(cases(1000))]
 
     #[test]
     fn the_normal_form_is_its_own(typed in prop_oneof![".{0,30}", ".{1,10}@[a-zA-ZäÖßİ。.-]{1,12}\\.[a-z]{2}", "\\PC{1,10}@\\PC{1,10}\\.com"]) {

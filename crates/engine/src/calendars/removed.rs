@@ -240,10 +240,12 @@ impl Engine {
                 (EventWrite::Decline { id, etag, rep: &target.calendar.owner, tell: true }, "declined")
             }
         };
-        let tells = match (deed, self.tells(flow, &target, &mut round.calls).await) {
-            (CrmDelete::DeleteForAll { tell: true }, Ok(tells)) => tells,
-            (_, Ok(_)) => Tells::Calendar,
-            (_, Err(error)) => return Ok(Err(self.write_failed(seeing, record, about, &error).await?)),
+        let tells = match deed {
+            CrmDelete::DeleteForAll { tell: true } => match self.tells(flow, &target, &mut round.calls).await {
+                Ok(tells) => tells,
+                Err(error) => return Ok(Err(self.write_failed(seeing, record, about, &error).await?)),
+            },
+            _ => Tells::Calendar,
         };
         let was_untold = meeting.state.untold.as_deref();
         if tells == Tells::Mail && self.about_to_tell(seeing, meeting, name, &copy.event).await?.is_none() {

@@ -132,9 +132,7 @@ impl Engine {
         if !heard.is_empty() {
             let flows: BTreeSet<_> = heard.iter().map(|heard| heard.of.integration.clone()).collect();
             self.world.store.hear_watches(workspace, heard, now, later(now, READ_AFTER)).await?;
-            let known = self.calendar_flows(workspace).await?;
-            let told = known.iter().filter(|flow| flows.contains(&flow.id));
-            told.for_each(|flow| self.wakes.of(&**flow).notify_one());
+            flows.iter().for_each(|flow| self.wakes.named(workspace, flow).notify_one());
         }
         Ok(genuine)
     }

@@ -33,8 +33,12 @@ pub(crate) struct Wakes(Mutex<HashMap<(WorkspaceId, IntegrationId), Arc<Notify>>
 
 impl Wakes {
     pub(crate) fn of(&self, flow: &impl Flow) -> Arc<Notify> {
+        self.named(flow.workspace(), flow.id())
+    }
+
+    pub(crate) fn named(&self, workspace: &WorkspaceId, integration: &IntegrationId) -> Arc<Notify> {
         let mut all = self.0.lock().expect("no code panics while it holds this lock");
-        Arc::clone(all.entry((flow.workspace().clone(), flow.id().clone())).or_default())
+        Arc::clone(all.entry((workspace.clone(), integration.clone())).or_default())
     }
 }
 

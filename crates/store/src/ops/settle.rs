@@ -225,9 +225,13 @@ impl Settle {
             .collect();
         forgotten.sort();
         shared::forget(db, &forgotten).await?;
+        // A booking tells its meeting's names each time it is written, and is news once.
+        let mut told: Vec<_> = known.iter().copied().filter(|(.., link)| Uid::told_in(&link.key).is_some()).collect();
+        shared::retain_news(db, &mut told).await?;
+        let told: Vec<(&WorkspaceId, &str)> =
+            told.iter().filter_map(|(workspace, _, link)| Some((*workspace, Uid::told_in(&link.key)?))).collect();
         shared::put(db, &known).await?;
-        let told = known.iter().filter_map(|(workspace, _, link)| Some((*workspace, Uid::told_in(&link.key)?)));
-        calendars::booked(db, &told.collect::<Vec<_>>(), self.now).await?;
+        calendars::booked(db, &told, self.now).await?;
         let known: BTreeSet<Key<'_>> =
             known.into_iter().map(|(workspace, connection, link)| (workspace, connection, &link.key)).collect();
         released.sort();

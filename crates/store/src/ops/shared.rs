@@ -39,6 +39,23 @@ pub(super) fn params<'a>((workspace, connection, key): Key<'a>) -> [P<'a>; 3] {
     [P::Text(workspace.as_str()), P::Text(connection.as_str()), P::Text(key.as_str())]
 }
 
+/// Keeps of these only what is not known yet.
+pub(super) async fn retain_news<D: Db>(
+    db: &mut D,
+    links: &mut Vec<(&WorkspaceId, &ConnectionId, &SharedLink)>,
+) -> Result<()> {
+    let sets: Vec<_> =
+        links.iter().map(|(workspace, connection, link)| params((workspace, connection, &link.key))).collect();
+    let known = db.each(&SHARED_GET, &sets).await?;
+    let is_news = |(link, row): (&SharedLink, Option<Row>)| {
+        row.map_or(Ok(true), |mut row| Ok::<_, Error>(row.text(2)? != link.id.as_str()))
+    };
+    let news: Vec<bool> = links.iter().map(|(.., link)| *link).zip(known).map(is_news).collect::<Result<_>>()?;
+    let mut news = news.into_iter();
+    links.retain(|_| news.next().unwrap_or(true));
+    Ok(())
+}
+
 /// Stores what is known now.
 pub(super) async fn put<D: Db>(db: &mut D, links: &[(&WorkspaceId, &ConnectionId, &SharedLink)]) -> Result<()> {
     let sets: Vec<_> = links

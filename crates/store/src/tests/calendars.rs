@@ -150,6 +150,12 @@ on_all! {
             for series in due(&store, 12).await {
                 assert!(save(&store, &held, 12, series, Vec::new()).await);
             }
+            store.take_in(delivery(&format!("{told}-again"), 13, vec![cancelled(told, 13)])).await.unwrap();
+            let chain = claim(&store, "w1", 14).await.remove(0);
+            let mut end = settlement(&chain, done("00U1"));
+            end.shared = vec![shared(&format!("event:{told}"), "00U1")];
+            store.settle(vec![end], at(15)).await.unwrap();
+            assert_eq!(names(&store, 16).await, Vec::<String>::new(), "{told} is no news");
         }
     }
 

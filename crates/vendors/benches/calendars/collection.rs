@@ -14,7 +14,7 @@ use syncline_sandbox::{Delivery, Reply, Site};
 use super::events;
 
 /// Where the collection is.
-pub const PATH: &str = "/user/work/";
+pub const PATH: &str = "/user/meetings/";
 
 const TOKEN: &str = "http://calendars.example/sync/1";
 

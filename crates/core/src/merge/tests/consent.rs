@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::table::rule;
 use crate::{
+    cases::cases,
     description::FieldKind,
     merge::{
         Base, Evidence, HoldKind, Images, Kind, OptIn, Pair, Policy, Row, RowMerge, Rule, RuleKey, Side, merge_rows,
@@ -118,12 +119,20 @@ struct Account {
     meant: Option<Timestamp>,
 }
 
+/// An account's record as it was read: when it had changed, and when the opting out in it was meant.
+#[derive(Clone, Debug)]
+struct Reading {
+    row: Row,
+    changed: Timestamp,
+    meant: Option<Timestamp>,
+}
+
 /// An integration between the account in the middle and another.
 #[derive(Clone, Debug)]
 struct Flow {
     right: usize,
     /// What was read last, per side.
-    seen: [(Row, Timestamp); 2],
+    seen: [Reading; 2],
     images: Images,
     plan: RowMerge,
     held: bool,
@@ -169,9 +178,10 @@ impl World {
             let clock_ahead = SignedDuration::from_secs(ahead);
             Account { out: false, since: None, changed: now, clock_ahead, meant: None }
         };
+        let unread = || Reading { row: Row::new(), changed: now, meant: None };
         let flow = |right| Flow {
             right,
-            seen: [(Row::new(), now), (Row::new(), now)],
+            seen: [unread(), unread()],
             images: Images::new(),
             plan: RowMerge::default(),
             held: false,
@@ -203,8 +213,9 @@ impl World {
 
     fn read(&mut self, flow: usize, side: Side) {
         let account = self.account_of(flow, side);
-        let row = (self.row(account), self.accounts[account].changed);
-        self.flows[flow].seen[usize::from(side == Side::Right)] = row;
+        let Account { changed, meant, .. } = self.accounts[account].clone();
+        let row = self.row(account);
+        self.flows[flow].seen[usize::from(side == Side::Right)] = Reading { row, changed, meant };
     }
 
     fn touch(&mut self, account: usize) {
@@ -239,9 +250,10 @@ impl World {
 
     fn decide(&mut self, flow: usize) {
         let flow = &mut self.flows[flow];
-        let [(left, left_at), (right, right_at)] = &flow.seen;
-        let times = Evidence { left_at: Some(*left_at), right_at: Some(*right_at), ..Evidence::default() };
-        let merge = merge_rows(&self.rules, None, &flow.images, Pair { left, right }, |_| times);
+        let [left, right] = &flow.seen;
+        let times = Evidence { left_at: Some(left.changed), right_at: Some(right.changed), ..Evidence::default() };
+        let pair = Pair { left: &left.row, right: &right.row };
+        let merge = merge_rows(&self.rules, None, &flow.images, pair, |_| times);
         flow.images.extend(merge.adopted.iter().cloned());
         flow.held = !merge.holds.is_empty();
         flow.plan = merge;
@@ -263,10 +275,10 @@ impl World {
             let stands = self.row(account);
             let as_seen = changes.iter().all(|change| stands.get(&change.key) == change.seen.as_ref());
             if !changes.is_empty() && as_seen && done {
-                let source = self.account_of(flow, side.other());
+                let meant = self.flows[flow].seen[usize::from(side == Side::Left)].meant;
                 for change in &changes {
                     if change.key == self.rules[0].key {
-                        self.told(account, source, change.target == Value::Bool(true));
+                        self.told(account, meant, change.target == Value::Bool(true));
                     } else {
                         self.accounts[account].since =
                             Some(change.target.clone()).filter(|since| *since != Value::Null);
@@ -283,14 +295,14 @@ impl World {
         }
     }
 
-    /// inv:12
-    fn told(&mut self, account: usize, source: usize, out: bool) {
+    /// `meant`: when the other side's opting out was, as it was read. inv:12
+    fn told(&mut self, account: usize, meant: Option<Timestamp>, out: bool) {
         let before = &self.accounts[account];
         if before.out && !out {
             let meant = before.meant.expect("somebody opted out");
             assert!(self.opted_in.iter().any(|opted_in| *opted_in > meant), "an opting out is undone: {self:#?}");
         }
-        let meant = if out { self.accounts[source].meant } else { None };
+        let meant = meant.filter(|_| out);
         let account = &mut self.accounts[account];
         account.meant = account.meant.filter(|_| account.out && out).max(meant);
         account.out = out;
@@ -343,7 +355,7 @@ fn played(ahead: [i64; 3], carried: bool, script: &[(Act, i64)]) -> World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(cases(2_000))]
 
     /// Whatever is read when, lost or done without anybody hearing of it, and however three accounts' clocks differ:
     /// Syncline writes over an opting out only what was said later. Where two accounts do not say the same in the end, it

@@ -139,11 +139,11 @@ fn radicale_is_read_and_followed() {
     let line = Line::to(&server);
     let singles = 1_000;
     let events: String = (0..singles).map(|number| single(&format!("one{number}"), number, "")).collect();
-    let status = line.person("PUT", "/user/work/", &calendar(&format!("{}{events}", series(""))));
+    let status = line.person("PUT", "/user/meetings/", &calendar(&format!("{}{events}", series(""))));
     assert_eq!(status, 201);
     let account = Account::new(&line.base(), line);
-    let story = Story { account, calendar: CalendarId("/user/work/".to_owned()), singles };
-    story.found("user/work");
+    let story = Story { account, calendar: CalendarId("/user/meetings/".to_owned()), singles };
+    story.found("user/meetings");
     story.followed_both_ways();
 }
 

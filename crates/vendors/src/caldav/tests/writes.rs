@@ -198,8 +198,8 @@ fn radicale_is_written_to() {
     let server = Server::radicale();
     let line = Line::to(&server);
     let body = "<mkcalendar xmlns=\"urn:ietf:params:xml:ns:caldav\"/>";
-    assert_eq!(line.person("MKCALENDAR", "/user/work/", body), 201);
-    let story = Story { account: Account::new(&line.base(), line), calendar: CalendarId("/user/work/".to_owned()) };
+    assert_eq!(line.person("MKCALENDAR", "/user/meetings/", body), 201);
+    let story = Story { account: Account::new(&line.base(), line), calendar: CalendarId("/user/meetings/".to_owned()) };
     assert_eq!(story.account.tells(&story.calendar), Ok(false));
     story.told();
 }

@@ -9,6 +9,7 @@ use syncline_core::{
         eligible::{Reason, Verdict},
         event::{Event, EventId, Moment, Party},
         identity::{MeetingKey, Uid},
+        look::Doubt,
         privacy::Privacy,
     },
     ids::{ConnectionId, IntegrationId, RecordId, WorkspaceId},
@@ -35,6 +36,8 @@ pub struct CalendarState {
     pub epoch: i64,
     /// Whether one of them came to its end.
     pub settled: bool,
+    /// Counts the readings that came to their end, be it of everything or of changes.
+    pub readings: i64,
     pub zone: Option<String>,
     pub connected_at: Timestamp,
     pub next_at: Timestamp,
@@ -193,6 +196,9 @@ pub struct MeetingState {
     /// A write to the event is on its way of which guests are to be mailed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub untold: Option<Box<Untold>>,
+    /// Only a guest's copy says that it is called off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Doubt>,
 }
 
 /// An event as its guests know it, while a write to it is on its way. What they are to be mailed is what differs once it is

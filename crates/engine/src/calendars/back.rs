@@ -255,6 +255,7 @@ impl Engine {
                     rest_until: None,
                     invited: content.attendees.iter().map(|guest| guest.who.email.clone()).collect(),
                     untold: None,
+                    doubt: None,
                 };
                 let meeting = StoredMeeting { key, state, links: links_of(side, &seeing.rules.policy), plan: None };
                 let name = &target.calendar.name;

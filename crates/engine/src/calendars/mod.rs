@@ -260,16 +260,17 @@ impl Engine {
 
 /// The calendars as decisions know them, with the zones that their last pages told.
 fn known_calendars(flow: &CalendarFlow, states: &[(String, CalendarState)]) -> Vec<look::Calendar> {
-    let home = |name: &str| {
-        let told = states.iter().find(|(known, _)| known == name).and_then(|(_, state)| state.zone.as_deref());
-        told.and_then(|zone| zone::zone(zone).ok()).unwrap_or(jiff::tz::TimeZone::UTC)
-    };
-    let known = |(linked, calendar): (u32, &CalendarSetup)| look::Calendar {
-        name: calendar.name.clone(),
-        linked,
-        owner: calendar.owner.clone(),
-        home: home(&calendar.name),
-        blocked: calendar.blocked.clone(),
+    let known = |(linked, calendar): (u32, &CalendarSetup)| {
+        let state = states.iter().find(|(known, _)| *known == calendar.name).map(|(_, state)| state);
+        let zone = state.and_then(|state| zone::zone(state.zone.as_deref()?).ok());
+        look::Calendar {
+            name: calendar.name.clone(),
+            linked,
+            owner: calendar.owner.clone(),
+            home: zone.unwrap_or(jiff::tz::TimeZone::UTC),
+            blocked: calendar.blocked.clone(),
+            readings: state.map_or(0, |state| state.readings),
+        }
     };
     (0..).zip(&flow.calendars).map(known).collect()
 }

@@ -154,8 +154,9 @@ impl Engine {
         let series: Vec<(&Uid, &Vec<StoredCopy>)> = copies.iter().collect();
         for batch in series.chunks(JUDGE_BATCH) {
             let seen: Vec<_> = batch.iter().map(|(_, copies)| seen_copies(copies, known)).collect();
-            let looks =
-                |rules: &Rules| seen.iter().map(|copies| look(copies, &kept, rules, now)).collect::<Vec<Look<'_>>>();
+            let looks = |rules: &Rules| {
+                seen.iter().map(|copies| look(copies, known, &kept, rules, now)).collect::<Vec<Look<'_>>>()
+            };
             let (mut looks_is, mut looks_new) = (looks(&as_is), looks(&new));
             for looks in [&mut looks_is, &mut looks_new] {
                 self.tell_booked(flow, batch, looks).await.map_err(database)?;
@@ -237,6 +238,7 @@ fn state(zone: Option<String>) -> CalendarState {
         cursor: None,
         epoch: 1,
         settled: true,
+        readings: 1,
         zone,
         connected_at: Timestamp::UNIX_EPOCH,
         next_at: Timestamp::UNIX_EPOCH,

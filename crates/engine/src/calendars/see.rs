@@ -19,7 +19,8 @@ use syncline_core::{
     record::{Field, Role, Std, Value},
 };
 use syncline_store::{
-    DueSeries, Held, JournalEntry, JournalKind, Result as StoreResult, SaveMeetings, StoredCopy, StoredMeeting,
+    CalendarState, DueSeries, Held, JournalEntry, JournalKind, Result as StoreResult, SaveMeetings, StoredCopy,
+    StoredMeeting,
 };
 
 use super::{Asked, CalendarFlow, CalendarRound, ROUND_BATCHES_MAX, SEE_BATCH, known_calendars, later};
@@ -62,6 +63,7 @@ pub(super) struct Seeing<'a> {
     pub held: &'a Held,
     pub until: Timestamp,
     pub rules: Rules,
+    states: Vec<(String, CalendarState)>,
     calendars: Vec<look::Calendar>,
 }
 
@@ -118,7 +120,10 @@ impl Engine {
                     Err(error) => return self.look_in_vain(flow, held, due, &error).await,
                 }
             }
-            let Some(seeing) = &seeing else { break };
+            let Some(seeing) = &mut seeing else { break };
+            // Known before the copies are, so that no copy is older than the reading that counts.
+            seeing.states = store.calendars(workspace, &flow.id).await?;
+            seeing.calendars = known_calendars(flow, &seeing.states);
             self.see(seeing, due, round).await?;
         }
         round.more = true;
@@ -147,6 +152,7 @@ impl Engine {
             until,
             rules,
             calendars: known_calendars(flow, &states),
+            states,
         }))
     }
 
@@ -205,7 +211,10 @@ impl Engine {
             self.world.store.save_meetings(save).await?;
         }
         match self.decide_all(seeing, &all, now, &mut round.calls).await {
-            Ok(seen) => self.carry_out(seeing, all, seen, round).await,
+            Ok(seen) => {
+                self.ask_organizers(seeing, &seen).await?;
+                self.carry_out(seeing, all, seen, round).await
+            }
             Err(error) => {
                 let due = all.into_iter().map(|series| series.due).collect();
                 self.look_in_vain(flow, seeing.held, due, &error).await
@@ -224,8 +233,11 @@ impl Engine {
         let kept: Vec<BTreeMap<Rid, Kept>> = all.iter().map(kept).collect();
         let copies: Vec<Vec<SeenCopy<'_>>> =
             all.iter().map(|series| seen_copies(&series.copies, &seeing.calendars)).collect();
-        let mut looks: Vec<Look<'_>> =
-            copies.iter().zip(&kept).map(|(copies, kept)| look(copies, kept, &seeing.rules, now)).collect();
+        let mut looks: Vec<Look<'_>> = copies
+            .iter()
+            .zip(&kept)
+            .map(|(copies, kept)| look(copies, &seeing.calendars, kept, &seeing.rules, now))
+            .collect();
         let named: Vec<_> = all.iter().map(|series| (&series.due.uid, &series.copies)).collect();
         self.tell_booked(seeing.flow, &named, &mut looks).await.map_err(database)?;
         let facts = self.learn_about(seeing.setup, seeing.crm, &seeing.rules, &looks, calls).await?;
@@ -238,6 +250,18 @@ impl Engine {
             Seen { decisions: look.meetings.iter().map(decide).collect(), look_again: look.look_again }
         };
         Ok(all.iter().zip(looks).map(decide).collect())
+    }
+
+    /// Has the calendars read at once that are to say whether a meeting was called off. One that cannot be read keeps its pause.
+    async fn ask_organizers(&self, seeing: &Seeing<'_>, seen: &[Seen]) -> StoreResult<()> {
+        let doubted = seen.iter().flat_map(|seen| &seen.decisions).filter(|decision| decision.is_doubted);
+        let names: BTreeSet<&String> =
+            doubted.filter_map(|decision| decision.doubt.as_ref()).flat_map(|doubt| doubt.readings.keys()).collect();
+        let fails = |name: &String| seeing.states.iter().any(|(known, state)| known == name && state.failures > 0);
+        for calendar in seeing.flow.calendars.iter().filter(|one| names.contains(&one.name) && !fails(&one.name)) {
+            self.calendar_soon(&seeing.flow.reference(calendar)).await?;
+        }
+        Ok(())
     }
 
     /// Says of each which record a booking has of it.
@@ -410,6 +434,7 @@ fn kept(series: &Series) -> BTreeMap<Rid, Kept> {
         first: meeting.state.first,
         links: meeting.links.clone(),
         plan: meeting.plan.clone(),
+        doubt: meeting.state.doubt.clone(),
     };
     series.kept.iter().map(|(rid, meeting)| (*rid, kept(meeting))).collect()
 }

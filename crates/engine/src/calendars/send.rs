@@ -233,6 +233,14 @@ fn keep_idle(
             details: json!({ "meeting": decision.key.to_string(), "reason": reason.code(), "next_step": reason.next_step() }),
         });
     }
+    if decision.is_doubted && before.is_none_or(|before| before.state.doubt.is_none()) {
+        let text = format!(
+            "{}: a guest's calendar says that it was called off; the organiser's is asked first",
+            about(decision)
+        );
+        let details = json!({ "meeting": decision.key.to_string() });
+        save.journal.push(JournalEntry { at: now, kind: JournalKind::Unchanged, text, details });
+    }
     save.meetings.push(meeting);
 }
 
@@ -284,6 +292,7 @@ fn state(decision: &Decision, before: Option<&StoredMeeting>) -> MeetingState {
         rest_until: None,
         invited,
         untold,
+        doubt: decision.doubt.clone(),
     }
 }
 

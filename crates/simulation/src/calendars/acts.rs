@@ -22,9 +22,6 @@ use crate::{
     story::{CANARY, HUSH},
 };
 
-/// After this time a meeting has been read from its organiser's calendar.
-const SURELY_READ: SignedDuration = SignedDuration::from_mins(10);
-
 /// Of a hundred things that people do, how many are meetings and new names.
 const PLAIN_PERCENT: u64 = 40;
 /// Contacts that are in the CRM in the beginning.
@@ -215,6 +212,7 @@ impl People {
             private: draft.private,
             off: false,
             ever_off: false,
+            hearsay: false,
             series,
             left: BTreeSet::new(),
             changed_at: self.now(),
@@ -294,16 +292,13 @@ impl People {
 
     fn leave(&mut self) {
         let Some((at, meeting, person, id)) = self.guest() else { return };
-        // Such a copy is cancelled and does not say by whom, and the organiser's is not read; see docs/simulation.md.
-        // Nor has it been read yet where it is new.
-        let is_read =
-            self.plot.linked.contains(&meeting.owner) && self.now().duration_since(meeting.changed_at) >= SURELY_READ;
-        if PEOPLE[person].place == Place::Google && !is_read {
-            return;
-        }
         let done = book::delete(&self.wires.office, person, &id);
         if self.noted(&format!("{} takes {} off", PEOPLE[person].name, meeting.title), done).is_some() {
-            lock(&self.wires.ledger).meetings[at].left.insert(person);
+            // Such a copy is cancelled and does not say by whom; where the organiser's calendar is not connected, nobody does.
+            let is_all = PEOPLE[person].place == Place::Google && !self.plot.linked.contains(&meeting.owner);
+            let left = &mut lock(&self.wires.ledger).meetings[at];
+            left.left.insert(person);
+            left.hearsay |= is_all;
             self.struck(Trouble::Leave);
         }
     }

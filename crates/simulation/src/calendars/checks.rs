@@ -112,7 +112,7 @@ impl End<'_> {
         let says = |name: &str| record.properties.get(name).map(String::as_str).unwrap_or_default();
         let shown = meeting.shown(rid);
         // A guest's calendar that only says that something is gone does not say who did it.
-        if shown.off && !self.is_own(meeting) {
+        if (shown.off || meeting.hearsay) && !self.is_own(meeting) {
             return;
         }
         let (title, outcome) = (says("hs_meeting_title"), says("hs_meeting_outcome"));

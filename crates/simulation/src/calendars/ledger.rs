@@ -25,6 +25,8 @@ pub struct Meeting {
     pub off: bool,
     /// Whether it, or somebody's part in it, was called off at any time.
     pub ever_off: bool,
+    /// Whether a guest took it off whose copy does not say who did, while nobody reads the organiser's calendar.
+    pub hearsay: bool,
     pub series: Option<Series>,
     /// Guests of ours who took it off their calendars.
     pub left: BTreeSet<usize>,

@@ -217,7 +217,7 @@ impl Wires {
         let meeting = &ledger.meetings[at];
         let says_off = effect.properties.get("hs_meeting_outcome").is_some_and(|word| word == OFF)
             || effect.properties.get("hs_meeting_title").is_some_and(|title| title.starts_with(PREFIX));
-        if says_off && !meeting.ever_off && !meeting.shown(rid).off {
+        if says_off && !meeting.ever_off && !meeting.hearsay && !meeting.shown(rid).off {
             sim.violation("off", format!("{} ({rid}) is called off, and nobody did so", meeting.title));
         }
     }

@@ -16,7 +16,7 @@ use syncline_core::{
 
 use super::world::*;
 use crate::{
-    CalendarPage, CalendarRef, DueSeries, GuestLetter, Held, JournalKind, Links, MailState, MeetingFilter,
+    CalendarPage, CalendarRef, ChangesRead, DueSeries, GuestLetter, Held, JournalKind, Links, MailState, MeetingFilter,
     MeetingState, NewCopy, NewMail, SaveMeetings, Store, StoredMeeting, Untold,
 };
 
@@ -97,6 +97,7 @@ fn meeting(id: &str, verdict: Verdict, title: &str) -> StoredMeeting {
             rest_until: None,
             invited: BTreeSet::new(),
             untold: None,
+            doubt: None,
         },
         links: Links::from([(Slot::Meeting, link)]),
         plan: None,
@@ -127,6 +128,24 @@ async fn save(store: &Store, held: &Held, now: i64, looked: DueSeries, meetings:
 }
 
 on_all! {
+    /// A reading counts once it has come to its end, be it of everything or of changes.
+    ///
+    /// proves: C4
+    async fn a_reading_counts_when_it_has_ended(world: &World) {
+        let store = world.store().await;
+        let rosa = of("rosa/primary");
+        store.begin_calendar(&rosa, at(0)).await.unwrap();
+        let held = hold(&store, "calendar:rosa", "w1", 0, 100).await.unwrap();
+        let changes = ChangesRead { began: at(5), told_next_at: at(60) };
+        let pages = [(false, None, 0), (true, None, 1), (false, None, 1), (false, Some(changes), 2)];
+        for (now, (settles, ends, readings)) in (1..).zip(pages) {
+            let page = CalendarPage { ends, ..page(&rosa, &held, now, vec![], settles) };
+            assert!(store.take_calendar_page(page).await.unwrap());
+            assert_eq!(store.begin_calendar(&rosa, at(now)).await.unwrap().readings, readings);
+        }
+        assert_eq!(store.calendars(&ws(), &integration()).await.unwrap()[0].1.readings, 2);
+    }
+
     /// A booking has its meeting looked at again, whichever of its names it tells, and no other.
     ///
     /// proves: B26

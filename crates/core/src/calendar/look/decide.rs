@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{Kept, Meeting, Rules, View};
+use super::{Doubt, Kept, Meeting, Rules, View};
 use crate::{
     booking::{diff::Normalise, facts::Facts, project::Links},
     calendar::{
@@ -38,6 +38,9 @@ pub struct Decision {
     /// The links as they are before the plan.
     pub before: Links,
     pub decided: Option<Decided>,
+    /// That only a guest's copy calls the meeting off, and whether it is waited for the organiser's because of that.
+    pub doubt: Option<Doubt>,
+    pub is_doubted: bool,
 }
 
 impl Decision {
@@ -97,6 +100,7 @@ impl Meeting<'_> {
         let (verdict, decided) = match self.unreadable() {
             _ if is_lost || was_removed => (Verdict::LeftOut(Reason::RemovedInCrm), None),
             Some(why) if united.content.is_none() => (Verdict::LeftOut(Reason::Unreadable(why.to_string())), None),
+            _ if self.is_doubted => (cx.as_before(), None),
             _ => cx.carry_out(effect, privacy),
         };
         let privacy_before = match effect {
@@ -122,6 +126,8 @@ impl Meeting<'_> {
             first: self.first && (decided.is_some() || !before.is_empty()),
             before,
             decided,
+            doubt: self.doubt.clone(),
+            is_doubted: self.is_doubted,
         }
     }
 
@@ -132,10 +138,13 @@ impl Meeting<'_> {
         if is_logged && !matches!(state, Privacy::Synced | Privacy::Frozen) {
             // A plan without an answer turned out to have been carried out.
             let (state, effect) = step(state, Sight::Logged, rules.privacy);
-            if effect != Effect::Nothing {
+            if effect != Effect::Nothing || self.is_doubted {
                 return (state, effect);
             }
             return step(state, self.sight(united, home), rules.privacy);
+        }
+        if self.is_doubted {
+            return (state, Effect::Nothing);
         }
         step(state, self.sight(united, home), rules.privacy)
     }
@@ -195,6 +204,15 @@ impl Deciding<'_> {
             Effect::Forget | Effect::Nothing if is_logged => logged(None),
             Effect::Forget | Effect::Nothing if self.meeting.is_private() => (Verdict::LeftOut(Reason::Private), None),
             Effect::Forget | Effect::Nothing => (Verdict::LeftOut(Reason::Gone), None),
+        }
+    }
+
+    /// What was said before, as long as nothing is decided.
+    fn as_before(&self) -> Verdict {
+        match self.meeting.kept.map(|kept| &kept.verdict) {
+            _ if self.crm.links.contains_key(&Slot::Meeting) => Verdict::Log,
+            Some(Verdict::LeftOut(reason)) => Verdict::LeftOut(reason.clone()),
+            Some(Verdict::Log) | None => Verdict::LeftOut(Reason::Gone),
         }
     }
 

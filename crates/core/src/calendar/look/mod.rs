@@ -4,9 +4,13 @@
 //! This is where the parts of this module meet. Nothing is asked and nothing is written here.
 
 mod decide;
+mod doubt;
 mod parts;
 
-pub use self::decide::Decision;
+pub use self::{
+    decide::Decision,
+    doubt::{DOUBT_MAX, Doubt},
+};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -75,6 +79,8 @@ pub struct Calendar {
     pub home: TimeZone,
     /// Who never reaches the CRM through this calendar, beside those whom the admin keeps out.
     pub blocked: Vec<String>,
+    /// How often it has been read to its end.
+    pub readings: i64,
 }
 
 /// One calendar's copy of an event.
@@ -111,6 +117,8 @@ pub struct Kept {
     pub links: Links,
     /// What was sent and never answered.
     pub plan: Option<Plan>,
+    /// Since when it is, or was, doubted that it is called off.
+    pub doubt: Option<Doubt>,
 }
 
 impl Kept {
@@ -147,6 +155,9 @@ pub struct Meeting<'a> {
     /// The record that a booking has of it.
     booked: Option<RecordId>,
     policy: Policy,
+    doubt: Option<Doubt>,
+    /// Whether nothing may be decided because of it.
+    is_doubted: bool,
 }
 
 /// A meeting as one calendar shows it.
@@ -159,8 +170,15 @@ struct View<'a> {
     touched: bool,
 }
 
-/// Which meetings there are. `copies` are all that bear one name, `kept` what is kept of its meetings.
-pub fn look<'a>(copies: &[SeenCopy<'a>], kept: &'a BTreeMap<Rid, Kept>, rules: &Rules, now: Timestamp) -> Look<'a> {
+/// Which meetings there are. `copies` are all that bear one name, `calendars` all that are read, whether they have a copy or
+/// not, and `kept` what is kept of its meetings.
+pub fn look<'a>(
+    copies: &[SeenCopy<'a>],
+    calendars: &[Calendar],
+    kept: &'a BTreeMap<Rid, Kept>,
+    rules: &Rules,
+    now: Timestamp,
+) -> Look<'a> {
     let parts = Part::of(copies);
     let readers: Vec<Reader<'_, 'a>> = parts.iter().map(Part::read).collect();
     let chosen = choose(&parts, kept, rules, now);
@@ -179,12 +197,17 @@ pub fn look<'a>(copies: &[SeenCopy<'a>], kept: &'a BTreeMap<Rid, Kept>, rules: &
         let mut policy = rules.policy.clone();
         policy.blocked.extend(blocked);
         let first = chosen.first == Some(rid) || kept.is_some_and(Kept::is_first);
-        Meeting { rid, selected: chosen.rids.contains(&rid), first, booked: None, policy, kept, views }
+        let selected = chosen.rids.contains(&rid);
+        Meeting { rid, selected, first, booked: None, policy, kept, views, doubt: None, is_doubted: false }
     };
-    let meetings = rids.into_iter().map(meeting).filter(|meeting| !meeting.views.is_empty()).collect();
+    let mut meetings: Vec<Meeting<'a>> =
+        rids.into_iter().map(meeting).filter(|meeting| !meeting.views.is_empty()).collect();
+    meetings.iter_mut().for_each(|meeting| meeting.consider(calendars, now));
+    let doubts = meetings.iter().filter(|meeting| meeting.is_doubted).filter_map(|meeting| meeting.doubt.as_ref());
+    let look_again = doubts.map(|doubt| doubt.look_again(now)).chain(chosen.look_again).min();
     // What was chosen here may be another once it is known what a plan without an answer came to.
     let is_unsettled = kept.values().any(|kept| kept.plan.is_some());
-    Look { meetings, look_again: if is_unsettled { Some(now) } else { chosen.look_again }, capped: chosen.capped }
+    Look { meetings, look_again: if is_unsettled { Some(now) } else { look_again }, capped: chosen.capped }
 }
 
 /// What the policy for series chose.
@@ -282,6 +305,14 @@ impl<'a> Meeting<'a> {
         let meeting = kept.plan.as_ref().filter(is_attended).and_then(|plan| meeting_of(&kept.links, plan, facts));
         ask.attendees.extend(meeting.filter(|id| facts.attendees(id).is_none()));
         ask
+    }
+
+    /// Finds out whether it is to be believed that the meeting was called off.
+    fn consider(&mut self, calendars: &[Calendar], now: Timestamp) {
+        let known = self.kept.and_then(|kept| kept.doubt.as_ref());
+        let doubt = unite(&self.copies()).hearsay.and_then(|whose| Doubt::of(whose, calendars, known, now));
+        self.is_doubted = doubt.as_ref().is_some_and(|doubt| doubt.holds(calendars, now));
+        self.doubt = doubt;
     }
 
     /// Whether the event itself says that it may be known in the CRM.

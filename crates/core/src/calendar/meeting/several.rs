@@ -42,6 +42,9 @@ pub struct United<'a> {
     pub content: Option<&'a Content>,
     /// The calendar whose copy that is.
     pub source: Option<&'a str>,
+    /// The organiser, by address, where only a guest's copy says that it was called off: the guest may have meant the own
+    /// copy alone.
+    pub hearsay: Option<&'a str>,
     /// Whether that copy is the organiser's own: only there more than one's own reply may be written.
     pub writable: bool,
     /// The owners of the copies, the first linked first.
@@ -59,7 +62,9 @@ pub fn unite<'a>(copies: &[Copy<'a>]) -> United<'a> {
         matches!(copy.event.body, Body::Bare) && (copy.organizes || mutant::on(Mutant::GuestCallsOff))
     };
     let source_is_off = best.is_some_and(|(copy, _)| copy.event.status == Status::Cancelled);
-    let is_off = source_is_off || copies.iter().any(is_gone);
+    let organizer_is_gone = copies.iter().any(is_gone);
+    let is_off = source_is_off || organizer_is_gone;
+    let hearsay = best.filter(|(copy, _)| source_is_off && !organizer_is_gone && !copy.organizes);
     let mut live: Vec<&Copy<'a>> =
         open.iter().map(|(copy, _)| copy).filter(|copy| is_off || copy.event.status != Status::Cancelled).collect();
     live.sort_by_key(|copy| (copy.linked, copy.link));
@@ -77,6 +82,7 @@ pub fn unite<'a>(copies: &[Copy<'a>]) -> United<'a> {
         },
         content: best.map(|(_, content)| *content),
         source: best.map(|(copy, _)| copy.link),
+        hearsay: hearsay.and_then(|(_, content)| Some(content.organizer.as_ref()?.email.as_str())),
         writable: best.is_some_and(|(copy, _)| copy.organizes),
         reps,
     }

@@ -136,6 +136,7 @@ impl World {
                 first: false,
                 links: Links::new(),
                 plan: None,
+                doubt: None,
             },
             options: PrivacyOptions::default(),
             settings: MeetingSettings::default(),
@@ -189,7 +190,7 @@ impl World {
             keeps_replies: true,
             back: BackRules::default(),
         };
-        let look = look::look(&copies, &kept, &rules, instant("2026-03-01T00:00:00Z"));
+        let look = look::look(&copies, &calendars, &kept, &rules, instant("2026-03-01T00:00:00Z"));
         let Some(meeting) = look.meetings.iter().find(|meeting| meeting.rid == Rid::Single) else {
             return Plan::default();
         };
@@ -217,6 +218,7 @@ impl World {
             start: decision.start,
             first: decision.first,
             plan: None,
+            doubt: decision.doubt,
         };
         plan
     }
@@ -225,6 +227,6 @@ impl World {
 impl Calendar {
     fn linked(&self, linked: u32) -> look::Calendar {
         let (name, owner) = (self.link.clone(), self.rep.clone());
-        look::Calendar { name, linked, owner, home: HOME, blocked: Vec::new() }
+        look::Calendar { name, linked, owner, home: HOME, blocked: Vec::new(), readings: 1 }
     }
 }

@@ -27,7 +27,7 @@ use crate::{
 
 /// What the CRM does with a plan, and what is heard of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Fate {
+pub(super) enum Fate {
     Done,
     DoneUnheard,
     LostUnheard,
@@ -90,27 +90,28 @@ fn rid(week: i64) -> Rid {
 
 /// Two calendars, a CRM, and what is kept.
 #[derive(Clone)]
-struct World {
-    calendars: [Calendar; 2],
+pub(super) struct World {
+    pub(super) calendars: [Calendar; 2],
     /// By calendar and by occurrence.
-    events: BTreeMap<(usize, Rid), Event>,
+    pub(super) events: BTreeMap<(usize, Rid), Event>,
     private: bool,
     /// The record of the booking that it was booked by.
     booked: Option<RecordId>,
-    crm: Records,
-    kept: BTreeMap<Rid, Kept>,
-    rules: Rules,
-    now: Timestamp,
+    pub(super) crm: Records,
+    pub(super) kept: BTreeMap<Rid, Kept>,
+    pub(super) rules: Rules,
+    pub(super) now: Timestamp,
 }
 
 impl World {
-    fn new(series: SeriesPolicy) -> Self {
+    pub(super) fn new(series: SeriesPolicy) -> Self {
         let calendar = |n: u32| Calendar {
             name: format!("cal{n}"),
             linked: n,
             owner: PEOPLE[n as usize].to_owned(),
             home: HOME,
             blocked: Vec::new(),
+            readings: 1,
         };
         let rules = Rules {
             policy: crate::calendar::eligible::Policy { series, ..policy() },
@@ -225,7 +226,7 @@ impl World {
     }
 
     /// One look; the decisions that had something to send.
-    fn look(&mut self, fates: &[Fate]) -> Vec<Decision> {
+    pub(super) fn look(&mut self, fates: &[Fate]) -> Vec<Decision> {
         let mut events = self.events.clone();
         if self.private {
             events.values_mut().for_each(|event| *event = event.clone().hidden());
@@ -239,7 +240,7 @@ impl World {
             })
             .collect();
         let before = self.kept.clone();
-        let mut look = look::look(&copies, &before, &self.rules, self.now);
+        let mut look = look::look(&copies, &self.calendars, &before, &self.rules, self.now);
         self.booked.iter().for_each(|record| look.is_booked(record));
         let facts = self.facts();
         for _ in 0..LOOKS_MAX {
@@ -266,6 +267,7 @@ impl World {
                     first: decision.first,
                     links: decision.links(&ids),
                     plan: None,
+                    doubt: decision.doubt.clone(),
                 },
                 Fate::DoneUnheard | Fate::LostUnheard | Fate::Refused => Kept {
                     verdict: decision.verdict.clone(),
@@ -275,6 +277,7 @@ impl World {
                     first: decision.first,
                     links: decision.before.clone(),
                     plan: Some(plan).filter(|_| fate != Fate::Refused),
+                    doubt: decision.doubt.clone(),
                 },
             };
             self.kept.insert(meeting.rid, kept);
@@ -321,7 +324,7 @@ impl World {
     }
 
     /// The CRM's meetings by their keys, without ids.
-    fn said(&self) -> Vec<(String, Option<Value>)> {
+    pub(super) fn said(&self) -> Vec<(String, Option<Value>)> {
         let subject = |kept: &Kept| {
             let link = kept.links.get(&Slot::Meeting)?;
             self.crm.records[&link.id].1.get(&Std::Subject.into()).cloned()

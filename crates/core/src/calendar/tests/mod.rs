@@ -2,6 +2,7 @@
 
 mod assemble;
 mod canon;
+mod doubt;
 mod eligible;
 mod engine;
 mod identity;

@@ -33,13 +33,13 @@ statements! {
     CALENDAR_MAKE = "insert into calendar (workspace, integration, calendar, epoch, settled, connected_at, next_at, failures) \
         values (?1, ?2, ?3, 1, 0, ?4, ?4, 0) on conflict (workspace, integration, calendar) do nothing";
     CALENDAR_GET = "select cursor, epoch, settled, zone, connected_at, next_at, failures, problem, whole_at, read_at, \
-        wake_at, watch_at, watch_failures, watch_problem from calendar \
+        wake_at, watch_at, watch_failures, watch_problem, readings from calendar \
         where workspace = ?1 and integration = ?2 and calendar = ?3 {lock}";
     CALENDARS = "select cursor, epoch, settled, zone, connected_at, next_at, failures, problem, whole_at, read_at, \
-        wake_at, watch_at, watch_failures, watch_problem, calendar from calendar \
+        wake_at, watch_at, watch_failures, watch_problem, readings, calendar from calendar \
         where workspace = ?1 and integration = ?2 order by calendar";
     CALENDAR_READ = "update calendar set cursor = ?4, settled = case when ?5 = 1 then 1 else settled end, zone = coalesce(?6, zone), next_at = ?7, \
-        failures = 0, problem = null, whole_at = coalesce(?8, whole_at), wake_at = ?9, read_at = ?10 \
+        failures = 0, problem = null, whole_at = coalesce(?8, whole_at), wake_at = ?9, read_at = ?10, readings = readings + ?11 \
         where workspace = ?1 and integration = ?2 and calendar = ?3";
     CALENDAR_FAILED = "update calendar set next_at = ?4, failures = failures + 1, problem = ?5 \
         where workspace = ?1 and integration = ?2 and calendar = ?3";
@@ -110,6 +110,7 @@ fn state_of(mut row: Row) -> Result<CalendarState> {
             failures: u32::try_from(row.int(12)?).unwrap_or(u32::MAX),
             problem: row.opt_text(13)?,
         },
+        readings: row.int(14)?,
     })
 }
 
@@ -128,7 +129,7 @@ impl Op for All {
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let by = [P::Text(self.workspace.as_str()), P::Text(self.integration.as_str())];
-        let named = |mut row: Row| Ok((row.text(14)?, state_of(row)?));
+        let named = |mut row: Row| Ok((row.text(15)?, state_of(row)?));
         db.rows(&CALENDARS, &by).await?.into_iter().map(named).collect()
     }
 }
@@ -201,6 +202,7 @@ impl Op for Take {
             P::opt_time(page.settles.then_some(page.now)),
             P::opt_time(wake_at),
             P::time(page.now),
+            P::Int((page.settles || page.ends.is_some()).into()),
         ];
         db.run(&CALENDAR_READ, &read).await?;
         Ok(true)

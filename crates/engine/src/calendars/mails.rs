@@ -204,7 +204,12 @@ impl Engine {
         let id = self.calendar_id(&flow.reference(target.calendar), target.calendar, setup, facet, calls).await?;
         let ids = [event.id.clone()];
         let answer = with_token!(self, setup, Op::Calendar, |cx| facet.fetch(cx, &id, &ids));
-        Ok(paid(answer, calls)?.pop().flatten())
+        let found = paid(answer, calls)?.pop().flatten();
+        match &event.series {
+            // An occurrence that does not differ from its series takes place as well.
+            Some(series) if found.is_none() => self.occurrence(flow, target, series, event.rid, calls).await,
+            _ => Ok(found),
+        }
     }
 
     /// Sends what is to be sent, under a lease of its own: a mail server may take its time.

@@ -8,6 +8,7 @@ mod acts;
 mod back;
 mod edit;
 mod mails;
+mod meant;
 mod preview;
 mod read;
 mod removed;

@@ -8,6 +8,7 @@ mod going_wrong;
 mod house;
 mod kill;
 mod letters;
+mod occurrences;
 mod office;
 mod removed;
 mod told;

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::{
     attend::{AttendeeRules, merge_attendees},
-    fields::{Clash, FieldRules, merge_fields},
+    fields::{Clash, FieldRules, differs, merge_fields},
     project::{MeetingSettings, fields, taken_over},
     several::Standing,
 };
@@ -159,6 +159,22 @@ pub fn links_of(side: &CrmSide<'_>, policy: &Policy) -> Links {
     links
 }
 
+/// Whether a person has edited something that an event has, too, since the record was last agreed on. What we wrote comes back
+/// as it was agreed on.
+pub fn is_edited(side: &CrmSide<'_>, links: &Links) -> bool {
+    links.get(&Slot::Meeting).is_some_and(|link| differs(&link.image, &side.record.fields))
+}
+
+/// Whether there may be anything that the event is to take over: where there is not, no calendar need be asked.
+pub fn is_news(side: &CrmSide<'_>, links: &Links) -> bool {
+    is_edited(side, links) || side.emails() != known(links)
+}
+
+/// Whom both have known, by address.
+fn known(links: &Links) -> BTreeSet<String> {
+    links.values().filter_map(|link| link.image.get(&Std::Email.into())?.as_text()).map(str::to_owned).collect()
+}
+
 /// The event as it is to be once it takes over what people edited in the CRM since both last agreed. `None`: as it is.
 /// `content`: the organiser's own copy; `uninvite`: who may be taken off it.
 pub fn carried_back(
@@ -177,8 +193,7 @@ pub fn carried_back(
     let rules = FieldRules { back: true, clash: Clash::Calendar };
     let edits = merge_fields(base, Some(&side.record.fields), &says, rules).to_calendar;
     let mut wanted = taken_over(content, &edits, home);
-    let agreed: BTreeSet<String> =
-        links.values().filter_map(|link| link.image.get(&Std::Email.into())?.as_text()).map(str::to_owned).collect();
+    let agreed = known(links);
     let rules = AttendeeRules { invite: true, uninvite };
     if let Some(attendees) = merge_attendees(&agreed, &side.emails(), content, true, rules).send {
         wanted.attendees = attendees;

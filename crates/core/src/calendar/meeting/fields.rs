@@ -97,6 +97,12 @@ fn merge_unit(
     }
 }
 
+/// Whether the CRM's record says anything else of what an event has, too, than was agreed on.
+pub(super) fn differs(base: &Fields, crm: &Fields) -> bool {
+    let mut told = OF_EVENT.into_iter().map(Field::from).filter(|field| base.contains_key(field));
+    told.any(|field| crm.get(&field).is_some_and(|now| !same(Some(now), base.get(&field))))
+}
+
 /// Takes the values of these fields over.
 fn set<'v>(fields: &mut Fields, unit: &[&Field], value: impl Fn(&Field) -> Option<&'v Value>) {
     for field in unit {

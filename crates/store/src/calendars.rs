@@ -208,7 +208,12 @@ pub const GUEST_INVITED: &str = "invited";
 pub const GUEST_MOVED: &str = "moved";
 pub const GUEST_OFF: &str = "off";
 
-/// A mail to one guest that is to be sent.
+/// What a mail to an organiser says: that the owner of this calendar does not come. Several of them may tell one organiser.
+pub fn guest_declined(calendar: &str) -> String {
+    format!("declined:{calendar}")
+}
+
+/// A mail to one guest, or to an organiser, that is to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewMail {
     pub key: MeetingKey,
@@ -224,7 +229,7 @@ pub struct NewMail {
 pub struct GuestLetter {
     pub subject: String,
     pub text: String,
-    /// Who invites, and gets the answers.
+    /// In whose name it is written, and who gets the answers: who invites, or the guest who answers.
     pub organizer: Party,
     /// The calendar's part.
     pub content_type: String,

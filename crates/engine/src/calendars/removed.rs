@@ -187,7 +187,7 @@ impl Engine {
         let all = meant(seeing, &copies, &meeting.key);
         let organizes = all.iter().any(|own| own.organizes);
         let deed = on_crm_delete(organizes, false, flow.rules.deletes);
-        let (mut said, mut mails) = (Vec::new(), Vec::new());
+        let mut said = Vec::new();
         for own in all.iter().filter(|own| own.organizes == organizes) {
             if let Alone::No(why) = own.which {
                 said.extend(stays(why).map(str::to_owned));
@@ -197,7 +197,11 @@ impl Engine {
             match self.remove(seeing, &removal, round).await? {
                 Ok(Removed { text, letters }) => {
                     said.push(text);
-                    mails.extend(letters);
+                    // Before another calendar is written to: whatever becomes of that, this is told.
+                    let calendar = &own.calendar.name;
+                    if !letters.is_empty() && !self.keep_mails(seeing, meeting, calendar, letters).await? {
+                        return Ok(Next::Lost);
+                    }
                 }
                 Err(next) => return Ok(next),
             }
@@ -209,7 +213,7 @@ impl Engine {
         let meeting = StoredMeeting { state, links, ..meeting.clone() };
         let said = if said.is_empty() { "its event is gone already".to_owned() } else { said.join("; ") };
         let text = format!("{about}: its record was deleted in the CRM; {said}");
-        self.keep_back(seeing, (vec![meeting], mails), JournalKind::Written, text, record).await
+        self.keep_back(seeing, (vec![meeting], Vec::new()), JournalKind::Written, text, record).await
     }
 
     /// Writes to one copy. The inner error: how it goes on where that is not done.
@@ -249,13 +253,13 @@ impl Engine {
             }
         };
         let tells = match deed {
-            CrmDelete::DeleteForAll { tell: true } => match self.tells(flow, &target, &mut round.calls).await {
+            CrmDelete::DeleteForAll { tell: true } | CrmDelete::Decline => match self.tells(flow, &target, &mut round.calls).await {
                 Ok(tells) => tells,
                 Err(error) => return Ok(Err(self.write_failed(seeing, record, about, &error).await?)),
             },
             _ => Tells::Calendar,
         };
-        let was_untold = meeting.state.untold.as_deref();
+        let was_untold = meeting.state.untold.as_deref().filter(|untold| untold.calendar == *name);
         if tells == Tells::Mail && self.about_to_tell(seeing, meeting, name, &event).await?.is_none() {
             return Ok(Err(Next::Lost));
         }
@@ -266,9 +270,13 @@ impl Engine {
             return Ok(Err(Next::Lost));
         }
         match answer {
-            Ok(WriteOutcome::Deleted | WriteOutcome::Written(_)) => {
+            Ok(done_with @ (WriteOutcome::Deleted | WriteOutcome::Written(_))) => {
                 let before = was_untold.map_or(&event, |untold| &untold.event);
-                let letters = self.letters(tells, &target, &meeting.key, (Some(before), None), &seeing.home(name));
+                let after = match &done_with {
+                    WriteOutcome::Written(now) => Some(&**now),
+                    _ => None,
+                };
+                let letters = self.letters(tells, &target, &meeting.key, (Some(before), after), &seeing.home(name));
                 round.events += 1;
                 self.calendar_soon(&flow.reference(target.calendar)).await?;
                 Ok(Ok(Removed {

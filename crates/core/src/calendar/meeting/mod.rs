@@ -25,7 +25,7 @@ pub use self::{
     echo::{CrmChange, Written, is_crm_echo, is_echo},
     fields::{Clash, FieldRules, MeetingMerge, merge_fields},
     invite::{CrmMeeting, NotInvited, is_significant, may_create},
-    letters::{Letter, Word, letters, words},
+    letters::{Letter, Word, declined, letters, words},
     people::{Person, find_person, questions},
     plan::{Decided, decide, decide_known, decide_removed},
     project::{Crm, MeetingSettings, Projected, ReplyWords, called_off, project, redacted, taken_over},

@@ -190,6 +190,9 @@ pub struct MeetingState {
     /// Whom the CRM had invited to the event, by address: nobody else may be taken off it because of the CRM.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub invited: BTreeSet<String>,
+    /// The edit in the CRM that last did not reach the event, by a name that says nothing of it: it is told once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
     /// A write to the event is on its way of which guests are to be mailed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub untold: Option<Box<Untold>>,

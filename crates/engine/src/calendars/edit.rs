@@ -13,7 +13,7 @@ use syncline_core::{
     calendar::{
         event::{Content, Event},
         identity::Uid,
-        meeting::{Alone, CrmSide, NotAlone, carried_back, is_edited, is_news},
+        meeting::{Alone, CrmSide, NotAlone, carried_back, edit_of, is_news},
         privacy::Privacy,
     },
     ids::RecordId,
@@ -82,7 +82,7 @@ impl Engine {
         let found = self.event_meant(flow, &target, own.which, meeting.key.rid, &mut round.calls).await;
         let event = match found {
             Ok(Ok(event)) => event,
-            Ok(Err(why)) => return self.not_taken_over(seeing, meeting, side, why).await,
+            Ok(Err(why)) => return self.not_taken_over(seeing, meeting, side, why, round).await,
             Err(error) => return self.write_failed(seeing, &side.record.id, &about, &error).await.map(failed),
         };
         let Some(content) = event.content() else { return Ok(Next::Done) };
@@ -109,11 +109,20 @@ impl Engine {
         meeting: &StoredMeeting,
         side: &CrmSide<'_>,
         why: NotAlone,
+        round: &mut CalendarRound,
     ) -> StoreResult<Next> {
-        let Some(why) = why.sentence().filter(|_| is_edited(side, &meeting.links)) else { return Ok(Next::Done) };
+        let (Some(why), Some(edit)) = (why.sentence(), edit_of(side, &meeting.links)) else { return Ok(Next::Done) };
+        let edit = Some(edit.as_str().to_owned());
+        // It stands in the record for as long as nobody takes it back, and is told once.
+        if meeting.state.refused == edit {
+            return Ok(Next::Done);
+        }
+        round.events.left_out += 1;
         let about = meeting.state.title.as_deref().unwrap_or("A meeting");
         let text = format!("{about}: what was edited in the CRM does not reach its event. {why}");
-        self.keep_back(seeing, (Vec::new(), Vec::new()), JournalKind::Unchanged, text, &side.record.id).await
+        let state = MeetingState { refused: edit, ..meeting.state.clone() };
+        let meetings = vec![StoredMeeting { state, ..meeting.clone() }];
+        self.keep_back(seeing, (meetings, Vec::new()), JournalKind::Unchanged, text, &side.record.id).await
     }
 
     /// Writes an edit to the event.
@@ -154,7 +163,7 @@ impl Engine {
                 state.invited.extend(are.difference(&were).map(ToString::to_string));
                 let meeting = StoredMeeting { links, state, ..(*meeting).clone() };
                 let text = format!("{about}: calendar {calendar} takes over what was edited in the CRM{told}");
-                round.events += 1;
+                round.events.changed += 1;
                 self.calendar_soon(&flow.reference(target.calendar)).await?;
                 self.keep_back(seeing, (vec![meeting], mails), JournalKind::Written, text, record).await
             }

@@ -253,10 +253,12 @@ impl Engine {
             }
         };
         let tells = match deed {
-            CrmDelete::DeleteForAll { tell: true } | CrmDelete::Decline => match self.tells(flow, &target, &mut round.calls).await {
-                Ok(tells) => tells,
-                Err(error) => return Ok(Err(self.write_failed(seeing, record, about, &error).await?)),
-            },
+            CrmDelete::DeleteForAll { tell: true } | CrmDelete::Decline => {
+                match self.tells(flow, &target, &mut round.calls).await {
+                    Ok(tells) => tells,
+                    Err(error) => return Ok(Err(self.write_failed(seeing, record, about, &error).await?)),
+                }
+            }
             _ => Tells::Calendar,
         };
         let was_untold = meeting.state.untold.as_deref().filter(|untold| untold.calendar == *name);
@@ -277,7 +279,7 @@ impl Engine {
                     _ => None,
                 };
                 let letters = self.letters(tells, &target, &meeting.key, (Some(before), after), &seeing.home(name));
-                round.events += 1;
+                round.events.removed += 1;
                 self.calendar_soon(&flow.reference(target.calendar)).await?;
                 Ok(Ok(Removed {
                     text: format!("its event in calendar {name} is {done}{}", letters.1),

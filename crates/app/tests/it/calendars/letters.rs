@@ -243,9 +243,18 @@ async fn an_organiser_is_mailed_that_a_guest_does_not_come() {
         let mail = post.mails().remove(0);
         let guest = mail.guest.expect("somebody");
         assert!(mail.text.contains("Rosa does not come to “Offer”."), "{}", mail.text);
-        assert_eq!((guest.organizer.email.as_str(), guest.calendar.content_type.contains("method=REPLY")), (ROSA, true));
+        assert_eq!(
+            (guest.organizer.email.as_str(), guest.calendar.content_type.contains("method=REPLY")),
+            (ROSA, true)
+        );
         let part = unfolded(&guest.calendar.body);
-        for line in ["METHOD:REPLY", "UID:offer", "SEQUENCE:3", "ORGANIZER;CN=\"Sam\":mailto:sam@host.example", "PARTSTAT=DECLINED"] {
+        for line in [
+            "METHOD:REPLY",
+            "UID:offer",
+            "SEQUENCE:3",
+            "ORGANIZER;CN=\"Sam\":mailto:sam@host.example",
+            "PARTSTAT=DECLINED",
+        ] {
             assert!(part.contains(line), "{line} in {part}");
         }
         assert!(!part.contains(ADA), "who answers says nothing of others: {part}");

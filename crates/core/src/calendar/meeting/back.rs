@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::{
     attend::{AttendeeRules, merge_attendees},
-    fields::{Clash, FieldRules, differs, merge_fields},
+    fields::{Clash, FieldRules, edited, merge_fields},
     project::{MeetingSettings, fields, taken_over},
     several::Standing,
 };
@@ -16,7 +16,7 @@ use crate::{
         eligible::Policy,
         event::{Attendee, Content, Moment, Part, Party, Reply},
     },
-    ids::RecordId,
+    ids::{ExternalKey, RecordId},
     person::normal_email,
     record::{Fields, Record, Role, Slot, Std, Value},
     step::Link,
@@ -159,15 +159,18 @@ pub fn links_of(side: &CrmSide<'_>, policy: &Policy) -> Links {
     links
 }
 
-/// Whether a person has edited something that an event has, too, since the record was last agreed on. What we wrote comes back
-/// as it was agreed on.
-pub fn is_edited(side: &CrmSide<'_>, links: &Links) -> bool {
-    links.get(&Slot::Meeting).is_some_and(|link| differs(&link.image, &side.record.fields))
+/// What a person has edited since the record was last agreed on, of all that an event has, too: a name for it, which is another
+/// for every other edit. What we wrote comes back as it was agreed on.
+pub fn edit_of(side: &CrmSide<'_>, links: &Links) -> Option<ExternalKey> {
+    let edited = edited(&links.get(&Slot::Meeting)?.image, &side.record.fields);
+    let parts: Vec<String> = edited.iter().map(|(field, value)| format!("{field}={value:?}")).collect();
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    (!parts.is_empty()).then(|| ExternalKey::derive(&parts))
 }
 
 /// Whether there may be anything that the event is to take over: where there is not, no calendar need be asked.
 pub fn is_news(side: &CrmSide<'_>, links: &Links) -> bool {
-    is_edited(side, links) || side.emails() != known(links)
+    edit_of(side, links).is_some() || side.emails() != known(links)
 }
 
 /// Whom both have known, by address.

@@ -97,10 +97,14 @@ fn merge_unit(
     }
 }
 
-/// Whether the CRM's record says anything else of what an event has, too, than was agreed on.
-pub(super) fn differs(base: &Fields, crm: &Fields) -> bool {
-    let mut told = OF_EVENT.into_iter().map(Field::from).filter(|field| base.contains_key(field));
-    told.any(|field| crm.get(&field).is_some_and(|now| !same(Some(now), base.get(&field))))
+/// What the CRM's record says of an event that is not what was agreed on.
+pub(super) fn edited(base: &Fields, crm: &Fields) -> Fields {
+    let told = OF_EVENT.into_iter().map(Field::from).filter(|field| base.contains_key(field));
+    let edited = |field: Field| {
+        let now = crm.get(&field).filter(|now| !same(Some(now), base.get(&field)))?;
+        Some((field, now.clone()))
+    };
+    told.filter_map(edited).collect()
 }
 
 /// Takes the values of these fields over.

@@ -19,7 +19,7 @@ mod several;
 pub use self::{
     alone::{Alone, NotAlone, alone},
     attend::{AttendeeRules, Company, merge_attendees},
-    back::{BackRules, CrmSide, carried_back, event_of, is_edited, is_news, links_of},
+    back::{BackRules, CrmSide, carried_back, edit_of, event_of, is_news, links_of},
     compare::{Action, Seen, Side, Standoff, Sweep, compare, is_emptied, is_many, sweep},
     deletes::{CalendarDelete, CrmDelete, DeleteSettings, OnRecordDeleted, on_calendar_delete, on_crm_delete},
     echo::{CrmChange, Written, is_crm_echo, is_echo},

@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use syncline_core::calendar::event::{Content, Etag, Event, EventId};
+use syncline_core::calendar::{
+    event::{Content, Etag, Event, EventId},
+    identity::Rid,
+};
 
 use crate::{Answered, BoxFuture, Cx, Error};
 
@@ -122,6 +125,17 @@ pub trait CalendarWrites: Send + Sync {
         write: &'a EventWrite<'a>,
     ) -> BoxFuture<'a, Result<Answered<WriteOutcome>, Error>>;
 
+    /// One occurrence of a series as it is now, whether or not it differs from the others: under a name and of a version that
+    /// [`CalendarWrites::write`] takes, so that it is changed, declined or deleted alone. `None` where the series, which is
+    /// called as the calendar calls it, does not have it, or is not there.
+    fn occurrence<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        calendar: &'a CalendarId,
+        series: &'a EventId,
+        rid: Rid,
+    ) -> BoxFuture<'a, Result<Answered<Option<Event>>, Error>>;
+
     /// Whether the calendar itself tells guests. Where it does not, `tell` changes nothing, and whoever writes mails
     /// [`CalendarWrites::invitation`] or nobody hears of anything.
     fn tells<'a>(&'a self, cx: &'a Cx<'a>, calendar: &'a CalendarId) -> BoxFuture<'a, Result<Answered<bool>, Error>>;
@@ -132,7 +146,7 @@ pub trait CalendarWrites: Send + Sync {
         None
     }
 
-    /// Calls that one write costs at the most.
+    /// Calls that one write costs at the most, and looking for an occurrence.
     fn calls_per_write(&self) -> u32;
 }
 
@@ -146,7 +160,7 @@ pub enum EventWrite<'a> {
     /// Changes what differs between the event as it was read and the content that it is to have; whatever else is in the
     /// event stays. Guests come and go by address and take their part; what they answered is theirs and is never written.
     /// Where nothing differs, nothing is sent. Organisers, kinds and occurrences that differ from their series are not
-    /// changed: an event keeps those it has.
+    /// changed: an event keeps those it has. One of [`CalendarWrites::occurrence`] differs from its series from then on.
     Update { event: &'a Event, content: &'a Content, tell: bool },
     /// Takes the event away: the organiser's for everybody, and an occurrence out of its series. Without a version,
     /// whatever it is now.

@@ -16,11 +16,11 @@ pub struct Mail {
     pub guest: Option<Guest>,
 }
 
-/// A guest of a meeting, and what his calendar is told.
+/// A guest of a meeting, or who invited to it, and what his calendar is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guest {
     pub email: String,
-    /// Who invites, and gets the answers.
+    /// In whose name it is written, and who gets the answers.
     pub organizer: Party,
     pub calendar: Invitation,
 }

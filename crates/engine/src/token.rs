@@ -112,14 +112,15 @@ impl Engine {
             GrantKind::Key { .. } => {
                 let (store, status) = (&self.world.store, ConnectionStatus::Connected);
                 store.set_status(&setup.workspace, &setup.id, status, None).await.map_err(database)?;
-                return store.resume(&setup.workspace, &setup.id).await.map(drop).map_err(database);
+                store.resume(&setup.workspace, &setup.id).await.map_err(database)?;
+                return self.read_connected(setup).await.map_err(database);
             }
         };
         let set = self.exchange(setup, &grant).await?;
         self.keep(setup, set, None, row.map_or(0, |row| row.version)).await?;
         self.world.store.resume(&setup.workspace, &setup.id).await.map_err(database)?;
         self.forget_token(setup).await;
-        Ok(())
+        self.read_connected(setup).await.map_err(database)
     }
 
     /// Stops using an account: our copy of the grant is destroyed, and nothing is called on its behalf until a person

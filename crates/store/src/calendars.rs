@@ -193,6 +193,9 @@ pub struct MeetingState {
     /// Whom the CRM had invited to the event, by address: nobody else may be taken off it because of the CRM.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub invited: BTreeSet<String>,
+    /// The edit in the CRM that last did not reach the event, by a name that says nothing of it: it is told once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
     /// A write to the event is on its way of which guests are to be mailed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub untold: Option<Box<Untold>>,
@@ -214,7 +217,12 @@ pub const GUEST_INVITED: &str = "invited";
 pub const GUEST_MOVED: &str = "moved";
 pub const GUEST_OFF: &str = "off";
 
-/// A mail to one guest that is to be sent.
+/// What a mail to an organiser says: that the owner of this calendar does not come. Several of them may tell one organiser.
+pub fn guest_declined(calendar: &str) -> String {
+    format!("declined:{calendar}")
+}
+
+/// A mail to one guest, or to an organiser, that is to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewMail {
     pub key: MeetingKey,
@@ -230,7 +238,7 @@ pub struct NewMail {
 pub struct GuestLetter {
     pub subject: String,
     pub text: String,
-    /// Who invites, and gets the answers.
+    /// In whose name it is written, and who gets the answers: who invites, or the guest who answers.
     pub organizer: Party,
     /// The calendar's part.
     pub content_type: String,

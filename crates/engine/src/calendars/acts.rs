@@ -12,7 +12,7 @@ use super::{
     mails::{NOBODY_TELLS, Tells},
     watch::told_until,
 };
-use crate::{call::with_token, engine::Engine, push::Op, standing::Flow};
+use crate::{call::with_token, engine::Engine, push::Op, setup::ConnectionSetup, standing::Flow};
 
 /// What was found about one calendar, or about the CRM.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,6 +118,18 @@ impl Engine {
             self.calendar_soon(&flow.reference(calendar)).await?;
         }
         self.round_of_calendars(flow, confirm_deletes, true).await
+    }
+
+    /// An account is connected, perhaps again: its calendars are read at once, and not when it was time for them without it.
+    pub async fn read_connected(&self, setup: &ConnectionSetup) -> StoreResult<()> {
+        for flow in self.all_calendar_flows().await?.iter().filter(|flow| flow.workspace == setup.workspace) {
+            let own = flow.calendars.iter().filter(|calendar| calendar.connection == setup.id);
+            for calendar in own {
+                self.calendar_soon(&flow.reference(calendar)).await?;
+                self.wakes.of(&**flow).notify_one();
+            }
+        }
+        Ok(())
     }
 
     /// How an integration stands.

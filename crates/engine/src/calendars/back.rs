@@ -213,7 +213,7 @@ impl Engine {
                 return Ok(Next::Done);
             }
             Err(reason @ NotInvited::NoStart) => {
-                return self.not_made(seeing, record, &about, reason.sentence()).await;
+                return self.not_made(seeing, record, &about, reason.sentence(), round).await;
             }
         }
         let owner = |calendar: &&CalendarSetup| {
@@ -222,7 +222,7 @@ impl Engine {
         };
         let Some(target) = flow.calendars.iter().find(owner).and_then(|calendar| self.target(flow, calendar)) else {
             let why = "No calendar of its owner that can be written to belongs to the integration.";
-            return self.not_made(seeing, record, &about, why).await;
+            return self.not_made(seeing, record, &about, why, round).await;
         };
         let home = seeing.home(&target.calendar.name);
         let Some(content) = event_of(side, &target.calendar.owner, &home) else { return Ok(Next::Done) };
@@ -254,6 +254,7 @@ impl Engine {
                     problem: None,
                     rest_until: None,
                     invited: content.attendees.iter().map(|guest| guest.who.email.clone()).collect(),
+                    refused: None,
                     untold: None,
                     doubt: None,
                 };
@@ -261,13 +262,13 @@ impl Engine {
                 let name = &target.calendar.name;
                 let what = "a meeting of the CRM is in calendar";
                 let text = format!("{about}: {what} {name} now, with its contacts as guests{told}");
-                round.events += 1;
+                round.events.made += 1;
                 let kept = (vec![meeting], mails);
                 self.keep_back(seeing, kept, JournalKind::Written, text, &record.id).await
             }
             Ok(WriteOutcome::Gone | WriteOutcome::Deleted) => Ok(Next::Done),
             Ok(WriteOutcome::Changed | WriteOutcome::NotOrganizer) => {
-                self.not_made(seeing, record, &about, "The calendar does not let it be made.").await
+                self.not_made(seeing, record, &about, "The calendar does not let it be made.", round).await
             }
             Err(error) => self.write_failed(seeing, &record.id, &about, &error).await,
         }
@@ -322,7 +323,15 @@ impl Engine {
         Ok(Next::Later { pause: self.pause_after(error, 0), doubt })
     }
 
-    async fn not_made(&self, seeing: &Seeing<'_>, record: &Record, about: &str, why: &str) -> StoreResult<Next> {
+    async fn not_made(
+        &self,
+        seeing: &Seeing<'_>,
+        record: &Record,
+        about: &str,
+        why: &str,
+        round: &mut CalendarRound,
+    ) -> StoreResult<Next> {
+        round.events.left_out += 1;
         let text = format!("{about}: not put into a calendar. {why}");
         self.keep_back(seeing, (Vec::new(), Vec::new()), JournalKind::Unchanged, text, &record.id).await
     }

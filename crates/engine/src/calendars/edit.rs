@@ -11,21 +11,22 @@ use syncline_connect::{
 use syncline_core::{
     booking::facts::{Facts, Questions},
     calendar::{
-        event::{Body, Content},
-        identity::{Rid, Uid},
-        meeting::{CrmSide, carried_back},
+        event::{Content, Event},
+        identity::Uid,
+        meeting::{Alone, CrmSide, NotAlone, carried_back, edit_of, is_news},
         privacy::Privacy,
     },
     ids::RecordId,
     person::normal_email,
     record::{Field, Role, Slot, Std, Value},
 };
-use syncline_store::{JournalKind, MeetingState, Result as StoreResult, SaveMeetings, StoredCopy, StoredMeeting};
+use syncline_store::{JournalKind, MeetingState, Result as StoreResult, SaveMeetings, StoredMeeting};
 
 use super::{
-    CalendarRound, CalendarSetup,
+    CalendarRound,
     back::{CHANGED_PAUSE, Next, Target},
     mails::Tells,
+    meant::meant,
     see::{Seeing, nothing},
 };
 use crate::engine::{Called, Engine};
@@ -34,7 +35,7 @@ use crate::engine::{Called, Engine};
 struct Edit<'a> {
     meeting: &'a StoredMeeting,
     /// The organiser's own copy.
-    copy: &'a StoredCopy,
+    event: &'a Event,
     wanted: &'a Content,
     target: &'a Target<'a>,
     about: &'a str,
@@ -57,9 +58,7 @@ impl Engine {
         };
         let is_it = |meeting: &&StoredMeeting| {
             let link = meeting.links.get(&Slot::Meeting);
-            meeting.key.rid == Rid::Single
-                && meeting.state.privacy == Privacy::Synced
-                && link.is_some_and(|link| link.id == side.record.id)
+            meeting.state.privacy == Privacy::Synced && link.is_some_and(|link| link.id == side.record.id)
         };
         let Some(meeting) = meetings.iter().find(is_it) else { return Ok(Next::Done) };
         if meeting.plan.is_some() {
@@ -68,26 +67,30 @@ impl Engine {
             let waits = meeting.state.problem.is_none();
             return Ok(if waits { Next::Later { pause: CHANGED_PAUSE, doubt: false } } else { Next::Done });
         }
-        let own = copies.iter().find_map(|copy| match &copy.event.body {
-            Body::Open(content) if copy.organizes && content.recurrence.is_empty() => Some((copy, content)),
-            _ => None,
-        });
-        let Some((copy, content)) = own else { return Ok(Next::Done) };
-        let named = |calendar: &&CalendarSetup| calendar.name == copy.calendar;
-        let Some(target) = flow.calendars.iter().find(named).and_then(|calendar| self.target(flow, calendar)) else {
-            return Ok(Next::Done);
-        };
+        let all = meant(seeing, &copies, &meeting.key);
+        let Some(own) = all.iter().find(|own| own.organizes) else { return Ok(Next::Done) };
+        let Some(target) = self.target(flow, own.calendar) else { return Ok(Next::Done) };
         let about = meeting.state.title.clone().unwrap_or_else(|| "A meeting".to_owned());
         let failed = |next| match next {
             // No event is made here.
             Next::Later { pause, .. } => Next::Later { pause, doubt: false },
             next => next,
         };
+        if matches!(own.which, Alone::Of(_)) && !is_news(side, &meeting.links) {
+            return Ok(Next::Done);
+        }
+        let found = self.event_meant(flow, &target, own.which, meeting.key.rid, &mut round.calls).await;
+        let event = match found {
+            Ok(Ok(event)) => event,
+            Ok(Err(why)) => return self.not_taken_over(seeing, meeting, side, why, round).await,
+            Err(error) => return self.write_failed(seeing, &side.record.id, &about, &error).await.map(failed),
+        };
+        let Some(content) = event.content() else { return Ok(Next::Done) };
         let uninvite = match self.taken_off(seeing, meeting, side, &mut round.calls).await {
             Ok(uninvite) => uninvite,
             Err(error) => return self.write_failed(seeing, &side.record.id, &about, &error).await.map(failed),
         };
-        let home = seeing.home(&copy.calendar);
+        let home = seeing.home(&own.calendar.name);
         let normalise = |role: Role, field: &Field, value: Value| seeing.crm.normalise(role, field, value);
         let settings = &seeing.rules.meeting;
         let wanted = carried_back(side, &meeting.links, content, settings, &uninvite, &home, &normalise);
@@ -95,8 +98,31 @@ impl Engine {
         if !self.has_time(seeing) {
             return Ok(Next::Later { pause: SignedDuration::ZERO, doubt: false });
         }
-        let edit = Edit { meeting, copy, wanted: &wanted, target: &target, about: &about };
+        let edit = Edit { meeting, event: &event, wanted: &wanted, target: &target, about: &about };
         self.write_edit(seeing, &edit, side, round).await.map(failed)
+    }
+
+    /// Says why an edit does not reach an event, where it is a person's and that may be known.
+    async fn not_taken_over(
+        &self,
+        seeing: &Seeing<'_>,
+        meeting: &StoredMeeting,
+        side: &CrmSide<'_>,
+        why: NotAlone,
+        round: &mut CalendarRound,
+    ) -> StoreResult<Next> {
+        let (Some(why), Some(edit)) = (why.sentence(), edit_of(side, &meeting.links)) else { return Ok(Next::Done) };
+        let edit = Some(edit.as_str().to_owned());
+        // It stands in the record for as long as nobody takes it back, and is told once.
+        if meeting.state.refused == edit {
+            return Ok(Next::Done);
+        }
+        round.events.left_out += 1;
+        let about = meeting.state.title.as_deref().unwrap_or("A meeting");
+        let text = format!("{about}: what was edited in the CRM does not reach its event. {why}");
+        let state = MeetingState { refused: edit, ..meeting.state.clone() };
+        let meetings = vec![StoredMeeting { state, ..meeting.clone() }];
+        self.keep_back(seeing, (meetings, Vec::new()), JournalKind::Unchanged, text, &side.record.id).await
     }
 
     /// Writes an edit to the event.
@@ -107,37 +133,37 @@ impl Engine {
         side: &CrmSide<'_>,
         round: &mut CalendarRound,
     ) -> StoreResult<Next> {
-        let (flow, Edit { meeting, copy, wanted, target, about }) = (seeing.flow, edit);
+        let (flow, Edit { meeting, event, wanted, target, about }) = (seeing.flow, edit);
+        let (event, calendar) = (*event, &target.calendar.name);
         let record = &side.record.id;
         let tells = match self.tells(flow, target, &mut round.calls).await {
             Ok(tells) => tells,
             Err(error) => return self.write_failed(seeing, record, about, &error).await,
         };
         let untold = match tells {
-            Tells::Mail => match self.about_to_tell(seeing, meeting, &copy.calendar, &copy.event).await? {
+            Tells::Mail => match self.about_to_tell(seeing, meeting, calendar, event).await? {
                 Some(kept) => kept.state.untold,
                 None => return Ok(Next::Lost),
             },
             Tells::Calendar | Tells::Nobody => None,
         };
-        let write = EventWrite::Update { event: &copy.event, content: wanted, tell: true };
+        let write = EventWrite::Update { event, content: wanted, tell: true };
         match self.write_event(flow, target, &write, &mut round.calls).await {
-            Ok(WriteOutcome::Written(event)) => {
-                let home = seeing.home(&copy.calendar);
-                let before = untold.as_deref().map_or(&copy.event, |untold| &untold.event);
-                let (mails, told) = self.letters(tells, target, &meeting.key, (Some(before), Some(&event)), &home);
+            Ok(WriteOutcome::Written(now)) => {
+                let home = seeing.home(calendar);
+                let before = untold.as_deref().map_or(event, |untold| &untold.event);
+                let (mails, told) = self.letters(tells, target, &meeting.key, (Some(before), Some(&now)), &home);
                 // Whom the CRM has seated already is not to be seated once more.
                 let mut links = meeting.links.clone();
                 links.extend(side.links(&meeting.links, &seeing.rules.policy));
                 let mut state = MeetingState { untold: None, ..meeting.state.clone() };
-                let were: BTreeSet<&str> = emails(copy.event.content());
+                let were: BTreeSet<&str> = emails(event.content());
                 let are: BTreeSet<&str> = emails(Some(wanted));
                 state.invited.retain(|email| are.contains(email.as_str()));
                 state.invited.extend(are.difference(&were).map(ToString::to_string));
                 let meeting = StoredMeeting { links, state, ..(*meeting).clone() };
-                let calendar = &copy.calendar;
                 let text = format!("{about}: calendar {calendar} takes over what was edited in the CRM{told}");
-                round.events += 1;
+                round.events.changed += 1;
                 self.calendar_soon(&flow.reference(target.calendar)).await?;
                 self.keep_back(seeing, (vec![meeting], mails), JournalKind::Written, text, record).await
             }

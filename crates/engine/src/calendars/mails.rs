@@ -1,5 +1,5 @@
-//! Mails to guests of events in calendars that tell nobody: what a write of ours means for each guest is written down in the
-//! commit by which the write is settled, and sent afterwards, once. What was begun and never settled is told to a person and
+//! Mails to guests of events in calendars that tell nobody, and to organisers of a guest of ours who does not come: what a write
+//! of ours means for each of them is written down in the commit by which the write is settled, and sent afterwards, once. What was begun and never settled is told to a person and
 //! not sent again by itself.
 
 use std::{collections::HashMap, sync::Mutex};
@@ -12,12 +12,12 @@ use syncline_core::{
     calendar::{
         event::Event,
         identity::MeetingKey,
-        meeting::{Word, letters, words},
+        meeting::{Word, declined, letters, words},
     },
 };
 use syncline_store::{
     CalendarMail, CalendarRef, GUEST_INVITED, GUEST_MOVED, GUEST_OFF, GuestLetter, Held, JournalEntry, JournalKind,
-    MailState, NewMail, Result as StoreResult, SaveMeetings, StoredMeeting, Untold,
+    MailState, NewMail, Result as StoreResult, SaveMeetings, StoredMeeting, Untold, guest_declined,
 };
 
 use super::{
@@ -67,7 +67,7 @@ pub(super) const NOBODY_TELLS: &str =
     "the calendar's server tells guests nothing and no mail server is configured: add [alerts.mail]";
 
 impl Engine {
-    /// By whom guests of a calendar's events hear of what is written.
+    /// By whom guests of a calendar's events, or their organiser, hear of what is written.
     pub(super) async fn tells(&self, flow: &CalendarFlow, target: &Target<'_>, calls: &mut u32) -> Called<Tells> {
         let (of, now) = (flow.reference(target.calendar), self.world.clock.now());
         let all = || self.calendar_tells.0.lock().expect("no code panics while it holds this lock");
@@ -102,7 +102,12 @@ impl Engine {
         home: &TimeZone,
     ) -> (Vec<NewMail>, String) {
         let mails = if tells == Tells::Calendar { Vec::new() } else { self.mails(target, key, ends, home) };
+        let is_answer = mails.iter().any(|mail| mail.word == guest_declined(&target.calendar.name));
         match (tells, mails.len()) {
+            (Tells::Mail, 1) if is_answer => (mails, "; a mail to its organiser is to be sent".to_owned()),
+            (Tells::Nobody, 1) if is_answer => {
+                (Vec::new(), format!("; its organiser does not hear of it, because {NOBODY_TELLS}"))
+            }
             (_, 0) | (Tells::Calendar, _) => (Vec::new(), String::new()),
             (Tells::Mail, 1) => (mails, "; 1 mail to a guest is to be sent".to_owned()),
             (Tells::Mail, count) => (mails, format!("; {count} mails to guests are to be sent")),
@@ -119,22 +124,33 @@ impl Engine {
     ) -> Vec<NewMail> {
         let now = self.world.clock.now();
         let mut mails = Vec::new();
-        for letter in letters(before, after) {
+        let rep = target.calendar.owner.as_str();
+        // On a guest's copy only the answer is written.
+        let is_guest = |event: &Event| {
+            let organizer = event.content().and_then(|content| content.organizer.as_ref());
+            organizer.is_some_and(|organizer| organizer.email != rep)
+        };
+        let all = match before.filter(|before| is_guest(before)) {
+            Some(before) => declined(before, after, rep).into_iter().collect(),
+            None => letters(before, after),
+        };
+        for letter in all {
             let (word, message) = match letter.word {
-                Word::Invited => (GUEST_INVITED, Message::Request),
-                Word::Moved => (GUEST_MOVED, Message::Request),
-                Word::Off => (GUEST_OFF, Message::Cancel),
+                Word::Invited => (GUEST_INVITED.to_owned(), Message::Request),
+                Word::Moved => (GUEST_MOVED.to_owned(), Message::Request),
+                Word::Off => (GUEST_OFF.to_owned(), Message::Cancel),
+                Word::Declined => (guest_declined(&target.calendar.name), Message::Reply { rep }),
             };
             let part = target.writes.invitation(message, std::slice::from_ref(&letter.event), now);
             let (Some(part), Some((subject, text))) = (part, words(&letter, home)) else { continue };
             let Some(content) = letter.event.content() else { continue };
-            let Some(organizer) = content.organizer.clone() else { continue };
+            let Some(organizer) = letter.sender().cloned() else { continue };
             let until = content.end.instant(home);
             let said =
                 GuestLetter { subject, text, organizer, content_type: part.content_type, body: part.body, until };
             mails.extend(letter.to.iter().map(|email| NewMail {
                 key: key.clone(),
-                word: word.to_owned(),
+                word: word.clone(),
                 revision: letter.revision(),
                 email: email.clone(),
                 letter: said.clone(),
@@ -159,6 +175,21 @@ impl Engine {
         let meetings = vec![meeting.clone()];
         let save = SaveMeetings { meetings, ..nothing(seeing.flow, seeing.held, self.world.clock.now()) };
         Ok(self.world.store.save_meetings(save).await?.then_some(meeting))
+    }
+
+    /// Keeps what guests or an organiser are to be mailed of a write that is done. `false` where the lease is another's by now.
+    pub(super) async fn keep_mails(
+        &self,
+        seeing: &Seeing<'_>,
+        meeting: &StoredMeeting,
+        calendar: &str,
+        mails: Vec<NewMail>,
+    ) -> StoreResult<bool> {
+        let mut meeting = meeting.clone();
+        meeting.state.untold.take_if(|untold| untold.calendar == calendar);
+        let meetings = vec![meeting];
+        let save = SaveMeetings { meetings, mails, ..nothing(seeing.flow, seeing.held, self.world.clock.now()) };
+        self.world.store.save_meetings(save).await
     }
 
     /// Finds out what became of writes whose end nobody saw, and writes down what guests are to be mailed of them.
@@ -204,7 +235,12 @@ impl Engine {
         let id = self.calendar_id(&flow.reference(target.calendar), target.calendar, setup, facet, calls).await?;
         let ids = [event.id.clone()];
         let answer = with_token!(self, setup, Op::Calendar, |cx| facet.fetch(cx, &id, &ids));
-        Ok(paid(answer, calls)?.pop().flatten())
+        let found = paid(answer, calls)?.pop().flatten();
+        match &event.series {
+            // An occurrence that does not differ from its series takes place as well.
+            Some(series) if found.is_none() => self.occurrence(flow, target, series, event.rid, calls).await,
+            _ => Ok(found),
+        }
     }
 
     /// Sends what is to be sent, under a lease of its own: a mail server may take its time.
@@ -281,16 +317,16 @@ impl Engine {
         let (state, text) = match error {
             NotSent::Later(_) if now.duration_since(mail.at) < MAIL_FOR => {
                 let at = later(now, backoff::next_delay(tries, self.random()));
-                let text = format!("A mail to a guest waits ({what}): {problem}");
+                let text = format!("A mail about a meeting waits ({what}): {problem}");
                 (MailState::Later { at, problem }, Some(text).filter(|_| tries == 1))
             }
             NotSent::Later(_) | NotSent::Refused(_) => {
-                let text = format!("A mail to a guest was not sent ({what}): {problem}; {AGAIN}");
+                let text = format!("A mail about a meeting was not sent ({what}): {problem}; {AGAIN}");
                 (MailState::Refused { problem }, Some(text))
             }
             NotSent::Unknown(_) => {
                 let text = format!(
-                    "A mail to a guest may not have arrived ({what}): {problem}. It is not sent again by itself, so that \
+                    "A mail about a meeting may not have arrived ({what}): {problem}. It is not sent again by itself, so that \
                      nobody gets it twice; {AGAIN}"
                 );
                 (MailState::Unknown { problem }, Some(text))
@@ -307,7 +343,7 @@ impl Engine {
 }
 
 /// What a person can do about a mail.
-const AGAIN: &str = "tell the guest yourself, or have it sent again with `syncline calendars retry`";
+const AGAIN: &str = "tell whom it was for yourself, or have it sent again with `syncline calendars retry`";
 
 /// The mail as it is carried.
 fn written(flow: &CalendarFlow, mail: &CalendarMail) -> Mail {

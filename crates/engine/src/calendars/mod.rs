@@ -8,6 +8,7 @@ mod acts;
 mod back;
 mod edit;
 mod mails;
+mod meant;
 mod preview;
 mod read;
 mod removed;
@@ -30,7 +31,7 @@ pub(crate) use self::{
     watch::{Told, Words},
 };
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, ops::AddAssign, sync::Arc, time::Duration};
 
 use futures::{FutureExt, StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -75,8 +76,8 @@ pub struct CalendarRound {
     pub created: usize,
     pub updated: usize,
     pub deleted: usize,
-    /// Events that were made or changed because of what people did in the CRM.
-    pub events: usize,
+    /// What became of events because of what people did in the CRM.
+    pub events: EventCounts,
     /// Mails to guests that were sent.
     pub mails: usize,
     /// Meetings that are not in the CRM, each with its reason.
@@ -93,10 +94,37 @@ pub struct CalendarRound {
     pub next_at: Option<Timestamp>,
 }
 
+/// What became of events of calendars because of what people did in the CRM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EventCounts {
+    pub made: usize,
+    pub changed: usize,
+    /// Deleted or declined.
+    pub removed: usize,
+    /// Left as they are, each with its reason in the activity log.
+    pub left_out: usize,
+}
+
+impl EventCounts {
+    /// How many were written.
+    pub fn written(&self) -> usize {
+        self.made + self.changed + self.removed
+    }
+}
+
+impl AddAssign for EventCounts {
+    fn add_assign(&mut self, more: Self) {
+        self.made += more.made;
+        self.changed += more.changed;
+        self.removed += more.removed;
+        self.left_out += more.left_out;
+    }
+}
+
 impl CalendarRound {
     /// Whether nothing was written or decided.
     pub fn idle(&self) -> bool {
-        self.decided == 0 && self.created + self.updated + self.deleted + self.events + self.mails == 0
+        self.decided == 0 && self.created + self.updated + self.deleted + self.events.written() + self.mails == 0
     }
 }
 

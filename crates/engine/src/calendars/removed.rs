@@ -8,31 +8,28 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use syncline_connect::{
-    Retry,
+    Error, ErrorKind, Retry,
     calendar::{EventWrite, WriteOutcome},
 };
 use syncline_core::{
     booking::facts::{Facts, Questions},
     calendar::{
         eligible::{Reason, Verdict},
-        event::{Body, Event, Status},
-        identity::Rid,
         look::Decision,
-        meeting::{CrmDelete, is_many, on_crm_delete},
+        meeting::{Alone, CrmDelete, NotAlone, is_many, on_crm_delete},
         privacy::Privacy,
     },
     ids::{IntegrationId, RecordId, WorkspaceId},
     record::{Role, Slot, Std},
 };
-use syncline_store::{
-    CrmState, JournalEntry, JournalKind, MeetingState, Result as StoreResult, StoredCopy, StoredMeeting,
-};
+use syncline_store::{CrmState, JournalEntry, JournalKind, MeetingState, Result as StoreResult, StoredMeeting};
 
 use super::{
-    Asked, CalendarFlow, CalendarRound, CalendarSetup,
+    Asked, CalendarFlow, CalendarRound,
     back::{CHANGED_PAUSE, Next},
     later,
     mails::Tells,
+    meant::{Meant, meant},
     see::Seeing,
 };
 use crate::{
@@ -187,20 +184,24 @@ impl Engine {
             Err(error) => return Err(error),
         };
         let about = meeting.state.title.clone().unwrap_or_else(|| "A meeting".to_owned());
-        let organizes = copies.iter().any(|copy| copy.organizes && copy.event.body != Body::Bare);
+        let all = meant(seeing, &copies, &meeting.key);
+        let organizes = all.iter().any(|own| own.organizes);
         let deed = on_crm_delete(organizes, false, flow.rules.deletes);
-        let is_series = meeting.key.rid != Rid::Single || copies.iter().any(|copy| copy.event.is_series());
-        let (mut said, mut mails) = (Vec::new(), Vec::new());
-        if is_series {
-            said.push("its event is one of a series and stays".to_owned());
-        }
-        let chosen = copies.iter().filter(|copy| !is_series && copy.organizes == organizes && stands(&copy.event));
-        for copy in chosen {
-            let removal = Removal { meeting, copy, deed, about: &about, record };
+        let mut said = Vec::new();
+        for own in all.iter().filter(|own| own.organizes == organizes) {
+            if let Alone::No(why) = own.which {
+                said.extend(stays(why).map(str::to_owned));
+                continue;
+            }
+            let removal = Removal { meeting, own, deed, about: &about, record };
             match self.remove(seeing, &removal, round).await? {
                 Ok(Removed { text, letters }) => {
                     said.push(text);
-                    mails.extend(letters);
+                    // Before another calendar is written to: whatever becomes of that, this is told.
+                    let calendar = &own.calendar.name;
+                    if !letters.is_empty() && !self.keep_mails(seeing, meeting, calendar, letters).await? {
+                        return Ok(Next::Lost);
+                    }
                 }
                 Err(next) => return Ok(next),
             }
@@ -212,7 +213,7 @@ impl Engine {
         let meeting = StoredMeeting { state, links, ..meeting.clone() };
         let said = if said.is_empty() { "its event is gone already".to_owned() } else { said.join("; ") };
         let text = format!("{about}: its record was deleted in the CRM; {said}");
-        self.keep_back(seeing, (vec![meeting], mails), JournalKind::Written, text, record).await
+        self.keep_back(seeing, (vec![meeting], Vec::new()), JournalKind::Written, text, record).await
     }
 
     /// Writes to one copy. The inner error: how it goes on where that is not done.
@@ -222,17 +223,28 @@ impl Engine {
         removal: &Removal<'_>,
         round: &mut CalendarRound,
     ) -> StoreResult<Result<Removed, Next>> {
-        let (flow, Removal { meeting, copy, deed, about, record }) = (seeing.flow, removal);
-        let name = &copy.calendar;
+        let (flow, Removal { meeting, own, deed, about, record }) = (seeing.flow, removal);
+        let name = &own.calendar.name;
         let said = |text: String| Ok(Ok(Removed { text, letters: Vec::new() }));
-        let named = |calendar: &&CalendarSetup| calendar.name == *name;
-        let Some(target) = flow.calendars.iter().find(named).and_then(|calendar| self.target(flow, calendar)) else {
+        let Some(target) = self.target(flow, own.calendar) else {
             return said(format!("its event stays in calendar {name}, which cannot be written to"));
         };
         if !self.has_time(seeing) {
             return Ok(Err(Next::Later { pause: SignedDuration::ZERO, doubt: false }));
         }
-        let (id, etag) = (&copy.event.id, copy.event.etag.as_ref());
+        if *deed == CrmDelete::Nothing {
+            return said("its event stays".to_owned());
+        }
+        let event = match self.event_meant(flow, &target, own.which, meeting.key.rid, &mut round.calls).await {
+            Ok(Ok(event)) => event,
+            Ok(Err(why)) => {
+                let text =
+                    stays(why).map_or_else(|| format!("its event in calendar {name} is gone already"), str::to_owned);
+                return said(text);
+            }
+            Err(error) => return self.not_removed(seeing, removal, &error).await,
+        };
+        let (id, etag) = (&event.id, event.etag.as_ref());
         let (write, done) = match deed {
             CrmDelete::Nothing => return said("its event stays".to_owned()),
             CrmDelete::DeleteForAll { tell } => (EventWrite::Delete { id, etag, tell: *tell }, "deleted"),
@@ -241,27 +253,33 @@ impl Engine {
             }
         };
         let tells = match deed {
-            CrmDelete::DeleteForAll { tell: true } => match self.tells(flow, &target, &mut round.calls).await {
-                Ok(tells) => tells,
-                Err(error) => return Ok(Err(self.write_failed(seeing, record, about, &error).await?)),
-            },
+            CrmDelete::DeleteForAll { tell: true } | CrmDelete::Decline => {
+                match self.tells(flow, &target, &mut round.calls).await {
+                    Ok(tells) => tells,
+                    Err(error) => return Ok(Err(self.write_failed(seeing, record, about, &error).await?)),
+                }
+            }
             _ => Tells::Calendar,
         };
-        let was_untold = meeting.state.untold.as_deref();
-        if tells == Tells::Mail && self.about_to_tell(seeing, meeting, name, &copy.event).await?.is_none() {
+        let was_untold = meeting.state.untold.as_deref().filter(|untold| untold.calendar == *name);
+        if tells == Tells::Mail && self.about_to_tell(seeing, meeting, name, &event).await?.is_none() {
             return Ok(Err(Next::Lost));
         }
         let answer = self.write_event(flow, &target, &write, &mut round.calls).await;
         let is_done = matches!(answer, Ok(WriteOutcome::Deleted | WriteOutcome::Written(_)));
-        let is_known = !answer.as_ref().is_err_and(|error| error.kind == syncline_connect::ErrorKind::UnknownOutcome);
+        let is_known = !answer.as_ref().is_err_and(|error| error.kind == ErrorKind::UnknownOutcome);
         if tells == Tells::Mail && is_known && !is_done && !self.not_written(seeing, meeting).await? {
             return Ok(Err(Next::Lost));
         }
         match answer {
-            Ok(WriteOutcome::Deleted | WriteOutcome::Written(_)) => {
-                let before = was_untold.map_or(&copy.event, |untold| &untold.event);
-                let letters = self.letters(tells, &target, &meeting.key, (Some(before), None), &seeing.home(name));
-                round.events += 1;
+            Ok(done_with @ (WriteOutcome::Deleted | WriteOutcome::Written(_))) => {
+                let before = was_untold.map_or(&event, |untold| &untold.event);
+                let after = match &done_with {
+                    WriteOutcome::Written(now) => Some(&**now),
+                    _ => None,
+                };
+                let letters = self.letters(tells, &target, &meeting.key, (Some(before), after), &seeing.home(name));
+                round.events.removed += 1;
                 self.calendar_soon(&flow.reference(target.calendar)).await?;
                 Ok(Ok(Removed {
                     text: format!("its event in calendar {name} is {done}{}", letters.1),
@@ -274,14 +292,25 @@ impl Engine {
                 self.calendar_soon(&flow.reference(target.calendar)).await?;
                 Ok(Err(Next::Later { pause: CHANGED_PAUSE, doubt: false }))
             }
-            Err(error) if error.retry == Retry::Never && error.kind != syncline_connect::ErrorKind::Revoked => {
-                said(format!("its event stays in calendar {name}: {error}"))
-            }
-            Err(error) => Ok(Err(match self.write_failed(seeing, record, about, &error).await? {
-                Next::Later { pause, .. } => Next::Later { pause, doubt: false },
-                next => next,
-            })),
+            Err(error) => self.not_removed(seeing, removal, &error).await,
         }
+    }
+
+    /// What cannot be done stays undone, and what may be done later is tried again.
+    async fn not_removed(
+        &self,
+        seeing: &Seeing<'_>,
+        removal: &Removal<'_>,
+        error: &Error,
+    ) -> StoreResult<Result<Removed, Next>> {
+        if error.retry == Retry::Never && error.kind != ErrorKind::Revoked {
+            let text = format!("its event stays in calendar {}: {error}", removal.own.calendar.name);
+            return Ok(Ok(Removed { text, letters: Vec::new() }));
+        }
+        Ok(Err(match self.write_failed(seeing, removal.record, removal.about, error).await? {
+            Next::Later { pause, .. } => Next::Later { pause, doubt: false },
+            next => next,
+        }))
     }
 }
 
@@ -293,7 +322,7 @@ fn is_asked_for(meeting: &StoredMeeting) -> bool {
 /// A copy of which the event is to go.
 struct Removal<'a> {
     meeting: &'a StoredMeeting,
-    copy: &'a StoredCopy,
+    own: &'a Meant<'a>,
     deed: CrmDelete,
     about: &'a str,
     record: &'a RecordId,
@@ -305,7 +334,11 @@ struct Removed {
     letters: Vec<syncline_store::NewMail>,
 }
 
-/// Whether an event takes place, as far as may be known.
-fn stands(event: &Event) -> bool {
-    event.content().is_some() && event.status != Status::Cancelled
+/// What is said where no event goes. `None`: there is none.
+fn stays(why: NotAlone) -> Option<&'static str> {
+    match why {
+        NotAlone::Gone | NotAlone::Unknown => None,
+        NotAlone::Whole => Some("it stood for a whole series, which stays"),
+        NotAlone::Together => Some("its event was changed together with all that follow it in its series, and stays"),
+    }
 }

@@ -281,7 +281,8 @@ fn done(
 /// as its texts may be known.
 fn state(decision: &Decision, before: Option<&StoredMeeting>) -> MeetingState {
     let before = before.filter(|_| decision.privacy.may_keep_text()).map(|before| before.state.clone());
-    let (invited, untold) = before.map(|before| (before.invited, before.untold)).unwrap_or_default();
+    let (invited, refused, untold) =
+        before.map(|before| (before.invited, before.refused, before.untold)).unwrap_or_default();
     MeetingState {
         verdict: decision.verdict.clone(),
         privacy: decision.privacy,
@@ -291,6 +292,7 @@ fn state(decision: &Decision, before: Option<&StoredMeeting>) -> MeetingState {
         problem: None,
         rest_until: None,
         invited,
+        refused,
         untold,
         doubt: decision.doubt.clone(),
     }

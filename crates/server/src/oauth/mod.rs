@@ -199,6 +199,7 @@ async fn keep(shared: &Shared, setup: &ConnectionSetup, set: &TokenSet) -> Resul
     // Without an expected version: a person's new grant overrides whatever a refresh is about to store.
     store.store_tokens(&setup.workspace, &setup.id, &tokens, None).await.map_err(failed)?;
     shared.engine.forget_token(setup).await;
+    shared.engine.read_connected(setup).await.map_err(failed)?;
     shared.engine.wake();
     tracing::info!(connection.id = %setup.id, "Connected {}", setup.id);
     Ok(())

@@ -241,6 +241,7 @@ pub(crate) fn meeting(uid: &str, title: Option<&str>, verdict: Verdict, privacy:
             problem: None,
             rest_until: None,
             invited: BTreeSet::new(),
+            refused: None,
             untold: None,
             doubt: None,
         },

@@ -96,6 +96,7 @@ fn meeting(id: &str, verdict: Verdict, title: &str) -> StoredMeeting {
             problem: None,
             rest_until: None,
             invited: BTreeSet::new(),
+            refused: None,
             untold: None,
             doubt: None,
         },

@@ -25,7 +25,10 @@ use syncline_connect::{
     Answered, BoxFuture, CalendarWrites, Calendars, Connector, Cx, Error, Manifest,
     calendar::{CalendarEntry, CalendarId, Changes, EventWrite, From, Invitation, Message, WriteOutcome},
 };
-use syncline_core::calendar::event::{Event, EventId};
+use syncline_core::calendar::{
+    event::{Event, EventId},
+    identity::Rid,
+};
 
 use self::{api::Api, write::Writing};
 
@@ -129,6 +132,20 @@ impl CalendarWrites for CalDav {
             };
             let mut api = Api::new(cx, op);
             let value = Writing::new(&mut api, &calendar.0)?.write(write).await?;
+            Ok(Answered { value, calls: api.calls, usage: None })
+        })
+    }
+
+    fn occurrence<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        calendar: &'a CalendarId,
+        series: &'a EventId,
+        rid: Rid,
+    ) -> BoxFuture<'a, Result<Answered<Option<Event>>, Error>> {
+        Box::pin(async move {
+            let mut api = Api::new(cx, "read series");
+            let value = Writing::new(&mut api, &calendar.0)?.occurrence(series, rid).await?;
             Ok(Answered { value, calls: api.calls, usage: None })
         })
     }

@@ -89,6 +89,14 @@ impl<'a, 'b> Writing<'a, 'b> {
         }
     }
 
+    /// One occurrence of a series as it is now.
+    pub async fn occurrence(&mut self, series: &EventId, rid: Rid) -> Result<Option<Event>, Error> {
+        let path = self.api.path(ics::resource(series))?;
+        let Some(stored) = self.stored(&path).await? else { return Ok(None) };
+        let mut resource = self.resource(&stored, &path)?;
+        Ok(resource.meant(&ics::occurrence(series, rid)).filter(|event| event.status != Status::Cancelled).cloned())
+    }
+
     async fn create(&mut self, seed: &[u8; 32], content: &Content, tell: bool) -> Result<WriteOutcome, Error> {
         if !content.attendees.is_empty() && content.organizer.is_none() {
             return Err(self.invalid("guests need somebody who invites them"));
@@ -139,7 +147,7 @@ impl<'a, 'b> Writing<'a, 'b> {
         let path = self.api.path(ics::resource(&event.id))?;
         let Some(stored) = self.stored(&path).await? else { return Ok(WriteOutcome::Gone) };
         let mut resource = self.resource(&stored, &path)?;
-        let Some(now) = resource.event(&event.id) else { return Ok(WriteOutcome::Gone) };
+        let Some(now) = resource.meant(&event.id) else { return Ok(WriteOutcome::Gone) };
         let is_known = event.etag.is_some() && event.etag == now.etag;
         let is_alike = now.content() == Some(from) && now.sequence == event.sequence;
         if !is_known && (event.etag.is_some() || !is_alike) {
@@ -154,7 +162,7 @@ impl<'a, 'b> Writing<'a, 'b> {
         let path = self.api.path(ics::resource(id))?;
         let Some(stored) = self.stored(&path).await? else { return Ok(WriteOutcome::Gone) };
         let mut resource = self.resource(&stored, &path)?;
-        let Some(now) = resource.event(id).cloned() else { return Ok(WriteOutcome::Gone) };
+        let Some(now) = resource.meant(id).cloned() else { return Ok(WriteOutcome::Gone) };
         if etag.is_some() && etag != now.etag.as_ref() {
             return Ok(WriteOutcome::Changed);
         }
@@ -183,7 +191,7 @@ impl<'a, 'b> Writing<'a, 'b> {
             return self.take(&path, None).await;
         }
         let mut resource = self.resource(&stored, &path)?;
-        if resource.event(id).is_none() {
+        if resource.meant(id).is_none() {
             return Ok(WriteOutcome::Gone);
         }
         if !resource.remove(id, self.api.cx.now) {

@@ -8,7 +8,10 @@ use http::{Method, header};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use syncline_connect::{Cx, Error, ErrorKind, Retry, calendar::CalendarId};
-use syncline_core::calendar::event::{Etag, EventId};
+use syncline_core::calendar::{
+    event::{Etag, EventId},
+    identity::Rid,
+};
 
 use super::{
     classify,
@@ -52,6 +55,26 @@ pub async fn event<T: DeserializeOwned>(
     event: &EventId,
 ) -> Result<Option<T>, Error> {
     read(cx, "read event", &["calendars", &calendar.0, "events", &event.0], &[], &[404, 410]).await
+}
+
+/// `GET calendars/{calendar}/events/{series}/instances` of the time that an occurrence has by its rule; `None` where there is no
+/// such series. In which form a day is to be asked for is documented nowhere, so all are asked for that lie about it.
+pub async fn instances(
+    cx: &Cx<'_>,
+    calendar: &CalendarId,
+    series: &EventId,
+    rid: Rid,
+) -> Result<Option<Events>, Error> {
+    let query = match rid {
+        Rid::Single => Vec::new(),
+        Rid::At(at) => vec![("originalStart", format!("{at:.0}"))],
+        Rid::On(day) => {
+            let (before, after) = (day.yesterday().unwrap_or(day), day.saturating_add(jiff::Span::new().days(2)));
+            vec![("timeMin", format!("{before}T00:00:00Z")), ("timeMax", format!("{after}T00:00:00Z"))]
+        }
+    };
+    let path = ["calendars", &calendar.0, "events", &series.0, "instances"];
+    read(cx, "read series", &path, &query, &[404, 410]).await
 }
 
 /// What came of a write.

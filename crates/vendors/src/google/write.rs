@@ -7,7 +7,11 @@ use syncline_connect::{
     Cx, Error, ErrorKind, Retry,
     calendar::{CalendarId, EventWrite, WriteOutcome},
 };
-use syncline_core::calendar::event::{Content, Etag, Event, EventId};
+use syncline_core::calendar::{
+    event::{Content, Etag, Event, EventId},
+    identity::Rid,
+    zone,
+};
 
 use super::{
     api::{self, Answer, Refused},
@@ -40,6 +44,15 @@ impl<'a> Writing<'a> {
             EventWrite::Delete { id, etag, tell } => self.delete(id, etag, tell).await,
             EventWrite::Decline { id, etag, rep, tell } => self.decline(id, etag, rep, tell).await,
         }
+    }
+
+    /// One occurrence of a series as it is now. What instances are called is not documented: they are asked for by their time.
+    pub async fn occurrence(&mut self, series: &EventId, rid: Rid) -> Result<Option<Event>, Error> {
+        self.calls += 1;
+        let Some(page) = api::instances(self.cx, self.calendar, series, rid).await? else { return Ok(None) };
+        let home = page.time_zone.as_deref().and_then(|name| zone::zone(name).ok()).unwrap_or(TimeZone::UTC);
+        let rows = page.items.into_iter().filter(|item| !item.is_cancelled());
+        Ok(rows.map(|item| convert::event(item, &home)).find(|event| event.rid == rid))
     }
 
     async fn create(&mut self, seed: &[u8; 32], content: &Content, tell: bool) -> Result<WriteOutcome, Error> {

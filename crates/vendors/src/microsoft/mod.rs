@@ -30,7 +30,10 @@ use syncline_connect::{
     calendar::{CalendarEntry, CalendarId, Changes, EventWrite, From, WriteOutcome},
     oauth::{App, TokenCx},
 };
-use syncline_core::calendar::event::{Event, EventId};
+use syncline_core::calendar::{
+    event::{Event, EventId},
+    identity::Rid,
+};
 use url::Url;
 
 use self::write::Writing;
@@ -104,6 +107,20 @@ impl CalendarWrites for Microsoft {
         Box::pin(async move {
             let mut writing = Writing::new(cx, calendar);
             let value = writing.write(write).await?;
+            Ok(Answered { value, calls: writing.calls, usage: None })
+        })
+    }
+
+    fn occurrence<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        calendar: &'a CalendarId,
+        series: &'a EventId,
+        rid: Rid,
+    ) -> BoxFuture<'a, Result<Answered<Option<Event>>, Error>> {
+        Box::pin(async move {
+            let mut writing = Writing::new(cx, calendar);
+            let value = writing.occurrence(series, rid).await?;
             Ok(Answered { value, calls: writing.calls, usage: None })
         })
     }

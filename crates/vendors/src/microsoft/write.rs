@@ -3,12 +3,16 @@
 //!
 //! That a version binds a change is only documented of deletions, so each event is also read right before it is written.
 
+use jiff::{civil::Date, tz::TimeZone};
 use serde_json::Value;
 use syncline_connect::{
     Cx, Error, ErrorKind, Retry,
     calendar::{CalendarId, EventWrite, WriteOutcome},
 };
-use syncline_core::calendar::event::{Content, Etag, Event, EventId};
+use syncline_core::calendar::{
+    event::{Content, Etag, Event, EventId},
+    identity::Rid,
+};
 
 use super::{
     api::{self, Answer, Refused},
@@ -203,12 +207,38 @@ impl<'a> Writing<'a> {
         Ok(first.map(|item| told(item, None, None)))
     }
 
+    /// One occurrence of a series as it is now.
+    pub async fn occurrence(&mut self, series: &EventId, rid: Rid) -> Result<Option<Event>, Error> {
+        // Neighbours of the day come along, so that it is among them in whatever zone it was meant.
+        let day = match rid {
+            Rid::Single => return Ok(None),
+            Rid::At(at) => TimeZone::UTC.to_datetime(at).date(),
+            Rid::On(day) => day,
+        };
+        let there = self.part(&series.0, day, &|event| event.rid == rid).await?;
+        let told = |there: There| convert::occurrence(there.series.as_ref()?, &there.item, None).into();
+        Ok(there.and_then(told))
+    }
+
     /// The event or occurrence of this name; `None` where there is none.
     async fn find(&mut self, id: &EventId) -> Result<Option<There>, Error> {
         let Some((series, day)) = convert::part_of(id) else { return self.single(&id.0).await };
+        self.part(series, day, &|event| event.id == *id).await
+    }
+
+    /// The occurrence of a series that is meant.
+    async fn part(
+        &mut self,
+        series: &str,
+        day: Date,
+        is_it: &(dyn Fn(&Event) -> bool + Sync),
+    ) -> Result<Option<There>, Error> {
         self.calls += 1;
         let Some(row) = api::event(self.cx, self.calendar, series, true).await? else { return Ok(None) };
         let whole = There::read(row, None)?;
+        if whole.item.recurrence.is_none() {
+            return Ok(None);
+        }
         let mut parts = whole.row["exceptionOccurrences"].as_array().cloned().unwrap_or_default();
         let mut next = whole.item.more_exceptions.clone();
         for _ in 0..EXCEPTION_PAGES_MAX {
@@ -223,7 +253,7 @@ impl<'a> Writing<'a> {
         parts.extend(api::instances(self.cx, self.calendar, series, day).await?.value);
         for row in parts {
             let part = There::read(row, None)?;
-            if convert::occurrence(&whole.item, &part.item, None).id == *id {
+            if is_it(&convert::occurrence(&whole.item, &part.item, None)) {
                 return Ok(Some(There { series: Some(whole.item), ..part }));
             }
         }

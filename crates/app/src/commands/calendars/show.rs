@@ -81,7 +81,7 @@ pub fn round(round: &CalendarRound) -> String {
     line(
         &mut text,
         &format!(
-            "Read {} events; decided about {}: made {}, changed {}, deleted {}, left out {}, held back {}; {} events of calendars written, {} mails; {} calls.",
+            "Read {} events; decided about {}: made {}, changed {}, deleted {}, left out {}, held back {}; of events in calendars: made {}, changed {}, deleted or declined {}, left as they are {}; {} mails; {} calls.",
             round.read,
             round.decided,
             round.created,
@@ -89,7 +89,10 @@ pub fn round(round: &CalendarRound) -> String {
             round.deleted,
             round.left_out,
             round.held,
-            round.events,
+            round.events.made,
+            round.events.changed,
+            round.events.removed,
+            round.events.left_out,
             round.mails,
             round.calls
         ),
@@ -108,7 +111,8 @@ pub fn round_json(round: &CalendarRound) -> String {
         .collect();
     json!({ "read": round.read, "decided": round.decided, "created": round.created,
         "updated": round.updated, "deleted": round.deleted, "left_out": round.left_out, "held": round.held,
-        "events": round.events, "mails": round.mails, "calls": round.calls, "more": round.more, "failed": failed })
+        "events": round.events.written(), "events_made": round.events.made, "events_changed": round.events.changed,
+        "events_removed": round.events.removed, "events_left_out": round.events.left_out, "mails": round.mails, "calls": round.calls, "more": round.more, "failed": failed })
     .to_string()
 }
 

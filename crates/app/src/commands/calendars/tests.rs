@@ -40,6 +40,7 @@ fn view(title: Option<&str>, verdict: Verdict, privacy: Privacy) -> MeetingView 
             problem: None,
             rest_until: None,
             invited: std::collections::BTreeSet::new(),
+            refused: None,
             untold: None,
             doubt: None,
         },

@@ -113,6 +113,13 @@ impl Radicale {
         events.map(|path| unfolded(&std::fs::read_to_string(path).expect("an event"))).collect()
     }
 
+    /// Rosa puts an event into her calendar.
+    pub fn put(&self, name: &str, text: &str) {
+        let head = [("content-type", "text/calendar; charset=utf-8")];
+        let (status, ..) = self.ask("PUT", &format!("/rosa/meetings/{name}.ics"), &head, text.as_bytes());
+        assert_eq!(status, 201, "{text}");
+    }
+
     /// Rosa changes her only event by hand.
     pub fn change(&self, change: impl FnOnce(&str) -> String) {
         let folder = self.folder.join("collection-root/rosa/meetings");

@@ -187,6 +187,80 @@ async fn guests_hear_of_a_write_whose_answer_was_lost() {
     }
 }
 
+const INVITED: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Test//EN\r\nBEGIN:VEVENT\r\nUID:offer\r\nDTSTAMP:20260504T080000Z\r\n\
+    SEQUENCE:3\r\nDTSTART:20260506T110000Z\r\nDTEND:20260506T120000Z\r\nSUMMARY:Offer\r\nORGANIZER;CN=Sam:mailto:sam@host.example\r\n\
+    ATTENDEE;PARTSTAT=ACCEPTED:mailto:ada@client.example\r\n\
+    ATTENDEE;CN=Rosa;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:rosa@host.example\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+
+/// A meeting that somebody else organises is declined, on a server that tells nobody: its organiser is mailed that she does not
+/// come, once, whatever becomes of the answer, of the mail and of the process; nobody else is. Without a mail server people are
+/// told that the organiser does not hear of it.
+///
+/// proves: C3, C9, V1, V2
+#[tokio::test]
+async fn an_organiser_is_mailed_that_a_guest_does_not_come() {
+    let delete = DeleteSettings { on_record_deleted: OnRecordDeleted::DeleteAndTell, ..DeleteSettings::default() };
+    for (lost, mood, with_post, taken) in [
+        (false, Mood::Takes, true, 1),
+        (true, Mood::Takes, true, 1),
+        (false, Mood::Down, true, 1),
+        (false, Mood::Lost, true, 1),
+        (false, Mood::DiesBefore, true, 0),
+        (false, Mood::Takes, false, 0),
+    ] {
+        let (server, post) = (Radicale::start(), std::sync::Arc::new(Post::default()));
+        let desk = Desk::on_caldav(&server, Some(&post).filter(|_| with_post), |flow| flow.rules.deletes = delete);
+        let mut desk = desk.await.active().await;
+        server.put("offer", INVITED);
+        desk.calm().await;
+        assert_eq!(desk.titles(), ["Offer"], "{:?}", desk.told().await);
+        desk.hub.archive("meetings", &desk.records()[0].id).expect("a person may");
+        post.is(mood);
+        if lost {
+            server.lose("PUT");
+        }
+        desk.hands.pass(SignedDuration::from_mins(16));
+        if mood == Mood::DiesBefore {
+            desk.die(&post).await;
+        } else {
+            desk.through().await;
+        }
+        post.is(Mood::Takes);
+        desk.reborn();
+        desk.through().await;
+        desk.hands.pass(SignedDuration::from_mins(16));
+        desk.through().await;
+        let log = desk.told().await;
+        let case = format!("{lost} {mood:?} {with_post}: {log:?}");
+        assert_eq!(post.told(), vec![told("sam@host.example", "Declined: Offer"); taken], "{case}");
+        assert!(server.events()[0].contains("PARTSTAT=DECLINED"), "{case}");
+        let is_told = |says: &str| log.iter().any(|text| text.contains(says));
+        assert_eq!(is_told("may not have arrived"), matches!(mood, Mood::Lost | Mood::DiesBefore), "{case}");
+        assert_eq!(is_told("its organiser does not hear of it"), !with_post, "{case}");
+        if taken == 0 {
+            continue;
+        }
+        let mail = post.mails().remove(0);
+        let guest = mail.guest.expect("somebody");
+        assert!(mail.text.contains("Rosa does not come to “Offer”."), "{}", mail.text);
+        assert_eq!(
+            (guest.organizer.email.as_str(), guest.calendar.content_type.contains("method=REPLY")),
+            (ROSA, true)
+        );
+        let part = unfolded(&guest.calendar.body);
+        for line in [
+            "METHOD:REPLY",
+            "UID:offer",
+            "SEQUENCE:3",
+            "ORGANIZER;CN=\"Sam\":mailto:sam@host.example",
+            "PARTSTAT=DECLINED",
+        ] {
+            assert!(part.contains(line), "{line} in {part}");
+        }
+        assert!(!part.contains(ADA), "who answers says nothing of others: {part}");
+    }
+}
+
 /// Without a mail server nobody is mailed, now or later, and people are told so with what to do.
 ///
 /// proves: C2, C3

@@ -8,6 +8,7 @@ mod going_wrong;
 mod house;
 mod kill;
 mod letters;
+mod occurrences;
 mod office;
 mod removed;
 mod told;
@@ -122,6 +123,36 @@ async fn of_a_series_the_first_and_whichever_changes() {
     desk.google.delete(ROSA, &id).expect("she may");
     desk.calm().await;
     assert!(desk.titles().iter().all(|title| title.starts_with("[CANCELLED]")), "{:?}", desk.titles());
+}
+
+/// An account whose approval was withdrawn and is given again is read at once, and not when it was time for it without.
+///
+/// proves: C10
+#[tokio::test]
+async fn a_calendar_that_is_connected_again_is_read_at_once() {
+    let desk = Desk::new().await.active().await;
+    desk.google.revoke(ROSA);
+    desk.hands.pass(jiff::SignedDuration::from_mins(3));
+    assert_eq!(desk.round().await.failed.len(), 1, "it is withdrawn");
+    desk.meet(ROSA, "Demo", 24, &[ADA]);
+    let tokens = desk.google.install(ROSA).expect("a grant");
+    let text = |name: &str| tokens[name].as_str().expect("a token").to_owned();
+    let stored = syncline_store::StoredTokens {
+        access: text("access_token"),
+        refresh: Some(text("refresh_token")),
+        base_url: "https://rosa.sandbox/".to_owned(),
+        expires_at: None,
+        account: None,
+    };
+    let setup = desk.engine.setup().connections.iter().find(|one| one.id.as_str() == "rosa").expect("a connection");
+    desk.store.store_tokens(&setup.workspace, &setup.id, &stored, None).await.expect("they are kept");
+    desk.engine.forget_token(setup).await;
+    desk.hands.pass(jiff::SignedDuration::from_secs(5));
+    desk.round().await;
+    assert_eq!(desk.titles(), Vec::<String>::new(), "nobody said that it is connected");
+    desk.engine.read_connected(setup).await.expect("the database answers");
+    desk.round().await;
+    assert_eq!(desk.titles(), ["Demo"], "{:?}", desk.told().await);
 }
 
 /// A calendar that forgets where the reading stopped is read anew, and nothing is doubled or called off by it; what vanished

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::{
     attend::{AttendeeRules, merge_attendees},
-    fields::{Clash, FieldRules, merge_fields},
+    fields::{Clash, FieldRules, edited, merge_fields},
     project::{MeetingSettings, fields, taken_over},
     several::Standing,
 };
@@ -16,7 +16,7 @@ use crate::{
         eligible::Policy,
         event::{Attendee, Content, Moment, Part, Party, Reply},
     },
-    ids::RecordId,
+    ids::{ExternalKey, RecordId},
     person::normal_email,
     record::{Fields, Record, Role, Slot, Std, Value},
     step::Link,
@@ -159,6 +159,25 @@ pub fn links_of(side: &CrmSide<'_>, policy: &Policy) -> Links {
     links
 }
 
+/// What a person has edited since the record was last agreed on, of all that an event has, too: a name for it, which is another
+/// for every other edit. What we wrote comes back as it was agreed on.
+pub fn edit_of(side: &CrmSide<'_>, links: &Links) -> Option<ExternalKey> {
+    let edited = edited(&links.get(&Slot::Meeting)?.image, &side.record.fields);
+    let parts: Vec<String> = edited.iter().map(|(field, value)| format!("{field}={value:?}")).collect();
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    (!parts.is_empty()).then(|| ExternalKey::derive(&parts))
+}
+
+/// Whether there may be anything that the event is to take over: where there is not, no calendar need be asked.
+pub fn is_news(side: &CrmSide<'_>, links: &Links) -> bool {
+    edit_of(side, links).is_some() || side.emails() != known(links)
+}
+
+/// Whom both have known, by address.
+fn known(links: &Links) -> BTreeSet<String> {
+    links.values().filter_map(|link| link.image.get(&Std::Email.into())?.as_text()).map(str::to_owned).collect()
+}
+
 /// The event as it is to be once it takes over what people edited in the CRM since both last agreed. `None`: as it is.
 /// `content`: the organiser's own copy; `uninvite`: who may be taken off it.
 pub fn carried_back(
@@ -177,8 +196,7 @@ pub fn carried_back(
     let rules = FieldRules { back: true, clash: Clash::Calendar };
     let edits = merge_fields(base, Some(&side.record.fields), &says, rules).to_calendar;
     let mut wanted = taken_over(content, &edits, home);
-    let agreed: BTreeSet<String> =
-        links.values().filter_map(|link| link.image.get(&Std::Email.into())?.as_text()).map(str::to_owned).collect();
+    let agreed = known(links);
     let rules = AttendeeRules { invite: true, uninvite };
     if let Some(attendees) = merge_attendees(&agreed, &side.emails(), content, true, rules).send {
         wanted.attendees = attendees;

@@ -97,6 +97,16 @@ fn merge_unit(
     }
 }
 
+/// What the CRM's record says of an event that is not what was agreed on.
+pub(super) fn edited(base: &Fields, crm: &Fields) -> Fields {
+    let told = OF_EVENT.into_iter().map(Field::from).filter(|field| base.contains_key(field));
+    let edited = |field: Field| {
+        let now = crm.get(&field).filter(|now| !same(Some(now), base.get(&field)))?;
+        Some((field, now.clone()))
+    };
+    told.filter_map(edited).collect()
+}
+
 /// Takes the values of these fields over.
 fn set<'v>(fields: &mut Fields, unit: &[&Field], value: impl Fn(&Field) -> Option<&'v Value>) {
     for field in unit {

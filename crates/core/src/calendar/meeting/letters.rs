@@ -1,12 +1,12 @@
-//! What guests are mailed where no calendar tells them: who hears what of a write, and in which words. Who carries the mail,
-//! and when, is not decided here.
+//! What guests are mailed where no calendar tells them, and organisers of a guest who does not come: who hears what of a write,
+//! and in which words. Who carries the mail, and when, is not decided here.
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
 use jiff::{Zoned, tz::TimeZone};
 
 use crate::{
-    calendar::event::{Body, Content, Event, Moment, Status},
+    calendar::event::{Body, Content, Event, Moment, Party, Reply, Status},
     person::squeeze,
 };
 
@@ -21,18 +21,29 @@ pub enum Word {
     Moved,
     /// It is off, or the guest is no longer invited.
     Off,
+    /// A guest tells the organiser that he does not come.
+    Declined,
 }
 
 /// One text for some guests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Letter {
     pub word: Word,
-    /// The meeting as the guests are to have it; of one who is no longer invited it names no others.
+    /// The meeting as the guests are to have it; of one who is no longer invited, or who answers, it names no others.
     pub event: Event,
     pub to: BTreeSet<String>,
 }
 
 impl Letter {
+    /// In whose name it is written, and who gets the answers.
+    pub fn sender(&self) -> Option<&Party> {
+        let content = self.event.content()?;
+        match self.word {
+            Word::Declined => content.attendees.first().map(|one| &one.who),
+            Word::Invited | Word::Moved | Word::Off => content.organizer.as_ref(),
+        }
+    }
+
     /// The revision that it tells of: nobody is told twice of one.
     pub fn revision(&self) -> u32 {
         // Calling off counts as one more change (RFC 5546, 3.2.5).
@@ -70,6 +81,21 @@ pub fn letters(before: Option<&Event>, after: Option<&Event>) -> Vec<Letter> {
     out
 }
 
+/// What an organiser is to be told of a write to a guest's copy: that the guest does not come, who had not said so before.
+pub fn declined(before: &Event, after: Option<&Event>, rep: &str) -> Option<Letter> {
+    let after = after.filter(|event| event.status != Status::Cancelled)?;
+    let has = |event: &Event| {
+        let all = event.content().map_or(&[][..], |content| &content.attendees);
+        all.iter().find(|one| one.who.email == rep && one.reply == Reply::Declined).cloned()
+    };
+    let content = after.content()?;
+    let organizer = content.organizer.as_ref().filter(|organizer| organizer.email != rep)?;
+    let own = has(after).filter(|_| before.content().is_some() && has(before).is_none())?;
+    let to = BTreeSet::from([organizer.email.clone()]);
+    let body = Body::Open(Box::new(Content { attendees: vec![own], ..content.clone() }));
+    Some(Letter { word: Word::Declined, event: Event { body, ..after.clone() }, to })
+}
+
 /// Everybody who is invited by somebody else.
 fn guests(event: Option<&Event>) -> BTreeSet<String> {
     let Some((content, organizer)) = event.and_then(Event::content).and_then(|it| Some((it, it.organizer.as_ref()?)))
@@ -83,13 +109,14 @@ fn guests(event: Option<&Event>) -> BTreeSet<String> {
 /// The subject of a letter and its text for people. `home`: the zone of what has none.
 pub fn words(letter: &Letter, home: &TimeZone) -> Option<(String, String)> {
     let content = letter.event.content()?;
-    let organizer = content.organizer.as_ref()?;
+    let sender = letter.sender()?;
     let title = Some(squeeze(&content.summary)).filter(|title| !title.is_empty()).unwrap_or_else(|| "Meeting".into());
-    let who = organizer.name.as_ref().unwrap_or(&organizer.email);
+    let who = sender.name.as_ref().unwrap_or(&sender.email);
     let (head, first) = match letter.word {
         Word::Invited => ("Invitation", format!("{who} invites you to “{title}”.")),
         Word::Moved => ("Changed", format!("“{title}” takes place at another time.")),
         Word::Off => ("Cancelled", format!("“{title}” is off, or takes place without you.")),
+        Word::Declined => ("Declined", format!("{who} does not come to “{title}”.")),
     };
     let mut text = format!("{first}\n\nWhen: {}\n", when(content, home));
     let place = squeeze(&content.location);
@@ -97,7 +124,7 @@ pub fn words(letter: &Letter, home: &TimeZone) -> Option<(String, String)> {
         let _ = writeln!(text, "Where: {place}");
     }
     let description = content.description.trim();
-    if !description.is_empty() && letter.word != Word::Off {
+    if !description.is_empty() && matches!(letter.word, Word::Invited | Word::Moved) {
         let _ = write!(text, "\n{description}\n");
     }
     Some((format!("{head}: {}", shortened(&title)), text))

@@ -1,6 +1,7 @@
 //! One meeting out of all its copies, and one record of it in the CRM: what the copies come to, what the record should
 //! say, who changed what since both agreed, and what happens when one of them is gone.
 
+mod alone;
 mod attend;
 mod back;
 mod compare;
@@ -16,14 +17,15 @@ mod settle;
 mod several;
 
 pub use self::{
+    alone::{Alone, NotAlone, alone},
     attend::{AttendeeRules, Company, merge_attendees},
-    back::{BackRules, CrmSide, carried_back, event_of, links_of},
+    back::{BackRules, CrmSide, carried_back, edit_of, event_of, is_news, links_of},
     compare::{Action, Seen, Side, Standoff, Sweep, compare, is_emptied, is_many, sweep},
     deletes::{CalendarDelete, CrmDelete, DeleteSettings, OnRecordDeleted, on_calendar_delete, on_crm_delete},
     echo::{CrmChange, Written, is_crm_echo, is_echo},
     fields::{Clash, FieldRules, MeetingMerge, merge_fields},
     invite::{CrmMeeting, NotInvited, is_significant, may_create},
-    letters::{Letter, Word, letters, words},
+    letters::{Letter, Word, declined, letters, words},
     people::{Person, find_person, questions},
     plan::{Decided, decide, decide_known, decide_removed},
     project::{Crm, MeetingSettings, Projected, ReplyWords, called_off, project, redacted, taken_over},

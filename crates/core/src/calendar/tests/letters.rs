@@ -10,8 +10,8 @@ use super::{
     world::{HOME, PEOPLE, contents, event, meeting},
 };
 use crate::calendar::{
-    event::{Body, Content, Event, Moment, Party, Status},
-    meeting::{Letter, Word, letters, words},
+    event::{Body, Content, Event, Moment, Party, Reply, Status},
+    meeting::{Letter, Word, declined, letters, words},
 };
 
 fn with(sequence: u32, people: &[&str]) -> Event {
@@ -47,6 +47,39 @@ fn who_comes_is_invited_who_stays_hears_of_a_move_and_who_goes_that_it_is_off() 
     assert_eq!(told(Some(&moved), None), [(Word::Off, 2, vec![ada.to_owned(), eve.to_owned()])]);
     let cancelled = Event { status: Status::Cancelled, ..moved.clone() };
     assert_eq!(told(Some(&moved), Some(&cancelled)), told(Some(&moved), None));
+}
+
+/// proves: C3, C9: who does not come tells the organiser alone, once of each revision and in words; an organiser answers nobody,
+/// and neither does who said so before, or has nothing to answer any more.
+#[test]
+fn who_declines_tells_the_organiser() {
+    let (rep, ada) = (PEOPLE[1], PEOPLE[3]);
+    let answered = |reply: Reply| {
+        let mut content = meeting(&[rep, ada]);
+        content.attendees.iter_mut().filter(|one| one.who.email == rep).for_each(|one| one.reply = reply);
+        Event { sequence: 4, ..event(content) }
+    };
+    let (asked, no) = (answered(Reply::Awaited), answered(Reply::Declined));
+    let letter = declined(&asked, Some(&no), rep).expect("a letter");
+    assert_eq!((letter.word, letter.revision()), (Word::Declined, 4));
+    assert_eq!(letter.to, BTreeSet::from([PEOPLE[0].to_owned()]));
+    let named: Vec<_> = letter.event.content().expect("open").attendees.iter().map(|one| &one.who.email).collect();
+    assert_eq!((named, letter.sender().map(|who| who.email.as_str())), (vec![rep], Some(rep)));
+    let (subject, text) = words(&letter, &HOME).expect("it can be said");
+    assert!(subject == "Declined: Plan" && text.starts_with("ann@ours.example does not come to “Plan”."), "{text}");
+    assert!(declined(&answered(Reply::Accepted), Some(&no), rep).is_some());
+    for (before, after, who) in [
+        (&no, Some(&no), rep),
+        (&asked, Some(&asked), rep),
+        (&asked, Some(&no), PEOPLE[0]),
+        (&asked, Some(&no), ada),
+        (&asked, None, rep),
+        (&asked, Some(&Event { status: Status::Cancelled, ..no.clone() }), rep),
+        (&asked, Some(&no.clone().hidden()), rep),
+        (&asked.clone().hidden(), Some(&no), rep),
+    ] {
+        assert_eq!(declined(before, after, who), None);
+    }
 }
 
 /// proves: C9

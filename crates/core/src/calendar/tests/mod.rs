@@ -1,5 +1,6 @@
 //! The calendar's core, attacked.
 
+mod alone;
 mod assemble;
 mod canon;
 mod doubt;

@@ -325,8 +325,14 @@ pub(crate) struct Rounded {
     created: usize,
     updated: usize,
     deleted: usize,
-    /// Events of calendars that were made or changed because of what people did in the CRM.
+    /// Events of calendars that were written because of what people did in the CRM: the next three together.
     events: usize,
+    events_made: usize,
+    events_changed: usize,
+    /// Deleted or declined.
+    events_removed: usize,
+    /// Those that what people did in the CRM was to reach and did not; the activity log has each with its reason.
+    events_left_out: usize,
     left_out: usize,
     held: usize,
     /// Calls that the vendors count.
@@ -345,7 +351,11 @@ impl From<CalendarRound> for Rounded {
             created: round.created,
             updated: round.updated,
             deleted: round.deleted,
-            events: round.events,
+            events: round.events.written(),
+            events_made: round.events.made,
+            events_changed: round.events.changed,
+            events_removed: round.events.removed,
+            events_left_out: round.events.left_out,
             left_out: round.left_out,
             held: round.held,
             calls: round.calls,

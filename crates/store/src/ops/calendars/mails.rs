@@ -19,9 +19,9 @@ use crate::{
 };
 
 statements! {
-    // What was never sent of an older revision is no longer true.
+    // What a guest was never told of an older revision is no longer true.
     MAIL_REPLACE = "delete from calendar_mail where workspace = ?1 and integration = ?2 and uid = ?3 and rid = ?4 \
-        and email = ?5 and revision < ?6 and state = 'due' returning word";
+        and email = ?5 and revision < ?6 and state = 'due' and word in ('invited', 'moved', 'off') returning word";
     MAIL_ADD = "insert into calendar_mail (workspace, integration, uid, rid, email, revision, word, state, at, due_at, tries, \
         letter) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'due', ?8, ?8, 0, ?9) \
         on conflict (workspace, integration, uid, rid, word, revision, email) do nothing";

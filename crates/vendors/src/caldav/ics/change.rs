@@ -3,10 +3,12 @@
 
 use jiff::Timestamp;
 use syncline_core::calendar::{
+    assemble::assemble,
     canon::canonical,
     event::{Availability, Body, Content, Event, EventId, Part},
     identity::Rid,
     meeting::is_significant,
+    recur::{Prepared, Source},
 };
 
 use super::{
@@ -15,6 +17,7 @@ use super::{
     event::{RECURRENCE, party},
     in_order,
     lines::{self, Line, escaped, param_value, with_param},
+    occurrence_of,
     raw::{Edit, Raw},
     timezone::Named,
     zones::{Compared, Zones},
@@ -83,6 +86,43 @@ impl<'a> Resource<'a> {
     /// The event of this name: of several copies of one occurrence the one that holds.
     pub fn event(&self, id: &EventId) -> Option<&Event> {
         self.place(id).map(|place| &self.events[place])
+    }
+
+    /// The event of this name, or an occurrence of a series that does not differ from it yet: that has a part of its own from
+    /// then on, which says what the series says. `None` where there is none, or where it differs together with others.
+    pub fn meant(&mut self, id: &EventId) -> Option<&Event> {
+        let place = self.place(id).or_else(|| self.set_apart(id))?;
+        self.events.get(place)
+    }
+
+    /// Gives an occurrence a part of its own.
+    fn set_apart(&mut self, id: &EventId) -> Option<usize> {
+        let (series, rid) = occurrence_of(id)?;
+        let place = self.place(&series)?;
+        let own = self.events.iter().filter(|event| event.id == series || event.series.as_ref() == Some(&series));
+        let whole = assemble(own, self.origin.home);
+        let (content, overrides) = (whole.master?.content()?, whole.overrides());
+        let found = Prepared::new(content, &overrides, self.origin.home).ok()?.find(rid).ok()??;
+        if found.source != Source::Series {
+            return None;
+        }
+        let event = Event { id: id.clone(), ..whole.event(&found)? };
+        let event = Event { series: Some(series), ..event };
+        let mut part = self.part(place)?.clone();
+        let mut named = Named::knowing(self.zones.iter().cloned());
+        part.edit(|line, _| if RECURRENCE.contains(&line.name.as_str()) { Edit::Drop } else { Edit::Keep });
+        let (start, is_told) = (emit::when(&found.start, &mut named), part.line("DTEND").is_some());
+        part.set("RECURRENCE-ID", Some(format!("RECURRENCE-ID{start}")));
+        part.set("DTSTART", Some(format!("DTSTART{start}")));
+        if is_told {
+            part.set("DTEND", Some(format!("DTEND{}", emit::when(&found.end, &mut named))));
+        }
+        for zone in named.descriptions() {
+            self.raw.push_part(zone);
+        }
+        self.raw.append(part);
+        self.events.push(event);
+        Some(self.events.len() - 1)
     }
 
     fn place(&self, id: &EventId) -> Option<usize> {

@@ -44,7 +44,9 @@ pub fn calendar(events: &[Event], now: Timestamp, method: Option<&str>) -> Resul
     let mut named = Named::default();
     for event in events {
         let content = event.content().ok_or(Unwritable)?;
-        calendar.append(one(event, content, series.map(|series| &series.start), now, &mut named));
+        // By itself an occurrence is told by the clock that it has: that of its series.
+        let start = series.map_or(&content.start, |series| &series.start);
+        calendar.append(one(event, content, start, now, &mut named));
     }
     for zone in named.descriptions() {
         calendar.push_part(zone);
@@ -52,7 +54,7 @@ pub fn calendar(events: &[Event], now: Timestamp, method: Option<&str>) -> Resul
     Ok(calendar)
 }
 
-fn one(event: &Event, content: &Content, series_start: Option<&Moment>, now: Timestamp, named: &mut Named) -> Raw {
+fn one(event: &Event, content: &Content, series_start: &Moment, now: Timestamp, named: &mut Named) -> Raw {
     let mut out = Raw::new("VEVENT");
     if let Some(uid) = &event.uid {
         out.push(format!("UID:{}", escaped(uid.as_str())));
@@ -157,11 +159,11 @@ pub fn when(moment: &Moment, named: &mut Named) -> String {
 }
 
 /// Which occurrence it is, in the form of the series' start where that says it.
-fn original(rid: Rid, series_start: Option<&Moment>, named: &mut Named) -> String {
+fn original(rid: Rid, series_start: &Moment, named: &mut Named) -> String {
     match (rid, series_start) {
         (Rid::Single, _) => String::new(),
         (Rid::On(day), _) => when(&Moment::Day(day), named),
-        (Rid::At(at), Some(Moment::At { zone, .. })) => when(&Moment::At { at, zone: zone.clone() }, named),
+        (Rid::At(at), Moment::At { zone, .. }) => when(&Moment::At { at, zone: zone.clone() }, named),
         (Rid::At(at), _) => format!(":{}", utc(at)),
     }
 }

@@ -15,6 +15,7 @@ use syncline_core::calendar::{
 use super::{
     Origin, PART,
     lines::{Component, Line, param_value},
+    occurrence,
     when::{self, Told, told},
     zones::{Compared, Zones, year},
 };
@@ -80,7 +81,10 @@ impl Reading<'_> {
         let at = |name: &str| part.line(name).and_then(|line| when::instant(&line.value));
         let is_cancelled = || self.cancelled || says(part, "STATUS", "CANCELLED");
         let event = Event {
-            id: EventId(if original.is_some() { format!("{address}{PART}{rid}") } else { address.to_owned() }),
+            id: match original {
+                Some(_) => occurrence(&EventId(address.to_owned()), rid),
+                None => EventId(address.to_owned()),
+            },
             etag: self.origin.etag.map(|etag| Etag(etag.to_owned())),
             uid: uid(part),
             series: original.map(|_| EventId(address.to_owned())),

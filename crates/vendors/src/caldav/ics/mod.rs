@@ -30,7 +30,10 @@ pub use self::{
     emit::{Unwritable, calendar, emit},
     zones::Compared,
 };
-use self::{lines::Component, zones::Zones};
+use self::{
+    lines::{Component, Line},
+    zones::Zones,
+};
 
 /// What stands between an address and which part of it is meant; an address cannot contain it.
 const PART: char = '#';
@@ -106,11 +109,25 @@ pub fn resource(event: &EventId) -> &str {
     event.0.split(PART).next().unwrap_or_default()
 }
 
+/// What an occurrence of a series is called.
+pub fn occurrence(series: &EventId, rid: Rid) -> EventId {
+    EventId(format!("{}{PART}{rid}", series.0))
+}
+
+/// The series of an occurrence, and which one it is, by its name.
+fn occurrence_of(id: &EventId) -> Option<(EventId, Rid)> {
+    let (series, rid) = id.0.rsplit_once(PART)?;
+    let rid = rid.parse().ok().filter(|rid| *rid != Rid::Single)?;
+    Some((EventId(series.to_owned()), rid))
+}
+
 /// Whether it depends on the calendar's zone which occurrence an event of a text is: one of a series whose times have none.
 pub fn needs_home(text: &str) -> bool {
+    let is_local = |line: &Line| line.param("TZID").is_none() && !line.value.trim().ends_with(['Z', 'z']);
     let has = |part: &Component| {
-        let line = part.line("RECURRENCE-ID");
-        line.is_some_and(|line| line.param("TZID").is_none() && !line.value.trim().ends_with(['Z', 'z']))
+        let recurs = part.line("RRULE").or(part.line("RDATE")).is_some();
+        let line = part.line("RECURRENCE-ID").or(part.line("DTSTART").filter(|_| recurs));
+        line.is_some_and(is_local)
     };
     lines::read(text).is_ok_and(|calendar| calendar.parts("VEVENT").any(has))
 }

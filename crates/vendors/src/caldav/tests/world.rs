@@ -15,7 +15,10 @@ use syncline_connect::{
     Answered, BoxFuture, CalendarWrites, Calendars, Cx, Error, Http, HttpError, Secret, Settings,
     calendar::{CalendarEntry, CalendarId, Changes, EventWrite, From, Invitation, Page, WriteOutcome},
 };
-use syncline_core::calendar::event::{Event, EventId};
+use syncline_core::calendar::{
+    event::{Event, EventId},
+    identity::Rid,
+};
 use url::Url;
 
 use crate::caldav::CalDav;
@@ -175,6 +178,13 @@ impl<H: Http> Account<H> {
         let answered = CalDav.write(&cx, calendar, &write).now_or_never().expect("nothing here waits")?;
         assert!(answered.calls <= CalDav.calls_per_write(), "{} calls for one write", answered.calls);
         Ok((answered.value, answered.calls))
+    }
+
+    pub fn occurrence(&self, calendar: &CalendarId, series: &EventId, rid: Rid) -> Result<Option<Event>, Error> {
+        let cx = self.cx();
+        let answered = CalDav.occurrence(&cx, calendar, series, rid).now_or_never().expect("nothing here waits")?;
+        assert!(answered.calls <= CalDav.calls_per_write(), "{} calls for an occurrence", answered.calls);
+        Ok(answered.value)
     }
 
     pub fn tells(&self, calendar: &CalendarId) -> Result<bool, Error> {

@@ -4,7 +4,10 @@ use syncline_connect::{
     ErrorKind, Retry,
     calendar::{CalendarId, EventWrite, WriteOutcome},
 };
-use syncline_core::calendar::event::{Attendee, Content, Event, EventId, Party, Reply};
+use syncline_core::calendar::{
+    event::{Attendee, Content, Event, EventId, Party, Reply},
+    identity::Rid,
+};
 
 use super::{
     answers::{LOST, Script, parts, plain, row, scripted, work},
@@ -74,6 +77,7 @@ impl Story {
         self.one_seed_makes_one_event();
         self.what_is_not_known_stays();
         self.one_occurrence_goes_alone();
+        self.one_that_does_not_differ_goes_alone();
         self.a_guest_answers();
     }
 
@@ -172,6 +176,57 @@ impl Story {
             series.content().map(|content| content.recurrence.clone()),
             Some(vec!["EXDATE:20270112T090000Z".to_owned(), "RRULE:FREQ=WEEKLY;COUNT=20".to_owned()])
         );
+    }
+
+    /// What does not differ yet is found, and changed, declined and deleted alone.
+    fn one_that_does_not_differ_goes_alone(&self) {
+        let series = self.id("strange");
+        let at_that = |time: &str| Rid::At(time.parse().expect("a time"));
+        let others = || {
+            let at_that = ["2027-01-05T09:00:00Z", "2027-01-26T09:00:00Z", "2027-02-02T09:00:00Z"].map(at_that);
+            at_that.map(|rid| self.occurrence(&series, rid).and_then(|event| event.content().cloned()))
+        };
+        let before = others();
+        assert!(before.iter().all(Option::is_some));
+        let rid = at_that("2027-01-19T09:00:00Z");
+        let one = self.occurrence(&series, rid).expect("it is there");
+        let mut wanted = one.content().expect("it is open").clone();
+        wanted.start = at("2027-01-19T10:00:00Z", "UTC");
+        wanted.end = at("2027-01-19T11:00:00Z", "UTC");
+        wanted.attendees.push(guest("dora@acme.example"));
+        wanted.attendees.sort();
+        let update = EventWrite::Update { event: &one, content: &wanted, tell: true };
+        let now = self.written(update);
+        assert_eq!((now.content(), now.sequence, now.rid), (Some(&wanted), one.sequence + 1, rid));
+        assert_eq!(self.write(update), WriteOutcome::Changed, "sent again it is done once");
+        assert_eq!(self.occurrence(&series, rid), Some(now));
+        let shown = self.shown(&series);
+        for (line, times) in [("X-SOMEBODYS;X-P=1:some", 2), ("TRIGGER:-PT10M", 2), ("RRULE:", 1), ("mailto:dora", 1)] {
+            assert_eq!(shown.matches(line).count(), times, "{line} in {shown}");
+        }
+        assert!(shown.contains("RECURRENCE-ID:20270119T090000Z"), "{shown}");
+        assert_eq!(others(), before);
+        let rid = at_that("2027-02-09T09:00:00Z");
+        let one = self.occurrence(&series, rid).expect("it is there");
+        let declined = self.written(EventWrite::Decline { id: &one.id, etag: one.etag.as_ref(), rep: REP, tell: true });
+        let own = declined.content().expect("it is open").attendees.iter().find(|one| one.who.email == REP);
+        assert_eq!(own.map(|own| own.reply), Some(Reply::Declined));
+        let rid = at_that("2027-02-16T09:00:00Z");
+        let one = self.occurrence(&series, rid).expect("it is there");
+        let delete = EventWrite::Delete { id: &one.id, etag: one.etag.as_ref(), tell: true };
+        assert_eq!(self.write(delete), WriteOutcome::Deleted);
+        let again = EventWrite::Delete { etag: None, id: &one.id, tell: true };
+        assert_eq!((self.write(again), self.occurrence(&series, rid)), (WriteOutcome::Gone, None));
+        assert_eq!(others(), before);
+        // Neither a day on which it does not take place, nor one after it has ended, nor a series that is not there.
+        for nothing in ["2027-01-20T09:00:00Z", "2027-07-06T09:00:00Z"] {
+            assert_eq!(self.occurrence(&series, at_that(nothing)), None);
+        }
+        assert_eq!(self.occurrence(&self.id("nothing"), rid), None);
+    }
+
+    fn occurrence(&self, series: &EventId, rid: Rid) -> Option<Event> {
+        self.account.occurrence(&self.calendar, series, rid).expect("the server answers")
     }
 
     fn a_guest_answers(&self) {

@@ -11,7 +11,8 @@ use syncline_connect::{
 };
 use syncline_core::calendar::{
     canon::{canonical, diverging},
-    event::{Content, Etag, Event, EventId, Part, Reply},
+    event::{Content, Etag, Event, EventId, Moment, Part, Reply},
+    identity::Rid,
 };
 use syncline_sandbox::{FaultKind, FaultRule};
 
@@ -64,6 +65,12 @@ impl Desk {
         let (cx, calendar) = (self.asker.cx(), primary());
         let found = Google.fetch(&cx, &calendar, std::slice::from_ref(id)).now_or_never().expect("at once");
         found.expect("an answer").value.remove(0).expect("it is there")
+    }
+
+    fn occurrence(&self, series: &EventId, rid: Rid) -> Option<Event> {
+        let (cx, calendar) = (self.asker.cx(), primary());
+        let found = Google.occurrence(&cx, &calendar, series, rid).now_or_never().expect("at once");
+        found.expect("an answer").value
     }
 
     fn mails(&self) -> usize {
@@ -252,6 +259,57 @@ fn one_occurrence_is_deleted_or_changed_alone() {
         WriteOutcome::Deleted
     );
     assert_eq!(desk.one(&series.id), series);
+}
+
+/// proves: C7: an occurrence that does not differ is found by its time and changed, declined or deleted alone; one that is not
+/// there is not found.
+#[test]
+fn an_occurrence_that_does_not_differ_yet_is_written_alone() {
+    let desk = Desk::new();
+    let mut weekly = content("Weekly");
+    weekly.recurrence = vec!["RRULE:FREQ=WEEKLY;COUNT=4".into()];
+    let series = desk.make(&weekly);
+    let at_that = |time: &str| Rid::At(time.parse().expect("a time"));
+    // At two by its own clock, which changes in between.
+    let (second, third) = (at_that("2026-03-27T13:00:00Z"), at_that("2026-04-03T12:00:00Z"));
+    let one = desk.occurrence(&series.id, second).expect("it is there");
+    assert_eq!((one.rid, one.series.as_ref()), (second, Some(&series.id)));
+    let moved = changed(&one, |content| content.start = at("2026-03-27T13:30:00Z", "Europe/Berlin"));
+    let mails = desk.mails();
+    let update = EventWrite::Update { event: &one, content: &moved, tell: true };
+    let now = desk.written(update);
+    assert_eq!((now.content(), now.rid, desk.mails() - mails), (Some(&moved), second, 2));
+    assert_eq!(desk.write(update), WriteOutcome::Changed, "what is sent again tells nobody twice");
+    assert_eq!(desk.occurrence(&series.id, second), Some(now));
+    let other = desk.occurrence(&series.id, third).expect("it is there");
+    let delete = EventWrite::Delete { id: &other.id, etag: other.etag.as_ref(), tell: true };
+    assert_eq!(desk.write(delete), WriteOutcome::Deleted);
+    assert_eq!((desk.occurrence(&series.id, third), desk.one(&series.id)), (None, series.clone()));
+    let nothing = ["2026-03-28T13:00:00Z", "2026-04-17T12:00:00Z"].map(at_that);
+    for nothing in nothing.into_iter().chain([Rid::On("2026-03-27".parse().expect("a day"))]) {
+        assert_eq!(desk.occurrence(&series.id, nothing), None);
+    }
+    assert_eq!(desk.occurrence(&EventId("nothing".into()), second), None);
+    let days = Content {
+        start: Moment::Day("2026-03-20".parse().expect("a day")),
+        end: Moment::Day("2026-03-21".parse().expect("a day")),
+        ..weekly
+    };
+    let days = desk.written(EventWrite::Create { seed: &[9; 32], content: &days, tell: false });
+    let day = Rid::On("2026-03-27".parse().expect("a day"));
+    assert_eq!(desk.occurrence(&days.id, day).map(|one| one.rid), Some(day));
+    // Where the calendar's owner is a guest only the one is declined.
+    let mut row = meeting("Sam's");
+    row["attendees"] = json!([{"email": ROSA}]);
+    row["recurrence"] = json!(["RRULE:FREQ=DAILY;COUNT=3"]);
+    let sams = EventId(desk.site.create(SAM, &row).expect("a series"));
+    let start = desk.one(&sams).content().expect("open").start.instant(&TimeZone::UTC);
+    let second = Rid::At(start + jiff::SignedDuration::from_hours(24));
+    let one = desk.occurrence(&sams, second).expect("it is there");
+    desk.written(EventWrite::Decline { id: &one.id, etag: one.etag.as_ref(), rep: ROSA, tell: true });
+    let reply = |event: Option<Event>| event.expect("it is there").content().expect("open").attendees[0].reply;
+    assert_eq!(reply(desk.occurrence(&sams, second)), Reply::Declined);
+    assert_eq!(reply(desk.occurrence(&sams, Rid::At(start))), Reply::Awaited);
 }
 
 /// proves: C9: on the copy of a guest only his own answer is written.

@@ -13,7 +13,8 @@ use syncline_connect::{
 };
 use syncline_core::calendar::{
     canon::{canonical, diverging},
-    event::{Body, Content, Event, EventId, Part, Reply},
+    event::{Body, Content, Event, EventId, Moment, Part, Reply},
+    identity::Rid,
     recur::{Window, expand},
 };
 use syncline_sandbox::{FaultKind, FaultRule, MicrosoftConfig};
@@ -89,6 +90,13 @@ impl Desk {
 
     fn one(&self, id: &EventId) -> Event {
         self.find(id).expect("it is there")
+    }
+
+    fn occurrence(&self, series: &EventId, rid: Rid) -> Option<Event> {
+        let (cx, calendar) = (self.asker.cx(), primary());
+        let answered = run(Microsoft.occurrence(&cx, &calendar, series, rid)).expect("an answer");
+        assert!(answered.calls <= Microsoft.calls_per_write(), "{} calls", answered.calls);
+        answered.value
     }
 
     fn mails(&self) -> usize {
@@ -359,6 +367,47 @@ fn one_occurrence_is_deleted_or_changed_alone() {
     let other =
         occurrence_id("AAkALgAAAAAAHYQDEapmEc2byACqACMDAwLjAwMDAwOS4tLmk=", "2026-03-27".parse().expect("a day"));
     assert_eq!(desk.write(EventWrite::Delete { id: &other, etag: None, tell: true }), WriteOutcome::Gone);
+}
+
+/// proves: C7: an occurrence that does not differ is found by its time and changed or deleted alone; one that is not there is
+/// not found.
+#[test]
+fn an_occurrence_that_does_not_differ_yet_is_written_alone() {
+    let desk = desk();
+    let mut weekly = content("Weekly");
+    weekly.recurrence = vec!["RRULE:FREQ=WEEKLY;COUNT=4".into()];
+    let series = desk.make(&weekly);
+    let at_that = |time: &str| Rid::At(time.parse().expect("a time"));
+    // At two by its own clock, which changes in between.
+    let (second, third) = (at_that("2026-03-27T13:00:00Z"), at_that("2026-04-03T12:00:00Z"));
+    let one = desk.occurrence(&series.id, second).expect("it is there");
+    assert_eq!((one.rid, one.series.as_ref()), (second, Some(&series.id)));
+    let moved = changed(&one, |content| content.location = "Room 8".into());
+    let mails = desk.mails();
+    let update = EventWrite::Update { event: &one, content: &moved, tell: true };
+    let now = desk.written(update);
+    assert_eq!((now.content(), now.rid, desk.mails() - mails), (Some(&moved), second, 2));
+    assert_eq!(desk.write(update), WriteOutcome::Changed, "what is sent again tells nobody twice");
+    assert_eq!(desk.occurrence(&series.id, second), Some(now));
+    let other = desk.occurrence(&series.id, third).expect("it is there");
+    let delete = EventWrite::Delete { id: &other.id, etag: other.etag.as_ref(), tell: true };
+    assert_eq!(desk.write(delete), WriteOutcome::Deleted);
+    assert_eq!(desk.occurrence(&series.id, third), None);
+    assert_eq!(desk.one(&series.id).content(), series.content());
+    let nothing = [at_that("2026-03-28T13:00:00Z"), at_that("2026-05-01T12:00:00Z"), Rid::Single];
+    for nothing in nothing {
+        assert_eq!(desk.occurrence(&series.id, nothing), None);
+    }
+    let single = desk.written(EventWrite::Create { seed: &[9; 32], content: &content("Once"), tell: true });
+    assert_eq!(desk.occurrence(&single.id, second), None);
+    let days = Content {
+        start: Moment::Day("2026-03-20".parse().expect("a day")),
+        end: Moment::Day("2026-03-21".parse().expect("a day")),
+        ..weekly
+    };
+    let days = desk.written(EventWrite::Create { seed: &[8; 32], content: &days, tell: true });
+    let day = Rid::On("2026-03-27".parse().expect("a day"));
+    assert_eq!(desk.occurrence(&days.id, day).map(|one| one.rid), Some(day));
 }
 
 fn noahs_copy(desk: &Desk, more: &Value) -> (Desk, Event) {

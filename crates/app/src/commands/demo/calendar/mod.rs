@@ -207,12 +207,14 @@ async fn calm(engine: &Engine) -> anyhow::Result<Came> {
                     let written = round.created + round.updated + round.deleted;
                     came.writes += written;
                     came.calls += round.calls;
-                    came.events += round.events;
-                    if round.events > 0 {
+                    came.events += round.events.written();
+                    if round.events.written() > 0 {
                         // What was written to a calendar is to be read there, too.
                         began = SystemClock.now();
                     }
-                    idle &= written + round.events == 0 && !round.more && is_read_since(engine, flow, began).await?;
+                    idle &= written + round.events.written() == 0
+                        && !round.more
+                        && is_read_since(engine, flow, began).await?;
                 }
                 end => bail!("{}: {end:?}", flow.id),
             }

@@ -1,16 +1,19 @@
 //! A text that is changed: what is wanted, and nothing else.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::{Timestamp, tz::TimeZone};
 use proptest::prelude::*;
 use syncline_core::calendar::{
+    assemble::assemble,
     canon::{canonical, diverging},
     event::{Availability, Body, Content, Event, EventId, Moment, Part, Reply, Status},
-    identity::Rid,
-    identity::Uid,
+    identity::{Rid, Uid},
+    recur::{Occurrence, Window, expand},
 };
 
 use super::{
-    super::{Compared, Declined, Resource, differs, lines::unfolded, made, read},
+    super::{Compared, Declined, Resource, differs, lines::unfolded, made, occurrence, read},
     calendar,
 };
 use crate::testing::contents::{any_content, at, guest};
@@ -51,6 +54,21 @@ fn changed(text: &str, part: &str, change: impl FnOnce(&mut Content)) -> String 
     assert!(after.split("\r\n").all(|line| line.len() <= 75), "{after}");
     assert_eq!(content(&after, &id), to, "{after}");
     after
+}
+
+/// The meetings of a series, each as it is to be.
+fn meetings(text: &str) -> BTreeMap<Rid, Content> {
+    let events = read(text, origin(&UTC), &mut Compared::default());
+    let whole = assemble(&events, &UTC);
+    let overrides = whole.overrides();
+    let series = whole.master.and_then(Event::content).expect("a series");
+    let all = expand(series, &overrides, Window::ALL, &UTC).expect("it is read").occurrences;
+    let content = |one: &Occurrence| whole.event(one).as_ref().and_then(Event::content).cloned().expect("it is known");
+    all.iter().map(|one| (one.rid, content(one))).collect()
+}
+
+fn emails(content: &Content) -> BTreeSet<&str> {
+    content.attendees.iter().map(|one| one.who.email.as_str()).collect()
 }
 
 /// The lines of one that are not in the other, and the other way round.
@@ -317,6 +335,70 @@ proptest! {
         }
         prop_assert!(after.contains(alarm));
         prop_assert!(after.split("\r\n").all(|line| line.len() <= 75));
+    }
+
+    /// Whatever is done to one meeting of a series is done to no other, and what is written of it is read.
+    #[test]
+    fn a_meeting_of_a_series_is_written_alone(
+        series in any_content().prop_filter("a series", |content| !content.recurrence.is_empty()),
+        wanted in any_content(),
+        which in prop::sample::select(vec![0_usize, 1, 2, 3]),
+        more in prop::bool::ANY,
+    ) {
+        let mut series = series;
+        series.organizer = Some(syncline_core::calendar::event::Party { email: "rita@host.example".into(), name: None });
+        series.attendees.push(guest("rep@host.example"));
+        let text = made(&event(series), false, now()).expect("it is known").replace("BEGIN:VEVENT\r\n", "BEGIN:VEVENT\r\nX-THEIRS:1\r\n");
+        // One of them may differ already.
+        let before = meetings(&text);
+        let rids: Vec<Rid> = before.keys().copied().collect();
+        prop_assume!(which < rids.len());
+        let text = if more {
+            let (id, from) = (occurrence(&id(""), rids[0]), before[&rids[0]].clone());
+            let mut resource = resource(&text);
+            prop_assert!(resource.meant(&id).is_some());
+            let to = Content { summary: "Differs".into(), ..from.clone() };
+            prop_assert!(resource.update(&id, &from, &to, false, now()));
+            resource.text()
+        } else {
+            text
+        };
+        let (before, rid) = (meetings(&text), rids[which]);
+        let id = occurrence(&id(""), rid);
+        let from = before[&rid].clone();
+        let others = |text: &str| {
+            let mut all = meetings(text);
+            (all.remove(&rid), all)
+        };
+        let rest = others(&text).1;
+
+        let to = Content { recurrence: Vec::new(), organizer: from.organizer.clone(), ..wanted };
+        let mut updated = resource(&text);
+        prop_assert_eq!(updated.meant(&id).and_then(Event::content), Some(&from));
+        prop_assert!(updated.update(&id, &from, &to, false, now()));
+        let updated = updated.text();
+        let (own, after) = others(&updated);
+        let own = own.expect("it takes place");
+        prop_assert_eq!(emails(&own), emails(&to));
+        prop_assert_eq!((&own.summary, &own.description, &own.location), (&to.summary, &to.description, &to.location));
+        prop_assert_eq!((&own.start, &own.end, own.availability), (&to.start, &to.end, to.availability), "{}", updated);
+        prop_assert_eq!(&after, &rest);
+        prop_assert_eq!(updated.matches("X-THEIRS:1").count(), 1 + usize::from(more) + usize::from(!more || which > 0));
+
+        let mut declined = resource(&text);
+        prop_assert!(declined.meant(&id).is_some());
+        prop_assert_eq!(declined.decline(&id, "rep@host.example", now()), Declined::Done);
+        let (own, after) = others(&declined.text());
+        let reply = |one: &syncline_core::calendar::event::Attendee| one.who.email == "rep@host.example" && one.reply == Reply::Declined;
+        prop_assert!(own.expect("it takes place").attendees.iter().any(reply));
+        prop_assert_eq!(&after, &rest);
+
+        let mut removed = resource(&text);
+        prop_assert!(removed.meant(&id).is_some());
+        prop_assert!(removed.remove(&id, now()));
+        let removed = removed.text();
+        prop_assert_eq!(others(&removed), (None, rest));
+        prop_assert!(resource(&removed).meant(&id).is_none());
     }
 
     /// Whatever a text holds, working on it ends, and what of it is not meant stays.

@@ -3,11 +3,16 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use syncline_core::{
     Clock,
-    calendar::identity::{Rid, Uid},
+    calendar::{
+        identity::{Rid, Uid},
+        privacy::Privacy,
+    },
 };
+use syncline_store::StoredMeeting;
 
 use super::{
     book::{self, Draft},
@@ -213,6 +218,7 @@ impl People {
             off: false,
             ever_off: false,
             hearsay: false,
+            off_while_frozen: false,
             series,
             left: BTreeSet::new(),
             changed_at: self.now(),
@@ -268,11 +274,12 @@ impl People {
 
     fn cancel(&mut self) {
         let Some((at, meeting)) = self.one(|_| true) else { return };
+        let is_frozen = self.known(at).iter().any(|one| one.state.privacy == Privacy::Frozen);
         let done = book::delete(&self.wires.office, meeting.owner, &meeting.id);
         if self.noted(&format!("{} calls off {}", PEOPLE[meeting.owner].name, meeting.title), done).is_some() {
             let now = self.now();
             let off = &mut lock(&self.wires.ledger).meetings[at];
-            (off.off, off.ever_off, off.changed_at) = (true, true, now);
+            (off.off, off.ever_off, off.changed_at, off.off_while_frozen) = (true, true, now, is_frozen);
             self.struck(Trouble::Cancel);
         }
     }
@@ -445,13 +452,16 @@ impl People {
         if all.is_empty() { None } else { Some(all[self.some(all.len())].clone()) }
     }
 
-    /// Whether the product knows the record, and nothing is on its way to it.
-    fn is_in_step(&self, at: usize, rid: Rid) -> bool {
-        use futures::FutureExt;
+    /// What the product keeps of a meeting or series.
+    fn known(&self, at: usize) -> Vec<StoredMeeting> {
         let uid = lock(&self.wires.ledger).meetings[at].uid.clone();
         let known = self.wires.sim.store.series(&workspace(), &integration(), &uid).now_or_never();
-        let meetings = known.and_then(Result::ok).map(|(_, meetings)| meetings).unwrap_or_default();
-        meetings.iter().any(|one| one.key.rid == rid && !one.links.is_empty() && one.plan.is_none())
+        known.and_then(Result::ok).map(|(_, meetings)| meetings).unwrap_or_default()
+    }
+
+    /// Whether the product knows the record, and nothing is on its way to it.
+    fn is_in_step(&self, at: usize, rid: Rid) -> bool {
+        self.known(at).iter().any(|one| one.key.rid == rid && !one.links.is_empty() && one.plan.is_none())
     }
 
     fn edit_record(&mut self) {

@@ -115,6 +115,9 @@ impl End<'_> {
         if (shown.off || meeting.hearsay) && !self.is_own(meeting) {
             return;
         }
+        if shown.off && meeting.off_while_frozen {
+            return;
+        }
         let (title, outcome) = (says("hs_meeting_title"), says("hs_meeting_outcome"));
         let edit = self.ledger.edits.get(&meeting.key(rid));
         if shown.off != (outcome == OFF) {

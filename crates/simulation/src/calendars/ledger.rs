@@ -27,6 +27,8 @@ pub struct Meeting {
     pub ever_off: bool,
     /// Whether a guest took it off whose copy does not say who did, while nobody reads the organiser's calendar.
     pub hearsay: bool,
+    /// Whether it was called off while the product still knew it for private: then nothing is said of it.
+    pub off_while_frozen: bool,
     pub series: Option<Series>,
     /// Guests of ours who took it off their calendars.
     pub left: BTreeSet<usize>,

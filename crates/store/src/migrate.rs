@@ -89,6 +89,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0015_calendar_setups.sqlite.sql"),
         postgres: include_str!("../migrations/0015_calendar_setups.postgres.sql"),
     },
+    Migration {
+        version: 16,
+        sqlite: include_str!("../migrations/0016_waits.sqlite.sql"),
+        postgres: include_str!("../migrations/0016_waits.postgres.sql"),
+    },
 ];
 
 /// The advisory lock under which processes that start together take turns: "syncline" in ASCII.

@@ -32,7 +32,7 @@ pub use self::{
     field::{Conflict, Evidence, Hold, HoldKind, Merged, merge_field},
     flow::{Flow, KindSettings, PairSettings, Select, WhenDeleted, own_key, read_key, time_key},
     mark::{MarkDraft, Marks, mark_key},
-    relation::{Awaited, Counterpart, Counterparts, Named},
+    relation::{Awaited, Counterpart, Counterparts, Named, with_told},
     row::{Change, First, Images, Pair, Row, RowMerge, first_values, merge_rows},
     rule::{Blanks, Direction, Kind, Policy, Rule, RuleKey},
     unique::{Exchange, Turn, turns},

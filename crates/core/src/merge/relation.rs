@@ -140,7 +140,7 @@ pub(super) fn related<'a>(
 }
 
 /// What a side is taken to show of whom its record belongs to, where its account does not tell: what it was told last.
-pub(super) fn with_told<'a>(pair: &PairSettings, side: Side, row: &'a Row, images: &Images) -> Cow<'a, Row> {
+pub fn with_told<'a>(pair: &PairSettings, side: Side, row: &'a Row, images: &Images) -> Cow<'a, Row> {
     let mut shown = Cow::Borrowed(row);
     for rule in pair.rules.iter().filter(|rule| !rule.end(side).counterpart_in.is_empty()) {
         if !shown.contains_key(&rule.key) {

@@ -139,10 +139,12 @@ pub(super) fn related<'a>(
     (own, shown)
 }
 
-/// What a side is taken to show of whom its record belongs to, where its account does not tell: what it was told last.
+/// What a side is taken to show of fields that its account takes and does not show, as whom its record belongs to: what it was
+/// told last.
 pub fn with_told<'a>(pair: &PairSettings, side: Side, row: &'a Row, images: &Images) -> Cow<'a, Row> {
     let mut shown = Cow::Borrowed(row);
-    for rule in pair.rules.iter().filter(|rule| !rule.end(side).counterpart_in.is_empty()) {
+    let untold = |rule: &&Rule| !rule.end(side).counterpart_in.is_empty() || rule.end(side).shape.habits.untold;
+    for rule in pair.rules.iter().filter(untold) {
         if !shown.contains_key(&rule.key) {
             let told = images.get(&rule.key).map_or(Value::Null, |base| base.of(side).clone());
             shown.to_mut().insert(rule.key, told);

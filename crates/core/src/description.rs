@@ -86,6 +86,8 @@ pub struct Habits {
     pub digits_only: bool,
     /// Times come back without fractions of a second.
     pub whole_seconds: bool,
+    /// It is taken and never shown: what the side was told last is what it is believed to hold.
+    pub untold: bool,
 }
 
 /// The kinds that a mapping tells apart.

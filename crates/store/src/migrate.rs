@@ -94,6 +94,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0016_calendar_readings.sqlite.sql"),
         postgres: include_str!("../migrations/0016_calendar_readings.postgres.sql"),
     },
+    Migration {
+        version: 17,
+        sqlite: include_str!("../migrations/0017_waits.sqlite.sql"),
+        postgres: include_str!("../migrations/0017_waits.postgres.sql"),
+    },
 ];
 
 /// The advisory lock under which processes that start together take turns: "syncline" in ASCII.

@@ -261,6 +261,8 @@ pub struct SaveRows {
     pub later_steps: Vec<(i64, Option<String>, Timestamp)>,
     /// What is held back of these entries is exactly this.
     pub holds: Vec<(i64, Vec<StoredHold>)>,
+    /// Whose counterparts these entries wait for is exactly this.
+    pub waits: Vec<(i64, Vec<Wait>)>,
     /// Entries that rest for this reason while what is stored of them is not touched, by id and revision.
     pub set_aside: Vec<(i64, i64, String)>,
     pub journal: Vec<JournalEntry>,
@@ -270,6 +272,18 @@ pub struct SaveRows {
     pub tasks: u32,
     /// The month that they count for, as `2026-05`.
     pub month: String,
+}
+
+/// A record that another one names, and whose counterpart that one waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    /// The pair of kinds in which it may have one, by its configured name.
+    pub pair: String,
+    pub side: Side,
+    pub kind: String,
+    pub record: RecordId,
+    /// Its counterpart is about to be made, or nobody has decided about it: that it will have none is news, too.
+    pub coming: bool,
 }
 
 /// Somebody wants a record on the left for one of the right.

@@ -177,6 +177,10 @@ pub struct FieldConfig {
     /// Fields of the same group only make sense together, such as street and city: one side wins all of them, and where
     /// one is held back all are. A word of your own.
     pub group: Option<String>,
+    /// The left field names another record, such as the person of a deal: what is carried over, to the right only, is the
+    /// counterpart that this record has in one of these pairs of the integration, by their names.
+    #[serde(default)]
+    pub refers_to: Vec<String>,
     /// What the left side calls the right side's options.
     #[serde(default)]
     pub left_options: BTreeMap<String, String>,
@@ -292,6 +296,15 @@ impl RecordsConfig {
                 bail!("two pairs are called `{}`; every name is used once", pair.name);
             }
         }
+        for (pair, named) in self.pairs.iter().flat_map(|pair| pair.fields.iter().map(move |field| (pair, field))) {
+            if let Some(unknown) = named.refers_to.iter().find(|name| !names.contains(name)) {
+                bail!(
+                    "in pair `{}`, field {}: `refers_to` names the pair `{unknown}`, which is not one of this integration's",
+                    pair.name,
+                    named.left
+                );
+            }
+        }
         self.drafts().map(drop)
     }
 }
@@ -378,14 +391,25 @@ impl FieldConfig {
         let end = |field: &str, options: &BTreeMap<String, String>, convert: Option<&String>, mapped| {
             let convert = convert.map(|source| Expression::conversion(source)).transpose()?;
             let opted_in = opted_in(mapped);
-            anyhow::Ok(EndDraft { field: field.to_owned(), options: options.clone(), convert, opted_in })
+            anyhow::Ok(EndDraft {
+                field: field.to_owned(),
+                options: options.clone(),
+                convert,
+                opted_in,
+                counterpart_in: Vec::new(),
+            })
         };
+        if !self.refers_to.is_empty() {
+            self.check_reference()?;
+        }
+        let right = end(&self.right, &self.right_options, self.to_right.as_ref(), &self.right_opted_in)
+            .context("in `to_right`")?;
         Ok(RuleDraft {
             left: end(&self.left, &self.left_options, self.to_left.as_ref(), &self.left_opted_in)
                 .context("in `to_left`")?,
-            right: end(&self.right, &self.right_options, self.to_right.as_ref(), &self.right_opted_in)
-                .context("in `to_right`")?,
+            right: EndDraft { counterpart_in: self.refers_to.clone(), ..right },
             direction: match self.direction {
+                Way::Both if !self.refers_to.is_empty() => Direction::ToRight,
                 Way::Both => Direction::Both,
                 Way::ToLeft => Direction::ToLeft,
                 Way::ToRight => Direction::ToRight,
@@ -409,5 +433,17 @@ impl FieldConfig {
             // Numbered where all rows of the pair are known.
             group: None,
         })
+    }
+
+    /// What is a record's name on one side means nothing in words, and nothing on the way back.
+    fn check_reference(&self) -> anyhow::Result<()> {
+        if self.direction == Way::ToLeft {
+            bail!("`refers_to` carries counterparts to the right; take it away, or let the field go `to_right`");
+        }
+        let renamed = !self.left_options.is_empty() || !self.right_options.is_empty();
+        if renamed || self.to_left.is_some() || self.to_right.is_some() {
+            bail!("a field with `refers_to` is carried over as it is; take its options and conversions away");
+        }
+        Ok(())
     }
 }

@@ -51,6 +51,38 @@ pub fn check_pair(pair: &PairSettings, left: &ObjectDescription, right: &ObjectD
     check.findings
 }
 
+/// What is to be said of the fields by which records of a pair name others: `pairs` are all of the integration.
+pub fn check_relations(
+    pair: &PairSettings,
+    pairs: &[PairSettings],
+    left: &ObjectDescription,
+    right: &ObjectDescription,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut refuse = |rule: &Rule, reason: String, fix: String| {
+        findings.push(Finding { about: about(rule), weight: Weight::Refused, reason, fix });
+    };
+    let object = |side: Side| if side == Side::Left { left } else { right };
+    for (rule, to) in pair.rules.iter().flat_map(|rule| Side::BOTH.map(|side| (rule, side))) {
+        for name in &rule.end(to).counterpart_in {
+            let Some(meant) = pairs.iter().find(|pair| pair.name == *name) else {
+                let known = pairs.iter().map(|pair| pair.name.as_str()).collect::<Vec<_>>().join(", ");
+                refuse(rule, format!("there is no pair {name}"), format!("name one of {known}"));
+                continue;
+            };
+            for side in Side::BOTH {
+                let (field, kind) = (&rule.end(side).field, &meant.side(side).kind);
+                let takes = object(side).fields.get(field).map_or(&[][..], |field| field.refers_to.as_slice());
+                if !takes.is_empty() && !takes.contains(kind) {
+                    let reason = format!("{field} names {}, and the pair {name} is of {kind}", takes.join(" or "));
+                    refuse(rule, reason, "name a pair of those, or choose another field".to_owned());
+                }
+            }
+        }
+    }
+    findings
+}
+
 struct Check<'a> {
     pair: &'a PairSettings,
     left: &'a ObjectDescription,
@@ -181,7 +213,7 @@ impl<'a> Check<'a> {
             return;
         }
         // What an expression makes is not known before there is a value.
-        if end.convert.is_some() {
+        if end.convert.is_some() || self.relation(rule, end, from, into) {
             return;
         }
         let fits = fits(from.kind, into.kind, rule.kind);
@@ -199,6 +231,20 @@ impl<'a> Check<'a> {
             self.warn(about(rule), format!("the time of day is lost {way}"), "choose a field for date and time");
         }
         self.options(rule, end, &way, from, into);
+    }
+
+    /// Whether it is a record that is named, and what is to be said of that.
+    fn relation(&mut self, rule: &Rule, end: &End, from: &FieldDescription, into: &FieldDescription) -> bool {
+        if end.counterpart_in.is_empty() {
+            return false;
+        }
+        for (field, shape) in [(&rule.end(Side::Left).field, from), (&rule.end(Side::Right).field, into)] {
+            if shape.kind != FieldKind::Reference {
+                let fix = "choose a field by which a record names another, or take `refers_to` away";
+                self.refuse(about(rule), format!("{field} names no record"), fix);
+            }
+        }
+        true
     }
 
     fn lengths(&mut self, rule: &Rule, way: &str, from: &FieldDescription, into: &FieldDescription) {
@@ -233,7 +279,11 @@ impl<'a> Check<'a> {
             return;
         }
         let more = if lost.len() > NAMED_MAX { ", …" } else { "" };
-        let names = format!("{}{more}", lost.iter().take(NAMED_MAX).copied().collect::<Vec<_>>().join(", "));
+        let named = |value: &&str| match end.options.get(*value) {
+            Some(meant) => format!("{value} (as {meant})"),
+            None => (*value).to_owned(),
+        };
+        let names = format!("{}{more}", lost.iter().take(NAMED_MAX).map(named).collect::<Vec<_>>().join(", "));
         let fix = "name their counterparts (`options`), or add them to the list";
         if lost.len() == from.values.len() {
             self.refuse(about(rule), format!("not one option has a counterpart {way} ({names})"), fix);

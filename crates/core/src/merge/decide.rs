@@ -13,6 +13,7 @@ use super::{
     flow::{Flow, PairSettings, time_key},
     gone::decide_gone,
     mark::mark_key,
+    relation::{Counterparts, Waits, related, waits, with_told},
     row::{Change, First, Images, Pair, Row, RowMerge, first_values, merge_rows},
     rule::{Kind, Policy, Rule, RuleKey},
 };
@@ -81,6 +82,8 @@ pub struct Case<'a> {
     pub successor: Option<Successor<'a>>,
     /// When the integration was activated.
     pub since: Option<Timestamp>,
+    /// The counterparts of whom the record, or its counterpart, names ([`PairSettings::names`]).
+    pub counterparts: &'a Counterparts,
 }
 
 /// The one that a record was merged into or became.
@@ -179,7 +182,7 @@ fn match_pair(flow: &Flow, place: usize, case: &Case<'_>, row: &Row) -> Matched 
         return Matched::Decision(decision);
     }
     let times = times(&case.record, other);
-    let merge = merge_marked(pair, &Images::new(), both, |_| times);
+    let merge = merge_marked(pair, &Images::new(), both, case.counterparts, |_| times);
     Matched::Decision(Decision::Adopt { pair: place, candidate, merge })
 }
 
@@ -261,10 +264,7 @@ fn make(flow: &Flow, case: &Case<'_>, row: &Row, why: Option<String>) -> Decisio
         if record.key.is_none() && pair.is_of_people() {
             return rest("it has no address by which it could be known on the other side");
         }
-        return match first_marked(pair, to, row) {
-            Ok(first) => Decision::Create { pair: place, to, first },
-            Err(hold) => Decision::Hold(hold),
-        };
+        return begin(pair, place, to, row, case.counterparts);
     }
     Decision::Rest { note: why }
 }
@@ -298,7 +298,7 @@ fn decide_linked(flow: &Flow, case: &Case<'_>, tie: &Tie<'_>) -> Decision {
     let times = Evidence { assumed, ..times(&case.record, partner) };
     let decided = |rule: &Rule| tie.decided.iter().find(|(key, _)| *key == rule.key).map(|(_, side)| *side);
     let proof = |rule: &Rule| Evidence { decided: decided(rule), ..times };
-    let mut merge = merge_marked(pair, tie.images, both, proof);
+    let mut merge = merge_marked(pair, tie.images, both, case.counterparts, proof);
     hold_refused(&mut merge, tie.refused);
     merge.keep_groups(&pair.rules);
     Decision::Merge { pair: place, merge }
@@ -309,8 +309,14 @@ fn merge_marked(
     pair: &PairSettings,
     images: &Images,
     now: Pair<'_>,
+    known: &Counterparts,
     mut evidence: impl FnMut(&Rule) -> Evidence,
 ) -> RowMerge {
+    let [left, right] =
+        [(Side::Left, now.left), (Side::Right, now.right)].map(|(side, row)| with_told(pair, side, row, images));
+    let (pair, left) = related(pair, Side::Left, &left, known);
+    let (pair, right) = related(&pair, Side::Right, &right, known);
+    let (pair, now) = (pair.as_ref(), Pair { left: &left, right: &right });
     let evidence = |rule: &Rule| field_times(rule, now, evidence(rule));
     let Some(marks) = &pair.marks else { return merge_rows(&pair.rules, pair.primary, images, now, evidence) };
     let owed = marks.owed(now.left, images.get(&mark_key(&marks.draft.field)), now.right);
@@ -370,7 +376,18 @@ fn unmade(flow: &Flow, place: usize, case: &Case<'_>) -> Decision {
     if let Some(decision) = outranked(flow, place, case) {
         return decision;
     }
-    match first_marked(pair, to, row) {
+    begin(pair, place, to, row, case.counterparts)
+}
+
+/// Makes the record on the other side, unless it has to wait for one that it names.
+fn begin(pair: &PairSettings, place: usize, to: Side, row: &Row, known: &Counterparts) -> Decision {
+    match waits(pair, to.other(), row, known) {
+        Some(Waits::Coming(note)) => return rest(note),
+        Some(Waits::Needs(hold)) => return Decision::Hold(hold),
+        None => {}
+    }
+    let (pair, row) = related(pair, to.other(), row, known);
+    match first_marked(&pair, to, &row) {
         Ok(first) => Decision::Create { pair: place, to, first },
         Err(hold) => Decision::Hold(hold),
     }

@@ -57,6 +57,8 @@ pub struct EndDraft {
     pub convert: Option<Expression>,
     /// Of a field of consent: what shows that somebody opted in again.
     pub opted_in: Option<OptIn>,
+    /// [`End::counterpart_in`].
+    pub counterpart_in: Vec<String>,
 }
 
 /// What is known of a kind of records.
@@ -174,6 +176,7 @@ fn end(side: Side, draft: &EndDraft, own: &FieldDescription, facts: KindFacts<'_
     let mut end = End::new(draft.field.clone(), own.clone());
     end.options.clone_from(&draft.options);
     end.convert.clone_from(&draft.convert);
+    end.counterpart_in.clone_from(&draft.counterpart_in);
     if let Some(mapped) = &draft.opted_in {
         let fields = [Some(&mapped.at), mapped.source.as_ref()].into_iter().flatten();
         let missing: Vec<Dropped> = fields.filter_map(|field| shape(side, field, facts).err()).collect();

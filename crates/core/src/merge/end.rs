@@ -10,6 +10,7 @@ use crate::{
     description::{FieldDescription, FieldKind},
     expr::{Expression, Scope},
     fit::{Fitted, Misfit, fit, fit_text, fit_value, is_plain_number, value_of},
+    ids::RecordId,
     person::{is_squeezed, normal_address, squeezed},
     record::Value,
 };
@@ -33,12 +34,22 @@ pub struct End {
     pub convert: Option<Expression>,
     /// Of a field of consent: what shows that somebody opted in again.
     pub opted_in: Option<OptIn>,
+    /// The other side's value names a record, and this side is told its counterpart in one of these pairs, by their names:
+    /// the first that has one. For which record that is which stands in `options` while a record is decided about.
+    pub counterpart_in: Vec<String>,
 }
 
 impl End {
     /// A field that takes values as they are.
     pub fn new(field: impl Into<String>, shape: FieldDescription) -> Self {
-        Self { field: field.into(), shape, options: BTreeMap::new(), convert: None, opted_in: None }
+        Self {
+            field: field.into(),
+            shape,
+            options: BTreeMap::new(),
+            convert: None,
+            opted_in: None,
+            counterpart_in: Vec::new(),
+        }
     }
 
     /// Whether the other side's values are taken without being given other names.
@@ -123,12 +134,25 @@ impl End {
 
     /// The other side's value as this side would hold it.
     pub fn take(&self, other: &Value, truncate: bool) -> Result<Value, Misfit> {
+        if let Some(there) = self.counterpart(other) {
+            return Ok(there);
+        }
         let fitted = match (&self.convert, other) {
             (None, Value::Text(text)) => self.fit_text(text),
             (None, other) => fit_value(other, &self.shape, &TimeZone::UTC),
             (Some(convert), other) => self.converted(convert, other),
         };
         self.held(fitted?, truncate)
+    }
+
+    /// The counterpart of the record that a value names.
+    fn counterpart(&self, other: &Value) -> Option<Value> {
+        let (Value::Id(_) | Value::Text(_), false) = (other, self.counterpart_in.is_empty()) else { return None };
+        let named = match other {
+            Value::Id(id) => id.as_str(),
+            other => other.as_text()?.trim(),
+        };
+        self.options.get(named).map(|there| Value::Id(RecordId::new(there.as_str())))
     }
 
     /// As [`End::take`], of a text.

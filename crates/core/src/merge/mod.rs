@@ -14,6 +14,7 @@ mod field;
 mod flow;
 mod gone;
 mod mark;
+mod relation;
 mod row;
 mod rule;
 mod set;
@@ -23,7 +24,7 @@ mod unique;
 
 pub use self::{
     base::{Base, Told},
-    check::{Finding, Weight, check_pair},
+    check::{Finding, Weight, check_pair, check_relations},
     consent::{OptIn, OptedIn, Proof, opt_in_key, opt_in_source_key},
     decide::{Case, Decision, Fate, Known, Successor, Tie, decide, payload_digest, shown},
     draft::{Dropped, EndDraft, KindFacts, PairDraft, RULES_MAX, RuleDraft},
@@ -31,6 +32,7 @@ pub use self::{
     field::{Conflict, Evidence, Hold, HoldKind, Merged, merge_field},
     flow::{Flow, KindSettings, PairSettings, Select, WhenDeleted, own_key, read_key, time_key},
     mark::{MarkDraft, Marks, mark_key},
+    relation::{Awaited, Counterpart, Counterparts, Named, with_told},
     row::{Change, First, Images, Pair, Row, RowMerge, first_values, merge_rows},
     rule::{Blanks, Direction, Kind, Policy, Rule, RuleKey},
     unique::{Exchange, Turn, turns},

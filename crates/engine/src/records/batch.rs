@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use jiff::Timestamp;
 use syncline_core::{
     ids::RecordId,
-    merge::{Case, Decision, Fate, Hold, HoldKind, Known, RowMerge, Side, Successor, Tie, decide},
+    merge::{Case, Counterparts, Decision, Fate, Hold, HoldKind, Known, RowMerge, Side, Successor, Tie, decide},
 };
-use syncline_store::{StoredEntry, StoredLink, UNREADABLE, Work};
+use syncline_store::{StoredEntry, StoredLink, UNREADABLE, Wait, Work};
 
 use super::{Compiled, Halt, Turn, rows::known};
 use crate::engine::Engine;
@@ -39,6 +39,8 @@ fn place(side: Side) -> usize {
 pub(crate) struct Batch<'a> {
     pub(crate) compiled: &'a Compiled,
     around: Around,
+    /// Of the records that these name.
+    counterparts: Counterparts,
     since: Option<Timestamp>,
     /// Records that this batch has decided about, or tied, and links likewise.
     taken: HashSet<i64>,
@@ -54,6 +56,8 @@ pub(crate) struct Decided<'a> {
     /// The candidate that was adopted.
     pub(crate) other: Option<StoredEntry>,
     pub(crate) successor: Option<StoredEntry>,
+    /// Whose counterparts its records wait for.
+    pub(crate) waits: Vec<(i64, Vec<Wait>)>,
 }
 
 impl Batch<'_> {
@@ -87,7 +91,8 @@ impl Batch<'_> {
                 self.tied_keys.extend(other.match_key.clone().map(|key| (other.side, key)));
             }
         }
-        Some(Decided { work, decision, other, successor })
+        let waits = self.compiled.waits(work, &self.counterparts);
+        Some(Decided { work, decision, other, successor, waits })
     }
 
     /// Who bears the same key, on either side; of nobody who has a counterpart.
@@ -184,6 +189,7 @@ impl Batch<'_> {
             detached: work.entry.let_go,
             successor: successor.map(|entry| Successor { record: known(entry), linked: entry.link.is_some() }),
             since: self.since,
+            counterparts: &self.counterparts,
         };
         match decide(&self.compiled.flow, &case) {
             Decision::Delete { .. } if self.lacks_a_field(work) => {
@@ -294,6 +300,7 @@ impl Engine {
         Ok(Batch {
             compiled,
             around,
+            counterparts: self.counterparts(turn, works).await?,
             since: turn.since,
             taken: HashSet::new(),
             taken_links: HashSet::new(),

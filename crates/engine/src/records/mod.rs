@@ -17,6 +17,7 @@ mod preview;
 mod pull;
 mod push;
 mod reads;
+mod relations;
 mod rows;
 mod settle;
 mod setup;

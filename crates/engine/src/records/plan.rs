@@ -56,9 +56,13 @@ impl Engine {
     /// Decides about all that is due, writes it down, and sends it.
     pub(crate) async fn decide_and_push(&self, turn: &Turn<'_>, round: &mut Round) -> Result<(), Halt> {
         let mut reserved = Reserved::default();
+        self.wake_waiting(turn).await?;
         let done = self.decide_and_push_while(turn, &mut reserved, round).await;
         self.release_reserved(turn, reserved).await;
-        done
+        done?;
+        // Whoever waited for what was just made.
+        round.more |= self.wake_waiting(turn).await?;
+        Ok(())
     }
 
     async fn decide_and_push_while(

@@ -5,7 +5,10 @@ use std::{borrow::Cow, collections::BTreeMap};
 use syncline_connect::mirror::{self, Op, RowWrite};
 use syncline_core::{
     ids::ExternalKey,
-    merge::{Base, ENTRY_SEPARATOR, Fate, Known, Row, RuleKey, Side, mark_key, own_key, set_entries, set_text, shown},
+    merge::{
+        Base, ENTRY_SEPARATOR, Fate, Known, Row, RuleKey, Side, mark_key, own_key, set_entries, set_text, shown,
+        with_told,
+    },
     person::normal_email,
     record::Value,
 };
@@ -103,7 +106,13 @@ pub(crate) fn known(entry: &StoredEntry) -> Known<'_> {
 /// A planned write in the connector's words.
 pub(crate) fn row_write(compiled: &Compiled, out: &Outgoing) -> RowWrite {
     let tied = &out.tied;
-    let shown = tied.target.as_ref().map(|target| shown(target.seen.as_ref(), &tied.images, out.side).into_owned());
+    let shown = tied.target.as_ref().map(|target| {
+        let row = shown(target.seen.as_ref(), &tied.images, out.side);
+        match compiled.flow.pairs.iter().find(|pair| pair.name == out.pair) {
+            Some(pair) => with_told(pair, out.side, &row, &tied.images).into_owned(),
+            None => row.into_owned(),
+        }
+    });
     let words = Words { compiled, out };
     let fields = words.written(shown.as_ref());
     let op = match &out.op {

@@ -11,8 +11,8 @@ use syncline_core::{
     description::{FieldKind, ObjectDescription},
     ids::{IntegrationId, WorkspaceId},
     merge::{
-        Dropped, Finding, Flow, Kind, KindFacts, OptIn, Policy, RuleKey, Select, Side, Weight, check_pair, opt_in_key,
-        opt_in_source_key, read_key, time_key,
+        Dropped, Finding, Flow, Kind, KindFacts, OptIn, Policy, RuleKey, Select, Side, Weight, check_pair,
+        check_relations, opt_in_key, opt_in_source_key, read_key, time_key,
     },
     record::Field,
 };
@@ -261,6 +261,12 @@ fn compile(flow: &RecordFlow, descriptions: &[Described; 2], keyed: [bool; 2], h
         findings.extend(found.into_iter().map(|finding| (draft.name.clone(), finding)));
         dropped.extend(misfits.into_iter().map(|misfit| (draft.name.clone(), misfit)));
         pairs.push(pair);
+    }
+    for pair in &pairs {
+        let described = [Side::Left, Side::Right].map(|side| descriptions[place(side)].get(&pair.side(side).kind));
+        let [Some((_, left)), Some((_, right))] = described else { continue };
+        let found = check_relations(pair, &pairs, left, right);
+        findings.extend(found.into_iter().map(|finding| (pair.name.clone(), finding)));
     }
     let flow = Flow { pairs };
     let views = |side: Side| kind_views(&flow, side, &descriptions[place(side)], keyed[place(side)], hidden);

@@ -36,8 +36,9 @@ pub(crate) struct Writing<'a, 'r> {
 
 impl Writing<'_, '_> {
     pub(crate) fn take(&mut self, one: Decided<'_>, seeks: &mut Vec<(Side, String, RecordId)>) {
-        let Decided { work, decision, other, successor } = one;
+        let Decided { work, decision, other, successor, waits } = one;
         let entry = &work.entry;
+        self.save.waits.extend(waits);
         match decision {
             Decision::Rest { note } => {
                 self.save.entries.push(EntryChange { note, ..at_rest(entry) });

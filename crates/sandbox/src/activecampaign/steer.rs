@@ -80,6 +80,16 @@ impl ActiveCampaignAccount {
         self.state().crm.deals(&self.shapes())
     }
 
+    /// Makes a custom field of deals of this type, and yields its number.
+    pub fn add_deal_field(&self, label: &str, kind: &str) -> u64 {
+        self.state().crm.add_deal_field(label, kind)
+    }
+
+    /// The custom fields that were written of a deal, as they were given.
+    pub fn deal_values(&self, deal: u64) -> Vec<Value> {
+        self.state().crm.deal_values(deal)
+    }
+
     /// The contact with this address.
     pub fn contact_with_email(&self, email: &str) -> Option<u64> {
         self.state().book.find(email)

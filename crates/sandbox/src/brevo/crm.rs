@@ -54,6 +54,8 @@ struct Row {
 #[derive(Debug, Default)]
 pub(super) struct Crm {
     rows: BTreeMap<(Kind, String), Row>,
+    /// Attributes of deals that somebody made, by their internal names: label and type.
+    attributes: BTreeMap<String, (String, String)>,
     numbers: u64,
 }
 
@@ -67,6 +69,13 @@ impl Crm {
     /// All deals, as they are shown.
     pub(super) fn deals(&self) -> Vec<Value> {
         self.of(Kind::Deal).map(|(id, row)| row.shown(Kind::Deal, id)).collect()
+    }
+
+    /// Makes an attribute of deals; its internal name is its label in small letters.
+    pub(super) fn add_deal_attribute(&mut self, label: &str, kind: &str) -> String {
+        let name = label.to_lowercase().replace(' ', "_");
+        self.attributes.insert(name.clone(), (label.to_owned(), kind.to_owned()));
+        name
     }
 
     fn of(&self, kind: Kind) -> impl DoubleEndedIterator<Item = (&String, &Row)> {
@@ -107,7 +116,13 @@ impl Kind {
 
 impl Row {
     fn shown(&self, kind: Kind, id: &str) -> Value {
-        let mut out = json!({"id": id, "attributes": self.attributes, "linkedContactsIds": self.contacts});
+        let mut attributes = self.attributes.clone();
+        if kind == Kind::Deal {
+            let stamp = |at: Timestamp| Value::from(format!("{at:.3}"));
+            attributes.insert("created_at".to_owned(), stamp(self.created));
+            attributes.insert("last_updated_date".to_owned(), stamp(self.modified));
+        }
+        let mut out = json!({"id": id, "attributes": attributes, "linkedContactsIds": self.contacts});
         out[kind.others()] = json!(self.others);
         out
     }
@@ -125,7 +140,21 @@ pub(super) fn answer(state: &mut State, act: &Act, method: &Method, parts: &[&st
                 json!({"internalName": name, "label": label,
                 "attributeTypeName": kind, "attributeOptions": [], "isRequired": *name == "deal_name"})
             };
-            Ok(web::json(200, &DEAL_ATTRIBUTES.iter().map(shown).collect()))
+            let own = state.crm.attributes.iter();
+            let own: Vec<(&str, &str, &str)> =
+                own.map(|(name, (label, kind))| (name.as_str(), label.as_str(), kind.as_str())).collect();
+            Ok(web::json(200, &DEAL_ATTRIBUTES.iter().chain(&own).map(shown).collect()))
+        }
+        ["crm", "attributes"] if method == Method::POST => {
+            let word = |name: &str| asked.body.get(name).and_then(Value::as_str).filter(|word| !word.is_empty());
+            let missing = || Refused::missing("label, attributeType or objectType is missing");
+            let (label, kind) = word("label").zip(word("attributeType")).ok_or_else(missing)?;
+            if word("objectType").ok_or_else(missing)? != "deals" {
+                return Err(unknown_path());
+            }
+            state.crm.add_deal_attribute(label, kind);
+            state.crm.numbers += 1;
+            Ok(web::json(200, &json!({"id": format!("{:024x}", state.crm.numbers)})))
         }
         _ => Err(unknown_path()),
     }
@@ -221,6 +250,11 @@ fn change(
     if let Some(name) = asked.body.get("name") {
         given.insert(kind.name_attribute().to_owned(), name.clone());
     }
+    if *kind == Kind::Deal {
+        // What is no attribute is left out with a success, as with contacts.
+        let own = &state.crm.attributes;
+        given.retain(|name, _| own.contains_key(name) || DEAL_ATTRIBUTES.iter().any(|(known, ..)| known == name));
+    }
     let Some(row) = state.crm.rows.get_mut(place) else { return Ok(()) };
     row.modified = act.now;
     row.attributes.extend(given.clone());
@@ -295,15 +329,23 @@ fn list(state: &State, kind: Kind, asked: &Asked) -> Answer {
         offset = page.saturating_sub(1).saturating_mul(limit);
     }
     let (modified, made) = (moment(asked, "modifiedSince")?, moment(asked, "createdSince")?);
-    let name = asked.param("filters[attributes.deal_name]").or_else(|| asked.param("filters[attributes.name]"));
+    let names = [kind.name_attribute().to_owned()].into_iter().chain(state.crm.attributes.keys().cloned());
+    let wanted: Vec<(String, &str)> = names
+        .filter_map(|name| {
+            let value = asked.param(&format!("filters[attributes.{name}]"))?;
+            Some((name, value))
+        })
+        .collect();
     let contact = asked.param("filters[linkedContactsIds]").or_else(|| asked.param("linkedContactsIds"));
     let fits = |row: &Row| {
         modified.is_none_or(|after| row.modified > after)
             && made.is_none_or(|after| row.created > after)
-            && name.is_none_or(|name| row.attributes.get(kind.name_attribute()).and_then(Value::as_str) == Some(name))
+            && wanted.iter().all(|(name, value)| row.attributes.get(name).and_then(Value::as_str) == Some(*value))
             && contact.is_none_or(|id| id.parse().is_ok_and(|id| row.contacts.contains(&id)))
     };
     let found = state.crm.of(kind).filter(|(_, row)| fits(row));
-    let page: Vec<Value> = found.skip(offset).take(limit).map(|(id, row)| row.shown(kind, id)).collect();
+    // Ids count up, so that their order is that of making; the newest come first, unless asked otherwise.
+    let found: Vec<_> = if asked.param("sort") == Some("asc") { found.collect() } else { found.rev().collect() };
+    let page: Vec<Value> = found.into_iter().skip(offset).take(limit).map(|(id, row)| row.shown(kind, id)).collect();
     Ok(web::json(200, &json!({"items": page})))
 }

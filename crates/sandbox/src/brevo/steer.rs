@@ -62,6 +62,11 @@ impl BrevoAccount {
         self.state().crm.deals()
     }
 
+    /// Makes an attribute of deals of this type, and yields its internal name.
+    pub fn add_deal_attribute(&self, label: &str, kind: &str) -> String {
+        self.state().crm.add_deal_attribute(label, kind)
+    }
+
     /// One contact, as the API shows it.
     pub fn contact(&self, id: u64) -> Option<Value> {
         self.state().book.get(id).map(Contact::shown)

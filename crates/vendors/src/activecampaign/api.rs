@@ -9,7 +9,10 @@ use syncline_connect::{Cx, Error, ErrorKind, Retry};
 
 use super::{
     classify,
-    wire::{Batch, ContactsPage, Fields, List, Lists, OneContact, OneTag, Queued, Tags},
+    wire::{
+        Batch, ContactsPage, Deal, DealField, DealFields, Deals, Fields, List, Lists, OneContact, OneDeal, OneTag,
+        Pipeline, Pipelines, Queued, Stage, Stages, Tags,
+    },
 };
 use crate::call::{Calling, Heard};
 
@@ -29,6 +32,13 @@ pub enum Which<'a> {
     After(u64, Option<Timestamp>),
     Ids(&'a [&'a str]),
     Email(&'a str),
+}
+
+/// Which deals are asked for, by a day.
+#[derive(Debug, Clone)]
+pub enum DealsSince {
+    Changed(String),
+    Made(String),
 }
 
 /// What is loaded beside contacts.
@@ -194,6 +204,92 @@ impl<'a> Api<'a> {
             400 | 404 if classify::error(self.0.op, &heard).kind != ErrorKind::RateLimited => Ok(None),
             _ => self.collection(&heard).map(Some),
         }
+    }
+
+    /// `GET /deals`: a page of them, in the order of their making.
+    pub async fn deals(&mut self, since: Option<DealsSince>, offset: usize) -> Result<Vec<Deal>, Error> {
+        let mut query = vec![("orders[cdate]", "ASC".to_owned()), ("limit", PAGE.to_string())];
+        query.push(("offset", offset.to_string()));
+        query.extend(since.map(|since| match since {
+            DealsSince::Changed(day) => ("filters[updated_after]", day),
+            DealsSince::Made(day) => ("filters[created_after]", day),
+        }));
+        let heard = self.0.get(&["deals"], &query).await?;
+        Ok(self.collection::<Deals>(&heard)?.deals)
+    }
+
+    /// `GET /deals/{id}`: nothing where there is none.
+    pub async fn deal(&mut self, id: &str) -> Result<Option<Deal>, Error> {
+        let heard = self.0.get(&["deals", id], &[]).await?;
+        if heard.is_success() && !classify::is_hollow(&heard) {
+            let one: Option<OneDeal> = heard.read();
+            return one.map(|one| Some(one.deal)).ok_or_else(|| self.unreadable(ErrorKind::Protocol));
+        }
+        let error = classify::error(self.0.op, &heard);
+        if error.kind == ErrorKind::Gone { Ok(None) } else { Err(error) }
+    }
+
+    /// `POST /deals`: the new deal's number.
+    pub async fn create_deal(&mut self, deal: Map<String, Value>) -> Result<String, Error> {
+        let heard = self.write(Method::POST, &["deals"], json!({"deal": deal})).await?;
+        let made: Option<OneDeal> = heard.read();
+        let id = made.map(|made| made.deal.id.0).filter(|id| !id.is_empty());
+        id.ok_or_else(|| self.unreadable(ErrorKind::UnknownOutcome))
+    }
+
+    /// `PUT /deals/{id}`.
+    pub async fn update_deal(&mut self, id: &str, deal: Map<String, Value>) -> Result<(), Error> {
+        self.write(Method::PUT, &["deals", id], json!({"deal": deal})).await.map(drop)
+    }
+
+    /// `DELETE /deals/{id}`; one that is gone is as good as deleted.
+    pub async fn delete_deal(&mut self, id: &str) -> Result<(), Error> {
+        self.drop_one(&["deals", id]).await
+    }
+
+    /// `GET /dealGroups`: all of them.
+    pub async fn pipelines(&mut self) -> Result<Vec<Pipeline>, Error> {
+        let mut all = Vec::new();
+        for page in 0..PAGES_MAX {
+            let heard = self.0.get(&["dealGroups"], &paged(page)).await?;
+            let answer: Pipelines = self.collection(&heard)?;
+            let is_last = is_last(page, answer.deal_groups.len(), answer.meta.total.number());
+            all.extend(answer.deal_groups);
+            if is_last {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    /// `GET /dealStages`: all of them.
+    pub async fn stages(&mut self) -> Result<Vec<Stage>, Error> {
+        let mut all = Vec::new();
+        for page in 0..PAGES_MAX {
+            let heard = self.0.get(&["dealStages"], &paged(page)).await?;
+            let answer: Stages = self.collection(&heard)?;
+            let is_last = is_last(page, answer.deal_stages.len(), answer.meta.total.number());
+            all.extend(answer.deal_stages);
+            if is_last {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    /// `GET /dealCustomFieldMeta`: all of them.
+    pub async fn deal_fields(&mut self) -> Result<Vec<DealField>, Error> {
+        let mut all = Vec::new();
+        for page in 0..PAGES_MAX {
+            let heard = self.0.get(&["dealCustomFieldMeta"], &paged(page)).await?;
+            let answer: DealFields = self.collection(&heard)?;
+            let is_last = is_last(page, answer.deal_custom_field_meta.len(), answer.meta.total.number());
+            all.extend(answer.deal_custom_field_meta);
+            if is_last {
+                break;
+            }
+        }
+        Ok(all)
     }
 
     async fn drop_one(&mut self, path: &[&str]) -> Result<(), Error> {

@@ -15,6 +15,7 @@ use syncline_core::ids::RecordId;
 use super::{
     api::{Api, PAGE, Which},
     check_kind, convert,
+    deals::{self, DEAL},
 };
 
 /// How far before the beginning of the last run the next one begins: what is committed late is still found. A poll's
@@ -51,7 +52,10 @@ pub async fn changes(cx: &Cx<'_>, asks: &[Ask<'_>]) -> Result<Answered<Vec<Chang
     let mut pages = Vec::with_capacity(asks.len());
     for ask in asks {
         check_kind(api.0.op, ask.kind)?;
-        pages.push(page(cx, &mut api, ask).await?);
+        pages.push(match ask.kind {
+            DEAL => deals::changes(cx, &mut api, ask).await?,
+            _ => page(cx, &mut api, ask).await?,
+        });
     }
     Ok(Answered { value: pages, calls: api.calls(), usage: None })
 }

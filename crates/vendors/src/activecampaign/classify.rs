@@ -35,7 +35,7 @@ pub fn error(op: &'static str, heard: &Heard) -> Error {
         // A wrong key is told by a message that is empty.
         403 if message.is_none_or(str::is_empty) => REVOKED,
         402 | 403 => (ErrorKind::Forbidden, Retry::Never, "the account's plan or the key's user does not allow this"),
-        404 => (ErrorKind::Gone, Retry::Replan, "the contact is gone"),
+        404 => (ErrorKind::Gone, Retry::Replan, "the record is gone"),
         408 | 500..=599 => (ErrorKind::Unavailable, Retry::Backoff, "ActiveCampaign cannot answer just now"),
         300..=399 => (ErrorKind::Configuration, Retry::Never, "ActiveCampaign is not at this API address"),
         200..=299 => (ErrorKind::Unavailable, Retry::Backoff, "ActiveCampaign says that it did nothing"),

@@ -1,14 +1,15 @@
-//! ActiveCampaign: contacts kept in step, by API v3 and an API key.
+//! ActiveCampaign: contacts and deals kept in step, by API v3 and an API key.
 //!
 //! Manifest and facet only; calls are in `api`, shapes in `wire`, their meaning in `convert` and `describe`, refusals in
-//! `classify`, reading in `changes`, writing in `write` and `bulk`. What must not live here: anything about another
-//! vendor.
+//! `classify`, reading in `changes`, writing in `write` and `bulk`; `deals` is all about deals. What must not
+//! live here: anything about another vendor.
 
 mod api;
 mod bulk;
 mod changes;
 mod classify;
 mod convert;
+mod deals;
 mod describe;
 mod hints;
 mod hook;
@@ -26,7 +27,10 @@ use syncline_connect::{
 };
 use syncline_core::{description::ObjectDescription, ids::RecordId, record::Role};
 
-use self::convert::{CONTACT, CREATED_AT, EMAIL, LISTS, OPT_OUT, TAGS};
+use self::{
+    convert::{CONTACT, CREATED_AT, EMAIL, LISTS, OPT_OUT, TAGS},
+    deals::DEAL,
+};
 
 const MANIFEST: Manifest = Manifest {
     vendor: "activecampaign",
@@ -40,7 +44,9 @@ const MANIFEST: Manifest = Manifest {
     trusted_domains: &[".api-us1.com", ".activehosted.com"],
 };
 
-const KINDS: &[KindSpec] = &[KindSpec {
+const KINDS: &[KindSpec] = &[CONTACTS, deals::KIND];
+
+const CONTACTS: KindSpec = KindSpec {
     name: CONTACT,
     role: Role::Contact,
     email: Some(EMAIL),
@@ -55,7 +61,7 @@ const KINDS: &[KindSpec] = &[KindSpec {
     reads_at_once: api::PAGE,
     // A look that finds nothing is one call of the five a second that all programs share.
     every: Duration::from_secs(60),
-}];
+};
 
 /// The connector for ActiveCampaign.
 #[derive(Debug, Clone, Copy)]
@@ -95,11 +101,14 @@ impl Mirror for ActiveCampaign {
     ) -> BoxFuture<'a, Result<Answered<Vec<Option<ObjectDescription>>>, Error>> {
         Box::pin(async move {
             let mut api = api::Api::new(cx, "describe");
-            let contact = match kinds.contains(&CONTACT) {
-                true => Some(describe::describe(&api.fields().await?, &api.lists().await?)),
-                false => None,
-            };
-            let value = kinds.iter().map(|kind| contact.clone().filter(|_| *kind == CONTACT)).collect();
+            let mut value = Vec::with_capacity(kinds.len());
+            for kind in kinds {
+                value.push(match *kind {
+                    CONTACT => Some(describe::describe(&api.fields().await?, &api.lists().await?)),
+                    DEAL => Some(deals::describe(&mut api).await?),
+                    _ => None,
+                });
+            }
             Ok(Answered { value, calls: api.calls(), usage: None })
         })
     }
@@ -121,6 +130,9 @@ impl Mirror for ActiveCampaign {
     ) -> BoxFuture<'a, Result<Answered<Vec<Seen>>, Error>> {
         Box::pin(async move {
             check_kind("fetch", kind)?;
+            if kind == DEAL {
+                return deals::fetch(cx, ids, fields).await;
+            }
             changes::fetch(cx, ids, fields).await
         })
     }
@@ -134,12 +146,15 @@ impl Mirror for ActiveCampaign {
     ) -> BoxFuture<'a, Result<Answered<Vec<Seen>>, Error>> {
         Box::pin(async move {
             check_kind("find", kind)?;
+            if kind == DEAL {
+                return deals::find(cx, key, fields).await;
+            }
             changes::find(cx, key, fields).await
         })
     }
 
-    fn carries(&self, _settings: &Settings, _kind: &str, _waiting: usize) -> usize {
-        bulk::ROWS_MAX
+    fn carries(&self, _settings: &Settings, kind: &str, _waiting: usize) -> usize {
+        if kind == DEAL { deals::ROWS_MAX } else { bulk::ROWS_MAX }
     }
 
     fn write<'a>(
@@ -150,6 +165,9 @@ impl Mirror for ActiveCampaign {
     ) -> BoxFuture<'a, Result<Answered<Written>, Error>> {
         Box::pin(async move {
             check_kind("write", kind)?;
+            if kind == DEAL {
+                return deals::write(cx, rows).await;
+            }
             write::write(cx, rows).await
         })
     }
@@ -170,9 +188,9 @@ impl Mirror for ActiveCampaign {
 
 fn check_kind(op: &'static str, kind: &str) -> Result<(), Error> {
     match kind {
-        CONTACT => Ok(()),
+        CONTACT | DEAL => Ok(()),
         _ => {
-            let says = "ActiveCampaign keeps contacts in step, nothing else";
+            let says = "ActiveCampaign keeps contacts and deals in step, nothing else";
             Err(Error::new(ErrorKind::Configuration, Retry::Never, op, says))
         }
     }

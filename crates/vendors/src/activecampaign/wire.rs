@@ -155,6 +155,90 @@ pub struct List {
     pub name: Word,
 }
 
+/// `GET /deals`.
+#[derive(Debug, Deserialize)]
+pub struct Deals {
+    pub deals: Vec<Deal>,
+}
+
+/// What a call about one deal answers.
+#[derive(Debug, Deserialize)]
+pub struct OneDeal {
+    pub deal: Deal,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Deal {
+    pub id: Word,
+    pub title: Word,
+    pub description: Word,
+    /// In hundredths.
+    pub value: Word,
+    pub currency: Word,
+    pub stage: Word,
+    pub status: Word,
+    pub owner: Word,
+    pub percent: Word,
+    pub contact: Word,
+    pub cdate: Word,
+    pub mdate: Word,
+}
+
+/// `GET /dealGroups`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pipelines {
+    pub deal_groups: Vec<Pipeline>,
+    #[serde(default)]
+    pub meta: Meta,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Pipeline {
+    pub id: Word,
+    pub title: Word,
+}
+
+/// `GET /dealStages`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stages {
+    pub deal_stages: Vec<Stage>,
+    #[serde(default)]
+    pub meta: Meta,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Stage {
+    pub id: Word,
+    pub title: Word,
+    pub group: Word,
+}
+
+/// `GET /dealCustomFieldMeta`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DealFields {
+    pub deal_custom_field_meta: Vec<DealField>,
+    #[serde(default)]
+    pub meta: Meta,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct DealField {
+    pub id: Word,
+    #[serde(rename = "fieldLabel")]
+    pub label: Word,
+    #[serde(rename = "fieldType")]
+    pub kind: Word,
+    #[serde(rename = "fieldOptions")]
+    pub options: Option<Vec<Word>>,
+}
+
 /// What `POST /import/bulk_import` answers.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -14,6 +14,7 @@ use syncline_core::ids::RecordId;
 use super::{
     api::{Api, Name, PAGE},
     convert::{EXT_ID, Shown, is_own},
+    deals::{self, DEAL},
     import_list,
     walk::{Place, Step, Walk},
     wire::Contact,
@@ -57,7 +58,10 @@ pub async fn changes(cx: &Cx<'_>, asks: &[Ask<'_>]) -> Result<Answered<Vec<Chang
     let mut pages = Vec::with_capacity(asks.len());
     for ask in asks {
         super::check_kind(api.0.op, ask.kind)?;
-        pages.push(page(cx, &mut api, ask).await?);
+        pages.push(match ask.kind {
+            DEAL => deals::changes(cx, &mut api, ask).await?,
+            _ => page(cx, &mut api, ask).await?,
+        });
     }
     Ok(Answered { value: pages, calls: api.calls(), usage: None })
 }

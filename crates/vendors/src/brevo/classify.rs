@@ -69,7 +69,7 @@ fn by_code(code: &str) -> Option<Class> {
 
 const REVOKED: Class = (ErrorKind::Revoked, Retry::Never, "Brevo does not know the API key; make a new one");
 const FORBIDDEN: Class = (ErrorKind::Forbidden, Retry::Never, "the API key may not do this");
-const GONE: Class = (ErrorKind::Gone, Retry::Replan, "the contact is gone");
+const GONE: Class = (ErrorKind::Gone, Retry::Replan, "the record is gone");
 const METHOD: Class =
     (ErrorKind::Invalid, Retry::Never, "Brevo does not allow this; contacts that are users of the account stay");
 

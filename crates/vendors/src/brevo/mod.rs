@@ -1,13 +1,14 @@
-//! Brevo: contacts kept in step, by API v3 and an API key.
+//! Brevo: contacts and deals kept in step, by API v3 and an API key.
 //!
 //! Manifest and facet only; calls are in `api`, shapes in `wire`, their meaning in `convert` and `schema`, refusals in
-//! `classify`, reading in `changes` and `walk`, writing in `write` and `import`. What must not live here: anything about
-//! another vendor.
+//! `classify`, reading in `changes` and `walk`, writing in `write` and `import`; `deals` is all about
+//! deals. What must not live here: anything about another vendor.
 
 mod api;
 mod changes;
 mod classify;
 mod convert;
+mod deals;
 mod hints;
 mod hook;
 mod import;
@@ -27,7 +28,10 @@ use syncline_connect::{
 };
 use syncline_core::{description::ObjectDescription, ids::RecordId, record::Role};
 
-use self::convert::{CONTACT, CREATED_AT, EMAIL, EMAIL_OUT, LISTS, LISTS_LEFT};
+use self::{
+    convert::{CONTACT, CREATED_AT, EMAIL, EMAIL_OUT, LISTS, LISTS_LEFT},
+    deals::DEAL,
+};
 
 /// The setting that names the list for imports.
 const IMPORT_LIST: &str = "import_list";
@@ -37,18 +41,27 @@ const MANIFEST: Manifest = Manifest {
     display_name: "Brevo",
     docs: "https://developers.brevo.com/reference",
     scopes: &[],
-    settings: &[(
-        IMPORT_LIST,
-        "the number of a list that nothing is sent to: with it, thousands of rows are written by imports, whose contacts \
-         join it",
-    )],
+    settings: &[
+        (
+            IMPORT_LIST,
+            "the number of a list that nothing is sent to: with it, thousands of rows are written by imports, whose contacts \
+             join it",
+        ),
+        (
+            deals::KEY_SETTING,
+            "the internal name of the text attribute of deals that bears Syncline's key; `syncline_key` unless set; needed \
+             where deals are kept in step",
+        ),
+    ],
     roles: &[],
     // Brevo repeats a webhook after 429, and gives it up after any other refusal.
     overload_status: 429,
     trusted_domains: &[],
 };
 
-const KINDS: &[KindSpec] = &[KindSpec {
+const KINDS: &[KindSpec] = &[CONTACTS, deals::KIND];
+
+const CONTACTS: KindSpec = KindSpec {
     name: CONTACT,
     role: Role::Contact,
     email: Some(EMAIL),
@@ -63,7 +76,7 @@ const KINDS: &[KindSpec] = &[KindSpec {
     reads_at_once: 0,
     // A look that finds nothing is one call of the 36,000 an hour that every plan has.
     every: Duration::from_secs(60),
-}];
+};
 
 /// The connector for Brevo.
 #[derive(Debug, Clone, Copy)]
@@ -108,11 +121,14 @@ impl Mirror for Brevo {
     ) -> BoxFuture<'a, Result<Answered<Vec<Option<ObjectDescription>>>, Error>> {
         Box::pin(async move {
             let mut api = api::Api::new(cx, "describe");
-            let contact = match kinds.contains(&CONTACT) {
-                true => Some(api.schema().await?.describe(&api.lists().await?)),
-                false => None,
-            };
-            let value = kinds.iter().map(|kind| contact.clone().filter(|_| *kind == CONTACT)).collect();
+            let mut value = Vec::with_capacity(kinds.len());
+            for kind in kinds {
+                value.push(match *kind {
+                    CONTACT => Some(api.schema().await?.describe(&api.lists().await?)),
+                    DEAL => Some(deals::describe(&mut api, cx.settings).await?),
+                    _ => None,
+                });
+            }
             Ok(Answered { value, calls: api.calls(), usage: None })
         })
     }
@@ -134,6 +150,9 @@ impl Mirror for Brevo {
     ) -> BoxFuture<'a, Result<Answered<Vec<Seen>>, Error>> {
         Box::pin(async move {
             check_kind("fetch", kind)?;
+            if kind == DEAL {
+                return deals::fetch(cx, ids, fields).await;
+            }
             changes::fetch(cx, ids, fields).await
         })
     }
@@ -147,11 +166,17 @@ impl Mirror for Brevo {
     ) -> BoxFuture<'a, Result<Answered<Vec<Seen>>, Error>> {
         Box::pin(async move {
             check_kind("find", kind)?;
+            if kind == DEAL {
+                return deals::find(cx, key, fields).await;
+            }
             changes::find(cx, key, fields).await
         })
     }
 
-    fn carries(&self, settings: &Settings, _kind: &str, waiting: usize) -> usize {
+    fn carries(&self, settings: &Settings, kind: &str, waiting: usize) -> usize {
+        if kind == DEAL {
+            return deals::ROWS_MAX;
+        }
         let imports = settings.contains_key(IMPORT_LIST) && waiting >= import::ROWS_MIN;
         if imports { import::ROWS_MAX } else { write::BATCH_ROWS }
     }
@@ -164,6 +189,9 @@ impl Mirror for Brevo {
     ) -> BoxFuture<'a, Result<Answered<Written>, Error>> {
         Box::pin(async move {
             check_kind("write", kind)?;
+            if kind == DEAL {
+                return deals::write(cx, rows).await;
+            }
             write::write(cx, rows).await
         })
     }
@@ -184,8 +212,13 @@ impl Mirror for Brevo {
 
 fn check_kind(op: &'static str, kind: &str) -> Result<(), Error> {
     match kind {
-        CONTACT => Ok(()),
-        _ => Err(Error::new(ErrorKind::Configuration, Retry::Never, op, "Brevo keeps contacts in step, nothing else")),
+        CONTACT | DEAL => Ok(()),
+        _ => Err(Error::new(
+            ErrorKind::Configuration,
+            Retry::Never,
+            op,
+            "Brevo keeps contacts and deals in step, nothing else",
+        )),
     }
 }
 

@@ -95,6 +95,65 @@ pub struct ProcessInfo {
     pub import: Option<Map<String, Value>>,
 }
 
+/// `GET /crm/deals`.
+#[derive(Debug, Deserialize)]
+pub struct DealsPage {
+    /// Missing where there are none.
+    #[serde(default)]
+    pub items: Option<Vec<Deal>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Deal {
+    pub id: String,
+    #[serde(default)]
+    pub attributes: Map<String, Value>,
+}
+
+/// What `POST /crm/deals` answers.
+#[derive(Debug, Deserialize)]
+pub struct DealCreated {
+    pub id: String,
+}
+
+/// One of `GET /crm/attributes/deals`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DealAttribute {
+    pub internal_name: String,
+    #[serde(default)]
+    pub label: String,
+    #[serde(rename = "attributeTypeName", default)]
+    pub kind: String,
+    #[serde(rename = "attributeOptions", default)]
+    pub options: Vec<DealOption>,
+    #[serde(default)]
+    pub is_required: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct DealOption {
+    pub key: String,
+}
+
+/// One of `GET /crm/pipeline/details/all`.
+#[derive(Debug, Deserialize)]
+pub struct Pipeline {
+    #[serde(rename = "pipeline")]
+    pub id: String,
+    #[serde(rename = "pipeline_name", default)]
+    pub name: String,
+    #[serde(default)]
+    pub stages: Vec<Stage>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Stage {
+    pub id: String,
+    #[serde(default)]
+    pub name: String,
+}
+
 /// A refusal.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]

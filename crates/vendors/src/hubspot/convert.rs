@@ -10,7 +10,7 @@ use syncline_core::{
     record::Value,
 };
 
-use super::{manifest::watermark, wire::Row};
+use super::{manifest::watermark, roles::ASSOCIATION, wire::Row};
 
 /// The ids that were merged into a record, and, of a contact, all ids that lead to it.
 pub const MERGED: &str = "hs_merged_object_ids";
@@ -45,7 +45,7 @@ pub fn properties<'a>(kind: &'a str, key: &'a str, fields: &'a [String]) -> Vec<
     if kind == "contacts" {
         names.push(ALL_CONTACT_IDS);
     }
-    for field in fields {
+    for field in fields.iter().filter(|field| !field.starts_with(ASSOCIATION)) {
         if !names.contains(&field.as_str()) {
             names.push(field);
         }

@@ -6,6 +6,7 @@ use syncline_core::description::{FieldDescription, FieldKind, Habits, ObjectDesc
 use super::{
     api,
     manifest::required,
+    roles::{ASSOCIATION, ASSOCIATIONS},
     wire::{Properties, Property},
 };
 
@@ -33,14 +34,24 @@ pub async fn describe(cx: &Cx<'_>, kinds: &[&KindSpec]) -> Result<Answered<Vec<O
 /// What the properties of a kind say, in our terms.
 pub fn read(kind: &str, properties: &Properties) -> ObjectDescription {
     let fields = properties.results.iter().map(|property| (property.name.clone(), field(kind, property)));
+    let ties = ASSOCIATIONS.iter().filter(|(from, ..)| *from == kind).map(|(_, to, _)| tie(to));
     ObjectDescription {
         name: kind.to_owned(),
         label: kind.to_owned(),
         createable: true,
         updateable: true,
         relates_many: true,
-        fields: fields.collect(),
+        fields: fields.chain(ties).collect(),
     }
+}
+
+/// The record of another kind that records of this one are associated with. It is written and never read: a record may have
+/// many more, which are nobody's business here.
+fn tie(to: &str) -> (String, FieldDescription) {
+    let refers_to = vec![to.to_owned()];
+    let described =
+        FieldDescription { refers_to, ..FieldDescription::plain(format!("Associated: {to}"), FieldKind::Reference) };
+    (format!("{ASSOCIATION}{to}"), described)
 }
 
 fn field(kind: &str, property: &Property) -> FieldDescription {

@@ -5,6 +5,7 @@ mod fuzzed;
 mod marks;
 mod reference;
 mod refusals;
+mod relations;
 mod told;
 
 pub(super) use reference::{EntryTypes, MatchOrder};

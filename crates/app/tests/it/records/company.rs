@@ -30,6 +30,9 @@ use url::Url;
 use super::desk::{Answers, Net, add, both_ways, edit, people};
 use crate::polls::{Chance, Hands};
 
+/// A database that lives as long as its test.
+const SQLITE: &str = "sqlite::memory:";
+
 const ORG: &str = "https://org.sandbox";
 
 /// The org's own field for opting out: what the standard one is called hangs on the org.
@@ -112,15 +115,25 @@ impl Company {
 
     /// With integrations that are a little different: they stand in the order Brevo, ActiveCampaign, HubSpot.
     pub async fn changed(change: impl FnOnce(&mut Vec<RecordFlow>)) -> Self {
-        Self::build(SalesforceConfig::default(), 1.0, change).await
+        Self::build(SQLITE, SalesforceConfig::default(), 1.0, change).await
+    }
+
+    /// The same on this database.
+    pub async fn on(url: &str, change: impl FnOnce(&mut Vec<RecordFlow>)) -> Self {
+        Self::build(url, SalesforceConfig::default(), 1.0, change).await
     }
 
     /// With an org of this kind, of whose daily calls this share may be used up.
     pub async fn with(org: SalesforceConfig, budget_share: f64) -> Self {
-        Self::build(org, budget_share, |_| {}).await
+        Self::build(SQLITE, org, budget_share, |_| {}).await
     }
 
-    async fn build(org: SalesforceConfig, budget_share: f64, change: impl FnOnce(&mut Vec<RecordFlow>)) -> Self {
+    async fn build(
+        url: &str,
+        org: SalesforceConfig,
+        budget_share: f64,
+        change: impl FnOnce(&mut Vec<RecordFlow>),
+    ) -> Self {
         let hands = Arc::new(Hands(Mutex::new("2026-05-04T09:00:00Z".parse().expect("a time"))));
         let org = SalesforceOrg::new(org, hands.clone(), Arc::new(Chance::new(3)));
         // Their numbers are 2 to 6.
@@ -132,8 +145,10 @@ impl Company {
             org.change_schema(&SchemaChange::AddField { field }).expect("a change of the schema");
         }
         let brevo = BrevoAccount::new(config, hands.clone());
+        brevo.add_deal_attribute("Syncline key", "text");
         let config = ActiveCampaignConfig { calls_per_second: u32::MAX, ..ActiveCampaignConfig::default() };
         let campaign = ActiveCampaignAccount::new(config, hands.clone());
+        campaign.add_deal_field("Close date", "date");
         let hub = HubSpotAccount::new(HubSpotConfig::default(), hands.clone()).expect("the account is sound");
         let key = HubSpotProperty { unique: true, ..HubSpotProperty::text("syncline_key") };
         hub.add_property("contacts", &key).expect("a property");
@@ -144,7 +159,10 @@ impl Company {
             entropy: Arc::new(Chance::new(7)),
             pool: 1,
         };
-        let store = Store::open_inline("sqlite::memory:", options).expect("a store");
+        let store = match url {
+            SQLITE => Store::open_inline(url, options).expect("a store"),
+            url => Store::open(url, options).await.expect("a store"),
+        };
         let workspace = WorkspaceId::new("acme");
         let credentials = org.credentials(ORG);
         let host = |name: &str| (name.to_owned(), ORG.to_owned());
@@ -251,6 +269,24 @@ impl Company {
             self.hands.pass(SignedDuration::from_mins(20));
             if idle {
                 return writes;
+            }
+        }
+        panic!("it does not come to rest");
+    }
+
+    /// As [`Self::calm`], where calls may fail on the way.
+    pub async fn calm_after_failures(&self) {
+        for _ in 0..40 {
+            let mut idle = true;
+            for flow in &self.engine.setup().records {
+                let end = self.engine.records_round(flow, false).await.expect("the database answers");
+                let counts = self.engine.records_status(flow).await.expect("it answers").counts;
+                idle &= matches!(end, RoundEnd::Done(round) if round.idle() && !round.more);
+                idle &= counts.due == 0 && counts.open_steps == 0;
+            }
+            self.hands.pass(SignedDuration::from_mins(20));
+            if idle {
+                return;
             }
         }
         panic!("it does not come to rest");

@@ -5,6 +5,7 @@ mod apart;
 mod asks;
 mod company;
 mod damaged;
+mod deals;
 pub mod desk;
 mod fields;
 mod found;

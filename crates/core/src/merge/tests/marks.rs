@@ -9,8 +9,9 @@ use crate::{
     description::{FieldDescription, FieldKind, ObjectDescription},
     ids::RecordId,
     merge::{
-        Base, Case, Decision, Direction, EndDraft, Fate, Flow, Images, KindFacts, KindSettings, Known, MarkDraft,
-        PairDraft, Policy, Row, RuleDraft, RuleKey, Select, Side, Successor, Tie, WhenDeleted, decide, mark_key,
+        Base, Case, Counterparts, Decision, Direction, EndDraft, Fate, Flow, Images, KindFacts, KindSettings, Known,
+        MarkDraft, PairDraft, Policy, Row, RuleDraft, RuleKey, Select, Side, Successor, Tie, WhenDeleted, decide,
+        mark_key,
     },
     record::Value,
 };
@@ -137,6 +138,7 @@ fn told(flow: &Flow, told: &Told<'_>) -> String {
         detached: false,
         successor: None::<Successor<'_>>,
         since: None,
+        counterparts: &Counterparts::default(),
     };
     let shown = |changes: &[crate::merge::Change]| -> String {
         let one = |change: &crate::merge::Change| {

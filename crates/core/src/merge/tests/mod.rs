@@ -6,6 +6,7 @@ mod consent;
 mod ends;
 mod invariants;
 mod marks;
+mod relations;
 mod stories;
 mod table;
 mod unique;

@@ -8,9 +8,9 @@ use crate::{
     description::FieldKind,
     ids::RecordId,
     merge::{
-        Base, Blanks, Case, Conflict, Decision, Direction, Evidence, Fate, Flow, HoldKind, Images, Kind, Known, Merged,
-        Pair, Policy, Row, Rule, Side, Successor, Tie, Told, WhenDeleted, decide, first_values, merge_field,
-        merge_rows,
+        Base, Blanks, Case, Conflict, Counterparts, Decision, Direction, Evidence, Fate, Flow, HoldKind, Images, Kind,
+        Known, Merged, Pair, Policy, Row, Rule, Side, Successor, Tie, Told, WhenDeleted, decide, first_values,
+        merge_field, merge_rows,
     },
     record::Value,
 };
@@ -270,6 +270,7 @@ fn decided(flow: &Flow, told: &Ends<'_>) -> String {
         detached: false,
         successor,
         since: None,
+        counterparts: &Counterparts::default(),
     };
     match decide(flow, &case) {
         Decision::Detach { note } => format!("detach: {note}"),

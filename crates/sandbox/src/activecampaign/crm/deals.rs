@@ -125,8 +125,9 @@ fn with(state: &State, mut deal: Deal, given: &Map<String, Value>, now: Timestam
         let known = state.crm.stages.get(&stage).ok_or_else(|| Refused::no_result("DealStage", stage))?;
         (deal.stage, deal.group) = (stage, known.group);
     }
-    if let Some(fields) = given.get("fields").and_then(Value::as_array) {
-        deal.fields.clone_from(fields);
+    for field in given.get("fields").and_then(Value::as_array).into_iter().flatten() {
+        deal.fields.retain(|known| known["customFieldId"] != field["customFieldId"]);
+        deal.fields.push(field.clone());
     }
     deal.updated = now;
     Ok(deal)
@@ -171,10 +172,12 @@ pub(super) fn shown_deal(shapes: &Shapes, id: u64, deal: &Deal) -> Value {
 fn list_deals(state: &State, shapes: &Shapes, asked: &Asked) -> Answer {
     let number = |name: &str| asked.number(&format!("filters[{name}]"));
     let after = asked.param("filters[updated_after]").and_then(|text| shapes.parse(text));
+    let made = asked.param("filters[created_after]").and_then(|text| shapes.parse(text));
     let title = asked.param("filters[title]");
     let (stage, group, status) = (number("stage"), number("group"), number("status"));
     let fits = |deal: &Deal| {
         after.is_none_or(|after| deal.updated.as_second() > after.as_second())
+            && made.is_none_or(|made| deal.created.as_second() >= made.as_second())
             && title.is_none_or(|title| deal.texts.get("title").is_some_and(|held| held == title))
             && stage.is_none_or(|id| deal.stage == id)
             && group.is_none_or(|id| deal.group == id)

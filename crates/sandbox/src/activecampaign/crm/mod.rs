@@ -78,6 +78,8 @@ pub(super) struct Crm {
     groups: BTreeMap<u64, Group>,
     stages: BTreeMap<u64, Stage>,
     deals: BTreeMap<u64, Deal>,
+    /// Custom fields of deals: label and type.
+    deal_fields: BTreeMap<u64, (String, String)>,
 }
 
 impl Crm {
@@ -132,6 +134,18 @@ impl Crm {
         }
     }
 
+    /// Makes a custom field of deals, and yields its number.
+    pub(super) fn add_deal_field(&mut self, label: &str, kind: &str) -> u64 {
+        let id = self.deal_fields.len() as u64 + 1;
+        self.deal_fields.insert(id, (label.to_owned(), kind.to_owned()));
+        id
+    }
+
+    /// The custom fields that were written of a deal.
+    pub(super) fn deal_values(&self, deal: u64) -> Vec<Value> {
+        self.deals.get(&deal).map(|deal| deal.fields.clone()).unwrap_or_default()
+    }
+
     pub(super) fn deals(&self, shapes: &Shapes) -> Vec<Value> {
         self.deals.iter().map(|(id, deal)| deals::shown_deal(shapes, *id, deal)).collect()
     }
@@ -151,6 +165,12 @@ pub(super) fn answer_to(
         "accounts" => accounts::accounts(state, act, shapes, method, rest, asked),
         "accountContacts" => accounts::members(state, act, shapes, method, rest, asked),
         "deals" => deals::deals(state, act, shapes, method, rest, asked),
+        "dealCustomFieldMeta" if method == Method::GET && rest.is_empty() => {
+            Ok(asked.page("dealCustomFieldMeta", state.crm.deal_fields.iter(), |(id, (label, kind))| {
+                json!({"id": id.to_string(), "fieldLabel": label, "fieldType": kind, "fieldOptions": null,
+                       "fieldDefault": "", "isFormVisible": 1, "displayOrder": id})
+            }))
+        }
         "dealGroups" => pipelines::groups(state, act, shapes, method, rest, asked),
         _ => pipelines::stages(state, act, shapes, method, rest, asked),
     }

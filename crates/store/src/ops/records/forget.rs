@@ -21,6 +21,8 @@ statements! {
     STEP_FORGET = "delete from record_step where workspace = ?1 and integration = ?2 and id = ?3";
     HOLDS_NEXT = "select entry from record_hold where workspace = ?1 and integration = ?2 order by entry limit ?3";
     HOLD_FORGET = "delete from record_hold where workspace = ?1 and integration = ?2 and entry = ?3";
+    WAITS_NEXT = "select distinct entry from record_wait where workspace = ?1 and integration = ?2 order by entry limit ?3";
+    WAITS_FORGET = "delete from record_wait where workspace = ?1 and integration = ?2 and entry = ?3";
     LINKS_NEXT = "select id from record_link where workspace = ?1 and integration = ?2 order by id limit ?3";
     LINK_FORGET = "delete from record_link where workspace = ?1 and integration = ?2 and id = ?3";
     ENTRIES_NEXT = "select id from record_entry where workspace = ?1 and integration = ?2 \
@@ -30,9 +32,10 @@ statements! {
 
 /// The large tables: how their next rows are found and how each is dropped. Entries go last, so that whatever is left
 /// after a crash still hangs together.
-const LARGE: [(&Sql, &Sql); 4] = [
+const LARGE: [(&Sql, &Sql); 5] = [
     (&STEPS_NEXT, &STEP_FORGET),
     (&HOLDS_NEXT, &HOLD_FORGET),
+    (&WAITS_NEXT, &WAITS_FORGET),
     (&LINKS_NEXT, &LINK_FORGET),
     (&ENTRIES_NEXT, &ENTRY_FORGET),
 ];

@@ -13,6 +13,7 @@ pub(super) mod retention;
 mod save;
 mod setups;
 mod take;
+mod waits;
 mod wake;
 
 use syncline_core::{
@@ -49,6 +50,7 @@ pub(super) fn statements() -> impl Iterator<Item = &'static (&'static str, &'sta
         save::STATEMENTS,
         setups::STATEMENTS,
         take::STATEMENTS,
+        waits::STATEMENTS,
         wake::STATEMENTS,
     ]
     .into_iter()

@@ -11,7 +11,7 @@ use super::{
     Flow, Tally, asks,
     columns::{fate_columns, is_gone, list_json, side_column},
     flow::pulls,
-    holds, quota, take_turn, wake,
+    holds, quota, take_turn, waits, wake,
 };
 use crate::{
     EntryChange, Held, LinkChange, LinkRef, MadeEntry, RowsSaved, SaveRows, Store,
@@ -85,6 +85,7 @@ impl Op for Save {
         }
         let steps = self.change_steps(db, &links).await?;
         holds::replace(db, flow, self.now, &rows.holds).await?;
+        waits::replace(db, flow, &rows.waits).await?;
         quota::add(db, flow, &rows.month, rows.tasks).await?;
         asks::drop_answered(db, flow, &rows.answered).await?;
         tally.keep(db, flow).await?;

@@ -8,6 +8,7 @@ mod model;
 mod rows;
 mod saved;
 mod setups;
+mod waits;
 
 use std::collections::BTreeMap;
 

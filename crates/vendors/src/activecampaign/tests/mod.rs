@@ -3,6 +3,7 @@
 mod asking;
 mod classifying;
 mod converting;
+mod deals;
 mod importing;
 mod reading;
 mod world;

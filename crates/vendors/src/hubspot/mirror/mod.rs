@@ -1,4 +1,5 @@
-//! Records in step: `changes` finds what changed, `reading` reads by id, address and key, `writing` writes batches.
+//! Records in step: `changes` finds what changed, `reading` reads by id, address and key, `writing` writes batches, and
+//! `ties` what their records are associated with.
 //! Where a round of reading stands is in its [`cursor`].
 
 mod changes;
@@ -6,6 +7,7 @@ mod cursor;
 mod reading;
 #[cfg(test)]
 pub(super) mod tests;
+mod ties;
 mod writing;
 
 use syncline_connect::{

@@ -5,4 +5,5 @@ mod lab;
 mod reading;
 pub mod scripted;
 mod spoilt;
+mod ties;
 mod writing;

@@ -1,4 +1,5 @@
-//! Writing up to a hundred rows with one call: what is to be written becomes rows of a batch.
+//! Writing up to a hundred rows with one call: what is to be written becomes rows of a batch. What they are associated with
+//! follows with a call for each kind.
 
 use serde_json::Map;
 use syncline_connect::{
@@ -7,10 +8,11 @@ use syncline_connect::{
 };
 use syncline_core::{ids::RecordId, record::Field};
 
-use super::{configuration, known};
+use super::{configuration, known, ties};
 use crate::hubspot::{
     batch::{self, Drawn, OP, Target, Verb},
     convert::{self, is_id},
+    roles::ASSOCIATION,
     settings::{is_name, key_property},
 };
 
@@ -26,13 +28,24 @@ pub async fn write(cx: &Cx<'_>, kind: &str, rows: &[RowWrite]) -> Result<Answere
             Err(error) => outcomes[at] = Some(RowOutcome::Refused(error)),
         }
     }
+    // Whose associations alone have changed needs no row of its own.
+    let (only_ties, drawn): (Vec<Drawn>, Vec<Drawn>) = drawn
+        .into_iter()
+        .partition(|row| row.verb == Verb::Update && row.properties.is_empty() && ties::has(&rows[row.at]));
+    for row in only_ties {
+        outcomes[row.at] = Some(RowOutcome::Done { id: RecordId::new(row.identity) });
+    }
     let sent = batch::send(cx, &Target { object: kind.name, key: &key, role: kind.role }, drawn).await?;
     for (at, outcome) in sent.outcomes {
         outcomes[at] = Some(outcome);
     }
-    let rows =
-        outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| batch::unknown("the answer lacks the row")));
-    Ok(Answered { value: Written::Rows(rows.collect()), calls: sent.calls, usage: sent.usage })
+    let mut outcomes: Vec<RowOutcome> = outcomes
+        .into_iter()
+        .map(|outcome| outcome.unwrap_or_else(|| batch::unknown("the answer lacks the row")))
+        .collect();
+    let tied = ties::write(cx, kind.name, rows, &mut outcomes, sent.calls == 0).await?;
+    let (calls, usage) = (sent.calls + tied.calls, tied.usage.or(sent.usage));
+    Ok(Answered { value: Written::Rows(outcomes), calls, usage })
 }
 
 fn draw(key: &str, at: usize, row: &RowWrite) -> Result<Drawn, Error> {
@@ -46,7 +59,7 @@ fn draw(key: &str, at: usize, row: &RowWrite) -> Result<Drawn, Error> {
         Op::Delete { id } => (Verb::Archive, known(id)?),
     };
     let mut properties = Map::new();
-    for (name, value) in &row.fields {
+    for (name, value) in row.fields.iter().filter(|(name, _)| !name.starts_with(ASSOCIATION)) {
         let wrong = |why: &str| {
             let mut error = configuration(OP, format!("the property {name} {why}"));
             error.fields = vec![Field::Native(name.clone())];

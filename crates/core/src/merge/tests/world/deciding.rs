@@ -98,6 +98,7 @@ impl World {
                 detached: entry.detached,
                 successor,
                 since: None,
+                counterparts: &Counterparts::default(),
             };
             match decide(&self.flow, &case) {
                 Decision::Adopt { pair, candidate, merge } => {

@@ -12,9 +12,9 @@ use crate::{
     description::{FieldKind, Habits},
     ids::RecordId,
     merge::{
-        Blanks, Case, Conflict, Decision, Direction, Fate, Flow, Hold, Images, Kind, KindSettings, Known, PairSettings,
-        Policy, Row, RowMerge, Rule, RuleKey, Select, Side, Successor, Tie, WhenDeleted, decide, payload_digest,
-        row::Change,
+        Blanks, Case, Conflict, Counterparts, Decision, Direction, Fate, Flow, Hold, Images, Kind, KindSettings, Known,
+        PairSettings, Policy, Row, RowMerge, Rule, RuleKey, Select, Side, Successor, Tie, WhenDeleted, decide,
+        payload_digest, row::Change,
     },
     record::Value,
 };

@@ -147,6 +147,12 @@ impl Lab {
         }
     }
 
+    /// Whom a record is associated with, by their ids.
+    pub fn associated(&self, kind: &str, id: &str, to: &str) -> Vec<String> {
+        let links = self.account.record(kind, id).expect("the record is there").links;
+        links.into_iter().filter(|link| link.object == to).map(|link| link.id).collect()
+    }
+
     pub fn property(&self, kind: &str, id: &str, name: &str) -> Option<String> {
         self.account.record(kind, id).expect("the record is there").properties.get(name).cloned()
     }

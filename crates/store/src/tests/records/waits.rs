@@ -1,0 +1,69 @@
+//! Waking records that name others, once those have counterparts.
+
+use super::*;
+use crate::Wait;
+
+fn wait(record: &str, coming: bool) -> Wait {
+    Wait {
+        pair: "people".to_owned(),
+        side: Side::Left,
+        kind: "contact".to_owned(),
+        record: RecordId::new(record),
+        coming,
+    }
+}
+
+fn deal(record: &str) -> SeenRow {
+    SeenRow { kind: "deal".to_owned(), match_key: None, ..seen(Side::Left, record, 0) }
+}
+
+/// Deals at rest that wait for these.
+async fn waiting(store: &Store, held: &Held, deals: &[(&str, Wait)]) {
+    let rows = deals.iter().map(|(name, _)| deal(name)).collect();
+    store.take_rows(taking(held, 2, rows, Vec::new())).await.unwrap().unwrap();
+    let mut save_rows = SaveRows::default();
+    for work in due(store, 2).await.iter().filter(|work| work.entry.kind == "deal") {
+        let (_, wait) = deals.iter().find(|(name, _)| work.entry.record.as_str() == *name).unwrap();
+        save_rows.entries.push(rests(&work.entry, None));
+        save_rows.waits.push((work.entry.id, vec![wait.clone()]));
+    }
+    save(store, held, 2, save_rows).await;
+}
+
+async fn woken(store: &Store, now: i64) -> Vec<String> {
+    store.wake_waiting(&ws(), &flow(), at(now)).await.unwrap();
+    let deals = due(store, now).await.into_iter().filter(|work| work.entry.kind == "deal");
+    deals.map(|work| work.entry.record.as_str().to_owned()).collect()
+}
+
+on_all! {
+    /// proves: R7
+    async fn a_record_is_woken_when_the_one_that_it_names_has_a_counterpart(world: &World) {
+        let store = world.store().await;
+        let held = hold(&store, "w1", 0, 900).await;
+        store.take_rows(taking(&held, 1, vec![seen(Side::Left, "ada", 0)], Vec::new())).await.unwrap();
+        let other = Wait { pair: "leads".to_owned(), ..wait("ada", false) };
+        waiting(&store, &held, &[("one", wait("ada", false)), ("two", wait("grace", false)), ("three", other)]).await;
+        assert!(woken(&store, 3).await.is_empty(), "nobody has a counterpart yet");
+        linked(&store, &held, "ada").await;
+        assert_eq!(woken(&store, 4).await, ["one"], "another pair's counterpart and another record's are none of it");
+
+        // Who is decided about anew waits for what that decision says, and for nothing more.
+        let work = due(&store, 4).await.remove(0);
+        let rows = SaveRows { entries: vec![rests(&work.entry, None)], waits: vec![(work.entry.id, Vec::new())], ..SaveRows::default() };
+        save(&store, &held, 5, rows).await;
+        assert!(woken(&store, 6).await.is_empty());
+    }
+
+    /// proves: R7
+    async fn that_there_will_be_no_counterpart_is_news_where_one_was_coming(world: &World) {
+        let store = world.store().await;
+        let held = hold(&store, "w1", 0, 900).await;
+        store.take_rows(taking(&held, 1, vec![seen(Side::Left, "ada", 0)], Vec::new())).await.unwrap();
+        waiting(&store, &held, &[("one", wait("ada", true)), ("two", wait("ada", false))]).await;
+        assert!(woken(&store, 3).await.is_empty(), "nobody has decided about it yet");
+        let ada = by_record(&store, Side::Left, "ada").await.unwrap();
+        save(&store, &held, 4, SaveRows { entries: vec![rests(&ada, None)], ..SaveRows::default() }).await;
+        assert_eq!(woken(&store, 5).await, ["one"]);
+    }
+}

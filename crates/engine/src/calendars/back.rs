@@ -270,7 +270,10 @@ impl Engine {
             Ok(WriteOutcome::Changed | WriteOutcome::NotOrganizer) => {
                 self.not_made(seeing, record, &about, "The calendar does not let it be made.", round).await
             }
-            Err(error) => self.write_failed(seeing, &record.id, &about, &error).await,
+            Err(error) => {
+                round.events.left_out += usize::from(error.retry == Retry::Never);
+                self.write_failed(seeing, &record.id, &about, &error).await
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 use syncline_connect::{
-    ErrorKind,
+    ErrorKind, Retry,
     calendar::{EventWrite, WriteOutcome},
 };
 use syncline_core::{
@@ -184,6 +184,7 @@ impl Engine {
                 if is_known && !self.not_written(seeing, meeting).await? {
                     return Ok(Next::Lost);
                 }
+                round.events.left_out += usize::from(error.retry == Retry::Never);
                 self.write_failed(seeing, record, about, &error).await
             }
         }

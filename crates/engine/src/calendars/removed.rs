@@ -190,12 +190,14 @@ impl Engine {
         let mut said = Vec::new();
         for own in all.iter().filter(|own| own.organizes == organizes) {
             if let Alone::No(why) = own.which {
+                round.events.left_out += usize::from(stays(why).is_some());
                 said.extend(stays(why).map(str::to_owned));
                 continue;
             }
             let removal = Removal { meeting, own, deed, about: &about, record };
             match self.remove(seeing, &removal, round).await? {
-                Ok(Removed { text, letters }) => {
+                Ok(Removed { text, letters, left_out }) => {
+                    round.events.left_out += usize::from(left_out);
                     said.push(text);
                     // Before another calendar is written to: whatever becomes of that, this is told.
                     let calendar = &own.calendar.name;
@@ -225,28 +227,28 @@ impl Engine {
     ) -> StoreResult<Result<Removed, Next>> {
         let (flow, Removal { meeting, own, deed, about, record }) = (seeing.flow, removal);
         let name = &own.calendar.name;
-        let said = |text: String| Ok(Ok(Removed { text, letters: Vec::new() }));
+        let said = |text: String, left_out| Ok(Ok(Removed { text, letters: Vec::new(), left_out }));
         let Some(target) = self.target(flow, own.calendar) else {
-            return said(format!("its event stays in calendar {name}, which cannot be written to"));
+            return said(format!("its event stays in calendar {name}, which cannot be written to"), true);
         };
         if !self.has_time(seeing) {
             return Ok(Err(Next::Later { pause: SignedDuration::ZERO, doubt: false }));
         }
         if *deed == CrmDelete::Nothing {
-            return said("its event stays".to_owned());
+            return said("its event stays".to_owned(), true);
         }
         let event = match self.event_meant(flow, &target, own.which, meeting.key.rid, &mut round.calls).await {
             Ok(Ok(event)) => event,
             Ok(Err(why)) => {
                 let text =
                     stays(why).map_or_else(|| format!("its event in calendar {name} is gone already"), str::to_owned);
-                return said(text);
+                return said(text, stays(why).is_some());
             }
             Err(error) => return self.not_removed(seeing, removal, &error).await,
         };
         let (id, etag) = (&event.id, event.etag.as_ref());
         let (write, done) = match deed {
-            CrmDelete::Nothing => return said("its event stays".to_owned()),
+            CrmDelete::Nothing => return said("its event stays".to_owned(), true),
             CrmDelete::DeleteForAll { tell } => (EventWrite::Delete { id, etag, tell: *tell }, "deleted"),
             CrmDelete::Decline => {
                 (EventWrite::Decline { id, etag, rep: &target.calendar.owner, tell: true }, "declined")
@@ -284,10 +286,11 @@ impl Engine {
                 Ok(Ok(Removed {
                     text: format!("its event in calendar {name} is {done}{}", letters.1),
                     letters: letters.0,
+                    left_out: false,
                 }))
             }
-            Ok(WriteOutcome::Gone) => said(format!("its event in calendar {name} is gone already")),
-            Ok(WriteOutcome::NotOrganizer) => said(format!("calendar {name} does not let its event be {done}")),
+            Ok(WriteOutcome::Gone) => said(format!("its event in calendar {name} is gone already"), false),
+            Ok(WriteOutcome::NotOrganizer) => said(format!("calendar {name} does not let its event be {done}"), true),
             Ok(WriteOutcome::Changed) => {
                 self.calendar_soon(&flow.reference(target.calendar)).await?;
                 Ok(Err(Next::Later { pause: CHANGED_PAUSE, doubt: false }))
@@ -305,7 +308,7 @@ impl Engine {
     ) -> StoreResult<Result<Removed, Next>> {
         if error.retry == Retry::Never && error.kind != ErrorKind::Revoked {
             let text = format!("its event stays in calendar {}: {error}", removal.own.calendar.name);
-            return Ok(Ok(Removed { text, letters: Vec::new() }));
+            return Ok(Ok(Removed { text, letters: Vec::new(), left_out: true }));
         }
         Ok(Err(match self.write_failed(seeing, removal.record, removal.about, error).await? {
             Next::Later { pause, .. } => Next::Later { pause, doubt: false },
@@ -332,6 +335,8 @@ struct Removal<'a> {
 struct Removed {
     text: String,
     letters: Vec<syncline_store::NewMail>,
+    /// It was not done.
+    left_out: bool,
 }
 
 /// What is said where no event goes. `None`: there is none.

@@ -79,6 +79,10 @@ equal(client.contacts.list_all_contacts(**{"filters[updated_after]": "1970-01-01
 deal = client.deals.create_a_deal({"deal": {"title": "Big", "value": 700, "currency": "eur", "contact": ada["id"],
                                             "group": "1", "stage": "1", "owner": "1"}})["deal"]
 equal(client.deals.retrieve_a_deal(deal["id"])["deal"]["value"], "700")
+client.deals.update_a_deal(deal["id"], {"deal": {"stage": "2", "value": 150050}})
+changed = client.deals.list_all_deals(**{"filters[updated_after]": "1970-01-01", "filters[created_after]": "1970-01-01"})["deals"]
+equal([[one["stage"], one["value"], one["contact"]] for one in changed], [["2", "150050", str(ada["id"])]])
+equal([stage["title"] for stage in client.deals.list_all_stages()["dealStages"]], ["To Contact", "In Contact", "Follow Up"])
 hook = client.webhooks.create_a_webhook({"webhook": {"name": "h", "url": "https://s.example/h", "events": ["update"],
                                                      "sources": ["api"]}})["webhook"]
 equal(client.webhooks.retrieve_a_webhook(hook["id"])["webhook"]["events"], ["update"])

@@ -76,6 +76,12 @@ const deal = await brevo.deals.createADeal({ name: "Big", attributes: { amount: 
 is((await brevo.deals.getADeal({ id: deal.id })).attributes.deal_name, "Big");
 is((await brevo.companies.getACompany({ id: company.id })).linkedDealsIds, [deal.id]);
 is((await brevo.deals.getAllPipelines())[0].stages.length, 5);
+await brevo.deals.updateADeal({ id: deal.id, attributes: { amount: 8 } });
+const links = { linkContactIds: [made.id], unlinkCompanyIds: [company.id] };
+await brevo.deals.linkAndUnlinkADealWithContactsAndCompanies({ id: deal.id, ...links });
+const all = (await brevo.deals.getAllDeals({ sort: "asc", limit: 10 })).items;
+is([all[0].attributes.amount, all[0].linkedContactsIds, all[0].linkedCompaniesIds], [8, [made.id], []]);
+is((await brevo.deals.getDealAttributes())[0].internalName, "deal_name");
 
 // Deletion, and a fault that was asked for: the client tries again by itself.
 await brevo.contacts.deleteContact({ identifier: made.id });

@@ -11,7 +11,7 @@ use syncline_connect::{Cx, Error, ErrorKind, HttpError, Retry, Usage};
 
 use super::{
     classify,
-    wire::{AssociationTypes, Batch, Owner, Owners, Page, Properties, Refused, Tied, Ties},
+    wire::{AssociationTypes, Batch, Owner, Owners, Page, Pipelines, Properties, Refused, Tied, Ties},
 };
 
 const DAILY: &str = "x-hubspot-ratelimit-daily";
@@ -93,6 +93,15 @@ pub async fn properties(
     kind: &str,
 ) -> Result<(Option<Properties>, Option<Usage>), Error> {
     match read(cx, op, Method::GET, &format!("/crm/v3/properties/{kind}"), None::<&()>).await {
+        Ok(answer) => Ok((Some(answer.body), answer.usage)),
+        Err(error) if matches!(error.kind, ErrorKind::Forbidden | ErrorKind::Gone) => Ok((None, None)),
+        Err(error) => Err(error),
+    }
+}
+
+/// `GET /crm/v3/pipelines/{kind}`; `None` where the account does not show them to us.
+pub async fn pipelines(cx: &Cx<'_>, op: &'static str, kind: &str) -> Result<(Option<Pipelines>, Option<Usage>), Error> {
+    match read(cx, op, Method::GET, &format!("/crm/v3/pipelines/{kind}"), None::<&()>).await {
         Ok(answer) => Ok((Some(answer.body), answer.usage)),
         Err(error) if matches!(error.kind, ErrorKind::Forbidden | ErrorKind::Gone) => Ok((None, None)),
         Err(error) => Err(error),

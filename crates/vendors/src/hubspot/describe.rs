@@ -1,4 +1,4 @@
-//! Descriptions of kinds by their properties: one call a kind.
+//! Descriptions of kinds by their properties: one call a kind, and one for the pipelines of those that have stages.
 
 use syncline_connect::{Answered, Cx, Error, Usage, mirror::KindSpec};
 use syncline_core::description::{FieldDescription, FieldKind, Habits, ObjectDescription};
@@ -7,7 +7,7 @@ use super::{
     api,
     manifest::required,
     roles::{ASSOCIATION, ASSOCIATIONS},
-    wire::{Properties, Property},
+    wire::{Pipeline, Pipelines, Properties, Property},
 };
 
 pub const OP: &str = "describe";
@@ -15,6 +15,9 @@ pub const OP: &str = "describe";
 /// Longest text of a property.
 /// <https://knowledge.hubspot.com/properties/property-field-types-in-hubspot>, read 2026-11.
 const TEXT_CHARS_MAX: u32 = 65_536;
+
+/// Pipelines that the label of a stage names.
+const PIPELINES_NAMED_MAX: usize = 10;
 
 /// Digits behind the point that are kept of a number: more than any rounding for display leaves.
 const NUMBER_SCALE: u32 = 10;
@@ -26,9 +29,39 @@ pub async fn describe(cx: &Cx<'_>, kinds: &[&KindSpec]) -> Result<Answered<Vec<O
         let (properties, used) = api::properties(cx, OP, kind.name).await?;
         calls += 1;
         usage = used.or(usage);
-        value.push(properties.map(|properties| read(kind.name, &properties)));
+        let mut description = properties.map(|properties| read(kind.name, &properties));
+        if let (Some(description), Some(stage)) = (&mut description, stage_of(kind.name)) {
+            let (pipelines, used) = api::pipelines(cx, OP, kind.name).await?;
+            calls += 1;
+            usage = used.or(usage);
+            if let (Some(pipelines), Some(field)) = (pipelines, description.fields.get_mut(stage)) {
+                take_stages(field, &pipelines);
+            }
+        }
+        value.push(description);
     }
     Ok(Answered { value, calls, usage })
+}
+
+/// The property that holds the stage, whose options are those of the pipelines.
+fn stage_of(kind: &str) -> Option<&'static str> {
+    match kind {
+        "deals" => Some("dealstage"),
+        "tickets" => Some("hs_pipeline_stage"),
+        _ => None,
+    }
+}
+
+/// Names the stages that there are; which of them belong together is said by the label.
+fn take_stages(field: &mut FieldDescription, pipelines: &Pipelines) {
+    let of = |pipeline: &Pipeline| {
+        let stages = pipeline.stages.iter().map(|stage| format!("{} {}", stage.id, stage.label).trim().to_owned());
+        format!("{}: {}", pipeline.label, stages.collect::<Vec<_>>().join(", "))
+    };
+    let named: Vec<String> = pipelines.results.iter().take(PIPELINES_NAMED_MAX).map(of).collect();
+    field.label = format!("{} ({})", field.label, named.join("; "));
+    field.values = pipelines.results.iter().flat_map(|one| &one.stages).map(|stage| stage.id.clone()).collect();
+    field.restricted = true;
 }
 
 /// What the properties of a kind say, in our terms.

@@ -172,6 +172,27 @@ pub struct Owner {
     pub archived: bool,
 }
 
+/// The pipelines of a kind.
+#[derive(Debug, Deserialize)]
+pub struct Pipelines {
+    pub results: Vec<Pipeline>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Pipeline {
+    #[serde(default)]
+    pub label: String,
+    #[serde(default)]
+    pub stages: Vec<Stage>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Stage {
+    pub id: String,
+    #[serde(default)]
+    pub label: String,
+}
+
 /// The properties of a kind.
 #[derive(Debug, Deserialize)]
 pub struct Properties {

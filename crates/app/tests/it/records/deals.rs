@@ -89,6 +89,12 @@ fn seed(company: &Company, object: &str, record: Value) -> String {
     company.org.seed(object, &fields(record)).expect("the record is sound")
 }
 
+/// Makes a contact the primary one of an opportunity, as people do: what the opportunity itself says cannot be edited.
+fn make_primary(company: &Company, opportunity: &str, contact: &str) {
+    let role = json!({ "OpportunityId": opportunity, "ContactId": contact, "IsPrimary": true });
+    seed(company, "OpportunityContactRole", role);
+}
+
 fn opportunity(name: &str, contact: &str, account: Option<&str>) -> Value {
     json!({ "Name": name, "Amount": 1500.5, "StageName": "Prospecting", "CloseDate": "2026-09-30",
             "ContactId": contact, "AccountId": account })
@@ -133,7 +139,8 @@ async fn deals_belong_to_somebody(company: Company) {
         all["deals"].iter().find(|deal| deal.properties["dealname"] == "Engine").expect("it is there").id.clone();
     let person = company.hub.create("contacts", &[("email", "byron@example.org")]).expect("a person");
     company.hub.associate(("deals", &deal), ("contacts", &person), None).expect("both are there");
-    company.org.edit(&engine, &fields(json!({ "ContactId": grace, "Amount": 2000 }))).expect("the edit is sound");
+    make_primary(&company, &engine, &grace);
+    company.org.edit(&engine, &fields(json!({ "Amount": 2000 }))).expect("the edit is sound");
     assert_eq!(company.calm().await, 1, "the amount and the person by one write");
     assert_eq!(belongs_to(&company, "Engine"), ["Engines", "byron@example.org", "grace@example.org"]);
     assert_eq!(company.calm().await, 0, "nothing is left to write");
@@ -181,10 +188,12 @@ async fn a_lost_answer_makes_no_second_deal() {
 async fn a_wrong_relation_is_named_by_the_check() {
     let company = Company::changed(with_hubspot).await;
     let mut flow = company.engine.setup().records[0].clone();
+    flow.pairs[2].rows[2] = stage("StageName", "dealstage", &[("Prospecting", "nowhere"), ("Closed Won", "closedwon")]);
     flow.pairs[2].rows.push(names("OwnerId", "associations.contacts", "contacts"));
     flow.pairs[2].rows.push(names("Name", "description", "companies"));
     let checked = company.engine.records_check(&flow).await.expect("the database answers").expect("both answer");
-    let refused = checked.refused.join("\n");
+    let (refused, warned) = (checked.refused.join("\n"), checked.warnings.join("\n"));
+    assert!(warned.contains("Prospecting (as nowhere)"), "{warned}");
     assert!(refused.contains("OwnerId names User, and the pair contacts is of Contact"), "{refused}");
     assert!(refused.contains("Name names no record"), "{refused}");
     assert!(refused.contains("description names no record"), "{refused}");
@@ -247,7 +256,8 @@ async fn opportunities_become_deals_of_brevo() {
     assert_eq!(company.calm().await, 2, "the person, and whom the deal belongs to");
     assert_eq!(deal("Compiler")["linkedContactsIds"], person("grace@example.org"));
 
-    let won = json!({ "StageName": "Closed Won", "Amount": 2000, "ContactId": grace });
+    let won = json!({ "StageName": "Closed Won", "Amount": 2000 });
+    make_primary(&company, &engine, &grace);
     company.org.edit(&engine, &fields(won)).expect("the edit is sound");
     assert_eq!(company.calm().await, 1);
     let made = deal("Engine");
@@ -330,7 +340,8 @@ async fn a_deal_that_needs_its_person_waits_for_them() {
     assert_eq!(deal("Compiler")["contact"], person("grace@example.org"));
     assert!(store.holds(&flow.workspace, &flow.id, None, 50).await.expect("it answers").is_empty());
 
-    let won = json!({ "StageName": "Closed Won", "ContactId": grace, "CloseDate": "2026-10-15" });
+    let won = json!({ "StageName": "Closed Won", "CloseDate": "2026-10-15" });
+    make_primary(&company, &engine, &grace);
     company.org.edit(&engine, &fields(won)).expect("the edit is sound");
     assert_eq!(company.calm().await, 1, "stage, day and person by one write");
     let made = deal("Engine");

@@ -205,9 +205,22 @@ impl After {
             }
             Self::Primary { opportunity } => {
                 only_primary(world, opportunity, id);
+                show_primary(world, opportunity, slot);
                 Ok(())
             }
         }
+    }
+}
+
+/// The opportunity shows the contact of its primary role. No time of it moves by that.
+fn show_primary(world: &mut World, opportunity: Id, role: Slot) {
+    let schema = world.schema.clone();
+    let Some((roles, object)) = schema.find("OpportunityContactRole").zip(schema.find("Opportunity")) else { return };
+    let contact = schema.def(roles).field_no("ContactId");
+    let contact = contact.and_then(|no| world.row(roles, role)?.stored(no).cloned());
+    let place = world.find(opportunity).filter(|(of, _)| *of == object);
+    if let (Some(contact), Some((_, slot)), Some(no)) = (contact, place, schema.def(object).field_no("ContactId")) {
+        world.set(object, slot, no, Some(contact));
     }
 }
 

@@ -73,7 +73,7 @@ fn properties_are_described() {
     let cx = lab.asker.cx();
     let (answered, calls) =
         lab.calls(|| HubSpot.describe(&cx, &["contacts", "deals"]).now_or_never().unwrap().unwrap());
-    assert_eq!((calls, answered.calls), (2, 2));
+    assert_eq!((calls, answered.calls), (3, 3), "one for each kind, and one for the pipelines of deals");
     let [Some(contact), Some(deal)] = answered.value.as_slice() else { panic!("both are there") };
     let kind = |name: &str| contact.fields[name].kind;
     assert_eq!(kind("email"), FieldKind::Email);
@@ -88,5 +88,9 @@ fn properties_are_described() {
     assert!(!contact.fields["lastmodifieddate"].updateable && contact.fields["hs_is_contact"].calculated);
     assert!(contact.fields["syncline_key"].unique && contact.fields["email"].unique);
     assert!(deal.fields["dealname"].required && !contact.fields["email"].required);
+    let stage = &deal.fields["dealstage"];
+    assert!(stage.restricted && stage.values.contains(&"closedwon".to_owned()), "{stage:?}");
+    assert!(stage.label.contains("closedwon Closed Won"), "{}", stage.label);
+    assert_eq!(deal.fields["associations.contacts"].refers_to, ["contacts"]);
     assert!(deal.fields["amount"].kind == FieldKind::Number && deal.fields["amount"].scale > 2);
 }

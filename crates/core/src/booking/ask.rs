@@ -1,12 +1,14 @@
 //! What a decision has to know: the questions about one booking, and the fields that answer them. Nothing is decided here.
 
+use std::collections::BTreeMap;
+
 use super::{
-    attendees::{Company, company},
+    attendees::{Company, address_of, company},
     chain::View,
     check::Descriptions,
     diff::{Normalise, decide},
     facts::Questions,
-    follow::{untraced, untraced_account},
+    follow::{stranger, untraced, untraced_account},
     mapped,
     matching::{account_key, address, company_domain, known, known_goes_first, person_key},
     owner::candidates,
@@ -16,7 +18,7 @@ use super::{
 };
 use crate::{
     ids::{RecordId, SharedKey},
-    record::{Field, Role, Slot, Std},
+    record::{Field, Record, Role, Slot, Std, Value},
     step::{Plan, Write},
 };
 
@@ -36,7 +38,11 @@ pub fn questions(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, no
                 // The plan may have made the meeting, too; then its attendees are asked for once it is found.
                 let meeting =
                     cx.links.get(&Slot::Meeting).map(|link| &link.id).or_else(|| made(cx, plan, Slot::Meeting));
-                ask.attendees.extend(meeting.filter(|id| cx.facts.attendees(id).is_none()).cloned());
+                match meeting.map(|id| (id, cx.facts.attendees(id))) {
+                    Some((id, None)) => drop(ask.attendees.insert(id.clone())),
+                    Some((_, Some(known))) => ask_about_stranger(cx, view, known, &step.write, &mut ask),
+                    None => {}
+                }
             }
             write if step.role == Role::Custom => {
                 let key = match write {
@@ -84,6 +90,25 @@ pub fn questions(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, no
         }
     }
     ask
+}
+
+/// Somebody who was to be invited, is to come no longer, and is not there: who was merged into another record is there as that.
+fn ask_about_stranger(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    there: &BTreeMap<RecordId, Record>,
+    write: &Write,
+    ask: &mut Questions,
+) {
+    if let Write::Upsert { fields, .. } = write
+        && let Some(Value::Id(id)) = fields.get(&Std::Attends.into())
+        && !there.contains_key(id)
+        && address_of(cx, view, cx.links, id).is_none()
+        && let Some(link) = stranger(cx, id)
+        && let Some(id) = untraced(cx, &link)
+    {
+        ask.traces.entry(link.role).or_default().insert(id);
+    }
 }
 
 /// The record that a plan made in this slot, as far as it was found.

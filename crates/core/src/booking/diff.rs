@@ -8,7 +8,7 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use super::{
     attendees::address_of,
     chain::View,
-    follow::{Followed, follow},
+    follow::{Followed, follow, stranger},
     mapped::{self, object_of},
     matching::{account_key, address},
     project::{Context, Desired, Links, Note, Projection, project, shared_record_key},
@@ -285,7 +285,11 @@ fn attendee_that_came(cx: &Context<'_>, view: &View<'_>, links: &Links, planned:
         Value::Id(id) => id,
         _ => return None,
     };
-    let record = cx.facts.attendees(&links.get(&Slot::Meeting)?.id)?.get(attends)?;
+    let known = cx.facts.attendees(&links.get(&Slot::Meeting)?.id)?;
+    let record = known.get(attends).or_else(|| match follow(cx, &stranger(cx, attends)?) {
+        Followed::Became { id, .. } => known.get(&id),
+        Followed::Stands | Followed::Gone | Followed::Left => None,
+    })?;
     let mut image = planned.clone();
     let address = address_of(cx, view, links, attends).map(|address| (Std::Email.into(), Value::Text(address)));
     image.extend(address);

@@ -81,7 +81,17 @@ pub(super) fn untraced_account(cx: &Context<'_>, person: &Link) -> Option<Record
 }
 
 fn doubted_account(id: &RecordId) -> Link {
-    Link { doubt: true, ..Link::new(Role::Account, id.clone(), None, Fields::new()) }
+    doubted(Role::Account, id)
+}
+
+/// A person whom nothing of the booking is linked to any more, in doubt. `None`: the id does not tell that it is one.
+pub(super) fn stranger(cx: &Context<'_>, id: &RecordId) -> Option<Link> {
+    let (role, id) = (cx.identify)(id.as_str())?;
+    matches!(role, Role::Contact | Role::Lead).then(|| doubted(role, &id))
+}
+
+fn doubted(role: Role, id: &RecordId) -> Link {
+    Link { doubt: true, ..Link::new(role, id.clone(), None, Fields::new()) }
 }
 
 fn link_reference(link: &Link, field: Std) -> Option<RecordId> {

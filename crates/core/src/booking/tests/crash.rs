@@ -2,7 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::{converge::settings, story::*, world::*};
+use super::{
+    converge::{record, settings},
+    story::*,
+    world::*,
+};
 use crate::{
     booking::{
         message::MessageKind,
@@ -268,4 +272,28 @@ fn a_guest_who_may_have_come_and_is_to_leave_is_looked_for() {
         let linked = desk.links.iter().filter(|(slot, _)| matches!(slot, Slot::Attendee(_))).count();
         assert_eq!(linked, wanted);
     }
+}
+
+/// proves: V2, B25: also where the person was merged into another one meanwhile (seed 7610 of the simulation).
+#[test]
+fn a_guest_who_may_have_come_and_was_merged_is_looked_for() {
+    let mut with_guest = booking(time(6000));
+    bring(&mut with_guest, 1);
+    let messages = [booked("a", 0, 6000), message("a", 1, MessageKind::Booked, Some(with_guest)), booked("a", 2, 6000)];
+    let fields = |email: &str| [(Std::Email, Value::text(email)), (Std::LastName, Value::text("P"))];
+    let people = [
+        record(Role::Contact, 8, &fields("grace@acme.example")),
+        record(Role::Contact, 9, &fields("other@acme.example")),
+    ];
+    let settings = BookingSettings { guests: GuestPolicy::Create, ..BookingSettings::default() };
+    let mut desk = Desk::new(World::with(&people), settings);
+    desk.work(&messages[..1]);
+    let lost = desk.decide(&messages[..2], None).plan;
+    desk.world.apply(&lost).expect("a plan that is not refused");
+    let meeting = desk.links[&Slot::Meeting].id.clone();
+    assert_eq!(desk.world.attendees(&meeting)[0].0.as_str(), "contact-8");
+    desk.world.merge(&"contact-8".into(), &"contact-9".into());
+    desk.work_after(&messages, Some(&lost));
+    assert_eq!(desk.world.attendees(&meeting).len(), 0);
+    assert_eq!(desk.work(&messages).plan.steps, vec![]);
 }

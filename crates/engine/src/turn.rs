@@ -240,6 +240,7 @@ impl Engine {
                 fence: push.job.claimed.fence,
                 plan: push.decision.plan.clone(),
                 creates: push.decision.creates.clone(),
+                outdated: push.decision.outdated.clone(),
                 adopted: push.decision.kept(&push.job.claimed.links),
             })
             .collect();

@@ -162,7 +162,12 @@ fn shared_people(sim: &Sim, line: &Line) {
 /// gave up a seat, and booked nothing else.
 fn passers(story: &Story, customer: usize) -> BTreeSet<String> {
     let people = &story.customers[customer].people;
-    let bookings = || story.bookings.iter().filter(|booking| booking.customer == customer);
+    // Of a booking all of whose messages are lost nobody can know.
+    let is_told = |number: usize| story.messages.iter().any(|message| message.booking == Some(number) && !message.lost);
+    let bookings = || {
+        let all = story.bookings.iter().enumerate();
+        all.filter(|(number, booking)| booking.customer == customer && is_told(*number)).map(|(_, booking)| booking)
+    };
     let stays =
         |person: usize| bookings().any(|booking| booking.people.contains(&person) && !booking.left.contains(&person));
     let left = bookings().flat_map(|booking| &booking.left).filter(|person| !stays(**person));

@@ -168,6 +168,8 @@ pub struct Planned {
     pub plan: Plan,
     /// Shared records that this plan creates: while it does, nobody else may.
     pub creates: Vec<SharedKey>,
+    /// What is known in place of these and was found to be gone. It is forgotten, unless it became another meanwhile.
+    pub outdated: Vec<SharedLink>,
     /// What a former, unsettled plan turned out to have done, and whom this plan changes; kept with this plan, so that it
     /// is still known should this one's outcome stay unknown, too.
     pub adopted: Option<Links>,

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     chain::View,
     follow::{Followed, follow},
-    matching::address,
+    matching::{address, person_key},
     message::Attendee,
     people::{Comer, Kind, Person, person},
-    project::{Context, Desired, Links, Note, Projection, own_key},
+    project::{Context, Desired, Links, Note, Projection, own_key, shared_record_key},
     settings::{GuestPolicy, Language},
     text::display_name,
 };
@@ -73,6 +73,30 @@ pub(super) fn company<'a>(cx: &Context<'_>, view: &View<'a>) -> Company<'a> {
     out
 }
 
+/// The address of the one of the company who attends with this record, as far as it was looked up.
+pub(super) fn address_of(cx: &Context<'_>, view: &View<'_>, links: &Links, record: &RecordId) -> Option<String> {
+    let seats = || view.other_seats.iter();
+    let guests = view.content.guests.iter().chain(seats().flat_map(|seat| &seat.guests));
+    let people = seats().map(|seat| &seat.invitee).chain(guests).map(|who| &who.email);
+    let hosts = view.content.hosts.iter().map(|host| &host.email);
+    let is_theirs = |role: Role, email: &str| {
+        let key = person_key(role, email);
+        let made = cx.facts.with_key(role, &shared_record_key(cx, &key)).map(|made| &made.id);
+        let known = cx.facts.shared(&key).map(|known| &known.id);
+        let found = cx.facts.with_email(role, email).into_iter().map(|found| &found.id);
+        found.chain(made).chain(known).any(|id| id == record)
+    };
+    let is_linked = |email: &str| {
+        let mut people = links.iter().filter(|(slot, link)| matches!(slot, Slot::Guest(_)) && link.id == *record);
+        people.any(|(_, link)| link.image.get(&Std::Email.into()).and_then(Value::as_text) == Some(email))
+    };
+    people.chain(hosts).filter_map(|email| address(email)).find(|email| {
+        cx.facts.user(email) == Some(Some(record))
+            || is_linked(email)
+            || [Role::Contact, Role::Lead].into_iter().any(|role| is_theirs(role, email))
+    })
+}
+
 /// Which address has which number.
 struct Numbers {
     given: BTreeMap<String, u16>,
@@ -87,7 +111,11 @@ impl Numbers {
             Some((link.image.get(&Std::Email.into())?.as_text()?.to_owned(), *number))
         });
         let given: BTreeMap<String, u16> = given.collect();
-        Self { taken: given.values().copied().collect(), given }
+        let taken = links.keys().filter_map(|slot| match slot {
+            Slot::Guest(number) | Slot::Attendee(number) => Some(*number),
+            _ => None,
+        });
+        Self { taken: taken.collect(), given }
     }
 
     /// The number of an address: its own, else the lowest that is free.
@@ -206,7 +234,7 @@ impl<'a> Hall<'a> {
             false => answered.then_some(Value::Null),
         };
         let existing = self.existing(slot, &attends);
-        if existing.is_none() && self.linked(slot).is_some() {
+        if self.linked(slot).is_some_and(|linked| existing.as_ref() != Some(linked)) {
             self.replaced.push(slot);
         }
         self.seated.push(Desired {
@@ -252,11 +280,12 @@ impl<'a> Hall<'a> {
     /// Whoever of ours is no longer wanted leaves.
     fn close(self, out: &mut Projection) {
         let wanted: BTreeSet<Slot> = self.seated.iter().map(|desired| desired.slot).collect();
+        let is_seated = |id: &RecordId| self.seated.iter().any(|desired| desired.existing.as_ref() == Some(id));
         let ours = self.cx.links.keys().filter(|slot| matches!(slot, Slot::Attendee(_)));
         for slot in ours.filter(|slot| !wanted.contains(slot)) {
             match self.linked(*slot) {
-                Some(_) => out.delete.push(*slot),
-                None => out.forget.push(*slot),
+                Some(id) if !is_seated(id) => out.delete.push(*slot),
+                Some(_) | None => out.forget.push(*slot),
             }
         }
         out.delete.extend(self.replaced);

@@ -6,6 +6,7 @@
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::{
+    attendees::address_of,
     chain::View,
     follow::{Followed, follow},
     mapped::{self, object_of},
@@ -29,6 +30,8 @@ pub struct Decision {
     pub plan: Plan,
     /// Shared records that the plan creates.
     pub creates: Vec<SharedKey>,
+    /// What other bookings believe to be there instead of these, and is not: the CRM was asked, and has it no longer.
+    pub outdated: Vec<SharedLink>,
     pub notes: Vec<Note>,
     pub look_again: Option<jiff::Timestamp>,
     /// Where an unsettled plan was looked into: the links as they are before this plan, see [`Decision::kept`].
@@ -144,7 +147,7 @@ pub fn decide(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, norma
     let settled;
     let links = match unsettled {
         Some(plan) => {
-            settled = settle(cx, plan);
+            settled = settle(cx, view, plan);
             &settled
         }
         None => cx.links,
@@ -215,12 +218,15 @@ fn shared_account(cx: &Context<'_>, view: &View<'_>, slot: Slot, link: &Link) ->
 }
 
 /// Links as they are if the unsettled plan was applied as far as the facts show.
-fn settle(cx: &Context<'_>, plan: &Plan) -> Links {
+fn settle(cx: &Context<'_>, view: &View<'_>, plan: &Plan) -> Links {
     let mut links = cx.links.clone();
     for step in &plan.steps {
         match &step.write {
-            // An attendee bears no key; whether it is there is seen from its meeting.
-            Write::Upsert { .. } if step.role == Role::Attendee => {}
+            Write::Upsert { fields, .. } if step.role == Role::Attendee => {
+                if let Some(link) = attendee_that_came(cx, view, &links, fields) {
+                    links.entry(step.slot).or_insert(link);
+                }
+            }
             Write::Upsert { key, fields } => {
                 if let Some(record) = cx.facts.with_key(step.role, key) {
                     let image = adopted_image(cx.settings, step.role, fields, record);
@@ -269,6 +275,21 @@ fn settle(cx: &Context<'_>, plan: &Plan) -> Links {
         }
     }
     links
+}
+
+/// The attendee that a plan was to make. It bears no key; whether it is there is seen from its meeting. Somebody who is not
+/// to come any more is found like everybody else, or would stay invited for ever.
+fn attendee_that_came(cx: &Context<'_>, view: &View<'_>, links: &Links, planned: &Fields) -> Option<Link> {
+    let attends = match planned.get(&Std::Attends.into())? {
+        Value::Slot(slot) => &links.get(slot)?.id,
+        Value::Id(id) => id,
+        _ => return None,
+    };
+    let record = cx.facts.attendees(&links.get(&Slot::Meeting)?.id)?.get(attends)?;
+    let mut image = planned.clone();
+    let address = address_of(cx, view, links, attends).map(|address| (Std::Email.into(), Value::Text(address)));
+    image.extend(address);
+    Some(Link::new(Role::Attendee, record.id.clone(), None, image))
 }
 
 /// Whether somebody still has this place in the booking's meeting, as far as the meeting was asked for its attendees.
@@ -322,6 +343,7 @@ fn step_for(cx: &Context<'_>, desired: Desired, normalise: Normalise<'_>, out: &
             let mut fields = normal(on_create);
             fields.extend(normal(keep));
             fields.retain(|_, value| *value != Value::Null);
+            out.outdated.extend(shared.as_ref().and_then(|key| cx.facts.shared(key)).cloned());
             out.creates.extend(shared.clone());
             let write = Write::Upsert { key: key.clone(), fields: fields.clone() };
             out.plan.steps.push(Step { slot, role, object: object.clone(), write });

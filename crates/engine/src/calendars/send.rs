@@ -171,9 +171,6 @@ impl Engine {
             GraphOutcome::Unknown(error) => (error, Some(push.plan.clone())),
         };
         let mut state = waiting(decision, before);
-        if plan.is_none() {
-            state.first = before.is_some_and(|before| before.state.first);
-        }
         // A call that was given up may still arrive.
         state.rest_until = plan.is_some().then(|| later(now, self.options.call));
         let is_over = tries >= self.options.max_attempts;
@@ -266,8 +263,10 @@ fn done(
         text: format!("{}: {text}", about(decision)),
         details: json!({ "meeting": decision.key.to_string(), "records": records, "kept": kept }),
     };
+    // Where the one that stood for its series went, the next does from now on.
+    let again = (decision.first && links.is_empty()).then_some(now);
     let meeting = StoredMeeting { key: decision.key.clone(), state: state(decision, before), links, plan: None };
-    Settled { meeting, line: Some(line), again: None, failed: false }
+    Settled { meeting, line: Some(line), again, failed: false }
 }
 
 /// How a meeting stands once what was decided is done. What the way from the CRM to the calendar keeps of it stays, as long

@@ -137,6 +137,7 @@ fn planned(chain: &Claimed, crm: &ConnectionId) -> Planned {
         plan: Plan { steps: vec![step(Slot::Person, Role::Contact), step(Slot::Meeting, Role::Meeting)] },
         adopted: None,
         creates: vec![person_of(chain)],
+        outdated: Vec::new(),
     }
 }
 

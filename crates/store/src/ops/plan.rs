@@ -1,7 +1,7 @@
 //! Writing plans down before their first byte leaves, and keeping two bookings from creating one shared record twice.
 
 use jiff::{SignedDuration, Timestamp};
-use syncline_core::ids::{ConnectionId, SharedKey, WorkspaceId};
+use syncline_core::ids::{ConnectionId, RecordId, SharedKey, WorkspaceId};
 
 use super::shared::{self, Key};
 use crate::{
@@ -96,6 +96,12 @@ impl Plan {
             .flat_map(|(at, held)| held.planned.creates.iter().map(move |key| (at, key)))
             .collect();
         asked.sort_by_key(|(at, key)| (*key, *at));
+        let mut outdated: Vec<(Key<'_>, &RecordId)> = held
+            .iter()
+            .flat_map(|held| held.planned.outdated.iter().map(|link| (whose(held.planned, &link.key), &link.id)))
+            .collect();
+        outdated.sort();
+        shared::forget_outdated(db, &outdated).await?;
         let sets: Vec<_> = asked
             .iter()
             .map(|(at, key)| {

@@ -25,6 +25,8 @@ statements! {
         values (?1, ?2, ?3, ?4, ?5, ?6, null) on conflict (workspace, connection, key) do update \
         set role = excluded.role, record = excluded.record, account = excluded.account, pending = null";
     SHARED_FORGET = "delete from shared_link where workspace = ?1 and connection = ?2 and key = ?3 and role is not null";
+    OUTDATED_DROP = "delete from shared_link where workspace = ?1 and connection = ?2 and key = ?3 and role is not null \
+        and record = ?4";
     PENDING_DROP = "delete from shared_link where workspace = ?1 and connection = ?2 and key = ?3 and pending = ?4";
     ANYONE_WAITING = "select 0 from shared_wait where workspace = ?1 limit 1";
     WAITING = "select chain_id from shared_wait where workspace = ?1 and connection = ?2 and key = ?3";
@@ -74,6 +76,19 @@ pub(super) async fn put<D: Db>(db: &mut D, links: &[(&WorkspaceId, &ConnectionId
 pub(super) async fn forget<D: Db>(db: &mut D, keys: &[Key<'_>]) -> Result<()> {
     let sets: Vec<_> = keys.iter().map(|key| params(*key)).collect();
     db.each(&SHARED_FORGET, &sets).await?;
+    Ok(())
+}
+
+/// Forgets records that were looked for and are gone, unless others have taken their places meanwhile.
+pub(super) async fn forget_outdated<D: Db>(db: &mut D, outdated: &[(Key<'_>, &RecordId)]) -> Result<()> {
+    let sets: Vec<_> = outdated
+        .iter()
+        .map(|(key, record)| {
+            let [ws, connection, key] = params(*key);
+            [ws, connection, key, P::Text(record.as_str())]
+        })
+        .collect();
+    db.each(&OUTDATED_DROP, &sets).await?;
     Ok(())
 }
 

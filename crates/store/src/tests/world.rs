@@ -270,6 +270,7 @@ pub(crate) fn planned(claimed: &Claimed, creates: &[&str]) -> Planned {
         plan: some_plan(claimed.chain.as_str()),
         adopted: None,
         creates: creates.iter().map(|key| SharedKey::new(*key)).collect(),
+        outdated: Vec::new(),
     }
 }
 

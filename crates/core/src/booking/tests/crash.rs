@@ -8,6 +8,7 @@ use crate::{
         message::MessageKind,
         settings::{BookingSettings, CaseSettings, GuestPolicy},
     },
+    ids::RecordId,
     record::{Role, Slot, Std, Value},
     step::Write,
 };
@@ -93,6 +94,46 @@ proptest! {
         prop_assert!(people <= safe.count(Role::Contact) + safe.count(Role::Lead) + 2);
         let start = |desk: &Desk| desk.links.get(&Slot::Meeting).map(|link| desk.world.records[&link.id].fields[&Std::Start.into()].clone());
         prop_assert_eq!(start(&crashing), start(&safe));
+    }
+
+    /// proves: V2, B12: whoever comes and goes while answers are lost: in the end those are invited who are to come.
+    #[test]
+    fn lost_answers_leave_the_right_guests(
+        companies in prop::collection::vec((0..128_u8, 0..3_u8), 1..7), settings in settings()
+    ) {
+        let told = |(at, (who, _)): (usize, &(u8, u8))| {
+            let mut content = booking(time(6000));
+            bring(&mut content, *who);
+            message("a", i64::try_from(at).expect("few"), MessageKind::Booked, Some(content))
+        };
+        let messages: Vec<_> = companies.iter().enumerate().map(told).collect();
+        let mut desk = Desk::new(World::default(), BookingSettings { co_hosts: true, ..settings });
+        let mut safe = desk.clone();
+        let mut lost = None;
+        for (known, (_, fate)) in (1..).zip(&companies) {
+            let decision = desk.decide(&messages[..known], lost.as_ref());
+            let ids = if *fate == 0 { Vec::new() } else { desk.world.apply(&decision.plan).expect("it is not refused") };
+            if *fate == 2 {
+                desk.remember(&decision, &ids);
+                lost = None;
+            } else {
+                desk.links = decision.kept(&desk.links).unwrap_or(desk.links);
+                lost = Some(decision.plan);
+            }
+        }
+        desk.work_after(&messages, lost.as_ref());
+        safe.work(&messages);
+        let invited = |desk: &Desk| {
+            let meeting = desk.links.get(&Slot::Meeting);
+            let who = meeting.into_iter().flat_map(|meeting| desk.world.attendees(&meeting.id));
+            let email = |id: RecordId| match desk.world.records.get(&id) {
+                Some(person) => person.text(Std::Email).unwrap_or_default().to_lowercase(),
+                None => id.to_string(),
+            };
+            who.map(|(id, _)| email(id)).collect::<std::collections::BTreeSet<_>>()
+        };
+        prop_assert_eq!(invited(&desk), invited(&safe));
+        prop_assert_eq!(desk.work(&messages).plan.steps, vec![]);
     }
 }
 
@@ -194,5 +235,37 @@ fn a_guest_who_was_to_leave_is_looked_for() {
         desk.work_after(&messages, Some(&lost));
         assert_eq!(desk.world.attendees(&meeting).len(), 0, "applied: {applied}");
         assert_eq!(desk.work(&messages).plan.steps, vec![]);
+    }
+}
+
+/// proves: V2: of whom nobody knows whether they were invited, they are looked for as well when they are to come no longer
+/// (seed 2364 of the simulation).
+#[test]
+fn a_guest_who_may_have_come_and_is_to_leave_is_looked_for() {
+    let company = |at: i64, who: u8| {
+        let mut content = booking(time(6000));
+        bring(&mut content, who);
+        message("a", at, MessageKind::Booked, Some(content))
+    };
+    // Two guests and a further host are invited; then some of them stay, and somebody else may come.
+    let after = [0, 1, 2, 3, 1 << 5, 1 | 1 << 5, 4, 6, 4 | 1 << 5];
+    for (first, then) in [false, true].into_iter().flat_map(|first| after.map(|then| (first, then))) {
+        let messages = [company(0, 0), company(1, 3 | 1 << 5), company(2, then)];
+        let settings = BookingSettings { guests: GuestPolicy::Create, ..BookingSettings::default() };
+        let mut desk = Desk::new(World::default(), settings);
+        let mut safe = desk.clone();
+        safe.work(&messages);
+        let wanted = safe.world.attendees(&safe.links[&Slot::Meeting].id).len();
+        if first {
+            desk.work(&messages[..1]);
+        }
+        let lost = desk.decide(&messages[..2], None).plan;
+        desk.world.apply(&lost).expect("a plan that is not refused");
+        desk.work_after(&messages, Some(&lost));
+        let meeting = desk.links[&Slot::Meeting].id.clone();
+        assert_eq!(desk.world.attendees(&meeting).len(), wanted, "first: {first}, then: {then:b}");
+        assert_eq!(desk.work(&messages).plan.steps, vec![]);
+        let linked = desk.links.iter().filter(|(slot, _)| matches!(slot, Slot::Attendee(_))).count();
+        assert_eq!(linked, wanted);
     }
 }

@@ -7,8 +7,9 @@ use crate::{
         duplicates::{doubt, use_match},
         message::MessageKind,
         project::Links,
-        settings::{BookingSettings, CaseSettings, Deleted, GuestPolicy, OpportunitySettings, PersonMode},
+        settings::{BookingSettings, CaseSettings, Deleted, GuestPolicy, OpenLead, OpportunitySettings, PersonMode},
     },
+    ids::ChainId,
     record::{Record, Role, Slot, Std, Value},
 };
 
@@ -60,6 +61,30 @@ fn a_deleted_meeting_is_recreated() {
     assert_eq!((desk.count(Role::Meeting), desk.count(Role::Contact), desk.count(Role::Case)), (1, 2, 1));
     assert_eq!(desk.world.attendees(&new).len(), 1);
     assert_eq!(desk.work(&messages).plan.steps, vec![]);
+}
+
+/// proves: B25, V2: whoever is known and was deleted is made anew, and the store is told that what it knows is gone. It
+/// was not, and the booking was put off for ever (seed 5130 of the simulation).
+#[test]
+fn what_is_known_of_a_person_who_is_gone_is_told_with_the_plan() {
+    for person in [PersonMode::Contact, PersonMode::Lead, PersonMode::ContactFirst] {
+        let settings = BookingSettings { person, open_lead: OpenLead::ContactFirst, ..BookingSettings::default() };
+        let mut desk = Desk::new(World::default(), settings);
+        desk.work(&moved()[..1]);
+        let old = desk.links[&Slot::Person].id.clone();
+        desk.world.delete(&old);
+        let mut next = Desk { links: Links::new(), chain: ChainId::from("bk_2"), ..desk };
+        let decision = next.decide(&[booked("b", 0, 9000)], None);
+        if person == PersonMode::Contact {
+            // A known contact is believed; the CRM's refusal tells that it is gone.
+            assert_eq!((&decision.creates[..], &decision.outdated[..]), (&[][..], &[][..]));
+            continue;
+        }
+        assert_eq!(decision.outdated.iter().map(|link| &link.id).collect::<Vec<_>>(), [&old]);
+        assert!(decision.creates.contains(&decision.outdated[0].key));
+        next.work(&[booked("b", 0, 9000)]);
+        assert_eq!(next.count(Role::Lead), 1);
+    }
 }
 
 /// proves: B25: or it stays away, whatever comes.

@@ -113,6 +113,18 @@ pub struct Kept {
     pub plan: Option<Plan>,
 }
 
+impl Kept {
+    /// Whether the CRM has it, or may have it: what was sent and never answered may be there.
+    fn is_logged(&self) -> bool {
+        !self.links.is_empty() || self.plan.is_some()
+    }
+
+    /// Whether it stands for its series. What never came to be, or was taken away, leaves that to another.
+    fn is_first(&self) -> bool {
+        self.first && self.is_logged()
+    }
+}
+
 /// All meetings of a series.
 #[derive(Debug, Default)]
 pub struct Look<'a> {
@@ -155,7 +167,7 @@ pub fn look<'a>(copies: &[SeenCopy<'a>], kept: &'a BTreeMap<Rid, Kept>, rules: &
     let mut rids: BTreeSet<Rid> = chosen.rids.iter().copied().collect();
     // Special occurrences that nobody chose have a reason, too.
     rids.extend(parts.iter().flat_map(Part::told));
-    rids.extend(kept.iter().filter(|(_, kept)| !kept.links.is_empty() || kept.plan.is_some()).map(|(rid, _)| *rid));
+    rids.extend(kept.iter().filter(|(_, kept)| kept.is_logged()).map(|(rid, _)| *rid));
     if rids.is_empty() && parts.iter().any(|part| part.whole.master.is_some()) {
         rids.insert(Rid::Single);
     }
@@ -166,7 +178,7 @@ pub fn look<'a>(copies: &[SeenCopy<'a>], kept: &'a BTreeMap<Rid, Kept>, rules: &
         let blocked = views.iter().flat_map(|view| view.calendar.blocked.iter().cloned());
         let mut policy = rules.policy.clone();
         policy.blocked.extend(blocked);
-        let first = chosen.first == Some(rid) || kept.is_some_and(|kept| kept.first);
+        let first = chosen.first == Some(rid) || kept.is_some_and(Kept::is_first);
         Meeting { rid, selected: chosen.rids.contains(&rid), first, booked: None, policy, kept, views }
     };
     let meetings = rids.into_iter().map(meeting).filter(|meeting| !meeting.views.is_empty()).collect();
@@ -197,8 +209,7 @@ fn choose(parts: &[Part<'_>], kept: &BTreeMap<Rid, Kept>, rules: &Rules, now: Ti
     let Some(source) = parts.iter().find(|part| Some(part.calendar.name.as_str()) == united.source) else { return out };
     let Some(content) = united.content else { return out };
     let home = &source.calendar.home;
-    // What was sent and never answered may be there.
-    let logged = |rid: &Rid| kept.get(rid).is_some_and(|kept| !kept.links.is_empty() || kept.plan.is_some());
+    let logged = |rid: &Rid| kept.get(rid).is_some_and(Kept::is_logged);
     let at_start = Rid::of(&content.start, home);
     if content.recurrence.is_empty() {
         let once = if logged(&at_start) && !logged(&Rid::Single) { at_start } else { Rid::Single };
@@ -206,7 +217,7 @@ fn choose(parts: &[Part<'_>], kept: &BTreeMap<Rid, Kept>, rules: &Rules, now: Ti
         out.rids.insert(once);
         return out;
     }
-    let first = kept.iter().find(|(_, kept)| kept.first).map(|(rid, _)| *rid);
+    let first = kept.iter().find(|(_, kept)| kept.is_first()).map(|(rid, _)| *rid);
     let before = LoggedSeries {
         // What was a single meeting before it recurred is its first one.
         first: first.or(logged(&Rid::Single).then_some(at_start)),

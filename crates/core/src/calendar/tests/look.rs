@@ -257,7 +257,6 @@ impl World {
             if matches!(fate, Fate::Done | Fate::DoneUnheard) {
                 ids = self.crm.apply(&plan);
             }
-            let known = before.get(&meeting.rid);
             let kept = match fate {
                 Fate::Done => Kept {
                     verdict: decision.verdict.clone(),
@@ -273,7 +272,7 @@ impl World {
                     privacy: decision.privacy_before,
                     title: decision.title.clone(),
                     start: decision.start,
-                    first: if fate == Fate::Refused { known.is_some_and(|known| known.first) } else { decision.first },
+                    first: decision.first,
                     links: decision.before.clone(),
                     plan: Some(plan).filter(|_| fate != Fate::Refused),
                 },
@@ -382,6 +381,21 @@ fn a_meeting_that_begins_to_recur_is_not_doubled() {
     world.rest();
     let logged = world.kept.values().filter(|kept| !kept.links.is_empty()).count();
     assert_eq!((logged, world.crm.meetings().len()), (1, 1));
+}
+
+/// What was to stand for its series and never came to be leaves that to the next, at the first look.
+///
+/// proves: C7
+#[test]
+fn a_first_meeting_that_never_came_to_be_makes_way_for_the_next() {
+    let mut world = World::new(SeriesPolicy::FirstAndChanged);
+    world.act(&Act::Recur(true));
+    world.look(&[Fate::LostUnheard]);
+    world.look(&[Fate::Refused]);
+    world.act(&Act::CallOff(0));
+    world.rest();
+    assert_eq!(world.crm.meetings().len(), 1);
+    assert!(world.kept[&rid(1)].first);
 }
 
 /// A record that a person deleted is not made again.

@@ -285,6 +285,11 @@ impl<'a> Check<'a> {
         };
         let names = format!("{}{more}", lost.iter().take(NAMED_MAX).map(named).collect::<Vec<_>>().join(", "));
         let fix = "name their counterparts (`options`), or add them to the list";
+        // Where options are numbers, the label says what they mean.
+        let fix = match into.values.iter().any(|value| into.label.contains(value.as_str())) {
+            true => format!("{fix}: {}", into.label),
+            false => fix.to_owned(),
+        };
         if lost.len() == from.values.len() {
             self.refuse(about(rule), format!("not one option has a counterpart {way} ({names})"), fix);
         } else {

@@ -282,6 +282,7 @@ async fn a_stage_that_no_pipeline_has_is_named_by_the_check() {
     assert!(refused.contains("field deal_story on the right: deal has no such field"), "{refused}");
     assert!(warned.contains("these options have no counterpart from StageName to deal_stage"), "{warned}");
     assert!(warned.contains("Prospecting (as nowhere)"), "{warned}");
+    assert!(warned.contains(&format!("{WON} Won of Sales Pipeline")), "the stages that there are: {warned}");
 }
 
 /// People and deals of ActiveCampaign.

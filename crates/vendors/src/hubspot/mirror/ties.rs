@@ -6,12 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value as Json, json};
 use syncline_connect::{
     Cx, Error, ErrorKind, Retry, Usage,
-    mirror::{RowOutcome, RowWrite},
+    mirror::{Op, RowOutcome, RowWrite},
 };
-use syncline_core::{
-    ids::RecordId,
-    record::{Field, Value},
-};
+use syncline_core::record::{Field, Value};
 
 use crate::hubspot::{
     api::{self, Written},
@@ -162,14 +159,11 @@ fn conclude(rows: &[RowWrite], outcomes: &mut [RowOutcome], part: &[Tie], to: &s
 /// What became of a row whose record could not be associated. A record that was made is there all the same: it is looked for
 /// by its key, and told whom it belongs to once more.
 fn refuse(rows: &[RowWrite], outcomes: &mut [RowOutcome], tie: &Tie, to: &str, error: &Error) {
-    use syncline_connect::mirror::Op;
-
     let mut error = error.clone();
     if is_about_rows(&error) {
         (error.kind, error.retry) = (ErrorKind::Invalid, Retry::Never);
         error.fields = vec![Field::Native(format!("{ASSOCIATION}{to}"))];
-        error.message =
-            format!("HubSpot does not associate it with {} {}, which may be gone", to, RecordId::new(&*tie.to));
+        error.message = format!("HubSpot does not associate it with {to} {}, which may be gone", tie.to);
     }
     outcomes[tie.at] = match rows[tie.at].op {
         Op::Create { .. } => RowOutcome::Unknown(error),

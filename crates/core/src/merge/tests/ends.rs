@@ -60,7 +60,7 @@ pub fn ends() -> impl Strategy<Value = End> {
     (0..KINDS.len(), length, 0..4_u32, habits, any::<[bool; 2]>()).prop_map(
         |(kind, length, scale, (lower_case, trims, digits_only, whole_seconds), [restricted, nillable])| {
             let values = ["aB", "Bä", "a", "b;c"].map(str::to_owned).to_vec();
-            let habits = Habits { lower_case, trims, digits_only, whole_seconds };
+            let habits = Habits { lower_case, trims, digits_only, whole_seconds, untold: false };
             let shape = FieldDescription { length, scale, restricted, nillable, habits, values, ..shape(KINDS[kind]) };
             End::new("Field", shape)
         },

@@ -21,7 +21,7 @@ use syncline_core::{
     ids::{ConnectionId, RecordId, SharedKey},
     mutant::{self, Mutant},
     record::{Field, Role, Slot, Value},
-    step::SharedLink,
+    step::{Plan, SharedLink, Write},
 };
 use syncline_store::{
     Claimed, JournalEntry, JournalKind, Outcome, PlanOutcome, Planned, Result as StoreResult, Settlement,
@@ -62,6 +62,15 @@ enum Swap {
     StandIn,
     /// A record that was made twice stays, because the CRM does not let it be deleted.
     SurplusLeft,
+    /// The record that was to be made is looked for: it may be there already.
+    LookedFor,
+}
+
+/// Whether a record that was to be made may stand already: some fields can be given to a new record only. A process whose
+/// clock is wrong may have made it, or this database is older than the CRM.
+fn may_stand(plan: &Plan, error: &Error) -> bool {
+    let made = plan.steps.iter().filter(|step| Some(step.slot) == error.slot);
+    error.kind == ErrorKind::Field && made.into_iter().any(|step| matches!(step.write, Write::Upsert { .. }))
 }
 
 impl Engine {
@@ -376,8 +385,10 @@ impl Engine {
         // A record that was made twice and may not be deleted must not keep the booking from being written.
         let left = error.slot.filter(|_| error.retry == Retry::Never).and_then(|slot| leave_surplus(&links, slot));
         let swap = stand_in.map(|links| (Swap::StandIn, links)).or(left.map(|links| (Swap::SurplusLeft, links)));
+        let stands = may_stand(&decision.plan, error) && push.job.claimed.unsettled.is_none();
         let before = match swap {
             Some((swap, links)) => Before { swap: Some(swap), links, unsettled },
+            None if stands => Before { swap: Some(Swap::LookedFor), links, unsettled: true },
             None => Before { swap: None, links, unsettled },
         };
         self.refused(&setup.id, push.job.claimed, before, Some(&push.job.view), error, &push.job.shared, now)
@@ -425,6 +436,7 @@ impl Engine {
                 let text = match swap {
                     Swap::StandIn => format!("{error}; the record that the rule names is used"),
                     Swap::SurplusLeft => format!("{error}; the record that was made twice is left for you to delete"),
+                    Swap::LookedFor => format!("{error}; it is looked whether the record is there already"),
                 };
                 Some(journal::failed(now, JournalKind::Retried, error, text))
             }

@@ -77,6 +77,7 @@ impl Op for Plan {
             held.push(Held { planned: &self.planned[at], id: row.int(0)?, blocked: false, before });
             places.push(at);
         }
+        self.give_up_former(db, &held).await?;
         self.take_pending(db, &mut held).await?;
         self.write_down(db, &held).await?;
         for (held, at) in held.iter().zip(places) {
@@ -87,6 +88,20 @@ impl Op for Plan {
 }
 
 impl Plan {
+    /// Gives up what a former plan said it would create and this one does not: it was looked for since, and is there, or is
+    /// wanted no longer. Two plans that each held what the other one wanted would wait for each other without end.
+    async fn give_up_former<D: Db>(&self, db: &mut D, held: &[Held<'_>]) -> Result<()> {
+        let former = held.iter().flat_map(|held| {
+            let given_up = held.before.iter().filter(|key| !held.planned.creates.contains(key));
+            given_up.map(|key| (whose(held.planned, key), held.id))
+        });
+        let mut former: Vec<(Key<'_>, i64)> = former.collect();
+        former.sort();
+        shared::release(db, &former).await?;
+        let keys: Vec<Key<'_>> = former.into_iter().map(|(key, _)| key).collect();
+        shared::wake(db, &keys, self.now.as_microsecond()).await
+    }
+
     /// Says for each plan what it creates; a plan that may not is put off and gives up what it got.
     async fn take_pending<D: Db>(&self, db: &mut D, held: &mut [Held<'_>]) -> Result<()> {
         // By key, so that two transactions ask in the same order.

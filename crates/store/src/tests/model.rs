@@ -105,6 +105,22 @@ impl Model {
             .collect()
     }
 
+    /// A booking gives up all that it said it would create, but for this one; whoever waits looks again.
+    fn free(&mut self, booking: u8, keeps: Option<u8>) {
+        let is_freed = |(key, owner): &(&u8, &u8)| **owner == booking && Some(**key) != keeps;
+        let freed: Vec<u8> = self.pending.iter().filter(is_freed).map(|(key, _)| *key).collect();
+        for key in freed {
+            self.pending.remove(&key);
+            for waiting in (0..BOOKINGS).filter(|waiting| self.waits.contains(&(key, *waiting))).collect::<Vec<_>>() {
+                self.waits.remove(&(key, waiting));
+                let waiting = self.chains.get_mut(&waiting).unwrap();
+                if waiting.deferred && !waiting.held && waiting.due.is_some_and(|due| due > self.now) {
+                    (waiting.due, waiting.deferred) = (Some(self.now), false);
+                }
+            }
+        }
+    }
+
     fn blocks(&self, key: u8, booking: u8) -> bool {
         let live = |owner: &u8| {
             *owner != booking && self.chains.get(owner).is_some_and(|chain| !chain.parked && chain.due.is_some())
@@ -192,6 +208,10 @@ impl Run {
         let outcome = self.store.plan(vec![planned], at(self.model.now)).await.unwrap().remove(0);
         let model = &mut self.model;
         let holds = model.chains.get(booking).is_some_and(|chain| chain.held && chain.fence == claimed.fence);
+        if holds {
+            // What a former plan said and this one does not.
+            model.free(*booking, creates);
+        }
         let blocked = creates.is_some_and(|key| model.blocks(key, *booking));
         let chain = model.chains.get_mut(booking).unwrap();
         match (holds, blocked) {
@@ -263,18 +283,7 @@ impl Run {
             return;
         }
         chain.sent = false;
-        let freed: Vec<u8> =
-            model.pending.iter().filter(|(_, owner)| **owner == booking).map(|(key, _)| *key).collect();
-        for key in freed {
-            model.pending.remove(&key);
-            for waiting in (0..BOOKINGS).filter(|waiting| model.waits.contains(&(key, *waiting))).collect::<Vec<_>>() {
-                model.waits.remove(&(key, waiting));
-                let waiting = model.chains.get_mut(&waiting).unwrap();
-                if waiting.deferred && !waiting.held && waiting.due.is_some_and(|due| due > now) {
-                    (waiting.due, waiting.deferred) = (Some(now), false);
-                }
-            }
-        }
+        model.free(booking, None);
     }
 
     async fn replay(&mut self, booking: u8) {

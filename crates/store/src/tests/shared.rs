@@ -53,6 +53,36 @@ on_all! {
         assert_eq!(store.plan(vec![late], at(6)).await.unwrap(), [PlanOutcome::Deferred], "made anew already");
     }
 
+    /// Found by seed 13251 of the simulation: each held what it might have created before, wanted what the other one held,
+    /// and was put off for ever.
+    async fn two_plans_do_not_wait_for_each_other(world: &World) {
+        for at_once in [false, true] {
+            let store = world.store().await;
+            let names = ["a", "b"].map(|name| format!("{name}-{at_once}"));
+            for name in &names {
+                store.take_in(delivery(name, 0, vec![booked(name, 0)])).await.unwrap();
+            }
+            let [ada, bob] = ["ada", "bob"].map(|name| format!("person:{name}-{at_once}"));
+            let held = claim(&store, "w1", 1).await;
+            let of_ada = held[0].chain.clone();
+            for (held, key) in held.iter().zip([&ada, &bob]) {
+                assert_eq!(store.plan(vec![planned(held, &[key])], at(2)).await.unwrap(), [PlanOutcome::Ready]);
+                let unknown = Outcome::Retry { at: at(30), unsettled: true, failed: true, links: links("1") };
+                store.settle(vec![settlement(held, unknown)], at(3)).await.unwrap();
+            }
+            let held = claim(&store, "w1", 30).await;
+            let plans = held.iter().map(|one| planned(one, &[if one.chain == of_ada { &bob } else { &ada }]));
+            let plans: Vec<Planned> = plans.collect();
+            if at_once {
+                assert_eq!(store.plan(plans, at(31)).await.unwrap(), [PlanOutcome::Ready, PlanOutcome::Ready]);
+                continue;
+            }
+            assert_eq!(store.plan(plans[..1].to_vec(), at(31)).await.unwrap(), [PlanOutcome::Deferred]);
+            assert_eq!(store.plan(plans[1..].to_vec(), at(32)).await.unwrap(), [PlanOutcome::Ready]);
+            assert_eq!(claim(&store, "w1", 32).await.len(), 1, "what it waited for is free");
+        }
+    }
+
     async fn whoever_is_put_off_keeps_nothing(world: &World) {
         let store = world.store().await;
         for booking in ["a", "b", "c"] {

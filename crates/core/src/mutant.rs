@@ -48,8 +48,6 @@ pub enum Mutant {
     PrivateShown,
     /// Whoever takes a meeting off the own calendar calls it off for all.
     GuestCallsOff,
-    /// A guest's copy that says "called off" is believed before the organiser's calendar was heard.
-    HearsayBelieved,
     /// A record that a person deleted is made again.
     RemovalForgotten,
 }
@@ -67,12 +65,11 @@ impl Mutant {
     ];
 
     /// Those that the simulation of calendars finds.
-    pub const OF_CALENDARS: [Mutant; 6] = [
+    pub const OF_CALENDARS: [Mutant; 5] = [
         Mutant::UnknownIsDone,
         Mutant::UnconfirmedGone,
         Mutant::PrivateShown,
         Mutant::GuestCallsOff,
-        Mutant::HearsayBelieved,
         Mutant::RemovalForgotten,
     ];
 

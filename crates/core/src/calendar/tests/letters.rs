@@ -63,7 +63,8 @@ fn who_declines_tells_the_organiser() {
     let letter = declined(&asked, Some(&no), rep).expect("a letter");
     assert_eq!((letter.word, letter.revision()), (Word::Declined, 4));
     assert_eq!(letter.to, BTreeSet::from([PEOPLE[0].to_owned()]));
-    let named: Vec<_> = letter.event.content().expect("open").attendees.iter().map(|one| &one.who.email).collect();
+    let named: Vec<_> =
+        letter.event.content().expect("open").attendees.iter().map(|one| one.who.email.as_str()).collect();
     assert_eq!((named, letter.sender().map(|who| who.email.as_str())), (vec![rep], Some(rep)));
     let (subject, text) = words(&letter, &HOME).expect("it can be said");
     assert!(subject == "Declined: Plan" && text.starts_with("ann@ours.example does not come to “Plan”."), "{text}");

@@ -343,6 +343,38 @@ fn the_command_line_tells_what_happened() {
     assert_eq!(line["details"]["calls"], 2.0);
 }
 
+/// A database that is older than the CRM finds what was made before. An opportunity takes its contact only when it is made,
+/// so that the booking was refused, and again whenever it was done again (seed 14957 of the simulation).
+///
+/// proves: V2
+#[test]
+fn an_older_database_finds_what_was_made_before() {
+    let settings = "[integrations.defaults]\nopportunity = { stage = \"Prospecting\" }\n";
+    let (sandbox, installation, server) = started("restored", settings);
+    let mut booking = Booking::new(1, "ada@analytical.example", "Ada Lovelace");
+    let created = booking.created();
+    post(&server, from_ref(&created));
+    server.settle(&installation);
+    let opportunity = sandbox.records("Opportunity").remove(0);
+    assert!(opportunity["ContactId"].is_string());
+    assert!(server.terminate().success());
+    for file in std::fs::read_dir(&installation.folder).expect("a folder") {
+        let path = file.expect("a file").path();
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("syncline.db")) {
+            std::fs::remove_file(path).expect("a file");
+        }
+    }
+
+    let server = installation.start(Path::new(BINARY), &[]);
+    post(&server, &[created, booking.moved()]);
+    server.settle(&installation);
+    assert_eq!(server.api("/api/v1/status")["parked"], 0, "{}", installation.log());
+    let (events, opportunities) = (sandbox.records("Event"), sandbox.records("Opportunity"));
+    assert_eq!((events.len(), opportunities.len()), (1, 1));
+    assert_eq!(opportunities[0]["Id"], opportunity["Id"]);
+    assert!(events[0]["Description"].as_str().expect("text").contains("Rescheduled"));
+}
+
 /// Has the sandbox fail, over its own HTTP interface.
 pub fn fault(sandbox: &Sandbox, rule: &serde_json::Value) {
     let mut connection = sandbox_connection(sandbox);

@@ -237,7 +237,7 @@ impl Engine {
         }
         let tells = match self.tells(flow, &target, &mut round.calls).await {
             Ok(tells) => tells,
-            Err(error) => return self.write_failed(seeing, &record.id, &about, &error).await,
+            Err(error) => return self.not_made_yet(seeing, &record.id, &about, &error, state).await,
         };
         let seed = event_seed(&flow.workspace, &flow.crm, &record.id);
         let write = EventWrite::Create { seed: &seed, content: &content, tell: true };
@@ -272,9 +272,27 @@ impl Engine {
             }
             Err(error) => {
                 round.events.left_out += usize::from(error.retry == Retry::Never);
-                self.write_failed(seeing, &record.id, &about, &error).await
+                self.not_made_yet(seeing, &record.id, &about, &error, state).await
             }
         }
+    }
+
+    /// An event could not be made. What an earlier try sent may have arrived, whatever became of this one; a calendar that
+    /// cannot be read at all shows nothing that could be taken for another meeting.
+    async fn not_made_yet(
+        &self,
+        seeing: &Seeing<'_>,
+        record: &RecordId,
+        about: &str,
+        error: &Error,
+        state: CrmState,
+    ) -> StoreResult<Next> {
+        Ok(match self.write_failed(seeing, record, about, error).await? {
+            Next::Later { pause, doubt } => {
+                Next::Later { pause, doubt: doubt || (state.creating && error.kind != ErrorKind::Revoked) }
+            }
+            next => next,
+        })
     }
 
     /// The calendar with what writes to it. `None`: its vendor's connector only reads.

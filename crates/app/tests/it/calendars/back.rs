@@ -197,3 +197,24 @@ async fn a_write_to_the_calendar_that_goes_wrong_makes_one_event() {
         assert_eq!(desk.mails(), 1, "{told}");
     }
 }
+
+/// An event of which nobody knows whether it was made, and whose next try fails for sure, is not taken for another meeting when
+/// the calendar shows it (seed 1442 of the simulation with meetings logged in the CRM).
+///
+/// proves: C2, V2
+#[tokio::test]
+async fn an_event_that_may_have_been_made_is_no_second_meeting() {
+    for house in HOUSES {
+        let desk = desk(house).await;
+        desk.trouble_writing(FaultKind::LostAnswer, false);
+        for _ in 0..3 {
+            desk.trouble_writing(FaultKind::Status, false);
+        }
+        desk.log("Kick-off", 24, ROSA, &[ADA]);
+        desk.through().await;
+        desk.hands.pass(SignedDuration::from_hours(1));
+        desk.through().await;
+        let told = format!("{house:?}: {:?}", desk.told().await);
+        assert_eq!((desk.in_calendar(ROSA).len(), desk.records().len(), desk.mails()), (1, 1, 1), "{told}");
+    }
+}

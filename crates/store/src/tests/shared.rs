@@ -53,8 +53,7 @@ on_all! {
         assert_eq!(store.plan(vec![late], at(6)).await.unwrap(), [PlanOutcome::Deferred], "made anew already");
     }
 
-    /// Found by seed 13251 of the simulation: each held what it might have created before, wanted what the other one held,
-    /// and was put off for ever.
+    /// Each holds what it may have created before and wants what the other one holds: they would be put off for ever.
     async fn two_plans_do_not_wait_for_each_other(world: &World) {
         for at_once in [false, true] {
             let store = world.store().await;

@@ -10,10 +10,12 @@ use crate::{
     error::Result,
 };
 
-/// The shortest and the longest time for which a chain is put off. It becomes due earlier when the shared record is
-/// settled; the longest one only counts where that never happens.
+/// The shortest and the longest time for which a chain is put off, and the longest one at first: one that has waited for
+/// long waits half as long again. It becomes due earlier when the shared record is settled; the longest ones only count
+/// where that never happens.
 const PUT_OFF_MIN: SignedDuration = SignedDuration::from_secs(1);
-const PUT_OFF_MAX: SignedDuration = SignedDuration::from_secs(60);
+const PUT_OFF_FIRST: SignedDuration = SignedDuration::from_mins(1);
+const PUT_OFF_MAX: SignedDuration = SignedDuration::from_hours(1);
 
 statements! {
     HELD = "select id, (select creates from outbox where outbox.workspace = chain.workspace and outbox.id = chain.id) \
@@ -26,7 +28,7 @@ statements! {
     BLOCKER = "select s.role, c.due_at, s.pending from shared_link s left join chain c on c.workspace = s.workspace and c.id = s.pending \
         where s.workspace = ?1 and s.connection = ?2 and s.key = ?3";
     WAIT = "insert into shared_wait (workspace, connection, key, chain_id, since) values (?1, ?2, ?3, ?4, ?5) \
-        on conflict (workspace, connection, key, chain_id) do nothing";
+        on conflict (workspace, connection, key, chain_id) do update set since = shared_wait.since returning since";
     PUT_OFF = "update chain set owner = null, due_at = ?3, deferred = 1, unsettled = case when exists \
         (select 1 from outbox where outbox.workspace = chain.workspace and outbox.id = chain.id) then 1 else 0 end \
         where workspace = ?1 and id = ?2";
@@ -162,9 +164,13 @@ impl Plan {
             return Ok(self.now.as_microsecond());
         }
         let [ws, connection, key] = params;
-        db.run(&WAIT, &[ws, connection, key, P::Int(id), P::time(self.now)]).await?;
-        let bound = |wait: SignedDuration| self.now.checked_add(wait).unwrap_or(self.now).as_microsecond();
-        Ok(row.opt_int(1)?.unwrap_or_default().clamp(bound(PUT_OFF_MIN), bound(PUT_OFF_MAX)))
+        let waiting = db.row(&WAIT, &[ws, connection, key, P::Int(id), P::time(self.now)]).await?;
+        let since = waiting.map(|mut row| row.time(0)).transpose()?.unwrap_or(self.now);
+        Ok(row.opt_int(1)?.unwrap_or_default().clamp(self.after(PUT_OFF_MIN), self.after(pause_max(since, self.now))))
+    }
+
+    fn after(&self, pause: SignedDuration) -> i64 {
+        self.now.checked_add(pause).unwrap_or(self.now).as_microsecond()
     }
 
     async fn write_down<D: Db>(&self, db: &mut D, held: &[Held<'_>]) -> Result<()> {
@@ -200,6 +206,11 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// The longest pause of a chain that has waited since then.
+fn pause_max(since: Timestamp, now: Timestamp) -> SignedDuration {
+    SignedDuration::from_secs(now.duration_since(since).as_secs() / 2).clamp(PUT_OFF_FIRST, PUT_OFF_MAX)
 }
 
 fn whose<'a>(planned: &'a Planned, key: &'a SharedKey) -> Key<'a> {

@@ -50,6 +50,7 @@ fn act() -> impl Strategy<Value = Act> {
         4 => (any::<u8>(), 0..8u8).prop_map(|(claim, how)| Act::Settle { claim, how }),
         1 => (0..BOOKINGS).prop_map(|booking| Act::Replay { booking }),
         3 => (1..30i64).prop_map(|seconds| Act::Wait { seconds }),
+        1 => (30..3000i64).prop_map(|seconds| Act::Wait { seconds }),
     ]
 }
 
@@ -79,7 +80,8 @@ struct Model {
     /// Who says it creates which shared record, and which are known.
     pending: BTreeMap<u8, u8>,
     known: BTreeSet<u8>,
-    waits: BTreeSet<(u8, u8)>,
+    /// Which booking waits for which key, since when.
+    waits: BTreeMap<(u8, u8), i64>,
 }
 
 impl Model {
@@ -111,7 +113,7 @@ impl Model {
         let freed: Vec<u8> = self.pending.iter().filter(is_freed).map(|(key, _)| *key).collect();
         for key in freed {
             self.pending.remove(&key);
-            for waiting in (0..BOOKINGS).filter(|waiting| self.waits.contains(&(key, *waiting))).collect::<Vec<_>>() {
+            for waiting in (0..BOOKINGS).filter(|waiting| self.waits.contains_key(&(key, *waiting))).collect::<Vec<_>>() {
                 self.waits.remove(&(key, waiting));
                 let waiting = self.chains.get_mut(&waiting).unwrap();
                 if waiting.deferred && !waiting.held && waiting.due.is_some_and(|due| due > self.now) {
@@ -223,9 +225,10 @@ impl Run {
                 chain.deferred = true;
                 chain.due = Some(model.now);
                 if !model.known.contains(&key) {
-                    model.waits.insert((key, *booking));
+                    let since = *model.waits.entry((key, *booking)).or_insert(model.now);
+                    let longest = ((model.now - since) / 2).clamp(60, 3600);
                     let owner = model.chains[&model.pending[&key]].due.unwrap();
-                    model.chains.get_mut(booking).unwrap().due = Some(owner.clamp(model.now + 1, model.now + 60));
+                    model.chains.get_mut(booking).unwrap().due = Some(owner.clamp(model.now + 1, model.now + longest));
                 }
             }
             (true, false) => {

@@ -82,6 +82,32 @@ on_all! {
         }
     }
 
+    /// Found by seed 13251 of the simulation: where the process that creates it dies with its clock a day ahead, its
+    /// lease ends a day later, and until then each who waits for it looked once a minute.
+    async fn whoever_waits_for_long_looks_ever_more_rarely(world: &World) {
+        const DAY: i64 = 86_400;
+        let store = world.store().await;
+        store.take_in(delivery("a", 0, vec![booked("a", 0)])).await.unwrap();
+        let ahead = store.claim(&ws(), &worker("ahead"), at(DAY), at(DAY + 400), 1, &[]).await.unwrap().remove(0);
+        assert_eq!(store.plan(vec![planned(&ahead, &["person:ada"])], at(DAY)).await.unwrap(), [PlanOutcome::Ready]);
+        store.take_in(delivery("b", 0, vec![booked("b", 0)])).await.unwrap();
+        let mut looks = Vec::new();
+        for second in (0..DAY).step_by(60) {
+            for waiting in claim(&store, "w", second).await {
+                looks.push(second);
+                assert_eq!(store.plan(vec![planned(&waiting, &["person:ada"])], at(second)).await.unwrap(), [PlanOutcome::Deferred]);
+            }
+        }
+        let pauses: Vec<i64> = looks.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(looks.len() < 40, "{} looks", looks.len());
+        assert!(pauses.is_sorted() && pauses[0] == 60 && pauses.last() == Some(&3600), "{pauses:?}");
+        // It is there all the same once the other one is done.
+        let mut end = settlement(&ahead, done("1"));
+        end.shared = vec![shared("person:ada", "003")];
+        assert_eq!(store.settle(vec![end], at(DAY)).await.unwrap(), [true]);
+        assert_eq!(claim(&store, "w", DAY).await.len(), 1, "due at once");
+    }
+
     async fn whoever_is_put_off_keeps_nothing(world: &World) {
         let store = world.store().await;
         for booking in ["a", "b", "c"] {

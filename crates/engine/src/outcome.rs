@@ -13,6 +13,8 @@ use syncline_core::{
 };
 use syncline_store::Outcome;
 
+use crate::push::BLOCKED_BELIEVED;
+
 /// The pause before a booking is planned anew with fresh facts.
 const REPLAN_PAUSE: SignedDuration = SignedDuration::from_millis(50);
 
@@ -46,8 +48,12 @@ pub(crate) fn after_failure(failed: &Failed<'_>) -> (Outcome, Vec<SharedKey>) {
     let park =
         |links: Links| Outcome::Parked { reason: error.to_string(), fix: fix(error).to_owned(), unsettled, links };
     if waits_for_connection(error) {
-        // The connection rests as a whole; this booking has done nothing wrong.
-        return (Outcome::Retry { at: *now, unsettled, failed: false, links: (*links).clone() }, Vec::new());
+        // The connection rests as a whole; this booking has done nothing wrong. Another process may have found that out, and
+        // this one believes for as long that it may call.
+        return (
+            Outcome::Retry { at: later(BLOCKED_BELIEVED), unsettled, failed: false, links: (*links).clone() },
+            Vec::new(),
+        );
     }
     if failed.mended && *attempts < MAX_REPLANS {
         let links = (*links).clone();

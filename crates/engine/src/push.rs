@@ -27,7 +27,7 @@ use crate::{
 const BUDGET_PAUSE: SignedDuration = SignedDuration::from_mins(15);
 
 /// How long it is believed which connections rest, before the database is asked again.
-const BLOCKED_BELIEVED: SignedDuration = SignedDuration::from_millis(250);
+pub(crate) const BLOCKED_BELIEVED: SignedDuration = SignedDuration::from_millis(250);
 
 /// The integrations of one workspace whose CRM must not be called now.
 pub(crate) struct Blocked {

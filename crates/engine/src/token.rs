@@ -26,14 +26,12 @@ use crate::{
     setup::{ConnectionSetup, GrantKind},
 };
 
-/// How long a process may hold the right to refresh; longer than a token call's deadline.
-const REFRESH_LEASE: SignedDuration = SignedDuration::from_secs(60);
+/// How many times a call's deadline a process may hold the right to refresh: it may be held up for as long as the call
+/// may take.
+const REFRESH_LEASE_CALLS: i32 = 2;
 
 /// How often to look whether another process has finished refreshing.
-const REFRESH_POLL: Duration = Duration::from_millis(100);
-
-/// How often to look at the most: together a little more than the lease.
-const REFRESH_POLLS: u32 = 700;
+const REFRESH_POLL: SignedDuration = SignedDuration::from_millis(100);
 
 /// How long before a known expiry a token counts as old: as much as the clocks of two machines may differ.
 const EXPIRY_MARGIN: SignedDuration = SignedDuration::from_mins(5);
@@ -147,25 +145,28 @@ impl Engine {
     async fn renew(&self, setup: &ConnectionSetup, good: &(impl Fn(&Token) -> bool + Sync)) -> Called<Arc<Token>> {
         let name = format!("refresh:{}", setup.id);
         let holder = WorkerId(format!("r_{:016x}", self.random()));
-        for _ in 0..REFRESH_POLLS {
+        let lease = self.options.call.saturating_mul(REFRESH_LEASE_CALLS);
+        let mut waited = SignedDuration::ZERO;
+        while waited <= lease {
             if let Some(token) = self.stored(setup).await?.filter(|token| good(token)) {
                 return Ok(Arc::new(token));
             }
             if mutant::on(Mutant::RefreshUnlocked) {
-                return self.refresh(setup, good).await;
+                return self.refresh(setup, good, Timestamp::MAX).await;
             }
             let now = self.world.clock.now();
-            let until = now.saturating_add(REFRESH_LEASE).unwrap_or(Timestamp::MAX);
-            let lease = self.world.store.acquire_lease(&setup.workspace, &name, &holder, now, until).await;
-            if let Some(fence) = lease.map_err(database)? {
-                let token = self.refresh(setup, good).await;
+            let until = now.saturating_add(lease).unwrap_or(Timestamp::MAX);
+            let held = self.world.store.acquire_lease(&setup.workspace, &name, &holder, now, until).await;
+            if let Some(fence) = held.map_err(database)? {
+                let token = self.refresh(setup, good, until).await;
                 let released = self.world.store.release_lease(&setup.workspace, &name, &holder, fence).await;
                 if let Err(error) = released {
                     tracing::warn!(%error, "Could not give the refresh lease back; it runs out by itself");
                 }
                 return token;
             }
-            tokio::time::sleep(REFRESH_POLL).await;
+            tokio::time::sleep(REFRESH_POLL.unsigned_abs()).await;
+            waited += REFRESH_POLL;
         }
         Err(Error::new(
             ErrorKind::Unavailable,
@@ -198,8 +199,13 @@ impl Engine {
         }))
     }
 
-    /// The holder of the lease refreshes, unless somebody did just before.
-    async fn refresh(&self, setup: &ConnectionSetup, good: &(impl Fn(&Token) -> bool + Sync)) -> Called<Arc<Token>> {
+    /// The holder of the lease refreshes, unless somebody did just before, or the lease may end before the call does.
+    async fn refresh(
+        &self,
+        setup: &ConnectionSetup,
+        good: &(impl Fn(&Token) -> bool + Sync),
+        until: Timestamp,
+    ) -> Called<Arc<Token>> {
         if let Some(token) = self.stored(setup).await?.filter(|token| good(token)) {
             return Ok(Arc::new(token));
         }
@@ -214,6 +220,14 @@ impl Engine {
             (GrantKind::ClientCredentials, _) => Grant::ClientCredentials,
             (GrantKind::Key { .. }, _) => return Err(reconnect("an API key is not renewed")),
         };
+        if self.world.clock.now().saturating_add(self.options.call).unwrap_or(Timestamp::MAX) > until {
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                Retry::Backoff,
+                "refresh token",
+                "this process was held up, and another one may be refreshing by now",
+            ));
+        }
         let set = match self.exchange(setup, &grant).await {
             Ok(set) => set,
             Err(error) => {

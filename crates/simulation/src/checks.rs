@@ -162,11 +162,13 @@ fn shared_people(sim: &Sim, line: &Line) {
 /// gave up a seat, and booked nothing else.
 fn passers(story: &Story, customer: usize) -> BTreeSet<String> {
     let people = &story.customers[customer].people;
-    // Of a booking all of whose messages are lost nobody can know.
-    let is_told = |number: usize| story.messages.iter().any(|message| message.booking == Some(number) && !message.lost);
+    // Of a booking of which no message came that says that it stands nobody can know.
+    let told = story.messages.iter().filter(|message| message.stands && !message.lost);
+    let told: BTreeSet<usize> = told.filter_map(|message| message.booking).collect();
     let bookings = || {
         let all = story.bookings.iter().enumerate();
-        all.filter(|(number, booking)| booking.customer == customer && is_told(*number)).map(|(_, booking)| booking)
+        all.filter(|(number, booking)| booking.customer == customer && told.contains(number))
+            .map(|(_, booking)| booking)
     };
     let stays =
         |person: usize| bookings().any(|booking| booking.people.contains(&person) && !booking.left.contains(&person));

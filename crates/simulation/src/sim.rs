@@ -18,6 +18,9 @@ use crate::{
     story::{OFTEN, Story},
 };
 
+/// Commits and calls of one run at the most: twenty times as many as the busiest of some ten thousand has.
+const POINTS_MAX: u64 = 100_000;
+
 /// Lines of a trace that are kept as text; a run that goes on for longer is told apart by the digest alone.
 const TRACE_LINES_MAX: usize = 200_000;
 
@@ -196,8 +199,13 @@ impl Sim {
     }
 
     /// Another commit or call is passed; says which.
+    ///
+    /// # Panics
+    /// After [`POINTS_MAX`]: where work goes round and round, time stands still, and nothing else would end the run.
     pub fn next_point(&self) -> u64 {
-        self.points.fetch_add(1, Ordering::Relaxed)
+        let point = self.points.fetch_add(1, Ordering::Relaxed);
+        assert!(point < POINTS_MAX, "seed {} goes round and round", self.story.seed);
+        point
     }
 }
 

@@ -164,6 +164,8 @@ pub struct Message {
     pub nature: Nature,
     /// It never leaves.
     pub lost: bool,
+    /// It says that the booking stands, and with whom.
+    pub stands: bool,
     /// The version of the booking that it tells.
     pub version: usize,
 }
@@ -349,6 +351,7 @@ impl Story {
                 said: Duration::from_secs(dice.between(5, 900)),
                 nature,
                 lost: false,
+                stands: false,
                 version: 0,
             });
         };
@@ -508,6 +511,7 @@ impl Teller<'_> {
             said: self.said,
             nature: Nature::Genuine,
             lost,
+            stands: matches!(event, bodies::Event::Booked | bodies::Event::Moved | bodies::Event::Updated),
             version: self.version,
         });
     }

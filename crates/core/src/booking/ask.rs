@@ -40,7 +40,7 @@ pub fn questions(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, no
                     cx.links.get(&Slot::Meeting).map(|link| &link.id).or_else(|| made(cx, plan, Slot::Meeting));
                 match meeting.map(|id| (id, cx.facts.attendees(id))) {
                     Some((id, None)) => drop(ask.attendees.insert(id.clone())),
-                    Some((_, Some(known))) => ask_about_stranger(cx, view, known, &step.write, &mut ask),
+                    Some((_, Some(known))) => ask_about_stranger(cx, view, plan, known, &step.write, &mut ask),
                     None => {}
                 }
             }
@@ -92,23 +92,40 @@ pub fn questions(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, no
     ask
 }
 
-/// Somebody who was to be invited, is to come no longer, and is not there: who was merged into another record is there as that.
+/// Somebody who was to be invited, is to come no longer, and is not there: who was merged into another record is there as
+/// that. Of somebody whom the same plan was to make not even the id is known then.
 fn ask_about_stranger(
     cx: &Context<'_>,
     view: &View<'_>,
+    plan: &Plan,
     there: &BTreeMap<RecordId, Record>,
     write: &Write,
     ask: &mut Questions,
 ) {
-    if let Write::Upsert { fields, .. } = write
-        && let Some(Value::Id(id)) = fields.get(&Std::Attends.into())
-        && !there.contains_key(id)
-        && address_of(cx, view, cx.links, id).is_none()
-        && let Some(link) = stranger(cx, id)
-        && let Some(id) = untraced(cx, &link)
-    {
-        ask.traces.entry(link.role).or_default().insert(id);
+    let Write::Upsert { fields, .. } = write else { return };
+    match fields.get(&Std::Attends.into()) {
+        Some(Value::Id(id)) => {
+            if !there.contains_key(id)
+                && address_of(cx, view, cx.links, id).is_none()
+                && let Some(link) = stranger(cx, id)
+                && let Some(id) = untraced(cx, &link)
+            {
+                ask.traces.entry(link.role).or_default().insert(id);
+            }
+        }
+        Some(Value::Slot(slot)) if !cx.links.contains_key(slot) && made(cx, plan, *slot).is_none() => {
+            ask.emails.extend(planned_address(plan, *slot).map(str::to_owned));
+        }
+        _ => {}
     }
+}
+
+/// The address of the person whom a plan was to make in this slot.
+pub(super) fn planned_address(plan: &Plan, slot: Slot) -> Option<&str> {
+    plan.steps.iter().filter(|step| step.slot == slot).find_map(|step| match &step.write {
+        Write::Upsert { fields, .. } => fields.get(&Std::Email.into())?.as_text(),
+        Write::Patch { .. } | Write::Delete { .. } => None,
+    })
 }
 
 /// The record that a plan made in this slot, as far as it was found.

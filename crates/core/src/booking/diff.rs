@@ -6,6 +6,7 @@
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::{
+    ask::planned_address,
     attendees::address_of,
     chain::View,
     follow::{Followed, follow, stranger},
@@ -223,7 +224,7 @@ fn settle(cx: &Context<'_>, view: &View<'_>, plan: &Plan) -> Links {
     for step in &plan.steps {
         match &step.write {
             Write::Upsert { fields, .. } if step.role == Role::Attendee => {
-                if let Some(link) = attendee_that_came(cx, view, &links, fields) {
+                if let Some(link) = attendee_that_came(cx, view, &links, plan, fields) {
                     links.entry(step.slot).or_insert(link);
                 }
             }
@@ -279,20 +280,30 @@ fn settle(cx: &Context<'_>, view: &View<'_>, plan: &Plan) -> Links {
 
 /// The attendee that a plan was to make. It bears no key; whether it is there is seen from its meeting. Somebody who is not
 /// to come any more is found like everybody else, or would stay invited for ever.
-fn attendee_that_came(cx: &Context<'_>, view: &View<'_>, links: &Links, planned: &Fields) -> Option<Link> {
-    let attends = match planned.get(&Std::Attends.into())? {
-        Value::Slot(slot) => &links.get(slot)?.id,
-        Value::Id(id) => id,
-        _ => return None,
-    };
+fn attendee_that_came(cx: &Context<'_>, view: &View<'_>, links: &Links, plan: &Plan, planned: &Fields) -> Option<Link> {
     let known = cx.facts.attendees(&links.get(&Slot::Meeting)?.id)?;
-    let record = known.get(attends).or_else(|| match follow(cx, &stranger(cx, attends)?) {
-        Followed::Became { id, .. } => known.get(&id),
-        Followed::Stands | Followed::Gone | Followed::Left => None,
-    })?;
+    let (record, address) = match planned.get(&Std::Attends.into())? {
+        // The plan was to make the person, too, and what it made is not there under its key: it may have been merged.
+        Value::Slot(slot) if !links.contains_key(slot) => {
+            let address = planned_address(plan, *slot)?;
+            let people = [Role::Contact, Role::Lead].into_iter().flat_map(|role| cx.facts.with_email(role, address));
+            (people.filter_map(|person| known.get(&person.id)).next()?, Some(address.to_owned()))
+        }
+        attends => {
+            let attends = match attends {
+                Value::Slot(slot) => &links.get(slot)?.id,
+                Value::Id(id) => id,
+                _ => return None,
+            };
+            let record = known.get(attends).or_else(|| match follow(cx, &stranger(cx, attends)?) {
+                Followed::Became { id, .. } => known.get(&id),
+                Followed::Stands | Followed::Gone | Followed::Left => None,
+            })?;
+            (record, address_of(cx, view, links, attends))
+        }
+    };
     let mut image = planned.clone();
-    let address = address_of(cx, view, links, attends).map(|address| (Std::Email.into(), Value::Text(address)));
-    image.extend(address);
+    image.extend(address.map(|address| (Std::Email.into(), Value::Text(address))));
     Some(Link::new(Role::Attendee, record.id.clone(), None, image))
 }
 

@@ -1,7 +1,7 @@
 //! Seeds from zero on: nothing that is promised breaks, and every kind of fault has struck.
 
-use super::{seeds, threads};
-use crate::{Campaign, Options, Reached};
+use super::{FOUND, seeds, threads};
+use crate::{Campaign, Options, Reached, check};
 
 /// From so many seeds on, every kind of fault must have struck and every rare place been reached.
 const ENOUGH: u64 = 1000;
@@ -26,4 +26,13 @@ fn no_seed_breaks_a_promise() {
         assert!(missed.is_empty(), "never reached: {missed:?}");
     }
     println!("{} seeds, {} bookings, {} faults, no violation", totals.seeds, totals.bookings, totals.fired.total());
+}
+
+/// proves: V5: what once broke a promise does so no more.
+#[test]
+fn seeds_that_found_something_are_clean() {
+    for seed in FOUND {
+        let report = check(seed, &Options::default());
+        assert!(report.violations.is_empty(), "seed {seed}: {:?}", report.violations);
+    }
 }

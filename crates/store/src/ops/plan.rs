@@ -165,7 +165,7 @@ impl Plan {
         }
         let [ws, connection, key] = params;
         let waiting = db.row(&WAIT, &[ws, connection, key, P::Int(id), P::time(self.now)]).await?;
-        let since = waiting.map(|mut row| row.time(0)).transpose()?.unwrap_or(self.now);
+        let since = waiting.map(|row| row.time(0)).transpose()?.unwrap_or(self.now);
         Ok(row.opt_int(1)?.unwrap_or_default().clamp(self.after(PUT_OFF_MIN), self.after(pause_max(since, self.now))))
     }
 

@@ -113,7 +113,8 @@ impl Model {
         let freed: Vec<u8> = self.pending.iter().filter(is_freed).map(|(key, _)| *key).collect();
         for key in freed {
             self.pending.remove(&key);
-            for waiting in (0..BOOKINGS).filter(|waiting| self.waits.contains_key(&(key, *waiting))).collect::<Vec<_>>() {
+            for waiting in (0..BOOKINGS).filter(|waiting| self.waits.contains_key(&(key, *waiting))).collect::<Vec<_>>()
+            {
                 self.waits.remove(&(key, waiting));
                 let waiting = self.chains.get_mut(&waiting).unwrap();
                 if waiting.deferred && !waiting.held && waiting.due.is_some_and(|due| due > self.now) {

@@ -297,3 +297,31 @@ fn a_guest_who_may_have_come_and_was_merged_is_looked_for() {
     assert_eq!(desk.world.attendees(&meeting).len(), 0);
     assert_eq!(desk.work(&messages).plan.steps, vec![]);
 }
+
+/// proves: V2, B25: also where the same plan was to make the person, of whom not even the id is known then (seed 24941 of the
+/// simulation).
+#[test]
+fn a_guest_who_may_have_been_made_and_was_merged_is_looked_for() {
+    let mut with_guest = booking(time(6000));
+    bring(&mut with_guest, 1);
+    let messages = [booked("a", 0, 6000), message("a", 1, MessageKind::Booked, Some(with_guest)), booked("a", 2, 6000)];
+    for first in [false, true] {
+        let settings = BookingSettings { guests: GuestPolicy::Create, ..BookingSettings::default() };
+        let mut desk = Desk::new(World::default(), settings);
+        if first {
+            desk.work(&messages[..1]);
+        }
+        let lost = desk.decide(&messages[..2], None).plan;
+        desk.world.apply(&lost).expect("a plan that is not refused");
+        let meetings = || desk.world.records.values().filter(|record| record.role == Role::Meeting);
+        let meeting = meetings().next().expect("the meeting was made").id.clone();
+        let made = desk.world.attendees(&meeting)[0].0.clone();
+        let fields = [(Std::Email, Value::text("grace@acme.example")), (Std::LastName, Value::text("Grace"))];
+        let other = record(Role::Contact, 9, &fields);
+        desk.world.records.insert(other.id.clone(), other);
+        desk.world.merge(&made, &"contact-9".into());
+        desk.work_after(&messages, Some(&lost));
+        assert_eq!(desk.world.attendees(&meeting).len(), 0, "first: {first}");
+        assert_eq!(desk.work(&messages).plan.steps, vec![]);
+    }
+}

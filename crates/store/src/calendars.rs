@@ -13,6 +13,7 @@ use syncline_core::{
         privacy::Privacy,
     },
     ids::{ConnectionId, IntegrationId, RecordId, WorkspaceId},
+    record::Fields,
     step::Plan,
 };
 
@@ -196,6 +197,9 @@ pub struct MeetingState {
     /// The edit in the CRM that last did not reach the event, by a name that says nothing of it: it is told once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
+    /// Edits in the CRM that were carried to the event, which has not shown them yet.
+    #[serde(default, skip_serializing_if = "Fields::is_empty")]
+    pub carried: Fields,
     /// A write to the event is on its way of which guests are to be mailed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub untold: Option<Box<Untold>>,

@@ -19,7 +19,7 @@ use syncline_core::{
         privacy::Privacy,
     },
     ids::{IntegrationId, RecordId, WorkspaceId},
-    record::{Field, Record, Role, Std, Value},
+    record::{Field, Fields, Record, Role, Std, Value},
 };
 use syncline_store::{
     CrmState, JournalEntry, JournalKind, MeetingState, NewMail, Result as StoreResult, SaveMeetings, StoredMeeting,
@@ -255,6 +255,7 @@ impl Engine {
                     rest_until: None,
                     invited: content.attendees.iter().map(|guest| guest.who.email.clone()).collect(),
                     refused: None,
+                    carried: Fields::new(),
                     untold: None,
                     doubt: None,
                 };

@@ -18,7 +18,7 @@ use syncline_core::{
     },
     ids::RecordId,
     person::normal_email,
-    record::{Field, Role, Slot, Std, Value},
+    record::{Field, Fields, Role, Slot, Std, Value},
 };
 use syncline_store::{JournalKind, MeetingState, Result as StoreResult, SaveMeetings, StoredMeeting};
 
@@ -37,6 +37,8 @@ struct Edit<'a> {
     /// The organiser's own copy.
     event: &'a Event,
     wanted: &'a Content,
+    /// The fields among it.
+    edits: Fields,
     target: &'a Target<'a>,
     about: &'a str,
 }
@@ -93,12 +95,13 @@ impl Engine {
         let home = seeing.home(&own.calendar.name);
         let normalise = |role: Role, field: &Field, value: Value| seeing.crm.normalise(role, field, value);
         let settings = &seeing.rules.meeting;
-        let wanted = carried_back(side, &meeting.links, content, settings, &uninvite, &home, &normalise);
-        let Some(wanted) = wanted else { return Ok(Next::Done) };
+        let known = (&meeting.links, &meeting.state.carried);
+        let wanted = carried_back(side, known, content, settings, &uninvite, &home, &normalise);
+        let Some((wanted, edits)) = wanted else { return Ok(Next::Done) };
         if !self.has_time(seeing) {
             return Ok(Next::Later { pause: SignedDuration::ZERO, doubt: false });
         }
-        let edit = Edit { meeting, event: &event, wanted: &wanted, target: &target, about: &about };
+        let edit = Edit { meeting, event: &event, wanted: &wanted, edits, target: &target, about: &about };
         self.write_edit(seeing, &edit, side, round).await.map(failed)
     }
 
@@ -133,7 +136,7 @@ impl Engine {
         side: &CrmSide<'_>,
         round: &mut CalendarRound,
     ) -> StoreResult<Next> {
-        let (flow, Edit { meeting, event, wanted, target, about }) = (seeing.flow, edit);
+        let (flow, Edit { meeting, event, wanted, edits, target, about }) = (seeing.flow, edit);
         let (event, calendar) = (*event, &target.calendar.name);
         let record = &side.record.id;
         let tells = match self.tells(flow, target, &mut round.calls).await {
@@ -157,6 +160,7 @@ impl Engine {
                 let mut links = meeting.links.clone();
                 links.extend(side.links(&meeting.links, &seeing.rules.policy));
                 let mut state = MeetingState { untold: None, ..meeting.state.clone() };
+                state.carried.extend(edits.clone());
                 let were: BTreeSet<&str> = emails(event.content());
                 let are: BTreeSet<&str> = emails(Some(wanted));
                 state.invited.retain(|email| are.contains(email.as_str()));

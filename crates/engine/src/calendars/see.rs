@@ -433,6 +433,7 @@ fn kept(series: &Series) -> BTreeMap<Rid, Kept> {
         start: meeting.state.start,
         first: meeting.state.first,
         links: meeting.links.clone(),
+        carried: meeting.state.carried.clone(),
         plan: meeting.plan.clone(),
         doubt: meeting.state.doubt.clone(),
     };

@@ -280,9 +280,11 @@ fn done(
 /// How a meeting stands once what was decided is done. What the way from the CRM to the calendar keeps of it stays, as long
 /// as its texts may be known.
 fn state(decision: &Decision, before: Option<&StoredMeeting>) -> MeetingState {
-    let before = before.filter(|_| decision.privacy.may_keep_text()).map(|before| before.state.clone());
-    let (invited, refused, untold) =
-        before.map(|before| (before.invited, before.refused, before.untold)).unwrap_or_default();
+    let may_keep = decision.privacy.may_keep_text();
+    let before = before.filter(|_| may_keep).map(|before| before.state.clone());
+    let decided = decision.decided.as_ref().filter(|_| may_keep);
+    let (invited, refused, untold, carried) =
+        before.map(|before| (before.invited, before.refused, before.untold, before.carried)).unwrap_or_default();
     MeetingState {
         verdict: decision.verdict.clone(),
         privacy: decision.privacy,
@@ -293,6 +295,7 @@ fn state(decision: &Decision, before: Option<&StoredMeeting>) -> MeetingState {
         rest_until: None,
         invited,
         refused,
+        carried: decided.map_or(carried, |decided| decided.carried.clone()),
         untold,
         doubt: decision.doubt.clone(),
     }
@@ -300,7 +303,8 @@ fn state(decision: &Decision, before: Option<&StoredMeeting>) -> MeetingState {
 
 /// How it stands as long as nobody knows that it is done: as before, so that it is decided again.
 fn waiting(decision: &Decision, before: Option<&StoredMeeting>) -> MeetingState {
-    MeetingState { privacy: decision.privacy_before, ..state(decision, before) }
+    let carried = before.map(|before| before.state.carried.clone()).unwrap_or_default();
+    MeetingState { privacy: decision.privacy_before, carried, ..state(decision, before) }
 }
 
 /// The meeting in a few words.

@@ -242,6 +242,7 @@ pub(crate) fn meeting(uid: &str, title: Option<&str>, verdict: Verdict, privacy:
             rest_until: None,
             invited: BTreeSet::new(),
             refused: None,
+            carried: Fields::new(),
             untold: None,
             doubt: None,
         },

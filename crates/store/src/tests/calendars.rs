@@ -97,6 +97,7 @@ fn meeting(id: &str, verdict: Verdict, title: &str) -> StoredMeeting {
             rest_until: None,
             invited: BTreeSet::new(),
             refused: None,
+            carried: Fields::new(),
             untold: None,
             doubt: None,
         },

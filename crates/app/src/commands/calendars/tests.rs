@@ -41,6 +41,7 @@ fn view(title: Option<&str>, verdict: Verdict, privacy: Privacy) -> MeetingView 
             rest_until: None,
             invited: std::collections::BTreeSet::new(),
             refused: None,
+            carried: syncline_core::record::Fields::new(),
             untold: None,
             doubt: None,
         },

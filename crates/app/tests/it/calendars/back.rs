@@ -218,3 +218,35 @@ async fn an_event_that_may_have_been_made_is_no_second_meeting() {
         assert_eq!((desk.in_calendar(ROSA).len(), desk.records().len(), desk.mails()), (1, 1, 1), "{told}");
     }
 }
+
+/// What is edited in the CRM once more before the calendar has shown our write of the first edit is the last word: the event
+/// says what we wrote, which nobody else did.
+///
+/// proves: C2
+#[tokio::test]
+async fn a_second_edit_stands_before_the_first_is_read_back() {
+    for house in HOUSES {
+        let desk = desk(house).await;
+        let logged = desk.log("Kick-off", 24, ROSA, &[ADA]);
+        desk.calm().await;
+        desk.hub.edit("meetings", &logged, &[("hs_meeting_title", "Kick-off, in Berlin")]).expect("a person may");
+        desk.hands.pass(SignedDuration::from_mins(3));
+        desk.trouble_reading(FaultKind::Status);
+        desk.round().await;
+        assert_eq!(desk.in_calendar(ROSA)[0].title, "Kick-off, in Berlin", "{house:?}: {:?}", desk.told().await);
+        desk.hub.edit("meetings", &logged, &[("hs_meeting_title", "Kick-off, in Paris")]).expect("a person may");
+        desk.through().await;
+        let agreed = |title: &str, told: &[String]| {
+            let event = desk.in_calendar(ROSA).remove(0);
+            assert_eq!((event.title.as_str(), desk.titles()), (title, vec![title.to_owned()]), "{house:?}: {told:?}");
+            event.id
+        };
+        let event = agreed("Kick-off, in Paris", &desk.told().await);
+        // Afterwards it is a title like any other, which the calendar may leave and come back to.
+        for title in ["Kick-off, in Rome", "Kick-off, in Paris", "Kick-off, in Berlin"] {
+            desk.rename(ROSA, &event, title);
+            desk.through().await;
+            agreed(title, &desk.told().await);
+        }
+    }
+}

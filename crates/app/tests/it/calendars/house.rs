@@ -65,6 +65,15 @@ impl Desk {
         };
         faults.add(FaultRule::next(kind).on(method, path));
     }
+
+    /// Rosa's calendar does not show its changes the next time.
+    pub fn trouble_reading(&self, kind: FaultKind) {
+        let (faults, path) = match self.house {
+            House::Google => (self.google.faults(), "/calendar/v3/calendars/rosa"),
+            House::Microsoft => (self.microsoft.faults(), "/v1.0/me/calendarView/delta"),
+        };
+        faults.add(FaultRule::next(kind).on("GET", path));
+    }
 }
 
 fn seen(event: &Value) -> Seen {

@@ -94,7 +94,9 @@ impl Meeting<'_> {
             true => (false, false),
             false => (is_lost, was_removed),
         };
-        let crm = Crm { workspace, facts, links: &links, relates_many: rules.relates_many };
+        let nothing = Fields::new();
+        let carried = self.kept.map_or(&nothing, |kept| &kept.carried);
+        let crm = Crm { workspace, facts, links: &links, carried, relates_many: rules.relates_many };
         let cx =
             Deciding { meeting: self, key: &key, united: &united, source, crm: &crm, rules, home: &home, normalise };
         let (verdict, decided) = match self.unreadable() {

@@ -35,7 +35,7 @@ use crate::{
         project::Links,
     },
     ids::RecordId,
-    record::{Role, Slot},
+    record::{Fields, Role, Slot},
     step::{Plan, Write},
 };
 
@@ -115,6 +115,8 @@ pub struct Kept {
     /// Whether it was logged as the first of its series.
     pub first: bool,
     pub links: Links,
+    /// Edits of the CRM that were carried to the event, which has not shown them yet.
+    pub carried: Fields,
     /// What was sent and never answered.
     pub plan: Option<Plan>,
     /// Since when it is, or was, doubted that it is called off.

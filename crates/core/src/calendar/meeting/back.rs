@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::{
     attend::{AttendeeRules, merge_attendees},
-    fields::{Clash, FieldRules, edited, merge_fields},
+    fields::{Clash, FieldRules, edited, merge_fields, once_shown},
     project::{MeetingSettings, fields, taken_over},
     several::Standing,
 };
@@ -178,28 +178,30 @@ fn known(links: &Links) -> BTreeSet<String> {
     links.values().filter_map(|link| link.image.get(&Std::Email.into())?.as_text()).map(str::to_owned).collect()
 }
 
-/// The event as it is to be once it takes over what people edited in the CRM since both last agreed. `None`: as it is.
-/// `content`: the organiser's own copy; `uninvite`: who may be taken off it.
+/// The event as it is to be once it takes over what people edited in the CRM since both last agreed, and those edits. `None`:
+/// as it is. `carried`: edits that the event took over before; `content`: the organiser's own copy; `uninvite`: who may be
+/// taken off it.
 pub fn carried_back(
     side: &CrmSide<'_>,
-    links: &Links,
+    (links, carried): (&Links, &Fields),
     content: &Content,
     settings: &MeetingSettings,
     uninvite: &BTreeSet<String>,
     home: &TimeZone,
     normalise: Normalise<'_>,
-) -> Option<Content> {
-    let base = &links.get(&Slot::Meeting)?.image;
+) -> Option<(Content, Fields)> {
     let says = fields(content, Standing::On, settings, home);
     let says =
         says.into_iter().map(|(field, value)| (field.clone(), normalise(Role::Meeting, &field, value))).collect();
     let rules = FieldRules { back: true, clash: Clash::Calendar };
-    let edits = merge_fields(base, Some(&side.record.fields), &says, rules).to_calendar;
+    let crm = Some(&side.record.fields);
+    let (base, _) = once_shown(&links.get(&Slot::Meeting)?.image, carried, crm, &says);
+    let edits = merge_fields(&base, crm, &says, rules).to_calendar;
     let mut wanted = taken_over(content, &edits, home);
     let agreed = known(links);
     let rules = AttendeeRules { invite: true, uninvite };
     if let Some(attendees) = merge_attendees(&agreed, &side.emails(), content, true, rules).send {
         wanted.attendees = attendees;
     }
-    (wanted != *content).then_some(wanted)
+    (wanted != *content).then_some((wanted, edits))
 }

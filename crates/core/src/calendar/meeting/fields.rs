@@ -97,6 +97,21 @@ fn merge_unit(
     }
 }
 
+/// What was last agreed on, once the event shows an edit of the CRM that was carried to it: what it says then nobody changed
+/// there. What it does not show yet, and is still an edit, stays carried.
+pub(super) fn once_shown(base: &Fields, carried: &Fields, crm: Option<&Fields>, calendar: &Fields) -> (Fields, Fields) {
+    let (mut agreed, mut pending) = (base.clone(), Fields::new());
+    for (field, value) in carried {
+        let is_edit = crm.is_none_or(|crm| !same(crm.get(field), base.get(field)));
+        if same(calendar.get(field), Some(value)) {
+            agreed.insert(field.clone(), value.clone());
+        } else if is_edit && same(calendar.get(field), base.get(field)) {
+            pending.insert(field.clone(), value.clone());
+        }
+    }
+    (agreed, pending)
+}
+
 /// What the CRM's record says of an event that is not what was agreed on.
 pub(super) fn edited(base: &Fields, crm: &Fields) -> Fields {
     let told = OF_EVENT.into_iter().map(Field::from).filter(|field| base.contains_key(field));

@@ -1,7 +1,7 @@
 //! From what should be in the CRM to the steps that bring it about, and to what the event is to be told in turn.
 
 use super::{
-    fields::{FieldRules, MeetingMerge, merge_fields},
+    fields::{FieldRules, MeetingMerge, merge_fields, once_shown},
     project::{Crm, Projected},
 };
 use crate::{
@@ -22,6 +22,8 @@ pub struct Decided {
     pub to_calendar: Fields,
     /// Edits made in the CRM that stay there only.
     pub kept: Vec<Field>,
+    /// Edits that were carried to the event, which still does not show them.
+    pub carried: Fields,
     after: Vec<After>,
 }
 
@@ -126,9 +128,13 @@ fn step_for(desired: Desired, crm: &Crm<'_>, rules: FieldRules, normalise: Norma
         return;
     };
     let link = crm.links.get(&slot).filter(|link| link.id == id);
-    let base = link.map(|link| link.image.clone()).unwrap_or_default();
+    let mut base = link.map(|link| link.image.clone()).unwrap_or_default();
     let present = crm.facts.record(&id).map(|record| &record.fields);
-    let MeetingMerge { to_crm, to_calendar, agreed, kept } = merge_fields(&base, present, &normal(keep), rules);
+    let keep = normal(keep);
+    if slot == Slot::Meeting {
+        (base, out.carried) = once_shown(&base, crm.carried, present, &keep);
+    }
+    let MeetingMerge { to_crm, to_calendar, agreed, kept } = merge_fields(&base, present, &keep, rules);
     if !to_crm.is_empty() {
         out.plan.steps.push(Step::new(slot, role, Write::Patch { id: id.clone(), fields: to_crm }));
     }

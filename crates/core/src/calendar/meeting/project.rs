@@ -67,6 +67,8 @@ pub struct Crm<'a> {
     pub facts: &'a Facts,
     /// The meeting's records, as last agreed.
     pub links: &'a Links,
+    /// Edits of the CRM that were carried to the event, which has not shown them yet.
+    pub carried: &'a Fields,
     /// Whether a meeting may be related to several people.
     pub relates_many: bool,
 }

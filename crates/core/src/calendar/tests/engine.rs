@@ -135,6 +135,7 @@ impl World {
                 start: None,
                 first: false,
                 links: Links::new(),
+                carried: Fields::new(),
                 plan: None,
                 doubt: None,
             },
@@ -217,6 +218,7 @@ impl World {
             title: decision.title,
             start: decision.start,
             first: decision.first,
+            carried: Fields::new(),
             plan: None,
             doubt: decision.doubt,
         };

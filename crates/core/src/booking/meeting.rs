@@ -89,7 +89,7 @@ fn relate(
     }
     // Where the invitee cannot be told this time, the meeting stays with whom it was with.
     let role = around.person.map(|person| person.role).or_else(|| Some(cx.links.get(&Slot::Person)?.role));
-    let what = what(cx, view, around);
+    let what = what(cx, view, stands, around);
     let mut linked_to = None;
     match what {
         Some(_) if role == Some(Role::Lead) => {
@@ -164,16 +164,22 @@ fn linked_what<'a>(cx: &Context<'a>) -> Option<&'a RecordId> {
 
 /// What the meeting is about, with its slot where it is one of the booking's own records: what it was tied to before,
 /// else the record that the booking link names, else case or opportunity by declared priority.
-fn what(cx: &Context<'_>, view: &View<'_>, around: &Around<'_>) -> Option<(Option<Slot>, Value)> {
+fn what(cx: &Context<'_>, view: &View<'_>, stands: bool, around: &Around<'_>) -> Option<(Option<Slot>, Value)> {
     if let Some(id) = linked_what(cx) {
         let is_it = |own: &&Desired| {
             own.existing.as_ref() == Some(id) || cx.links.get(&own.slot).is_some_and(|link| link.id == *id)
         };
-        return Some(match [around.case, around.opportunity].into_iter().flatten().find(is_it) {
+        let own = || [around.case, around.opportunity].into_iter().flatten();
+        // What a meeting that is made anew was tied to may be a record of the booking that was made anew before it.
+        let is_known = cx.links.values().any(|link| link.id == *id)
+            || hint(cx, view).is_some_and(|(_, named)| named == *id)
+            || own().next().is_none();
+        match own().find(is_it) {
             // It may have been made again under another id.
-            Some(own) => (Some(own.slot), reference(own)),
-            None => (None, Value::Id(id.clone())),
-        });
+            Some(own) => return Some((Some(own.slot), reference(own))),
+            None if stands || is_known => return Some((None, Value::Id(id.clone()))),
+            None => {}
+        }
     }
     if let Some((_, id)) = named_in_link(cx, view) {
         return Some((None, Value::Id(id)));

@@ -51,13 +51,13 @@ struct Before {
     links: Links,
     /// Whether a plan from before, whose outcome nobody knows, is still to be looked at.
     unsettled: bool,
-    /// What was changed about the links so that the refusal does not come again.
-    swap: Option<Swap>,
+    /// What is done so that the refusal does not come again.
+    mend: Option<Mend>,
 }
 
-/// How a refusal is lived with.
+/// What is done about a refusal: the links are changed, or what is there is looked at once more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Swap {
+enum Mend {
     /// A record that a duplicate rule named has taken the place of the one that it stopped.
     StandIn,
     /// A record that was made twice stays, because the CRM does not let it be deleted.
@@ -69,8 +69,8 @@ enum Swap {
 /// Whether a record that was to be made may stand already: some fields can be given to a new record only. A process whose
 /// clock is wrong may have made it, or this database is older than the CRM.
 fn may_stand(plan: &Plan, error: &Error) -> bool {
-    let made = plan.steps.iter().filter(|step| Some(step.slot) == error.slot);
-    error.kind == ErrorKind::Field && made.into_iter().any(|step| matches!(step.write, Write::Upsert { .. }))
+    let mut made = plan.steps.iter().filter(|step| Some(step.slot) == error.slot);
+    error.kind == ErrorKind::Field && made.any(|step| matches!(step.write, Write::Upsert { .. }))
 }
 
 impl Engine {
@@ -355,7 +355,7 @@ impl Engine {
                 self.refused(
                     connection,
                     claimed,
-                    Before { links: claimed.links.clone(), unsettled: claimed.unsettled.is_some(), swap: None },
+                    Before { links: claimed.links.clone(), unsettled: claimed.unsettled.is_some(), mend: None },
                     view,
                     error,
                     relied_on,
@@ -384,12 +384,12 @@ impl Engine {
             .flatten();
         // A record that was made twice and may not be deleted must not keep the booking from being written.
         let left = error.slot.filter(|_| error.retry == Retry::Never).and_then(|slot| leave_surplus(&links, slot));
-        let swap = stand_in.map(|links| (Swap::StandIn, links)).or(left.map(|links| (Swap::SurplusLeft, links)));
+        let mend = stand_in.map(|links| (Mend::StandIn, links)).or(left.map(|links| (Mend::SurplusLeft, links)));
         let stands = may_stand(&decision.plan, error) && push.job.claimed.unsettled.is_none();
-        let before = match swap {
-            Some((swap, links)) => Before { swap: Some(swap), links, unsettled },
-            None if stands => Before { swap: Some(Swap::LookedFor), links, unsettled: true },
-            None => Before { swap: None, links, unsettled },
+        let before = match mend {
+            Some((mend, links)) => Before { mend: Some(mend), links, unsettled },
+            None if stands => Before { mend: Some(Mend::LookedFor), links, unsettled: true },
+            None => Before { mend: None, links, unsettled },
         };
         self.refused(&setup.id, push.job.claimed, before, Some(&push.job.view), error, &push.job.shared, now)
     }
@@ -417,7 +417,7 @@ impl Engine {
             error,
             links: &before.links,
             unsettled: before.unsettled,
-            mended: before.swap.is_some(),
+            mended: before.mend.is_some(),
             attempts: claimed.attempts,
             max_attempts: self.options.max_attempts,
             now,
@@ -431,12 +431,12 @@ impl Engine {
                 metrics::counter!("syncline_bookings_parked_total").increment(1);
                 Some(journal::failed(now, JournalKind::Parked, error, format!("{reason}; {fix}")))
             }
-            Outcome::Retry { .. } if let Some(swap) = before.swap => {
+            Outcome::Retry { .. } if let Some(mend) = before.mend => {
                 metrics::counter!("syncline_bookings_retried_total").increment(1);
-                let text = match swap {
-                    Swap::StandIn => format!("{error}; the record that the rule names is used"),
-                    Swap::SurplusLeft => format!("{error}; the record that was made twice is left for you to delete"),
-                    Swap::LookedFor => format!("{error}; it is looked whether the record is there already"),
+                let text = match mend {
+                    Mend::StandIn => format!("{error}; the record that the rule names is used"),
+                    Mend::SurplusLeft => format!("{error}; the record that was made twice is left for you to delete"),
+                    Mend::LookedFor => format!("{error}; it is looked whether the record is there already"),
                 };
                 Some(journal::failed(now, JournalKind::Retried, error, text))
             }

@@ -99,6 +99,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0017_waits.sqlite.sql"),
         postgres: include_str!("../migrations/0017_waits.postgres.sql"),
     },
+    Migration {
+        version: 18,
+        sqlite: include_str!("../migrations/0018_waiters.sqlite.sql"),
+        postgres: include_str!("../migrations/0018_waiters.postgres.sql"),
+    },
 ];
 
 /// The advisory lock under which processes that start together take turns: "syncline" in ASCII.

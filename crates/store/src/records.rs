@@ -402,6 +402,8 @@ pub struct StoredHold {
 pub struct RowsSaved {
     pub links: Vec<i64>,
     pub steps: Vec<i64>,
+    /// Whether somebody is due again who waited for a counterpart.
+    pub woken: bool,
 }
 
 /// A hold as a list shows it.

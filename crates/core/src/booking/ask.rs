@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    attendees::{Company, address_of, company},
+    attendees::{Company, address_of, company, others},
     chain::View,
     check::Descriptions,
     diff::{Normalise, decide},
@@ -296,9 +296,7 @@ pub struct Recall {
 pub fn recall(settings: &BookingSettings, view: &View<'_>) -> Recall {
     let content = view.content;
     let mut out = Recall { users: candidates(settings, view), ..Recall::default() };
-    let seats = view.other_seats.iter();
-    let guests = content.guests.iter().chain(seats.clone().flat_map(|seat| &seat.guests));
-    let people = std::iter::once(&content.invitee).chain(seats.map(|seat| &seat.invitee)).chain(guests);
+    let people = std::iter::once(&content.invitee).chain(others(view).map(|(who, _)| who));
     for email in people.filter_map(|who| address(&who.email)) {
         for role in [Role::Contact, Role::Lead] {
             out.shared.push(person_key(role, &email));

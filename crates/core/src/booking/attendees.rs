@@ -38,6 +38,13 @@ pub(super) struct Company<'a> {
     pub beyond: usize,
 }
 
+/// The other seats, then the invitee's guests, then theirs.
+pub(super) fn others<'a>(view: &View<'a>) -> impl Iterator<Item = (&'a Attendee, Kind)> {
+    let seats = view.other_seats.iter().map(|seat| (&seat.invitee, Kind::Seat));
+    let theirs = view.other_seats.iter().flat_map(|seat| &seat.guests);
+    seats.chain(view.content.guests.iter().chain(theirs).map(|guest| (guest, Kind::Guest)))
+}
+
 /// Gathers everybody and gives those their numbers who have none yet.
 pub(super) fn company<'a>(cx: &Context<'_>, view: &View<'a>) -> Company<'a> {
     let content = view.content;
@@ -52,10 +59,7 @@ pub(super) fn company<'a>(cx: &Context<'_>, view: &View<'a>) -> Company<'a> {
             }
         }
     }
-    let seats = view.other_seats.iter().map(|seat| (&seat.invitee, Kind::Seat));
-    let own = content.guests.iter().map(|guest| (guest, Kind::Guest));
-    let theirs = view.other_seats.iter().flat_map(|seat| &seat.guests).map(|guest| (guest, Kind::Guest));
-    for (who, kind) in seats.chain(own).chain(theirs) {
+    for (who, kind) in others(view) {
         let Some(email) = address(&who.email) else {
             out.unusable.push(who);
             continue;
@@ -75,9 +79,7 @@ pub(super) fn company<'a>(cx: &Context<'_>, view: &View<'a>) -> Company<'a> {
 
 /// The address of the one of the company who attends with this record, as far as it was looked up.
 pub(super) fn address_of(cx: &Context<'_>, view: &View<'_>, links: &Links, record: &RecordId) -> Option<String> {
-    let seats = || view.other_seats.iter();
-    let guests = view.content.guests.iter().chain(seats().flat_map(|seat| &seat.guests));
-    let people = seats().map(|seat| &seat.invitee).chain(guests).map(|who| &who.email);
+    let people = others(view).map(|(who, _)| &who.email);
     let hosts = view.content.hosts.iter().map(|host| &host.email);
     let is_theirs = |role: Role, email: &str| {
         let key = person_key(role, email);

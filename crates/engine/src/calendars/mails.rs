@@ -1,6 +1,6 @@
-//! Mails to guests of events in calendars that tell nobody, and to organisers of a guest of ours who does not come: what a write
-//! of ours means for each of them is written down in the commit by which the write is settled, and sent afterwards, once. What was begun and never settled is told to a person and
-//! not sent again by itself.
+//! Mails to guests of events in calendars that tell nobody, and to organisers of a guest of ours who does not come: what a
+//! write of ours means for each of them is written down in the commit by which the write is settled, and sent afterwards,
+//! once. What was begun and never settled is told to a person and not sent again by itself.
 
 use std::{collections::HashMap, sync::Mutex};
 

@@ -56,7 +56,7 @@ impl Engine {
                 }
             }
         }
-        self.save(turn, now, save).await?;
+        round.more |= self.save(turn, now, save).await?;
         self.seek(turn, found, round).await
     }
 }

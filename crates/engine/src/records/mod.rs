@@ -246,7 +246,7 @@ impl Engine {
         let details = serde_json::json!({ "action": "left_out", "side": side });
         let line = JournalEntry { at: now, kind: JournalKind::Operator, text, details };
         let save = SaveRows { month: plan::month(now), journal: vec![line], ..SaveRows::default() };
-        self.save(turn, now, save).await
+        self.save(turn, now, save).await.map(drop)
     }
 
     /// Keeps all integrations in step until `stop`, each at its own pace: none waits for another's vendor. What is written

@@ -56,13 +56,9 @@ impl Engine {
     /// Decides about all that is due, writes it down, and sends it.
     pub(crate) async fn decide_and_push(&self, turn: &Turn<'_>, round: &mut Round) -> Result<(), Halt> {
         let mut reserved = Reserved::default();
-        self.wake_waiting(turn).await?;
         let done = self.decide_and_push_while(turn, &mut reserved, round).await;
         self.release_reserved(turn, reserved).await;
-        done?;
-        // Whoever waited for what was just made.
-        round.more |= self.wake_waiting(turn).await?;
-        Ok(())
+        done
     }
 
     async fn decide_and_push_while(
@@ -220,6 +216,7 @@ impl Engine {
             .save_rows(&turn.flow.workspace, &turn.flow.id, turn.held, now, save)
             .await?
             .ok_or(Halt::Lost)?;
+        round.more |= saved.woken;
         for ((link, mut out), step) in planned.into_iter().zip(saved.steps) {
             out.step = step;
             out.tied.link = match link {

@@ -103,12 +103,13 @@ impl Engine {
             save.drop_steps.push(out.step);
             save.entries.push(self.again(&out.tied.source, out.tied.link, error, now));
         }
-        self.save(turn, now, save).await
+        self.save(turn, now, save).await.map(drop)
     }
 
-    pub(crate) async fn save(&self, turn: &Turn<'_>, now: Timestamp, save: SaveRows) -> Result<(), Halt> {
+    /// Whether somebody is due again who waited for what this makes.
+    pub(crate) async fn save(&self, turn: &Turn<'_>, now: Timestamp, save: SaveRows) -> Result<bool, Halt> {
         let saved = self.world.store.save_rows(&turn.flow.workspace, &turn.flow.id, turn.held, now, save).await?;
-        saved.map(drop).ok_or(Halt::Lost)
+        saved.map(|saved| saved.woken).ok_or(Halt::Lost)
     }
 
     /// The record is due again after a pause that grows with its tries.

@@ -90,15 +90,6 @@ impl Engine {
         }
         Ok(known)
     }
-
-    /// Makes due whoever waits for the counterpart of a record that has one by now; says whether there was anybody.
-    pub(crate) async fn wake_waiting(&self, turn: &Turn<'_>) -> Result<bool, Halt> {
-        if !turn.compiled.relates() {
-            return Ok(false);
-        }
-        let now = self.world.clock.now();
-        Ok(self.world.store.wake_waiting(&turn.flow.workspace, &turn.flow.id, now).await? > 0)
-    }
 }
 
 /// What is known of a record's counterpart in a pair. Who waits is woken by the same rule, in the store.

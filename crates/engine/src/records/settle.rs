@@ -131,7 +131,7 @@ impl Engine {
             for part in batch.chunks(DECIDE_BATCH) {
                 let now = self.world.clock.now();
                 let (save, rows) = looked.settle(part, now, round);
-                self.save(turn, now, save).await?;
+                round.more |= self.save(turn, now, save).await?;
                 self.take(turn, rows).await?;
             }
         }

@@ -226,10 +226,10 @@ impl Settle {
         forgotten.sort();
         shared::forget(db, &forgotten).await?;
         // A booking tells its meeting's names each time it is written, and is news once.
-        let mut told: Vec<_> = known.iter().copied().filter(|(.., link)| Uid::told_in(&link.key).is_some()).collect();
-        shared::retain_news(db, &mut told).await?;
+        let told: Vec<_> = known.iter().copied().filter(|(.., link)| Uid::told_in(&link.key).is_some()).collect();
+        let news = shared::news(db, &told).await?;
         let told: Vec<(&WorkspaceId, &str)> =
-            told.iter().filter_map(|(workspace, _, link)| Some((*workspace, Uid::told_in(&link.key)?))).collect();
+            news.iter().filter_map(|(workspace, _, link)| Some((*workspace, Uid::told_in(&link.key)?))).collect();
         shared::put(db, &known).await?;
         calendars::booked(db, &told, self.now).await?;
         let known: BTreeSet<Key<'_>> =

@@ -37,29 +37,29 @@ statements! {
 /// A shared key of a connection of a workspace.
 pub(super) type Key<'a> = (&'a WorkspaceId, &'a ConnectionId, &'a SharedKey);
 
+/// What is known of a key of a connection of a workspace.
+pub(super) type Known<'a> = (&'a WorkspaceId, &'a ConnectionId, &'a SharedLink);
+
 pub(super) fn params<'a>((workspace, connection, key): Key<'a>) -> [P<'a>; 3] {
     [P::Text(workspace.as_str()), P::Text(connection.as_str()), P::Text(key.as_str())]
 }
 
-/// Keeps of these only what is not known yet.
-pub(super) async fn retain_news<D: Db>(
-    db: &mut D,
-    links: &mut Vec<(&WorkspaceId, &ConnectionId, &SharedLink)>,
-) -> Result<()> {
+/// Those of these that are not known yet.
+pub(super) async fn news<'a, D: Db>(db: &mut D, links: &[Known<'a>]) -> Result<Vec<Known<'a>>> {
     let sets: Vec<_> =
         links.iter().map(|(workspace, connection, link)| params((workspace, connection, &link.key))).collect();
-    let known = db.each(&SHARED_GET, &sets).await?;
-    let is_news = |(link, row): (&SharedLink, Option<Row>)| {
-        row.map_or(Ok(true), |mut row| Ok::<_, Error>(row.text(2)? != link.id.as_str()))
-    };
-    let news: Vec<bool> = links.iter().map(|(.., link)| *link).zip(known).map(is_news).collect::<Result<_>>()?;
-    let mut news = news.into_iter();
-    links.retain(|_| news.next().unwrap_or(true));
-    Ok(())
+    let mut news = Vec::new();
+    for (one, row) in links.iter().zip(db.each(&SHARED_GET, &sets).await?) {
+        let known = row.map(|mut row| row.text(2)).transpose()?;
+        if known.as_deref() != Some(one.2.id.as_str()) {
+            news.push(*one);
+        }
+    }
+    Ok(news)
 }
 
 /// Stores what is known now.
-pub(super) async fn put<D: Db>(db: &mut D, links: &[(&WorkspaceId, &ConnectionId, &SharedLink)]) -> Result<()> {
+pub(super) async fn put<D: Db>(db: &mut D, links: &[Known<'_>]) -> Result<()> {
     let sets: Vec<_> = links
         .iter()
         .map(|(workspace, connection, link)| {

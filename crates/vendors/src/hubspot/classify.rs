@@ -15,8 +15,12 @@ use super::wire::Refused;
 /// How long a locked record stays so (the documents: two seconds).
 const LOCKED: Duration = Duration::from_secs(2);
 
-/// The interval over which calls are counted.
+/// The interval over which calls are counted, and that of searches.
 const INTERVAL: Duration = Duration::from_secs(10);
+const SEARCH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How HubSpot says that there were too many searches: not every answer has a code for it (recorded in 2022).
+const SECONDLY: &str = "secondly limit";
 
 /// Longest that we let ourselves be told to wait: an account that is moved may say up to a day.
 pub const WAIT_MAX: Duration = Duration::from_secs(24 * 3600);
@@ -58,11 +62,19 @@ pub fn of_call(op: &'static str, status: u16, refused: &Refused, wait: Option<Du
         429 if refused.policy_name.as_deref() == Some("DAILY") => {
             new(ErrorKind::DailyLimit, later, "the account's API calls of the day are used up")
         }
+        429 if is_secondly(refused) => {
+            new(ErrorKind::RateLimited, after(SEARCH_INTERVAL), "too many searches in a second")
+        }
         429 => new(ErrorKind::RateLimited, after(INTERVAL), "too many calls in a short time"),
         477 => new(ErrorKind::Unavailable, later, "the account is being moved to another data centre"),
         500..=599 => new(ErrorKind::Unavailable, later, "HubSpot cannot answer just now"),
         _ => of_row(op, refused, &[]),
     }
+}
+
+fn is_secondly(refused: &Refused) -> bool {
+    let message = refused.message.as_deref().unwrap_or_default();
+    refused.policy_name.as_deref() == Some("SECONDLY") || message.contains(SECONDLY)
 }
 
 /// The error of a row. `role` is what its record plays.

@@ -208,7 +208,7 @@ async fn an_event_that_may_have_been_made_is_no_second_meeting() {
         let desk = desk(house).await;
         desk.trouble_writing(FaultKind::LostAnswer, false);
         for _ in 0..3 {
-            desk.trouble_writing(FaultKind::Status, false);
+            desk.trouble_writing(FaultKind::Limited, false);
         }
         desk.log("Kick-off", 24, ROSA, &[ADA]);
         desk.through().await;

@@ -16,6 +16,7 @@ mod told;
 use std::collections::BTreeSet;
 
 use serde_json::json;
+use syncline_core::calendar::meeting::DeleteSettings;
 
 use self::desk::{ADA, Desk, ROSA, SAM};
 use crate::crms::value;
@@ -123,6 +124,24 @@ async fn of_a_series_the_first_and_whichever_changes() {
     desk.google.delete(ROSA, &id).expect("she may");
     desk.calm().await;
     assert!(desk.titles().iter().all(|title| title.starts_with("[CANCELLED]")), "{:?}", desk.titles());
+}
+
+/// Where the record goes that stood for its series, the next occurrence is logged without any news of it.
+///
+/// proves: C7
+#[tokio::test]
+async fn the_next_occurrence_stands_in_for_a_first_one_whose_record_went() {
+    let deletes = DeleteSettings { delete_record: true, ..DeleteSettings::default() };
+    let desk = Desk::with(|flow| flow.rules.deletes = deletes).await.active().await;
+    let mut weekly = desk.event("Weekly", 24, &[ADA]);
+    weekly["recurrence"] = json!(["RRULE:FREQ=WEEKLY;COUNT=6"]);
+    let id = desk.google.create(ROSA, &weekly).expect("a series");
+    desk.calm().await;
+    let start = weekly["start"]["dateTime"].as_str().expect("a time").parse::<jiff::Timestamp>().expect("a time");
+    desk.google.delete(ROSA, &format!("{id}_{}", start.strftime("%Y%m%dT%H%M%SZ"))).expect("she may");
+    desk.calm().await;
+    let starts: Vec<String> = desk.records().iter().map(|one| value(one, "hs_meeting_start_time").to_owned()).collect();
+    assert_eq!(starts, [(start + jiff::SignedDuration::from_hours(24 * 7)).to_string()], "{:?}", desk.told().await);
 }
 
 /// An account whose approval was withdrawn and is given again is read at once, and not when it was time for it without.

@@ -17,7 +17,7 @@ use crate::{
     MeetingState,
     db::{Db, Op, P, Scope, from_json, statements, to_json},
     error::Result,
-    ops::{claim::lock_workspace, fold::ERASED_CHAIN, intake},
+    ops::{claim::lock_workspace, fold::ERASED_CHAIN, intake, records::waits},
 };
 
 /// What is said of a message whose person was erased.
@@ -58,7 +58,6 @@ statements! {
     STEPS_GO = "delete from record_step where workspace = ?1 and link = ?2";
     PAIR_GO = "delete from record_link where workspace = ?1 and id = ?2 {written}";
     HOLD_GO = "delete from record_hold where workspace = ?1 and integration = ?2 and entry = ?3";
-    NAMED_GO = "delete from record_wait where workspace = ?1 and integration = ?2 and entry = ?3";
     ENTRY_GO = "delete from record_entry where workspace = ?1 and id = ?2 {written}";
     COPY_SCRUB = "update calendar_copy set copy = ?3 where workspace = ?1 and id = ?2";
     MAIL_GO = "delete from calendar_mail where workspace = ?1 and id = ?2";
@@ -254,7 +253,7 @@ impl Op for EraseRecords {
         let links = db.each(&PAIR_GO, &pairs).await?.into_iter().flatten().count();
         let holds: Vec<_> = self.records.iter().map(|record| [ws, integration, P::Int(record.id)]).collect();
         db.each(&HOLD_GO, &holds).await?;
-        db.each(&NAMED_GO, &holds).await?;
+        waits::drop_of(db, &holds).await?;
         let entries: Vec<_> = self.records.iter().map(|record| [ws, P::Int(record.id)]).collect();
         let gone = db.each(&ENTRY_GO, &entries).await?;
         let on = |side: Side| {

@@ -2,7 +2,7 @@
 
 use syncline_core::ids::{IntegrationId, WorkspaceId};
 
-use super::Flow;
+use super::{Flow, waits};
 use crate::{
     Store,
     db::{Db, Op, P, Scope, Sql, statements},
@@ -22,7 +22,6 @@ statements! {
     HOLDS_NEXT = "select entry from record_hold where workspace = ?1 and integration = ?2 order by entry limit ?3";
     HOLD_FORGET = "delete from record_hold where workspace = ?1 and integration = ?2 and entry = ?3";
     WAITS_NEXT = "select distinct entry from record_wait where workspace = ?1 and integration = ?2 order by entry limit ?3";
-    WAITS_FORGET = "delete from record_wait where workspace = ?1 and integration = ?2 and entry = ?3";
     LINKS_NEXT = "select id from record_link where workspace = ?1 and integration = ?2 order by id limit ?3";
     LINK_FORGET = "delete from record_link where workspace = ?1 and integration = ?2 and id = ?3";
     ENTRIES_NEXT = "select id from record_entry where workspace = ?1 and integration = ?2 \
@@ -35,7 +34,7 @@ statements! {
 const LARGE: [(&Sql, &Sql); 5] = [
     (&STEPS_NEXT, &STEP_FORGET),
     (&HOLDS_NEXT, &HOLD_FORGET),
-    (&WAITS_NEXT, &WAITS_FORGET),
+    (&WAITS_NEXT, waits::DROP),
     (&LINKS_NEXT, &LINK_FORGET),
     (&ENTRIES_NEXT, &ENTRY_FORGET),
 ];

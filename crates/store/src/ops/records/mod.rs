@@ -13,7 +13,7 @@ pub(super) mod retention;
 mod save;
 mod setups;
 mod take;
-mod waits;
+pub(super) mod waits;
 mod wake;
 
 use syncline_core::{

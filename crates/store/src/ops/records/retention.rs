@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use syncline_core::ids::{IntegrationId, WorkspaceId};
 
-use super::{Flow, Tally, columns::side_of, take_turn};
+use super::{Flow, Tally, columns::side_of, take_turn, waits};
 use crate::{
     db::{Db, P, statements},
     error::Result,
@@ -20,7 +20,6 @@ statements! {
         where l.workspace = e.workspace and l.id = e.link and p.id <> e.id and p.gone_at is null) then 1 else 0 end \
         from record_entry e where e.workspace = ?1 and e.gone_at is not null and e.id > ?2 order by e.id limit ?4";
     GONE_HOLDS = "delete from record_hold where workspace = ?1 and integration = ?2 and entry = ?3";
-    GONE_WAITS = "delete from record_wait where workspace = ?1 and integration = ?2 and entry = ?3";
     GONE_LINK = "delete from record_link where workspace = ?1 and integration = ?2 and id = ?3 {written}";
     GONE_DROP = "delete from record_entry where workspace = ?1 and integration = ?2 and id = ?3 and due_at is null \
         and gone_at < ?4 {written}";
@@ -78,7 +77,7 @@ async fn drop_of<D: Db>(db: &mut D, flow: &Flow, older_than: Timestamp, gone: &[
         links.extend(one.link.map(|link| [ws, integration, P::Int(link)]));
     }
     db.each(&GONE_HOLDS, &holds).await?;
-    db.each(&GONE_WAITS, &holds).await?;
+    waits::drop_of(db, &holds).await?;
     tally.links -= db.each(&GONE_LINK, &links).await?.into_iter().flatten().count() as i64;
     tally.keep(db, flow).await?;
     Ok(holds.len() as u64)

@@ -1,6 +1,8 @@
 //! Writing down what was decided, or what became of a write: links, entries, steps, holds, quota and journal in one
 //! transaction, for whoever holds the lease.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use syncline_core::{
     ids::{IntegrationId, WorkspaceId},
@@ -80,18 +82,19 @@ impl Op for Save {
         self.change_links(db, &made).await?;
         self.carry_out(db).await?;
         self.change_entries(db, &links).await?;
-        for both in parted {
-            wake::twins(db, flow, &both, self.now).await?;
+        for both in &parted {
+            wake::twins(db, flow, both, self.now).await?;
         }
         let steps = self.change_steps(db, &links).await?;
         holds::replace(db, flow, self.now, &rows.holds).await?;
         waits::replace(db, flow, &rows.waits).await?;
+        let woken = waits::wake(db, flow, &self.changed(&made, &parted), &rows.waits, self.now).await?;
         quota::add(db, flow, &rows.month, rows.tasks).await?;
         asks::drop_answered(db, flow, &rows.answered).await?;
         tally.keep(db, flow).await?;
         let line = |entry| Line::of_integration(&flow.workspace, &flow.integration, entry);
         journal::write(db, &rows.journal.iter().map(line).collect::<Vec<_>>()).await?;
-        Ok(Some(RowsSaved { links, steps }))
+        Ok(Some(RowsSaved { links, steps, woken }))
     }
 }
 
@@ -106,6 +109,16 @@ fn resolve(link: LinkRef, new: &[i64]) -> Result<i64> {
 }
 
 impl Save {
+    /// The entries that are changed, or whose links are.
+    fn changed(&self, made: &[Option<i64>], parted: &[[i64; 2]]) -> BTreeSet<i64> {
+        let rows = &self.rows;
+        let new = rows.new_links.iter().flat_map(|link| [link.left, link.right]);
+        let known = rows.links.iter().flat_map(|link| [link.left, link.right]);
+        let ends = new.chain(known).chain(made.iter().copied()).flatten().chain(parted.iter().flatten().copied());
+        let entries = rows.entries.iter().map(|change| change.id);
+        ends.chain(entries).chain(rows.set_aside.iter().map(|(id, ..)| *id)).collect()
+    }
+
     /// Yields the records that were one thing and are so no longer.
     async fn drop_links<D: Db>(&self, db: &mut D, tally: &mut Tally) -> Result<Vec<[i64; 2]>> {
         let [ws, integration] = self.flow.key();

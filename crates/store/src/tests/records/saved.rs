@@ -45,7 +45,7 @@ on_all! {
             month: "2026-03".to_owned(),
             ..SaveRows::default()
         };
-        let RowsSaved { links, steps } = save(&store, &held, 2, rows).await;
+        let RowsSaved { links, steps, .. } = save(&store, &held, 2, rows).await;
         assert!(store.open_steps(&ws(), &flow(), at(29), 9).await.unwrap().is_empty());
         let step = store.open_steps(&ws(), &flow(), at(30), 9).await.unwrap().remove(0);
         let planned = creation(LinkRef::Known(links[0]), 30);

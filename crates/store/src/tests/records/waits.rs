@@ -1,7 +1,7 @@
 //! Waking records that name others, once those have counterparts.
 
 use super::*;
-use crate::Wait;
+use crate::{Wait, db::sqlite::SqliteDb, migrate, ops};
 
 fn wait(record: &str, coming: bool) -> Wait {
     Wait {
@@ -31,9 +31,25 @@ async fn waiting(store: &Store, held: &Held, deals: &[(&str, Wait)]) {
 }
 
 async fn woken(store: &Store, now: i64) -> Vec<String> {
-    store.wake_waiting(&ws(), &flow(), at(now)).await.unwrap();
     let deals = due(store, now).await.into_iter().filter(|work| work.entry.kind == "deal");
     deals.map(|work| work.entry.record.as_str().to_owned()).collect()
+}
+
+/// Touching one record does not look at those who wait for others.
+///
+/// proves: P4
+#[test]
+fn who_waits_for_a_record_is_found_by_an_index() {
+    let db = SqliteDb::open(None).unwrap();
+    migrate::sqlite(&db).unwrap();
+    let plan = |wanted: &str| db.explain(ops::statements().find(|(name, _)| *name == wanted).unwrap().1).unwrap();
+    let (waiters, wake) = (plan("WAITERS"), plan("WAITER_WAKE"));
+    let by = "record_wait_named (workspace=? AND integration=? AND side=? AND kind=? AND record=?)";
+    assert!(waiters.iter().any(|step| step.ends_with(by)), "{waiters:#?}");
+    assert!(
+        waiters.iter().chain(&wake).all(|step| step.contains("rowid=?") || step.ends_with(by)),
+        "{waiters:#?} {wake:#?}"
+    );
 }
 
 on_all! {
@@ -52,6 +68,9 @@ on_all! {
         let work = due(&store, 4).await.remove(0);
         let rows = SaveRows { entries: vec![rests(&work.entry, None)], waits: vec![(work.entry.id, Vec::new())], ..SaveRows::default() };
         save(&store, &held, 5, rows).await;
+        let ada = by_record(&store, Side::Left, "ada").await.unwrap();
+        let rows = SaveRows { entries: vec![rests(&ada, ada.link.map(LinkRef::Known))], ..SaveRows::default() };
+        assert!(!save(&store, &held, 6, rows).await.woken);
         assert!(woken(&store, 6).await.is_empty());
     }
 
@@ -63,7 +82,23 @@ on_all! {
         waiting(&store, &held, &[("one", wait("ada", true)), ("two", wait("ada", false))]).await;
         assert!(woken(&store, 3).await.is_empty(), "nobody has decided about it yet");
         let ada = by_record(&store, Side::Left, "ada").await.unwrap();
-        save(&store, &held, 4, SaveRows { entries: vec![rests(&ada, None)], ..SaveRows::default() }).await;
+        assert!(save(&store, &held, 4, SaveRows { entries: vec![rests(&ada, None)], ..SaveRows::default() }).await.woken);
         assert_eq!(woken(&store, 5).await, ["one"]);
+    }
+
+    /// The counterpart came between the decision and its being written down: nobody touches the named record again.
+    ///
+    /// proves: R7
+    async fn who_waits_for_what_has_come_meanwhile_is_due_at_once(world: &World) {
+        let store = world.store().await;
+        let held = hold(&store, "w1", 0, 900).await;
+        let people = ["ada", "grace"].map(|name| seen(Side::Left, name, 0)).to_vec();
+        store.take_rows(taking(&held, 1, people, Vec::new())).await.unwrap();
+        linked(&store, &held, "ada").await;
+        let grace = by_record(&store, Side::Left, "grace").await.unwrap();
+        save(&store, &held, 2, SaveRows { entries: vec![rests(&grace, None)], ..SaveRows::default() }).await;
+        let waits = [("one", wait("ada", false)), ("two", wait("grace", true)), ("three", wait("grace", false))];
+        waiting(&store, &held, &waits).await;
+        assert_eq!(woken(&store, 2).await, ["one", "two"]);
     }
 }

@@ -32,6 +32,13 @@ fn calls() {
             after(10),
         ),
         (429, json!({"category": "RATE_LIMITS"}), ErrorKind::RateLimited, after(10)),
+        (429, json!({"errorType": "RATE_LIMIT", "policyName": "SECONDLY"}), ErrorKind::RateLimited, after(1)),
+        (
+            429,
+            json!({"category": "RATE_LIMITS", "message": "You have reached your secondly limit."}),
+            ErrorKind::RateLimited,
+            after(1),
+        ),
         (429, json!({"errorType": "RATE_LIMIT", "policyName": "DAILY"}), ErrorKind::DailyLimit, Retry::Backoff),
         (477, json!({}), ErrorKind::Unavailable, Retry::Backoff),
         (502, json!({}), ErrorKind::Unavailable, Retry::Backoff),

@@ -6,7 +6,10 @@ use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
 use syncline_sandbox::{
     ActiveCampaignAccount, ActiveCampaignConfig, BrevoAccount, BrevoConfig, HubSpotAccount, HubSpotConfig,
-    SalesforceConfig, SalesforceOrg, Site, brevo::BrevoRates, hubspot::HubSpotProperty, salesforce::SchemaChange,
+    SalesforceConfig, SalesforceOrg, Site,
+    brevo::BrevoRates,
+    hubspot::{HubSpotProperty, HubSpotRates},
+    salesforce::SchemaChange,
     serve,
 };
 use tokio::net::TcpListener;
@@ -50,7 +53,10 @@ pub async fn open(stop: &CancellationToken) -> anyhow::Result<Accounts> {
     let brevo = BrevoAccount::new(config, clock());
     let config = ActiveCampaignConfig { calls_per_second: u32::MAX, ..ActiveCampaignConfig::default() };
     let campaign = ActiveCampaignAccount::new(config, clock());
-    let hub = HubSpotAccount::new(HubSpotConfig::default(), clock()).map_err(anyhow::Error::msg)?;
+    let rates =
+        HubSpotRates { private_per_ten_seconds: u32::MAX, searches_per_second: u32::MAX, ..HubSpotRates::default() };
+    let config = HubSpotConfig { rates, ..HubSpotConfig::default() };
+    let hub = HubSpotAccount::new(config, clock()).map_err(anyhow::Error::msg)?;
     let key = HubSpotProperty { unique: true, ..HubSpotProperty::text("syncline_key") };
     hub.add_property("contacts", &key).map_err(anyhow::Error::msg)?;
     let urls = [

@@ -13,7 +13,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Map, json};
-use syncline_connect::Secret;
+use syncline_connect::{Retry, Secret};
 use syncline_core::{Clock, Entropy};
 use syncline_engine::{
     Engine,
@@ -36,6 +36,9 @@ const ROUNDS_MAX: usize = 200;
 
 /// The pause after a round that found nothing to do although something is under way.
 const PAUSE: Duration = Duration::from_millis(300);
+
+/// The pause after a round in which an account had too many calls, or did not answer.
+const PATIENT_PAUSE: Duration = Duration::from_secs(2);
 
 /// Fewest people: each act has some of its own.
 const PEOPLE_MIN: usize = 60;
@@ -274,7 +277,7 @@ async fn act(engine: &Engine, seen: &mut i64, what: &str, lines: bool) -> anyhow
     let (mut calls, mut writes) = (0, 0);
     let (mut quiet, began) = (0, SystemClock.now());
     for _ in 0..ROUNDS_MAX {
-        let mut idle = true;
+        let (mut idle, mut pause) = (true, PAUSE);
         for flow in flows {
             match engine.records_round(flow, false).await? {
                 RoundEnd::Done(round) => {
@@ -284,6 +287,11 @@ async fn act(engine: &Engine, seen: &mut i64, what: &str, lines: bool) -> anyhow
                     let state = engine.records_status(flow).await?;
                     let is_seen = state.pulls.iter().all(|pull| pull.read_at.is_some_and(|at| at >= began));
                     idle &= is_seen && written + round.adopted == 0 && !round.more && state.counts.open_steps == 0;
+                }
+                // As a server would, where an account asks for patience.
+                RoundEnd::Failed { error, .. } if matches!(error.retry, Retry::After(_) | Retry::Backoff) => {
+                    idle = false;
+                    pause = pause.max(PATIENT_PAUSE);
                 }
                 RoundEnd::Failed { side, error } => bail!("{}: the {side} side: {error}", flow.id),
                 end => bail!("{}: {end:?}", flow.id),
@@ -297,7 +305,7 @@ async fn act(engine: &Engine, seen: &mut i64, what: &str, lines: bool) -> anyhow
             *seen = newest;
             return Ok(writes);
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(pause).await;
     }
     bail!("it does not come to rest")
 }

@@ -146,6 +146,7 @@ impl Company {
         }
         let brevo = BrevoAccount::new(config, hands.clone());
         brevo.add_deal_attribute("Syncline key", "text");
+        brevo.add_company_attribute("Syncline key", "text");
         let config = ActiveCampaignConfig { calls_per_second: u32::MAX, ..ActiveCampaignConfig::default() };
         let campaign = ActiveCampaignAccount::new(config, hands.clone());
         campaign.add_deal_field("Close date", "date");

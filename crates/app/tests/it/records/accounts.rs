@@ -2,12 +2,13 @@
 
 use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
+use syncline_core::expr::Expression;
 use syncline_engine::records::RecordFlow;
 use syncline_sandbox::{FaultKind, FaultRule};
 
 use super::{
     company::{Company, fields},
-    deals::{names, one_way, opportunity, pair, seed},
+    deals::{names, one_way, opportunity, pair, seed, stage},
     desk::both_ways,
 };
 
@@ -91,4 +92,82 @@ async fn accounts_and_companies_of_brevo_stay_in_step() {
     company.hands.pass(SignedDuration::from_hours(25));
     assert_eq!(company.calm().await, 0, "nor does the daily reading write anything");
     assert_eq!((company.org.records("Account"), company.brevo.effects()), before);
+}
+
+/// Accounts, people and deals of ActiveCampaign.
+fn with_activecampaign(flows: &mut Vec<RecordFlow>) {
+    flows.drain(2..);
+    flows.drain(..1);
+    let mut contacts = flows[0].pairs[0].clone();
+    let rows = vec![both_ways("Name", "name"), both_ways("Website", "accountUrl")];
+    let accounts = pair(&contacts, "accounts", ["Account", "account"], rows);
+    contacts.rows.push(names("AccountId", "account", "accounts"));
+    let mut currency = one_way("Name", "currency");
+    currency.right.convert = Some(Expression::conversion("eur").expect("it is sound"));
+    let rows = vec![
+        one_way("Name", "title"),
+        currency,
+        stage("StageName", "stage", &[("Prospecting", "2"), ("Closed Won", "3")]),
+        names("ContactId", "contact", "contacts"),
+        names("AccountId", "account", "accounts"),
+    ];
+    let deals = pair(&contacts, "deals", ["Opportunity", "deal"], rows);
+    flows[0].pairs = vec![accounts, contacts, deals];
+}
+
+/// The same with accounts of ActiveCampaign, of which no two bear one name: a second one of a name is held back with the
+/// reason, and goes by itself once it has another. People belong to one account and go over with their contact.
+///
+/// proves: R4, R7, R21, R22, V2
+#[tokio::test]
+async fn accounts_of_activecampaign_stay_in_step() {
+    let company = Company::changed(with_activecampaign).await;
+    let engines = seed(&company, "Account", json!({ "Name": "Engines", "Website": "https://engines.example" }));
+    let looms = seed(&company, "Account", json!({ "Name": "Looms" }));
+    let ada = json!({ "LastName": "Lovelace", "Email": "ada@example.org", "AccountId": engines });
+    let ada = seed(&company, "Contact", ada);
+    let bob = seed(&company, "Contact", json!({ "LastName": "Babbage", "Email": "bob@example.org" }));
+    seed(&company, "Opportunity", opportunity("Engine", &ada, Some(&engines)));
+    let lost = FaultRule::next(FaultKind::LostAnswer).on("POST", "/api/3/accounts");
+    company.campaign.faults().add(lost).expect("a fault");
+    company.calm_after_failures().await;
+    let number = |name: &str| -> u64 {
+        let mut found = company.campaign.accounts_snapshot();
+        found.retain(|one| one["name"] == json!(name));
+        assert_eq!(found.len(), 1, "one account for one account: {found:?}");
+        found[0]["id"].as_str().expect("a number").parse().expect("a number")
+    };
+    let of = |email: &str| company.campaign.account_of(company.campaign_id(email));
+    let made = number("Engines");
+    assert_eq!((of("ada@example.org"), of("bob@example.org")), (Some(made), None));
+    assert_eq!(company.campaign.deals_snapshot()[0]["account"], json!(made.to_string()));
+    assert_eq!(company.calm().await, 0, "nothing is left to write");
+
+    company.org.edit(&engines, &fields(json!({ "Name": "Analytical Engines" }))).expect("the edit is sound");
+    let website = fields(json!({ "accountUrl": "https://analytical.example" }));
+    company.campaign.edit_account(made, &website).expect("the edit is sound");
+    assert_eq!(company.calm().await, 2, "one write each way");
+    assert_eq!(number("Analytical Engines"), made);
+    assert_eq!(account(&company, &engines)["Website"], json!("https://analytical.example"));
+
+    for (contact, account) in [(&ada, &looms), (&bob, &engines)] {
+        company.org.edit(contact, &fields(json!({ "AccountId": account }))).expect("the edit is sound");
+    }
+    assert_eq!(company.calm().await, 2, "each is told once");
+    assert_eq!((of("ada@example.org"), of("bob@example.org")), (Some(number("Looms")), Some(made)));
+
+    let twin = seed(&company, "Account", json!({ "Name": "Looms" }));
+    assert_eq!(company.calm().await, 0);
+    let flow = &company.engine.setup().records[0];
+    let store = &company.engine.world().store;
+    let holds = store.holds(&flow.workspace, &flow.id, None, 50).await.expect("it answers");
+    assert!(holds.len() == 1 && holds[0].hold.reason.contains("another account bears this name"), "{holds:?}");
+    company.org.edit(&twin, &fields(json!({ "Name": "Other Looms" }))).expect("the edit is sound");
+    assert_eq!(company.calm().await, 1);
+    number("Other Looms");
+
+    let before = (company.org.records("Account"), company.campaign.effects());
+    company.hands.pass(SignedDuration::from_hours(25));
+    assert_eq!(company.calm().await, 0, "nor does the daily reading write anything");
+    assert_eq!((company.org.records("Account"), company.campaign.effects()), before);
 }

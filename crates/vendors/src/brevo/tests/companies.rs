@@ -113,7 +113,7 @@ fn a_new_company_is_made_once_and_found_by_our_key() {
     let (fetched, calls) = companies.fetch(&[company.as_str().into(), "61a5".into()], &names(&["name"]));
     assert_eq!((fetched.len(), calls, &fetched[0].fields["name"]), (1, 2, &Value::text("Looms")));
     let gone = RowWrite { op: Op::Delete { id: company.as_str().into() }, fields: Vec::new(), seen: None };
-    assert_eq!(done(&companies.write(&[gone.clone()]).0[0]), company);
+    assert_eq!(done(&companies.write(std::slice::from_ref(&gone)).0[0]), company);
     assert_eq!(done(&companies.write(&[gone]).0[0]), company, "one that is gone is as good as deleted");
     assert!(world.account.companies_snapshot().is_empty());
 }

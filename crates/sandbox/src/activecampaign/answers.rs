@@ -209,9 +209,17 @@ impl ActiveCampaignAccount {
             }
             ["import", rest @ ..] => bulk::answer_to(self, state, act, method, rest, asked),
             ["webhooks" | "webhook", ..] => hooks::answer_to(self, state, act, method, parts, asked),
-            ["accounts" | "accountContacts" | "deals" | "dealGroups" | "dealStages" | "dealCustomFieldMeta", ..] => {
-                crm::answer_to(state, act, &shapes, method, parts, asked)
-            }
+            [
+                "accounts"
+                | "accountContacts"
+                | "accountCustomFieldMeta"
+                | "accountCustomFieldData"
+                | "deals"
+                | "dealGroups"
+                | "dealStages"
+                | "dealCustomFieldMeta",
+                ..,
+            ] => crm::answer_to(state, act, &shapes, method, parts, asked),
             _ => Err(unknown()),
         }
     }

@@ -90,6 +90,31 @@ impl ActiveCampaignAccount {
         self.state().crm.deal_values(deal)
     }
 
+    /// All accounts, as the API shows them.
+    pub fn accounts_snapshot(&self) -> Vec<Value> {
+        super::crm::shown_accounts(&self.state(), &self.shapes())
+    }
+
+    /// Makes a custom field of accounts of this type, and yields its number.
+    pub fn add_account_field(&self, label: &str, kind: &str) -> u64 {
+        self.state().crm.add_account_field(label, kind)
+    }
+
+    /// The custom fields that were written of an account, as they were given.
+    pub fn account_values(&self, account: u64) -> Vec<Value> {
+        self.state().crm.account_values(account)
+    }
+
+    /// The account that a contact belongs to.
+    pub fn account_of(&self, contact: u64) -> Option<u64> {
+        self.state().crm.account_number_of(contact)
+    }
+
+    /// Somebody edits an account: `{"name", "accountUrl", "owner", "fields"}` as the API takes it.
+    pub fn edit_account(&self, id: u64, account: &Map<String, Value>) -> Result<(), String> {
+        super::crm::change_account(&mut self.state(), &self.person(), id, account).map_err(told)
+    }
+
     /// The contact with this address.
     pub fn contact_with_email(&self, email: &str) -> Option<u64> {
         self.state().book.find(email)
@@ -183,7 +208,8 @@ impl ActiveCampaignAccount {
             (&Method::GET, "/_sandbox/credentials.json") => answer(200, &self.credentials(base)),
             (&Method::GET, "/_sandbox/calls.json") => answer(200, &json!(self.call_counts())),
             (&Method::GET, "/_sandbox/state.json") => {
-                let state = json!({"contacts": self.contacts_snapshot(), "deals": self.deals_snapshot()});
+                let state = json!({"contacts": self.contacts_snapshot(), "deals": self.deals_snapshot(),
+                    "accounts": self.accounts_snapshot()});
                 answer(200, &state)
             }
             _ => empty(404),

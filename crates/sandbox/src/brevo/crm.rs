@@ -31,12 +31,27 @@ const DEAL_ATTRIBUTES: &[(&str, &str, &str)] = &[
     ("deal_stage", "Deal Stage", "single-select"),
     ("close_date", "Close Date", "date"),
 ];
+/// Attributes of a company and their types.
+const COMPANY_ATTRIBUTES: &[(&str, &str, &str)] = &[
+    ("name", "Company Name", "text"),
+    ("owner", "Owner", "user"),
+    ("domain", "Domain", "text"),
+    ("industry", "Industry", "text"),
+    ("phone_number", "Phone Number", "number"),
+    ("revenue", "Revenue", "number"),
+    ("number_of_employees", "Number of Employees", "number"),
+    ("number_of_contacts", "Number of Contacts", "number"),
+    ("created_at", "Created At", "date"),
+    ("last_updated_at", "Last Updated At", "date"),
+];
+/// What the account keeps of a company by itself.
+const COMPANY_KEPT: &[&str] = &["number_of_contacts", "created_at", "last_updated_at"];
 /// Rows a page, unless asked otherwise and at the most.
 const PAGE_DEFAULT: usize = 50;
 const PAGE_MAX: usize = 1000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+pub(super) enum Kind {
     Company,
     Deal,
 }
@@ -54,8 +69,8 @@ struct Row {
 #[derive(Debug, Default)]
 pub(super) struct Crm {
     rows: BTreeMap<(Kind, String), Row>,
-    /// Attributes of deals that somebody made, by their internal names: label and type.
-    attributes: BTreeMap<String, (String, String)>,
+    /// Attributes that somebody made, by their internal names: label and type.
+    attributes: BTreeMap<(Kind, String), (String, String)>,
     numbers: u64,
 }
 
@@ -66,16 +81,29 @@ impl Crm {
         });
     }
 
-    /// All deals, as they are shown.
-    pub(super) fn deals(&self) -> Vec<Value> {
-        self.of(Kind::Deal).map(|(id, row)| row.shown(Kind::Deal, id)).collect()
+    /// All deals or companies, as they are shown.
+    pub(super) fn all(&self, kind: Kind) -> Vec<Value> {
+        self.of(kind).map(|(id, row)| row.shown(kind, id)).collect()
     }
 
-    /// Makes an attribute of deals; its internal name is its label in small letters.
-    pub(super) fn add_deal_attribute(&mut self, label: &str, kind: &str) -> String {
+    /// Makes an attribute; its internal name is its label in small letters.
+    pub(super) fn add_attribute(&mut self, of: Kind, label: &str, kind: &str) -> String {
         let name = label.to_lowercase().replace(' ', "_");
-        self.attributes.insert(name.clone(), (label.to_owned(), kind.to_owned()));
+        self.attributes.insert((of, name.clone()), (label.to_owned(), kind.to_owned()));
         name
+    }
+
+    /// Attributes that somebody made: internal name, label and type.
+    fn own_attributes(&self, of: Kind) -> impl Iterator<Item = (&str, &str, &str)> {
+        let own = self.attributes.iter().filter(move |((kind, _), _)| *kind == of);
+        own.map(|((_, name), (label, kind))| (name.as_str(), label.as_str(), kind.as_str()))
+    }
+
+    /// Whether somebody can set the attribute.
+    fn takes(&self, of: Kind, name: &str) -> bool {
+        let is_kept = of == Kind::Company && COMPANY_KEPT.contains(&name);
+        let mut known = of.attributes().iter().copied().chain(self.own_attributes(of));
+        !is_kept && known.any(|(known, ..)| known == name)
     }
 
     fn of(&self, kind: Kind) -> impl DoubleEndedIterator<Item = (&String, &Row)> {
@@ -106,6 +134,26 @@ impl Kind {
         }
     }
 
+    /// What attributes are asked for by.
+    fn plural(self) -> &'static str {
+        match self {
+            Self::Company => "companies",
+            Self::Deal => "deals",
+        }
+    }
+
+    /// Attributes that every account has.
+    fn attributes(self) -> &'static [(&'static str, &'static str, &'static str)] {
+        match self {
+            Self::Company => COMPANY_ATTRIBUTES,
+            Self::Deal => DEAL_ATTRIBUTES,
+        }
+    }
+
+    fn of_plural(name: &str) -> Option<Self> {
+        [Self::Company, Self::Deal].into_iter().find(|kind| kind.plural() == name)
+    }
+
     fn name_attribute(self) -> &'static str {
         match self {
             Self::Company => "name",
@@ -117,10 +165,15 @@ impl Kind {
 impl Row {
     fn shown(&self, kind: Kind, id: &str) -> Value {
         let mut attributes = self.attributes.clone();
-        if kind == Kind::Deal {
-            let stamp = |at: Timestamp| Value::from(format!("{at:.3}"));
-            attributes.insert("created_at".to_owned(), stamp(self.created));
-            attributes.insert("last_updated_date".to_owned(), stamp(self.modified));
+        let stamp = |at: Timestamp| Value::from(format!("{at:.3}"));
+        attributes.insert("created_at".to_owned(), stamp(self.created));
+        let changed = match kind {
+            Kind::Company => "last_updated_at",
+            Kind::Deal => "last_updated_date",
+        };
+        attributes.insert(changed.to_owned(), stamp(self.modified));
+        if kind == Kind::Company {
+            attributes.insert("number_of_contacts".to_owned(), self.contacts.len().into());
         }
         let mut out = json!({"id": id, "attributes": attributes, "linkedContactsIds": self.contacts});
         out[kind.others()] = json!(self.others);
@@ -135,24 +188,22 @@ pub(super) fn answer(state: &mut State, act: &Act, method: &Method, parts: &[&st
         ["crm", "pipeline", "details", "all"] if method == Method::GET => Ok(answer_pipelines()),
         ["crm", "pipeline", "details", PIPELINE] if method == Method::GET => Ok(answer_pipelines()),
         ["crm", "pipeline", "details", _] => Err(Refused::invalid("Pipeline not found")),
-        ["crm", "attributes", "deals"] if method == Method::GET => {
-            let shown = |(name, label, kind): &(&str, &str, &str)| {
+        ["crm", "attributes", of] if method == Method::GET => {
+            let of = Kind::of_plural(of).ok_or_else(unknown_path)?;
+            let shown = |(name, label, kind): (&str, &str, &str)| {
                 json!({"internalName": name, "label": label,
-                "attributeTypeName": kind, "attributeOptions": [], "isRequired": *name == "deal_name"})
+                "attributeTypeName": kind, "attributeOptions": [], "isRequired": name == of.name_attribute()})
             };
-            let own = state.crm.attributes.iter();
-            let own: Vec<(&str, &str, &str)> =
-                own.map(|(name, (label, kind))| (name.as_str(), label.as_str(), kind.as_str())).collect();
-            Ok(web::json(200, &DEAL_ATTRIBUTES.iter().chain(&own).map(shown).collect()))
+            let all = of.attributes().iter().copied().chain(state.crm.own_attributes(of));
+            Ok(web::json(200, &all.map(shown).collect()))
         }
         ["crm", "attributes"] if method == Method::POST => {
             let word = |name: &str| asked.body.get(name).and_then(Value::as_str).filter(|word| !word.is_empty());
             let missing = || Refused::missing("label, attributeType or objectType is missing");
             let (label, kind) = word("label").zip(word("attributeType")).ok_or_else(missing)?;
-            if word("objectType").ok_or_else(missing)? != "deals" {
-                return Err(unknown_path());
-            }
-            state.crm.add_deal_attribute(label, kind);
+            let of = word("objectType").ok_or_else(missing)?;
+            let of = Kind::of_plural(of).ok_or_else(|| Refused::invalid("objectType is invalid"))?;
+            state.crm.add_attribute(of, label, kind);
             state.crm.numbers += 1;
             Ok(web::json(200, &json!({"id": format!("{:024x}", state.crm.numbers)})))
         }
@@ -187,7 +238,7 @@ fn rows(state: &mut State, act: &Act, kind: Kind, method: &Method, rest: &[&str]
         }
         (&Method::PATCH, [id]) => {
             let place = known(state, id)?;
-            change(state, act, &place, asked, EffectKind::Updated)?;
+            change(state, act, &place, &asked.body, EffectKind::Updated)?;
             Ok(match kind {
                 Kind::Company => web::json(200, &state.crm.rows[&place].shown(kind, id)),
                 Kind::Deal => no_content(),
@@ -223,7 +274,7 @@ fn create(state: &mut State, act: &Act, kind: Kind, asked: &Asked) -> Answer {
         Row { attributes, contacts: BTreeSet::new(), others: BTreeSet::new(), created: act.now, modified: act.now };
     let place = (kind, id.clone());
     state.crm.rows.insert(place.clone(), row);
-    if let Err(refused) = change(state, act, &place, asked, EffectKind::Created) {
+    if let Err(refused) = change(state, act, &place, &asked.body, EffectKind::Created) {
         state.crm.rows.remove(&place);
         return Err(refused);
     }
@@ -232,29 +283,26 @@ fn create(state: &mut State, act: &Act, kind: Kind, asked: &Asked) -> Answer {
 }
 
 /// Sets attributes, and the linked records where they are named.
-fn change(
+pub(super) fn change(
     state: &mut State,
     act: &Act,
     place: &(Kind, String),
-    asked: &Asked,
+    said: &Map<String, Value>,
     effect: EffectKind,
 ) -> Result<(), Refused> {
     let (kind, id) = place;
-    let contacts = asked.body.get("linkedContactsIds").map(|ids| contact_ids(state, ids)).transpose()?;
-    let others = asked.body.get(kind.others()).map(|ids| other_ids(state, *kind, ids)).transpose()?;
-    let mut given = asked.body.get("attributes").and_then(Value::as_object).cloned().unwrap_or_default();
+    let contacts = said.get("linkedContactsIds").map(|ids| contact_ids(state, ids)).transpose()?;
+    let others = said.get(kind.others()).map(|ids| other_ids(state, *kind, ids)).transpose()?;
+    let mut given = said.get("attributes").and_then(Value::as_object).cloned().unwrap_or_default();
     let stage = given.get("deal_stage").and_then(Value::as_str);
     if stage.is_some_and(|stage| !STAGES.iter().any(|(known, _)| *known == stage)) {
         return Err(Refused::invalid("Deal stage not found"));
     }
-    if let Some(name) = asked.body.get("name") {
+    if let Some(name) = said.get("name") {
         given.insert(kind.name_attribute().to_owned(), name.clone());
     }
-    if *kind == Kind::Deal {
-        // What is no attribute is left out with a success, as with contacts.
-        let own = &state.crm.attributes;
-        given.retain(|name, _| own.contains_key(name) || DEAL_ATTRIBUTES.iter().any(|(known, ..)| known == name));
-    }
+    // What is no attribute is left out with a success, as with contacts.
+    given.retain(|name, _| state.crm.takes(*kind, name));
     let Some(row) = state.crm.rows.get_mut(place) else { return Ok(()) };
     row.modified = act.now;
     row.attributes.extend(given.clone());
@@ -329,18 +377,20 @@ fn list(state: &State, kind: Kind, asked: &Asked) -> Answer {
         offset = page.saturating_sub(1).saturating_mul(limit);
     }
     let (modified, made) = (moment(asked, "modifiedSince")?, moment(asked, "createdSince")?);
-    let names = [kind.name_attribute().to_owned()].into_iter().chain(state.crm.attributes.keys().cloned());
-    let wanted: Vec<(String, &str)> = names
+    let names = [kind.name_attribute()].into_iter().chain(state.crm.own_attributes(kind).map(|(name, ..)| name));
+    let wanted: Vec<(&str, &str)> = names
         .filter_map(|name| {
             let value = asked.param(&format!("filters[attributes.{name}]"))?;
             Some((name, value))
         })
         .collect();
     let contact = asked.param("filters[linkedContactsIds]").or_else(|| asked.param("linkedContactsIds"));
+    let other = asked.param(&format!("filters[{}]", kind.others())).or_else(|| asked.param(kind.others()));
     let fits = |row: &Row| {
         modified.is_none_or(|after| row.modified > after)
             && made.is_none_or(|after| row.created > after)
-            && wanted.iter().all(|(name, value)| row.attributes.get(name).and_then(Value::as_str) == Some(*value))
+            && other.is_none_or(|id| row.others.contains(id))
+            && wanted.iter().all(|(name, value)| row.attributes.get(*name).and_then(Value::as_str) == Some(*value))
             && contact.is_none_or(|id| id.parse().is_ok_and(|id| row.contacts.contains(&id)))
     };
     let found = state.crm.of(kind).filter(|(_, row)| fits(row));

@@ -12,6 +12,7 @@ use super::{
     answers::Refused,
     book::{Change, Contact, Key},
     contacts::{Blanks, gone},
+    crm::{self, Kind},
 };
 use crate::{
     Faults,
@@ -59,12 +60,29 @@ impl BrevoAccount {
 
     /// All deals, as the API shows them.
     pub fn deals_snapshot(&self) -> Vec<Value> {
-        self.state().crm.deals()
+        self.state().crm.all(Kind::Deal)
     }
 
     /// Makes an attribute of deals of this type, and yields its internal name.
     pub fn add_deal_attribute(&self, label: &str, kind: &str) -> String {
-        self.state().crm.add_deal_attribute(label, kind)
+        self.state().crm.add_attribute(Kind::Deal, label, kind)
+    }
+
+    /// All companies, as the API shows them.
+    pub fn companies_snapshot(&self) -> Vec<Value> {
+        self.state().crm.all(Kind::Company)
+    }
+
+    /// Makes an attribute of companies of this type, and yields its internal name.
+    pub fn add_company_attribute(&self, label: &str, kind: &str) -> String {
+        self.state().crm.add_attribute(Kind::Company, label, kind)
+    }
+
+    /// Somebody edits a company: `{"name", "attributes", "linkedContactsIds"}` as the API takes it.
+    pub fn edit_company(&self, id: &str, said: &Map<String, Value>) -> Result<(), String> {
+        let place = (Kind::Company, id.to_owned());
+        let mut state = self.state();
+        crm::change(&mut state, &self.person(), &place, said, EffectKind::Updated).map_err(told)
     }
 
     /// One contact, as the API shows it.
@@ -195,7 +213,8 @@ impl BrevoAccount {
             (&Method::GET, "/_sandbox/credentials.json") => answer(200, &self.credentials(base)),
             (&Method::GET, "/_sandbox/calls.json") => answer(200, &json!(self.call_counts())),
             (&Method::GET, "/_sandbox/state.json") => {
-                let state = json!({"contacts": self.contacts_snapshot(), "deals": self.deals_snapshot()});
+                let state = json!({"contacts": self.contacts_snapshot(), "deals": self.deals_snapshot(),
+                    "companies": self.companies_snapshot()});
                 answer(200, &state)
             }
             _ => empty(404),

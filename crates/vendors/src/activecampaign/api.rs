@@ -10,7 +10,8 @@ use syncline_connect::{Cx, Error, ErrorKind, Retry};
 use super::{
     classify,
     wire::{
-        Batch, ContactsPage, Deal, DealField, DealFields, Deals, Fields, List, Lists, OneContact, OneDeal, OneTag,
+        Account, AccountContact, AccountContacts, AccountFields, AccountValue, AccountValues, Accounts, Batch,
+        ContactsPage, Deal, DealFields, Deals, Fields, List, Lists, OneAccount, OneContact, OneDeal, OneTag, OwnField,
         Pipeline, Pipelines, Queued, Stage, Stages, Tags,
     },
 };
@@ -278,7 +279,7 @@ impl<'a> Api<'a> {
     }
 
     /// `GET /dealCustomFieldMeta`: all of them.
-    pub async fn deal_fields(&mut self) -> Result<Vec<DealField>, Error> {
+    pub async fn deal_fields(&mut self) -> Result<Vec<OwnField>, Error> {
         let mut all = Vec::new();
         for page in 0..PAGES_MAX {
             let heard = self.0.get(&["dealCustomFieldMeta"], &paged(page)).await?;
@@ -290,6 +291,96 @@ impl<'a> Api<'a> {
             }
         }
         Ok(all)
+    }
+
+    /// `GET /accounts`: a page of all, or of those whose name has this in it, and the time of the answer, by the vendor's
+    /// clock.
+    pub async fn accounts(
+        &mut self,
+        search: Option<&str>,
+        offset: usize,
+    ) -> Result<(Vec<Account>, Option<Timestamp>), Error> {
+        let mut query = vec![("limit", PAGE.to_string()), ("offset", offset.to_string())];
+        query.extend(search.map(|name| ("search", name.to_owned())));
+        let heard = self.0.get(&["accounts"], &query).await?;
+        Ok((self.collection::<Accounts>(&heard)?.accounts, heard.date()))
+    }
+
+    /// `GET /accounts/{id}`: nothing where there is none.
+    pub async fn account(&mut self, id: &str) -> Result<Option<Account>, Error> {
+        let heard = self.0.get(&["accounts", id], &[]).await?;
+        if heard.is_success() && !classify::is_hollow(&heard) {
+            let one: Option<OneAccount> = heard.read();
+            return one.map(|one| Some(one.account)).ok_or_else(|| self.unreadable(ErrorKind::Protocol));
+        }
+        let error = classify::error(self.0.op, &heard);
+        if error.kind == ErrorKind::Gone { Ok(None) } else { Err(error) }
+    }
+
+    /// `POST /accounts`: the new account's number.
+    pub async fn create_account(&mut self, account: Map<String, Value>) -> Result<String, Error> {
+        let heard = self.write(Method::POST, &["accounts"], json!({"account": account})).await?;
+        let made: Option<OneAccount> = heard.read();
+        let id = made.map(|made| made.account.id.0).filter(|id| !id.is_empty());
+        id.ok_or_else(|| self.unreadable(ErrorKind::UnknownOutcome))
+    }
+
+    /// `PUT /accounts/{id}`.
+    pub async fn update_account(&mut self, id: &str, account: Map<String, Value>) -> Result<(), Error> {
+        self.write(Method::PUT, &["accounts", id], json!({"account": account})).await.map(drop)
+    }
+
+    /// `DELETE /accounts/{id}`; one that is gone is as good as deleted.
+    pub async fn delete_account(&mut self, id: &str) -> Result<(), Error> {
+        self.drop_one(&["accounts", id]).await
+    }
+
+    /// `GET /accountCustomFieldMeta`: all of them.
+    pub async fn account_fields(&mut self) -> Result<Vec<OwnField>, Error> {
+        let mut all = Vec::new();
+        for page in 0..PAGES_MAX {
+            let heard = self.0.get(&["accountCustomFieldMeta"], &paged(page)).await?;
+            let answer: AccountFields = self.collection(&heard)?;
+            let is_last = is_last(page, answer.account_custom_field_meta.len(), answer.meta.total.number());
+            all.extend(answer.account_custom_field_meta);
+            if is_last {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    /// `GET /accountCustomFieldData`: a page of all values, or of those of one account.
+    pub async fn account_values(&mut self, of: Option<&str>, offset: usize) -> Result<Vec<AccountValue>, Error> {
+        let mut query = vec![("limit", PAGE.to_string()), ("offset", offset.to_string())];
+        query.extend(of.map(|account| ("filters[customerAccountId]", account.to_owned())));
+        let heard = self.0.get(&["accountCustomFieldData"], &query).await?;
+        Ok(self.collection::<AccountValues>(&heard)?.account_custom_field_data)
+    }
+
+    /// `GET /accountContacts`: the account that a contact belongs to.
+    pub async fn account_of(&mut self, contact: &str) -> Result<Option<AccountContact>, Error> {
+        let heard = self.0.get(&["accountContacts"], &[("filters[contact]", contact.to_owned())]).await?;
+        let held = self.collection::<AccountContacts>(&heard)?.account_contacts;
+        // A server that does not know the filter shows others.
+        Ok(held.into_iter().find(|held| held.contact.0 == contact))
+    }
+
+    /// `POST /accountContacts`.
+    pub async fn join_account(&mut self, contact: &str, account: &str) -> Result<(), Error> {
+        let body = json!({"accountContact": {"account": account, "contact": contact}});
+        self.write(Method::POST, &["accountContacts"], body).await.map(drop)
+    }
+
+    /// `PUT /accountContacts/{id}`.
+    pub async fn move_account(&mut self, id: &str, contact: &str, account: &str) -> Result<(), Error> {
+        let body = json!({"accountContact": {"account": account, "contact": contact}});
+        self.write(Method::PUT, &["accountContacts", id], body).await.map(drop)
+    }
+
+    /// `DELETE /accountContacts/{id}`; one that is gone is as good as deleted.
+    pub async fn leave_account(&mut self, id: &str) -> Result<(), Error> {
+        self.drop_one(&["accountContacts", id]).await
     }
 
     async fn drop_one(&mut self, path: &[&str]) -> Result<(), Error> {

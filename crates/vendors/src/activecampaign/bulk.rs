@@ -18,6 +18,7 @@ use syncline_connect::{
 use syncline_core::{ids::RecordId, record::Field};
 
 use super::{
+    accounts::OF_OTHERS,
     api::{Api, Beside, Bulk, PAGE, Which},
     convert::{Draft, EMAIL, Marks, marks},
     write::{known_email, not_tried},
@@ -66,7 +67,8 @@ pub fn row(op: &'static str, row: &RowWrite, draft: &Draft) -> Option<Row> {
             Some(draft.bulk_row(draft.email.as_deref()?, &marks))
         }
         Op::Update { .. } => {
-            let email = known_email(row).filter(|_| draft.email.is_none() && !draft.has_blanks())?;
+            let fits = draft.email.is_none() && !draft.has_blanks() && !draft.ties_only();
+            let email = known_email(row).filter(|_| fits)?;
             let marks = marks(op, draft, &row.seen.as_ref()?.fields)?.ok()?;
             marks.tags_dropped.is_empty().then(|| draft.bulk_row(email, &marks))
         }
@@ -186,6 +188,10 @@ impl Ended {
                 None => made.get(&email).map(String::as_str),
             };
             told[place] = match id {
+                // Whom it belongs to is told by another write, once it is seen to be there.
+                Some(_) if row.fields.iter().any(|(name, _)| name == OF_OTHERS) => {
+                    RowOutcome::Taken { look_in: LOOK_IN }
+                }
                 Some(id) => RowOutcome::Done { id: RecordId::new(id) },
                 None if self.failed.contains(&email) => RowOutcome::Refused(refused(api.0.op)),
                 None => RowOutcome::Taken { look_in: LOOK_IN },

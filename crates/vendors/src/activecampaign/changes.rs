@@ -13,6 +13,7 @@ use syncline_connect::{
 use syncline_core::ids::RecordId;
 
 use super::{
+    accounts::{self, ACCOUNT},
     api::{Api, PAGE, Which},
     check_kind, convert,
     deals::{self, DEAL},
@@ -54,6 +55,7 @@ pub async fn changes(cx: &Cx<'_>, asks: &[Ask<'_>]) -> Result<Answered<Vec<Chang
         check_kind(api.0.op, ask.kind)?;
         pages.push(match ask.kind {
             DEAL => deals::changes(cx, &mut api, ask).await?,
+            ACCOUNT => accounts::changes(cx, &mut api, ask).await?,
             _ => page(cx, &mut api, ask).await?,
         });
     }

@@ -17,6 +17,7 @@ use syncline_core::{
 };
 
 use super::{
+    accounts::{self, OF_OTHERS, Tie},
     api::Beside,
     wire::{Contact, ContactList, ContactsPage, FieldValue, Word},
 };
@@ -193,6 +194,8 @@ pub struct Draft {
     /// All lists that it is to be subscribed to.
     pub lists: Option<BTreeSet<u64>>,
     pub opts_out: bool,
+    /// The account that it comes to belong to, and the one it ceases to.
+    pub account: Option<Tie>,
 }
 
 impl Draft {
@@ -207,6 +210,11 @@ impl Draft {
 
     pub fn writes_marks(&self) -> bool {
         self.tags.is_some() || self.lists.is_some() || self.opts_out
+    }
+
+    /// Whether nothing is written but whom the contact belongs to.
+    pub fn ties_only(&self) -> bool {
+        self.account.is_some() && !self.writes_contact() && !self.writes_marks()
     }
 
     /// The body of a write of one contact.
@@ -305,7 +313,8 @@ fn lists(value: &Value) -> Option<BTreeSet<u64>> {
 pub fn draft(op: &'static str, row: &RowWrite) -> Result<Draft, Error> {
     let mut draft = Draft::default();
     for (name, value) in &row.fields {
-        put(&mut draft, name, value).map_err(|(kind, says)| {
+        let before = row.seen.as_ref().and_then(|seen| seen.fields.get(name));
+        put(&mut draft, name, value, before).map_err(|(kind, says)| {
             let mut error = Error::new(kind, Retry::Never, op, says);
             error.fields = vec![Field::Native(name.clone())];
             error
@@ -316,10 +325,12 @@ pub fn draft(op: &'static str, row: &RowWrite) -> Result<Draft, Error> {
 
 type Unfit = (ErrorKind, &'static str);
 
+const NO_ACCOUNT: Unfit = (ErrorKind::Invalid, "it names no account");
 const WRONG_TYPE: Unfit = (ErrorKind::Invalid, "the value is not of the kind that the field takes");
 
-fn put(draft: &mut Draft, name: &str, value: &Value) -> Result<(), Unfit> {
+fn put(draft: &mut Draft, name: &str, value: &Value, before: Option<&Value>) -> Result<(), Unfit> {
     match name {
+        OF_OTHERS => draft.account = Some(accounts::tie(before, value).ok_or(NO_ACCOUNT)?),
         EMAIL => match value {
             Value::Text(email) => draft.email = Some(email.clone()),
             _ => return Err((ErrorKind::Invalid, "a contact's e-mail address cannot be emptied")),

@@ -19,10 +19,11 @@ use syncline_core::{
 };
 
 use super::{
+    accounts,
     api::{Api, DealsSince, PAGE},
     classify,
     convert::CONTACT,
-    wire::{Deal, DealField, Pipeline, Stage},
+    wire::{Deal, OwnField, Pipeline, Stage},
 };
 
 pub const DEAL: &str = "deal";
@@ -42,7 +43,7 @@ const DESCRIPTION: &str = "description";
 const MARK: &str = "Syncline ";
 const OUR_KEYS: &str = "sy_";
 /// Before the number of a custom field.
-const OWN_FIELD: &str = "field:";
+pub const OWN_FIELD: &str = "field:";
 
 /// Money is in hundredths.
 const CENTS: u64 = 100;
@@ -83,7 +84,7 @@ pub async fn describe(api: &mut Api<'_>) -> Result<ObjectDescription, Error> {
     Ok(description(&pipelines, &stages, &api.deal_fields().await?))
 }
 
-fn description(pipelines: &[Pipeline], stages: &[Stage], own: &[DealField]) -> ObjectDescription {
+fn description(pipelines: &[Pipeline], stages: &[Stage], own: &[OwnField]) -> ObjectDescription {
     let pipeline = |stage: &Stage| {
         let of = pipelines.iter().find(|pipeline| pipeline.id == stage.group);
         of.map_or(String::new(), |pipeline| format!(" of {}", pipeline.title.0))
@@ -113,6 +114,7 @@ fn description(pipelines: &[Pipeline], stages: &[Stage], own: &[DealField]) -> O
         (OWNER, FieldDescription { nillable: false, ..plain("Owner, by the user's number", FieldKind::Text) }),
         (PERCENT, FieldDescription { nillable: false, ..plain("Percent", FieldKind::Number) }),
         (PERSON, required(person)),
+        (accounts::OF_OTHERS, accounts::of_others("The account that it belongs to")),
         (CREATED_AT, FieldDescription::read_only("Created", FieldKind::DateTime)),
     ];
     fields.extend(known.map(|(name, field)| (name.to_owned(), field)));
@@ -136,8 +138,8 @@ fn choice(label: &str, options: Vec<(String, String)>) -> FieldDescription {
     }
 }
 
-/// A custom field. Its values stand beside the deals, so that they are written and not read.
-fn own_field(field: &DealField) -> Option<(String, FieldDescription)> {
+/// A custom field of deals or accounts. Its values stand beside those, so that they are written and not read.
+pub fn own_field(field: &OwnField) -> Option<(String, FieldDescription)> {
     let kind = match field.kind.0.as_str() {
         "text" | "hidden" => FieldKind::Text,
         "textarea" => FieldKind::TextArea,
@@ -379,7 +381,8 @@ fn cents(value: &Value) -> Option<i64> {
     format!("{whole}{fraction:0<2}").parse().ok().filter(|_| is_plain)
 }
 
-fn written(value: &Value) -> Option<String> {
+/// A value as text.
+pub fn written(value: &Value) -> Option<String> {
     Some(match value {
         Value::Null => String::new(),
         Value::Bool(value) => value.to_string(),

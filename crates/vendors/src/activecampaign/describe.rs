@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use syncline_core::description::{FieldDescription, FieldKind, Habits, ObjectDescription};
 
 use super::{
+    accounts::{self, OF_OTHERS},
     convert::{CONTACT, CREATED_AT, EMAIL, LISTS, LISTS_LEFT, OPT_OUT, TAGS, field_name},
     wire::{Field, Fields, List},
 };
@@ -31,6 +32,7 @@ pub fn describe(custom: &Fields, lists: &[List]) -> ObjectDescription {
     put("firstName", FieldDescription::plain("First name", FieldKind::Text));
     put("lastName", FieldDescription::plain("Last name", FieldKind::Text));
     put("phone", FieldDescription::plain("Phone", FieldKind::Phone));
+    put(OF_OTHERS, accounts::of_others("The account that they belong to"));
     put(TAGS, FieldDescription::plain("Tags", FieldKind::MultiPicklist));
     let values: Vec<String> = lists.iter().map(|list| list.id.0.clone()).collect();
     let named: Vec<String> =

@@ -1,9 +1,10 @@
-//! ActiveCampaign: contacts and deals kept in step, by API v3 and an API key.
+//! ActiveCampaign: contacts, accounts and deals kept in step, by API v3 and an API key.
 //!
 //! Manifest and facet only; calls are in `api`, shapes in `wire`, their meaning in `convert` and `describe`, refusals in
-//! `classify`, reading in `changes`, writing in `write` and `bulk`; `deals` is all about deals. What must not
-//! live here: anything about another vendor.
+//! `classify`, reading in `changes`, writing in `write` and `bulk`; `deals` is all about deals, `accounts` all about
+//! accounts. What must not live here: anything about another vendor.
 
+mod accounts;
 mod api;
 mod bulk;
 mod changes;
@@ -28,6 +29,7 @@ use syncline_connect::{
 use syncline_core::{description::ObjectDescription, ids::RecordId, record::Role};
 
 use self::{
+    accounts::ACCOUNT,
     convert::{CONTACT, CREATED_AT, EMAIL, LISTS, OPT_OUT, TAGS},
     deals::DEAL,
 };
@@ -37,14 +39,18 @@ const MANIFEST: Manifest = Manifest {
     display_name: "ActiveCampaign",
     docs: "https://developers.activecampaign.com/reference",
     scopes: &[],
-    settings: &[],
+    settings: &[(
+        accounts::KEY_SETTING,
+        "the number of the custom field of accounts, of type text, that bears Syncline's key; needed where accounts are kept \
+         in step",
+    )],
     roles: &[],
     // Webhooks are never repeated, whatever is answered; 410 would end the subscription.
     overload_status: 503,
     trusted_domains: &[".api-us1.com", ".activehosted.com"],
 };
 
-const KINDS: &[KindSpec] = &[CONTACTS, deals::KIND];
+const KINDS: &[KindSpec] = &[CONTACTS, accounts::KIND, deals::KIND];
 
 const CONTACTS: KindSpec = KindSpec {
     name: CONTACT,
@@ -106,6 +112,7 @@ impl Mirror for ActiveCampaign {
                 value.push(match *kind {
                     CONTACT => Some(describe::describe(&api.fields().await?, &api.lists().await?)),
                     DEAL => Some(deals::describe(&mut api).await?),
+                    ACCOUNT => Some(accounts::describe(&mut api, cx.settings).await?),
                     _ => None,
                 });
             }
@@ -130,8 +137,10 @@ impl Mirror for ActiveCampaign {
     ) -> BoxFuture<'a, Result<Answered<Vec<Seen>>, Error>> {
         Box::pin(async move {
             check_kind("fetch", kind)?;
-            if kind == DEAL {
-                return deals::fetch(cx, ids, fields).await;
+            match kind {
+                DEAL => return deals::fetch(cx, ids, fields).await,
+                ACCOUNT => return accounts::fetch(cx, ids, fields).await,
+                _ => {}
             }
             changes::fetch(cx, ids, fields).await
         })
@@ -146,15 +155,21 @@ impl Mirror for ActiveCampaign {
     ) -> BoxFuture<'a, Result<Answered<Vec<Seen>>, Error>> {
         Box::pin(async move {
             check_kind("find", kind)?;
-            if kind == DEAL {
-                return deals::find(cx, key, fields).await;
+            match kind {
+                DEAL => return deals::find(cx, key, fields).await,
+                ACCOUNT => return accounts::find(cx, key, fields).await,
+                _ => {}
             }
             changes::find(cx, key, fields).await
         })
     }
 
     fn carries(&self, _settings: &Settings, kind: &str, _waiting: usize) -> usize {
-        if kind == DEAL { deals::ROWS_MAX } else { bulk::ROWS_MAX }
+        match kind {
+            DEAL => deals::ROWS_MAX,
+            ACCOUNT => accounts::ROWS_MAX,
+            _ => bulk::ROWS_MAX,
+        }
     }
 
     fn write<'a>(
@@ -165,8 +180,10 @@ impl Mirror for ActiveCampaign {
     ) -> BoxFuture<'a, Result<Answered<Written>, Error>> {
         Box::pin(async move {
             check_kind("write", kind)?;
-            if kind == DEAL {
-                return deals::write(cx, rows).await;
+            match kind {
+                DEAL => return deals::write(cx, rows).await,
+                ACCOUNT => return accounts::write(cx, rows).await,
+                _ => {}
             }
             write::write(cx, rows).await
         })
@@ -188,9 +205,9 @@ impl Mirror for ActiveCampaign {
 
 fn check_kind(op: &'static str, kind: &str) -> Result<(), Error> {
     match kind {
-        CONTACT | DEAL => Ok(()),
+        CONTACT | ACCOUNT | DEAL => Ok(()),
         _ => {
-            let says = "ActiveCampaign keeps contacts and deals in step, nothing else";
+            let says = "ActiveCampaign keeps contacts, accounts and deals in step, nothing else";
             Err(Error::new(ErrorKind::Configuration, Retry::Never, op, says))
         }
     }

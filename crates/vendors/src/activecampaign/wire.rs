@@ -222,14 +222,24 @@ pub struct Stage {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DealFields {
-    pub deal_custom_field_meta: Vec<DealField>,
+    pub deal_custom_field_meta: Vec<OwnField>,
     #[serde(default)]
     pub meta: Meta,
 }
 
+/// `GET /accountCustomFieldMeta`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountFields {
+    pub account_custom_field_meta: Vec<OwnField>,
+    #[serde(default)]
+    pub meta: Meta,
+}
+
+/// A custom field of deals or accounts.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-pub struct DealField {
+pub struct OwnField {
     pub id: Word,
     #[serde(rename = "fieldLabel")]
     pub label: Word,
@@ -237,6 +247,65 @@ pub struct DealField {
     pub kind: Word,
     #[serde(rename = "fieldOptions")]
     pub options: Option<Vec<Word>>,
+}
+
+/// `GET /accounts`.
+#[derive(Debug, Deserialize)]
+pub struct Accounts {
+    pub accounts: Vec<Account>,
+}
+
+/// What a call about one account answers.
+#[derive(Debug, Deserialize)]
+pub struct OneAccount {
+    pub account: Account,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Account {
+    pub id: Word,
+    pub name: Word,
+    #[serde(rename = "accountUrl")]
+    pub url: Word,
+    pub owner: Word,
+    #[serde(rename = "createdTimestamp")]
+    pub created: Word,
+    #[serde(rename = "updatedTimestamp")]
+    pub updated: Word,
+}
+
+/// `GET /accountCustomFieldData`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountValues {
+    pub account_custom_field_data: Vec<AccountValue>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct AccountValue {
+    #[serde(rename = "accountId")]
+    pub account: Word,
+    #[serde(rename = "customFieldId")]
+    pub field: Word,
+    #[serde(rename = "fieldValue")]
+    pub value: Word,
+}
+
+/// `GET /accountContacts`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountContacts {
+    pub account_contacts: Vec<AccountContact>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct AccountContact {
+    pub id: Word,
+    pub account: Word,
+    pub contact: Word,
 }
 
 /// What `POST /import/bulk_import` answers.

@@ -13,6 +13,7 @@ use syncline_core::{
 };
 
 use super::{
+    accounts,
     api::{Api, Beside, Which},
     bulk, classify,
     convert::{Draft, EMAIL, LISTS, TAGS, draft, marks, seen},
@@ -105,6 +106,9 @@ impl Alone<'_> {
         if draft.writes_marks() {
             self.mark(&id, draft, None).await?;
         }
+        if let Some(tie) = &draft.account {
+            accounts::belong(&mut self.api, &id, tie).await?;
+        }
         Ok(RecordId::new(id))
     }
 
@@ -127,6 +131,9 @@ impl Alone<'_> {
             let marked = self.mark(id.as_str(), draft, Some(place)).await;
             *begun = was || marked.is_ok();
             marked?;
+        }
+        if let Some(tie) = &draft.account {
+            accounts::belong(&mut self.api, id.as_str(), tie).await?;
         }
         Ok(id.clone())
     }

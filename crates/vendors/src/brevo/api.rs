@@ -11,7 +11,7 @@ use super::{
     classify,
     schema::Schema,
     wire::{
-        Attributes, Contact, ContactsPage, Created, Deal, DealAttribute, DealCreated, DealsPage, Imported, List,
+        Attributes, Contact, ContactsPage, Created, CrmAttribute, CrmCreated, CrmPage, CrmRecord, Imported, List,
         ListsPage, Pipeline, Process,
     },
 };
@@ -151,9 +151,9 @@ impl<'a> Api<'a> {
         if error.kind == ErrorKind::Gone { Ok(None) } else { Err(error) }
     }
 
-    /// `GET /crm/attributes/deals`.
-    pub async fn deal_attributes(&mut self) -> Result<Vec<DealAttribute>, Error> {
-        let heard = self.0.get(&["crm", "attributes", "deals"], &[]).await?;
+    /// `GET /crm/attributes/deals` or `…/companies`.
+    pub async fn crm_attributes(&mut self, of: &str) -> Result<Vec<CrmAttribute>, Error> {
+        let heard = self.0.get(&["crm", "attributes", of], &[]).await?;
         self.collection(&heard)
     }
 
@@ -163,32 +163,20 @@ impl<'a> Api<'a> {
         self.collection(&heard)
     }
 
-    /// `GET /crm/deals`: a page of those that changed after a moment, or of all, in the order of their making. With the
-    /// time of the answer, by Brevo's clock.
-    pub async fn deals(
+    /// `GET /crm/deals` or `GET /companies`: a page, and the time of the answer, by Brevo's clock.
+    pub async fn crm_page(
         &mut self,
-        since: Option<Timestamp>,
-        offset: u64,
-        limit: u64,
-    ) -> Result<(Vec<Deal>, Option<Timestamp>), Error> {
-        let mut query = vec![("limit", limit.to_string()), ("offset", offset.to_string()), ("sort", "asc".to_owned())];
-        query.extend(since.map(|since| ("modifiedSince", format!("{since:.3}"))));
-        let heard = self.0.get(&["crm", "deals"], &query).await?;
-        let page: DealsPage = self.collection(&heard)?;
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<(Vec<CrmRecord>, Option<Timestamp>), Error> {
+        let heard = self.0.get(path, query).await?;
+        let page: CrmPage = self.collection(&heard)?;
         Ok((page.items.unwrap_or_default(), heard.date()))
     }
 
-    /// `GET /crm/deals`: those of which an attribute holds this.
-    pub async fn deals_with(&mut self, attribute: &str, value: &str) -> Result<Vec<Deal>, Error> {
-        let filter = format!("filters[attributes.{attribute}]");
-        let heard = self.0.get(&["crm", "deals"], &[(filter.as_str(), value.to_owned())]).await?;
-        let page: DealsPage = self.collection(&heard)?;
-        Ok(page.items.unwrap_or_default())
-    }
-
-    /// `GET /crm/deals/{id}`: nothing where there is none.
-    pub async fn deal(&mut self, id: &str) -> Result<Option<Deal>, Error> {
-        let heard = self.0.get(&["crm", "deals", id], &[]).await?;
+    /// `GET /crm/deals/{id}` or `GET /companies/{id}`: nothing where there is none.
+    pub async fn crm_record(&mut self, path: &[&str], id: &str) -> Result<Option<CrmRecord>, Error> {
+        let heard = self.0.get(&[path, &[id]].concat(), &[]).await?;
         if heard.is_success() {
             return self.read(&heard).map(Some);
         }
@@ -196,26 +184,27 @@ impl<'a> Api<'a> {
         if error.kind == ErrorKind::Gone { Ok(None) } else { Err(error) }
     }
 
-    /// `POST /crm/deals`: the new deal's id.
-    pub async fn create_deal(&mut self, body: Map<String, Value>) -> Result<String, Error> {
-        let heard = self.write(Method::POST, &["crm", "deals"], &[], Value::Object(body)).await?;
-        let created: Option<DealCreated> = heard.read();
+    /// `POST /crm/deals` or `POST /companies`: the new record's id.
+    pub async fn crm_create(&mut self, path: &[&str], body: Map<String, Value>) -> Result<String, Error> {
+        let heard = self.write(Method::POST, path, &[], Value::Object(body)).await?;
+        let created: Option<CrmCreated> = heard.read();
         created.map(|created| created.id).ok_or_else(|| self.unreadable(ErrorKind::UnknownOutcome))
     }
 
-    /// `PATCH /crm/deals/{id}`. It never names linked records, because those that it left out would be unlinked.
-    pub async fn update_deal(&mut self, id: &str, body: Map<String, Value>) -> Result<(), Error> {
-        self.write(Method::PATCH, &["crm", "deals", id], &[], Value::Object(body)).await.map(drop)
+    /// `PATCH /crm/deals/{id}` or `PATCH /companies/{id}`. It never names linked records, because those that it left out
+    /// would be unlinked.
+    pub async fn crm_update(&mut self, path: &[&str], id: &str, body: Map<String, Value>) -> Result<(), Error> {
+        self.write(Method::PATCH, &[path, &[id]].concat(), &[], Value::Object(body)).await.map(drop)
     }
 
-    /// `PATCH /crm/deals/link-unlink/{id}`.
-    pub async fn link_deal(&mut self, id: &str, body: Map<String, Value>) -> Result<(), Error> {
-        self.write(Method::PATCH, &["crm", "deals", "link-unlink", id], &[], Value::Object(body)).await.map(drop)
+    /// `PATCH /crm/deals/link-unlink/{id}` or `PATCH /companies/link-unlink/{id}`.
+    pub async fn crm_link(&mut self, path: &[&str], id: &str, body: Map<String, Value>) -> Result<(), Error> {
+        self.write(Method::PATCH, &[path, &["link-unlink", id]].concat(), &[], Value::Object(body)).await.map(drop)
     }
 
-    /// `DELETE /crm/deals/{id}`; one that is gone is as good as deleted.
-    pub async fn delete_deal(&mut self, id: &str) -> Result<(), Error> {
-        let heard = self.0.send(Method::DELETE, &["crm", "deals", id], &[], None).await?;
+    /// `DELETE /crm/deals/{id}` or `DELETE /companies/{id}`; one that is gone is as good as deleted.
+    pub async fn crm_delete(&mut self, path: &[&str], id: &str) -> Result<(), Error> {
+        let heard = self.0.send(Method::DELETE, &[path, &[id]].concat(), &[], None).await?;
         if heard.is_success() {
             return if heard.is_theirs() { Ok(()) } else { Err(self.unreadable(ErrorKind::UnknownOutcome)) };
         }

@@ -13,6 +13,7 @@ use syncline_core::ids::RecordId;
 
 use super::{
     api::{Api, Name, PAGE},
+    companies::{self, COMPANY},
     convert::{EXT_ID, Shown, is_own},
     deals::{self, DEAL},
     import_list,
@@ -60,6 +61,7 @@ pub async fn changes(cx: &Cx<'_>, asks: &[Ask<'_>]) -> Result<Answered<Vec<Chang
         super::check_kind(api.0.op, ask.kind)?;
         pages.push(match ask.kind {
             DEAL => deals::changes(cx, &mut api, ask).await?,
+            COMPANY => companies::changes(cx, &mut api, ask).await?,
             _ => page(cx, &mut api, ask).await?,
         });
     }

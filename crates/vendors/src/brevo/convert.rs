@@ -16,6 +16,8 @@ use syncline_core::{
 };
 
 use super::{
+    companies::OF_CONTACT,
+    crm::{self, Ties},
     schema::{Schema, Takes},
     wire::Contact,
 };
@@ -45,7 +47,7 @@ const SEPARATOR: char = ';';
 
 /// Whether the name is that of an attribute which an account may have or not.
 pub fn is_own(name: &str) -> bool {
-    !matches!(name, EMAIL | EXT_ID | EMAIL_OUT | SMS_OUT | LISTS | LISTS_LEFT | CREATED_AT)
+    !matches!(name, EMAIL | EXT_ID | EMAIL_OUT | SMS_OUT | LISTS | LISTS_LEFT | CREATED_AT | OF_CONTACT)
         && PHONES.iter().all(|(phone, _)| *phone != name)
 }
 
@@ -98,6 +100,8 @@ impl Shown<'_> {
             LISTS => ids(&Some(contact.list_ids.clone()?)),
             LISTS_LEFT => ids(&contact.list_unsubscribed),
             CREATED_AT => Value::Time(contact.created_at.as_deref()?.parse().ok()?),
+            // Whom it belongs to stands at the company, and it may belong to several.
+            OF_CONTACT => return None,
             name => contact.attributes.get(name).map_or(Value::Null, read),
         })
     }
@@ -147,9 +151,18 @@ pub struct Draft {
     pub sms_out: Option<bool>,
     /// The lists that the contact is to be on.
     pub lists: Option<BTreeSet<u64>>,
+    /// The companies that it comes to belong to and ceases to; told to those.
+    pub company: Option<Ties>,
 }
 
 impl Draft {
+    /// Whether nothing of the contact itself is written.
+    pub fn ties_only(&self) -> bool {
+        let flags = self.email_out.is_some() || self.sms_out.is_some();
+        let says = self.email.is_some() || self.key.is_some() || !self.attributes.is_empty() || self.lists.is_some();
+        self.company.is_some() && !flags && !says
+    }
+
     /// Whether the contact is to be known by something that another may hold.
     pub fn renames(&self) -> bool {
         let number = |name: &str| self.attributes.get(name).and_then(Json::as_str).is_some_and(|text| !text.is_empty());
@@ -220,7 +233,8 @@ pub fn needs_schema(row: &RowWrite) -> bool {
 pub fn draft(op: &'static str, row: &RowWrite, schema: &Schema) -> Result<Draft, Error> {
     let mut draft = Draft::default();
     for (name, value) in &row.fields {
-        put(&mut draft, name, value, schema).map_err(|(kind, says)| {
+        let before = row.seen.as_ref().and_then(|seen| seen.fields.get(name));
+        put(&mut draft, name, value, before, schema).map_err(|(kind, says)| {
             let mut error = Error::new(kind, Retry::Never, op, says);
             error.fields = vec![Field::Native(name.clone())];
             error
@@ -233,10 +247,12 @@ type Unfit = (ErrorKind, &'static str);
 
 const NOT_WRITTEN: Unfit = (ErrorKind::Field, "the field cannot be written");
 const WRONG_TYPE: Unfit = (ErrorKind::Invalid, "the value is not of the type that the attribute takes");
+const NO_COMPANY: Unfit = (ErrorKind::Invalid, "it names no company");
 const NO_CHOICE: Unfit = (ErrorKind::Invalid, "a value is none of the choices that the attribute has");
 
-fn put(draft: &mut Draft, name: &str, value: &Value, schema: &Schema) -> Result<(), Unfit> {
+fn put(draft: &mut Draft, name: &str, value: &Value, before: Option<&Value>, schema: &Schema) -> Result<(), Unfit> {
     match (name, value) {
+        (OF_CONTACT, value) => draft.company = Some(crm::ties(before, value, crm::text).ok_or(NO_COMPANY)?),
         (EMAIL, Value::Text(email)) => draft.email = Some(email.clone()),
         (EMAIL, _) => return Err((ErrorKind::Invalid, "a contact's e-mail address cannot be emptied")),
         (EMAIL_OUT, Value::Bool(out)) => draft.email_out = Some(*out),

@@ -21,7 +21,7 @@ use syncline_core::record::{Field, Value};
 
 use super::{
     api::Api,
-    classify,
+    classify, companies,
     convert::{Draft, EMAIL, EXT_ID, draft, needs_schema},
     wire::Process,
     write::{BATCH_ROWS, LOOK_IN, Work, not_tried},
@@ -100,6 +100,7 @@ pub async fn write(mut work: Work<'_>, list: u64) -> Result<Answered<Written>, E
     }
     work.updates(&others).await;
     if imports.is_empty() {
+        companies::tie(&mut work).await;
         return work.finish();
     }
     let mut ticket = Ticket { imports, unfit, ..Ticket::default() };
@@ -154,7 +155,7 @@ fn group(row: &RowWrite, draft: &Draft) -> Option<Group> {
         Op::Create { .. } => Some(group),
         Op::Delete { .. } => None,
         Op::Update { .. } => {
-            let moves = draft.email.is_some() || draft.key.is_some() || draft.lists.is_some();
+            let moves = draft.email.is_some() || draft.key.is_some() || draft.lists.is_some() || draft.ties_only();
             let opts_in = draft.email_out == Some(false) || draft.sms_out == Some(false);
             let is_known = known_by(row).is_some();
             let names = || draft.attributes.keys().cloned().collect::<BTreeSet<String>>().into_iter().collect();

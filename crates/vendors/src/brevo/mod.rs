@@ -1,13 +1,15 @@
-//! Brevo: contacts and deals kept in step, by API v3 and an API key.
+//! Brevo: contacts, companies and deals kept in step, by API v3 and an API key.
 //!
 //! Manifest and facet only; calls are in `api`, shapes in `wire`, their meaning in `convert` and `schema`, refusals in
-//! `classify`, reading in `changes` and `walk`, writing in `write` and `import`; `deals` is all about
-//! deals. What must not live here: anything about another vendor.
+//! `classify`, reading in `changes` and `walk`, writing in `write` and `import`; `crm` is about deals and
+//! companies, and `deals` and `companies` about what is theirs alone. What must not live here: anything about another vendor.
 
 mod api;
 mod changes;
 mod classify;
+mod companies;
 mod convert;
+mod crm;
 mod deals;
 mod hints;
 mod hook;
@@ -29,8 +31,10 @@ use syncline_connect::{
 use syncline_core::{description::ObjectDescription, ids::RecordId, record::Role};
 
 use self::{
+    companies::{COMPANIES, COMPANY},
     convert::{CONTACT, CREATED_AT, EMAIL, EMAIL_OUT, LISTS, LISTS_LEFT},
-    deals::DEAL,
+    crm::Object,
+    deals::{DEAL, DEALS},
 };
 
 /// The setting that names the list for imports.
@@ -48,9 +52,14 @@ const MANIFEST: Manifest = Manifest {
              join it",
         ),
         (
-            deals::KEY_SETTING,
+            DEALS.key_setting,
             "the internal name of the text attribute of deals that bears Syncline's key; `syncline_key` unless set; needed \
              where deals are kept in step",
+        ),
+        (
+            COMPANIES.key_setting,
+            "the internal name of the text attribute of companies that bears Syncline's key; `syncline_key` unless set; \
+             needed where companies are kept in step",
         ),
     ],
     roles: &[],
@@ -59,7 +68,7 @@ const MANIFEST: Manifest = Manifest {
     trusted_domains: &[],
 };
 
-const KINDS: &[KindSpec] = &[CONTACTS, deals::KIND];
+const KINDS: &[KindSpec] = &[CONTACTS, companies::KIND, deals::KIND];
 
 const CONTACTS: KindSpec = KindSpec {
     name: CONTACT,
@@ -126,6 +135,7 @@ impl Mirror for Brevo {
                 value.push(match *kind {
                     CONTACT => Some(api.schema().await?.describe(&api.lists().await?)),
                     DEAL => Some(deals::describe(&mut api, cx.settings).await?),
+                    COMPANY => Some(companies::describe(&mut api, cx.settings).await?),
                     _ => None,
                 });
             }
@@ -150,8 +160,8 @@ impl Mirror for Brevo {
     ) -> BoxFuture<'a, Result<Answered<Vec<Seen>>, Error>> {
         Box::pin(async move {
             check_kind("fetch", kind)?;
-            if kind == DEAL {
-                return deals::fetch(cx, ids, fields).await;
+            if let Some(object) = object(kind) {
+                return object.fetch(cx, ids, fields).await;
             }
             changes::fetch(cx, ids, fields).await
         })
@@ -166,16 +176,16 @@ impl Mirror for Brevo {
     ) -> BoxFuture<'a, Result<Answered<Vec<Seen>>, Error>> {
         Box::pin(async move {
             check_kind("find", kind)?;
-            if kind == DEAL {
-                return deals::find(cx, key, fields).await;
+            if let Some(object) = object(kind) {
+                return object.find(cx, key, fields).await;
             }
             changes::find(cx, key, fields).await
         })
     }
 
     fn carries(&self, settings: &Settings, kind: &str, waiting: usize) -> usize {
-        if kind == DEAL {
-            return deals::ROWS_MAX;
+        if object(kind).is_some() {
+            return crm::ROWS_MAX;
         }
         let imports = settings.contains_key(IMPORT_LIST) && waiting >= import::ROWS_MIN;
         if imports { import::ROWS_MAX } else { write::BATCH_ROWS }
@@ -189,8 +199,8 @@ impl Mirror for Brevo {
     ) -> BoxFuture<'a, Result<Answered<Written>, Error>> {
         Box::pin(async move {
             check_kind("write", kind)?;
-            if kind == DEAL {
-                return deals::write(cx, rows).await;
+            if let Some(object) = object(kind) {
+                return object.write(cx, rows).await;
             }
             write::write(cx, rows).await
         })
@@ -212,13 +222,22 @@ impl Mirror for Brevo {
 
 fn check_kind(op: &'static str, kind: &str) -> Result<(), Error> {
     match kind {
-        CONTACT | DEAL => Ok(()),
+        CONTACT | COMPANY | DEAL => Ok(()),
         _ => Err(Error::new(
             ErrorKind::Configuration,
             Retry::Never,
             op,
-            "Brevo keeps contacts and deals in step, nothing else",
+            "Brevo keeps contacts, companies and deals in step, nothing else",
         )),
+    }
+}
+
+/// What of the CRM the kind is.
+fn object(kind: &str) -> Option<&'static Object> {
+    match kind {
+        DEAL => Some(&DEALS),
+        COMPANY => Some(&COMPANIES),
+        _ => None,
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use syncline_core::description::{FieldDescription, FieldKind, Habits, ObjectDescription};
 
 use super::{
+    companies::{self, OF_CONTACT},
     convert::{CONTACT, CREATED_AT, EMAIL, EMAIL_OUT, EXT_ID, LISTS, LISTS_LEFT, PHONES, SMS_OUT},
     wire::{Attribute, List},
 };
@@ -74,6 +75,7 @@ impl Schema {
         fields.insert(LISTS.to_owned(), on);
         fields.insert(LISTS_LEFT.to_owned(), left);
         fields.insert(CREATED_AT.to_owned(), FieldDescription::read_only("Created", FieldKind::DateTime));
+        fields.insert(OF_CONTACT.to_owned(), companies::of_contact());
         ObjectDescription {
             name: CONTACT.to_owned(),
             label: "Contact".to_owned(),

@@ -95,44 +95,48 @@ pub struct ProcessInfo {
     pub import: Option<Map<String, Value>>,
 }
 
-/// `GET /crm/deals`.
+/// `GET /crm/deals` and `GET /companies`.
 #[derive(Debug, Deserialize)]
-pub struct DealsPage {
+pub struct CrmPage {
     /// Missing where there are none.
     #[serde(default)]
-    pub items: Option<Vec<Deal>>,
+    pub items: Option<Vec<CrmRecord>>,
 }
 
+/// A deal or a company.
 #[derive(Debug, Deserialize)]
-pub struct Deal {
+pub struct CrmRecord {
     pub id: String,
     #[serde(default)]
     pub attributes: Map<String, Value>,
 }
 
-/// What `POST /crm/deals` answers.
+/// What `POST /crm/deals` and `POST /companies` answer.
 #[derive(Debug, Deserialize)]
-pub struct DealCreated {
+pub struct CrmCreated {
     pub id: String,
 }
 
-/// One of `GET /crm/attributes/deals`.
+/// One of `GET /crm/attributes/deals` or `GET /crm/attributes/companies`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct DealAttribute {
+pub struct CrmAttribute {
     pub internal_name: String,
     #[serde(default)]
     pub label: String,
     #[serde(rename = "attributeTypeName", default)]
     pub kind: String,
     #[serde(rename = "attributeOptions", default)]
-    pub options: Vec<DealOption>,
+    pub options: Vec<CrmOption>,
     #[serde(default)]
     pub is_required: bool,
+    /// Not in the API description; accounts show it.
+    #[serde(default)]
+    pub is_value_readonly: bool,
 }
 
 #[derive(Debug, Deserialize)]
-pub struct DealOption {
+pub struct CrmOption {
     pub key: String,
 }
 

@@ -18,7 +18,7 @@ use syncline_core::{
 
 use super::{
     api::{Api, Name},
-    classify,
+    classify, companies,
     convert::{Draft, EMAIL, LISTS, LISTS_LEFT, Shown, draft, lists, needs_schema},
     import, import_list,
     schema::Schema,
@@ -52,6 +52,7 @@ pub async fn write(cx: &Cx<'_>, rows: &[RowWrite]) -> Result<Answered<Written>, 
         }
     }
     work.updates(&updates).await;
+    companies::tie(&mut work).await;
     work.finish()
 }
 
@@ -173,6 +174,11 @@ impl<'a> Work<'a> {
     pub async fn updates(&mut self, places: &[usize]) {
         let (mut rows, mut looks) = (Vec::with_capacity(places.len()), 0);
         for place in places {
+            if self.drafts[*place].ties_only() {
+                let Op::Update { id } = &self.rows[*place].op else { continue };
+                self.outcomes[*place] = Some(RowOutcome::Done { id: id.clone() });
+                continue;
+            }
             if self.drafts[*place].lists.is_some() && self.known_lists(*place).is_none() {
                 looks += 1;
             }

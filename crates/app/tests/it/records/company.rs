@@ -146,9 +146,11 @@ impl Company {
         }
         let brevo = BrevoAccount::new(config, hands.clone());
         brevo.add_deal_attribute("Syncline key", "text");
+        brevo.add_company_attribute("Syncline key", "text");
         let config = ActiveCampaignConfig { calls_per_second: u32::MAX, ..ActiveCampaignConfig::default() };
         let campaign = ActiveCampaignAccount::new(config, hands.clone());
         campaign.add_deal_field("Close date", "date");
+        let account_key = campaign.add_account_field("Syncline key", "text").to_string();
         let hub = HubSpotAccount::new(HubSpotConfig::default(), hands.clone()).expect("the account is sound");
         let key = HubSpotProperty { unique: true, ..HubSpotProperty::text("syncline_key") };
         hub.add_property("contacts", &key).expect("a property");
@@ -190,7 +192,7 @@ impl Company {
                 &ActiveCampaign,
                 text(&keys.1, &["api_token"]),
                 "https://campaign.sandbox/api/3",
-                &[],
+                &[("account_key", account_key.as_str())],
             ),
             connection(
                 &workspace,

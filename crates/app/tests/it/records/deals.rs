@@ -15,24 +15,24 @@ use super::{
 };
 use crate::lab::postgres_database;
 
-fn one_way(left: &str, right: &str) -> RuleDraft {
+pub fn one_way(left: &str, right: &str) -> RuleDraft {
     RuleDraft { direction: Direction::ToRight, ..both_ways(left, right) }
 }
 
 /// A field by which a record names another, which has its counterpart in this pair.
-fn names(left: &str, right: &str, pair: &str) -> RuleDraft {
+pub fn names(left: &str, right: &str, pair: &str) -> RuleDraft {
     let mut row = one_way(left, right);
     row.right.counterpart_in = vec![pair.to_owned()];
     row
 }
 
-fn stage(left: &str, right: &str, options: &[(&str, &str)]) -> RuleDraft {
+pub fn stage(left: &str, right: &str, options: &[(&str, &str)]) -> RuleDraft {
     let mut row = one_way(left, right);
     row.right.options = options.iter().map(|(left, right)| ((*left).to_owned(), (*right).to_owned())).collect();
     row
 }
 
-fn pair(like: &PairDraft, name: &str, kinds: [&str; 2], rows: Vec<RuleDraft>) -> PairDraft {
+pub fn pair(like: &PairDraft, name: &str, kinds: [&str; 2], rows: Vec<RuleDraft>) -> PairDraft {
     let mut pair = PairDraft { name: name.to_owned(), rows, ..like.clone() };
     [pair.left.kind, pair.right.kind] = kinds.map(str::to_owned);
     pair
@@ -85,7 +85,7 @@ fn add_keys(company: &Company) {
     }
 }
 
-fn seed(company: &Company, object: &str, record: Value) -> String {
+pub fn seed(company: &Company, object: &str, record: Value) -> String {
     company.org.seed(object, &fields(record)).expect("the record is sound")
 }
 
@@ -95,7 +95,7 @@ fn make_primary(company: &Company, opportunity: &str, contact: &str) {
     seed(company, "OpportunityContactRole", role);
 }
 
-fn opportunity(name: &str, contact: &str, account: Option<&str>) -> Value {
+pub fn opportunity(name: &str, contact: &str, account: Option<&str>) -> Value {
     json!({ "Name": name, "Amount": 1500.5, "StageName": "Prospecting", "CloseDate": "2026-09-30",
             "ContactId": contact, "AccountId": account })
 }

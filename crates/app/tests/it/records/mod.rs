@@ -1,5 +1,6 @@
 //! Records in step, from two accounts through engine and store and back, under a clock that is moved by hand.
 
+mod accounts;
 mod alerts;
 mod apart;
 mod asks;

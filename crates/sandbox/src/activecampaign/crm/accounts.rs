@@ -19,14 +19,17 @@ use crate::{
 pub(in crate::activecampaign) fn link_account(state: &mut State, act: &Act, contact: u64, name: &str) {
     let known = state.crm.by_name.get(name).copied();
     let account = known.unwrap_or_else(|| add_account(state, act, name, None));
-    if !state.crm.is_member(account, contact) {
+    // Nobody belongs to two accounts.
+    if state.crm.members_of(contact).next().is_none() {
         add_member(state, act, account, contact, String::new());
     }
 }
 
 fn add_account(state: &mut State, act: &Act, name: &str, url: Option<String>) -> u64 {
     let id = state.number("account");
-    state.crm.accounts.insert(id, Account { name: name.into(), url, created: act.now, updated: act.now });
+    let account =
+        Account { name: name.into(), url, owner: "1".into(), fields: Vec::new(), created: act.now, updated: act.now };
+    state.crm.accounts.insert(id, account);
     state.crm.by_name.insert(name.to_owned(), id);
     let fields = Map::from_iter([("name".to_owned(), Value::from(name))]);
     state.journal.note(act.now, &act.actor, EffectKind::Created, "account", id, fields);
@@ -62,10 +65,11 @@ pub(super) fn accounts(
             let given = asked.object("account")?;
             let missing = || Refused::attribute("The account name was not provided.", "field_missing", "name");
             let name = text_of(given.get("name")).filter(|name| !name.is_empty()).ok_or_else(missing)?;
-            if state.crm.by_name.contains_key(&name) {
-                return Err(Refused::attribute("The account name already exists.", "duplicate", "name"));
-            }
+            is_free(state, &name, None)?;
             let id = add_account(state, act, &name, text_of(given.get("accountUrl")));
+            if let Some(account) = state.crm.accounts.get_mut(&id) {
+                take(account, given);
+            }
             Ok(answer(201, &json!({"account": written_account(state, shapes, id)})))
         }
         (_, [id]) => {
@@ -81,15 +85,7 @@ pub(super) fn accounts(
                     gone(state, act, "account", id)
                 }
                 Method::PUT | Method::PATCH => {
-                    let given = asked.object("account")?.clone();
-                    if let Some(account) = state.crm.accounts.get_mut(&id) {
-                        state.crm.by_name.remove(&account.name);
-                        account.name = text_of(given.get("name")).unwrap_or_else(|| account.name.clone());
-                        account.url = text_of(given.get("accountUrl")).or_else(|| account.url.take());
-                        account.updated = act.now;
-                        state.crm.by_name.insert(account.name.clone(), id);
-                    }
-                    state.journal.note(act.now, &act.actor, EffectKind::Updated, "account", id, given);
+                    change(state, act, id, asked.object("account")?)?;
                     Ok(answer(200, &json!({"account": written_account(state, shapes, id)})))
                 }
                 Method::GET => Ok(answer(200, &json!({"account": shown_account(state, shapes, id)}))),
@@ -100,14 +96,71 @@ pub(super) fn accounts(
     }
 }
 
-fn shown_account(state: &State, shapes: &Shapes, id: u64) -> Value {
+/// Changes an account, which is there.
+pub(in crate::activecampaign) fn change(
+    state: &mut State,
+    act: &Act,
+    id: u64,
+    given: &Map<String, Value>,
+) -> Result<(), Refused> {
+    let name = text_of(given.get("name")).filter(|name| !name.is_empty());
+    if let Some(name) = &name {
+        is_free(state, name, Some(id))?;
+    }
+    let Some(account) = state.crm.accounts.get_mut(&id) else { return Err(Refused::no_result("Account", id)) };
+    state.crm.by_name.remove(&account.name);
+    account.name = name.unwrap_or_else(|| account.name.clone());
+    account.url = text_of(given.get("accountUrl")).or_else(|| account.url.take());
+    take(account, given);
+    account.updated = act.now;
+    state.crm.by_name.insert(account.name.clone(), id);
+    state.journal.note(act.now, &act.actor, EffectKind::Updated, "account", id, given.clone());
+    Ok(())
+}
+
+/// No two accounts bear one name.
+fn is_free(state: &State, name: &str, own: Option<u64>) -> Result<(), Refused> {
+    match state.crm.by_name.get(name) {
+        Some(known) if Some(*known) != own => {
+            let says = format!("An account named \"{name}\" already exists. Please choose a new name.");
+            Err(Refused::attribute(&says, "duplicate", "name"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Its owner, and the values of custom fields.
+fn take(account: &mut Account, given: &Map<String, Value>) {
+    if let Some(owner) = text_of(given.get("owner")) {
+        account.owner = owner;
+    }
+    for field in given.get("fields").and_then(Value::as_array).into_iter().flatten() {
+        account.fields.retain(|known| id_of(known.get("customFieldId")) != id_of(field.get("customFieldId")));
+        account.fields.push(field.clone());
+    }
+}
+
+/// The values of custom fields, of all accounts or of one.
+pub(super) fn values(state: &State, shapes: &Shapes, asked: &Asked) -> Answer {
+    let wanted = asked.number("filters[customerAccountId]");
+    let accounts = state.crm.accounts.iter().filter(|(id, _)| wanted.is_none_or(|wanted| wanted == **id));
+    let rows = accounts.flat_map(|(id, account)| account.fields.iter().map(move |field| (*id, account, field)));
+    Ok(asked.page("accountCustomFieldData", rows, |(id, account, field)| {
+        let number = id_of(field.get("customFieldId")).unwrap_or_default();
+        json!({"id": format!("{id}{number}"), "accountCustomFieldMetumId": number, "accountId": id,
+               "customFieldId": number, "createdTimestamp": shapes.stamp(account.created),
+               "updatedTimestamp": shapes.stamp(account.updated), "fieldValue": field.get("fieldValue")})
+    }))
+}
+
+pub(super) fn shown_account(state: &State, shapes: &Shapes, id: u64) -> Value {
     const LINKS: &[&str] =
         &["notes", "accountCustomFieldData", "accountContacts", "emailActivities", "contactEmails", "owner"];
     let account = &state.crm.accounts[&id];
     let members = state.crm.headcount.get(&id).copied().unwrap_or_default();
     let deals = state.crm.deals.values().filter(|deal| deal.account == Some(id)).count();
     json!({"name": account.name, "accountUrl": account.url, "createdTimestamp": shapes.stamp(account.created),
-           "updatedTimestamp": shapes.stamp(account.updated), "owner": "1", "contactCount": members.to_string(),
+           "updatedTimestamp": shapes.stamp(account.updated), "owner": account.owner, "contactCount": members.to_string(),
            "dealCount": deals.to_string(), "links": shapes.links("accounts", id, LINKS), "id": id.to_string()})
 }
 
@@ -117,7 +170,13 @@ fn written_account(state: &State, shapes: &Shapes, id: u64) -> Value {
     out.remove("contactCount");
     out.remove("dealCount");
     out.insert("customFieldSaveStatus".into(), json!({"status": "success"}));
-    out.insert("fields".into(), json!([]));
+    let of = |field: &Value| {
+        let mut field = field.clone();
+        field["accountId"] = id.to_string().into();
+        field
+    };
+    let fields: Vec<Value> = state.crm.accounts[&id].fields.iter().map(of).collect();
+    out.insert("fields".into(), fields.into());
     Value::Object(out)
 }
 
@@ -149,8 +208,10 @@ pub(super) fn members(
                 return Err(Refused::no_result("Account", account));
             }
             state.book.get(contact).ok_or_else(|| no_contact(contact))?;
-            if state.crm.is_member(account, contact) {
-                return Err(Refused::attribute("The contact is in the account already", "duplicate", "contact"));
+            if state.crm.members_of(contact).next().is_some() {
+                let says = "This contact is already associated with an account. We currently do not support contacts on \
+                            multiple accounts.";
+                return Err(Refused::attribute(says, "field_invalid", "account,contact"));
             }
             let id = add_member(state, act, account, contact, text_of(given.get("jobTitle")).unwrap_or_default());
             let mut shown = shown_member(shapes, id, &state.crm.members[&id]);
@@ -159,18 +220,30 @@ pub(super) fn members(
             Ok(answer(201, &json!({"accountContact": shown})))
         }
         (_, [id]) => {
-            let id = known(&state.crm.members, "AccountContact", id)?;
+            let id = known(&state.crm.members, "CustomerAccountSubscriber", id)?;
             match *method {
                 Method::DELETE => {
                     state.crm.leave(id);
                     return gone(state, act, "accountContact", id);
                 }
                 Method::PUT | Method::PATCH => {
-                    let title = text_of(asked.object("accountContact")?.get("jobTitle"));
-                    if let Some(member) = state.crm.members.get_mut(&id) {
-                        member.job_title = title.unwrap_or_else(|| member.job_title.clone());
-                        member.updated = act.now;
+                    let given = asked.object("accountContact")?;
+                    let title = text_of(given.get("jobTitle"));
+                    let account = id_of(given.get("account"));
+                    if let Some(account) = account.filter(|account| !state.crm.accounts.contains_key(account)) {
+                        return Err(Refused::no_result("Account", account));
                     }
+                    if let Some(member) = state.crm.members.get(&id) {
+                        let member = Member {
+                            account: account.unwrap_or(member.account),
+                            job_title: title.unwrap_or_else(|| member.job_title.clone()),
+                            updated: act.now,
+                            ..*member
+                        };
+                        state.crm.leave(id);
+                        state.crm.join(id, member);
+                    }
+                    state.journal.note(act.now, &act.actor, EffectKind::Updated, "accountContact", id, given.clone());
                 }
                 Method::GET => {}
                 _ => return Err(unknown()),

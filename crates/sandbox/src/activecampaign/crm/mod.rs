@@ -10,7 +10,10 @@ use http::Method;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-pub(super) use self::{accounts::link_account, pipelines::found};
+pub(super) use self::{
+    accounts::{change as change_account, link_account},
+    pipelines::found,
+};
 use super::{
     Act, State,
     answers::{Answer, Asked, Refused},
@@ -22,6 +25,9 @@ use crate::{journal::EffectKind, web::json as answer};
 struct Account {
     name: String,
     url: Option<String>,
+    owner: String,
+    /// Values of custom fields, as they were given.
+    fields: Vec<Value>,
     created: Timestamp,
     updated: Timestamp,
 }
@@ -80,6 +86,8 @@ pub(super) struct Crm {
     deals: BTreeMap<u64, Deal>,
     /// Custom fields of deals: label and type.
     deal_fields: BTreeMap<u64, (String, String)>,
+    /// The same of accounts.
+    account_fields: BTreeMap<u64, (String, String)>,
 }
 
 impl Crm {
@@ -111,10 +119,6 @@ impl Crm {
         ids.filter_map(|id| Some((*id, self.members.get(id)?)))
     }
 
-    fn is_member(&self, account: u64, contact: u64) -> bool {
-        self.members_of(contact).any(|(_, member)| member.account == account)
-    }
-
     fn join(&mut self, id: u64, member: Member) {
         self.of_contact.entry(member.contact).or_default().insert(id);
         *self.headcount.entry(member.account).or_default() += 1;
@@ -141,9 +145,30 @@ impl Crm {
         id
     }
 
+    /// Makes a custom field of accounts, and yields its number.
+    pub(super) fn add_account_field(&mut self, label: &str, kind: &str) -> u64 {
+        let id = self.account_fields.len() as u64 + 1;
+        self.account_fields.insert(id, (label.to_owned(), kind.to_owned()));
+        id
+    }
+
+    /// The custom fields that were written of an account.
+    pub(super) fn account_values(&self, account: u64) -> Vec<Value> {
+        self.accounts.get(&account).map(|account| account.fields.clone()).unwrap_or_default()
+    }
+
     /// The custom fields that were written of a deal.
     pub(super) fn deal_values(&self, deal: u64) -> Vec<Value> {
         self.deals.get(&deal).map(|deal| deal.fields.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn account_ids(&self) -> Vec<u64> {
+        self.accounts.keys().copied().collect()
+    }
+
+    /// The number of the account that a contact belongs to.
+    pub(super) fn account_number_of(&self, contact: u64) -> Option<u64> {
+        self.members_of(contact).next().map(|(_, member)| member.account)
     }
 
     pub(super) fn deals(&self, shapes: &Shapes) -> Vec<Value> {
@@ -151,7 +176,11 @@ impl Crm {
     }
 }
 
-/// `/accounts…`, `/accountContacts…`, `/deals…`, `/dealGroups…` and `/dealStages…`
+pub(super) fn shown_accounts(state: &State, shapes: &Shapes) -> Vec<Value> {
+    state.crm.account_ids().into_iter().map(|id| accounts::shown_account(state, shapes, id)).collect()
+}
+
+/// `/accounts…`, `/accountContacts…`, `/deals…`, `/dealGroups…`, `/dealStages…`, and the custom fields of accounts and deals.
 pub(super) fn answer_to(
     state: &mut State,
     act: &Act,
@@ -166,14 +195,23 @@ pub(super) fn answer_to(
         "accountContacts" => accounts::members(state, act, shapes, method, rest, asked),
         "deals" => deals::deals(state, act, shapes, method, rest, asked),
         "dealCustomFieldMeta" if method == Method::GET && rest.is_empty() => {
-            Ok(asked.page("dealCustomFieldMeta", state.crm.deal_fields.iter(), |(id, (label, kind))| {
-                json!({"id": id.to_string(), "fieldLabel": label, "fieldType": kind, "fieldOptions": null,
-                       "fieldDefault": "", "isFormVisible": 1, "displayOrder": id})
-            }))
+            Ok(shown_fields(&state.crm.deal_fields, parts[0], asked))
         }
+        "accountCustomFieldMeta" if method == Method::GET && rest.is_empty() => {
+            Ok(shown_fields(&state.crm.account_fields, parts[0], asked))
+        }
+        "accountCustomFieldData" if method == Method::GET && rest.is_empty() => accounts::values(state, shapes, asked),
         "dealGroups" => pipelines::groups(state, act, shapes, method, rest, asked),
-        _ => pipelines::stages(state, act, shapes, method, rest, asked),
+        "dealStages" => pipelines::stages(state, act, shapes, method, rest, asked),
+        _ => Err(super::answers::unknown()),
     }
+}
+
+fn shown_fields(fields: &BTreeMap<u64, (String, String)>, name: &str, asked: &Asked) -> http::Response<bytes::Bytes> {
+    asked.page(name, fields.iter(), |(id, (label, kind))| {
+        json!({"id": id.to_string(), "fieldLabel": label, "fieldType": kind, "fieldOptions": null,
+               "fieldDefault": "", "isFormVisible": 1, "displayOrder": id})
+    })
 }
 
 fn known<T>(rows: &BTreeMap<u64, T>, what: &str, id: &str) -> Result<u64, Refused> {

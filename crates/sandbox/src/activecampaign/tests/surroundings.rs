@@ -86,7 +86,8 @@ fn accounts_have_members_and_deals_have_stages() {
     assert_eq!(kit.ask("POST", "/accounts", json!({"account": {"name": "Acme"}})).status, 422);
     let member = json!({"accountContact": {"account": 1, "contact": "1", "jobTitle": "Boss"}});
     assert_eq!(kit.ask("POST", "/accountContacts", member.clone()).status, 201);
-    assert_eq!(kit.ask("POST", "/accountContacts", member).status, 422);
+    let again = kit.ask("POST", "/accountContacts", member);
+    assert_eq!((again.status, &again.body["errors"][0]["code"]), (422, &json!("field_invalid")));
     assert_eq!(kit.get("/accountContacts?filters[contact]=1").body["meta"]["total"], "1");
     assert_eq!(kit.get("/accounts").body["accounts"][0]["contactCount"], "1");
     let deal = json!({"deal": {"title": "Big", "value": 10_050, "currency": "EUR", "contact": "1", "group": "1",
@@ -109,4 +110,37 @@ fn accounts_have_members_and_deals_have_stages() {
     assert_eq!(kit.account.deals_snapshot().len(), 2);
     assert_eq!(kit.ask("DELETE", "/accountContacts/1", Value::Null).status, 200);
     assert_eq!(kit.get("/dealStages?filters[d_groupid]=1").body["meta"]["total"], "3");
+}
+
+#[test]
+fn accounts_have_fields_of_their_own_and_names_that_nobody_else_has() {
+    let kit = Kit::new();
+    let field = kit.account.add_account_field("Syncline key", "text");
+    assert_eq!(kit.get("/accountCustomFieldMeta").body["accountCustomFieldMeta"][0]["fieldLabel"], "Syncline key");
+    let fields = json!([{"customFieldId": field, "fieldValue": "k-1"}]);
+    let made = kit.ask("POST", "/accounts", json!({"account": {"name": "Acme", "fields": fields}}));
+    assert_eq!((made.status, &made.body["account"]["fields"][0]["accountId"]), (201, &json!("1")));
+    assert_eq!(kit.ask("POST", "/accounts", json!({"account": {}})).body["errors"][0]["code"], "field_missing");
+    let taken = kit.ask("POST", "/accounts", json!({"account": {"name": "Acme"}})).body["errors"][0].clone();
+    let title = "An account named \"Acme\" already exists. Please choose a new name.";
+    assert_eq!((&taken["title"], &taken["source"]["pointer"]), (&json!(title), &json!("/data/attributes/name")));
+    kit.ask("POST", "/accounts", json!({"account": {"name": "Other"}}));
+    assert_eq!(kit.ask("PUT", "/accounts/2", json!({"account": {"name": "Acme"}})).status, 422);
+    assert_eq!(
+        kit.ask("PUT", "/accounts/1", json!({"account": {"name": "Acme", "accountUrl": "https://a.example"}})).status,
+        200
+    );
+    let values =
+        |query: &str| kit.get(&format!("/accountCustomFieldData{query}")).body["accountCustomFieldData"].clone();
+    assert_eq!(values("")[0]["fieldValue"], "k-1");
+    assert_eq!(values("?filters[customerAccountId]=2"), json!([]));
+    kit.create(json!({"email": "a@example.org"}));
+    kit.ask("POST", "/accountContacts", json!({"accountContact": {"account": 1, "contact": 1}}));
+    let moved = json!({"accountContact": {"account": 2, "contact": 1}});
+    assert_eq!(kit.ask("PUT", "/accountContacts/1", moved).body["accountContact"]["account"], "2");
+    let counts = kit.get("/accounts").body["accounts"].clone();
+    assert_eq!((&counts[0]["contactCount"], &counts[1]["contactCount"]), (&json!("0"), &json!("1")));
+    assert_eq!(kit.ask("DELETE", "/accounts/2", Value::Null).status, 200);
+    assert_eq!(kit.get("/accountContacts").body["accountContacts"], json!([]));
+    assert_eq!(kit.get("/accounts/2").status, 404);
 }

@@ -137,3 +137,59 @@ fn deals_and_companies_know_each_other_and_their_contacts() {
     assert_eq!(kit.get(&format!("/companies/{company}")).status, 404);
     assert_eq!(kit.get("/crm/attributes/deals").body[0]["internalName"], "deal_name");
 }
+
+#[test]
+fn companies_are_filtered_sorted_and_changed() {
+    let kit = Kit::new();
+    kit.create(json!({"email": "a@example.org"}));
+    kit.create(json!({"email": "b@example.org"}));
+    let made = kit.ask(
+        "POST",
+        "/crm/attributes",
+        json!({"label": "Own key", "attributeType": "text",
+                       "objectType": "companies"}),
+    );
+    assert_eq!(made.status, 200);
+    assert_eq!(
+        kit.ask(
+            "POST",
+            "/crm/attributes",
+            json!({"label": "X", "attributeType": "text",
+                       "objectType": "notes"})
+        )
+        .body["code"],
+        "invalid_parameter"
+    );
+    let ids: Vec<String> = (0..3)
+        .map(|n| {
+            kit.hands.pass(1);
+            let attributes = json!({"own_key": format!("k-{n}"), "revenue": n, "nothing": 1, "number_of_contacts": 9});
+            let company = json!({"name": format!("Acme {n}"), "attributes": attributes, "linkedContactsIds": [1]});
+            kit.ask("POST", "/companies", company).body["id"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    let names = |query: &str| {
+        let page = kit.get(&format!("/companies{query}")).body["items"].as_array().unwrap().clone();
+        page.iter().map(|company| company["attributes"]["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(""), ["Acme 2", "Acme 1", "Acme 0"]);
+    assert_eq!(names("?sort=asc&limit=2&page=2"), ["Acme 2"]);
+    assert_eq!(names("?filters[attributes.own_key]=k-1"), ["Acme 1"]);
+    let shown = kit.get(&format!("/companies/{}", ids[0])).body;
+    assert_eq!(shown["attributes"]["nothing"], Value::Null, "what is no attribute is left out");
+    assert_eq!(shown["attributes"]["number_of_contacts"], 1, "nor is it set what the account counts");
+    let made = shown["attributes"]["created_at"].as_str().unwrap().replace('+', "%2B");
+    assert_eq!(names(&format!("?sort=asc&createdSince={made}")), ["Acme 1", "Acme 2"]);
+    kit.hands.pass(60);
+    let before = kit.get(&format!("/companies/{}", ids[2])).body["attributes"]["last_updated_at"].clone();
+    let link = json!({"linkContactIds": [2], "unlinkContactIds": [1]});
+    let path = format!("/companies/link-unlink/{}", ids[0]);
+    assert_eq!(kit.ask("PATCH", &path, link).status, 204);
+    assert_eq!(kit.get(&format!("/companies/{}", ids[0])).body["linkedContactsIds"], json!([2]));
+    assert_eq!(names(&format!("?modifiedSince={}", before.as_str().unwrap())), ["Acme 0"]);
+    let renamed = kit.ask("PATCH", &format!("/companies/{}", ids[1]), json!({"name": "Acme One"}));
+    assert_eq!((renamed.status, &renamed.body["attributes"]["name"]), (200, &json!("Acme One")));
+    assert_eq!(kit.ask("PATCH", "/companies/61a5", json!({"name": "x"})).status, 404);
+    assert_eq!(kit.ask("PATCH", &path, json!({"linkContactIds": [99]})).status, 400);
+    assert_eq!(kit.get("/crm/attributes/companies").body[0]["internalName"], "name");
+}

@@ -1,5 +1,6 @@
 //! The connector against its documents and against the imitation account.
 
+mod accounts;
 mod asking;
 mod classifying;
 mod converting;

@@ -184,6 +184,7 @@ fn the_account_is_described() {
         })
         .collect();
     insta::assert_snapshot!(shown.join("\n"), @"
+    account: The account that they belong to Reference
     cdate: Created DateTime read-only
     email: E-mail Email
     field:1: City (%CITY%) Text

@@ -2,6 +2,7 @@
 
 mod asking;
 mod classifying;
+mod companies;
 mod converting;
 mod deals;
 mod importing;

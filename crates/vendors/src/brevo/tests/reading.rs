@@ -213,6 +213,7 @@ fn the_account_is_described() {
     WHATSAPP: WhatsApp number Phone
     createdAt: Created DateTime read-only
     emailBlacklisted: Opted out of e-mail Boolean
+    linkedCompaniesIds: The company that they belong to Reference
     listIds: Lists (2 Newsletter, 3 Syncline) MultiPicklist 2|3
     listUnsubscribed: Lists unsubscribed from MultiPicklist read-only 2|3
     smsBlacklisted: Opted out of SMS Boolean

@@ -146,7 +146,7 @@ impl Engine {
         let name = format!("refresh:{}", setup.id);
         let holder = WorkerId(format!("r_{:016x}", self.random()));
         let lease = self.options.call.saturating_mul(REFRESH_LEASE_CALLS);
-        let mut waited = SignedDuration::ZERO;
+        let (mut waited, mut ahead) = (SignedDuration::ZERO, None);
         while waited <= lease {
             if let Some(token) = self.stored(setup).await?.filter(|token| good(token)) {
                 return Ok(Arc::new(token));
@@ -165,8 +165,22 @@ impl Engine {
                 }
                 return token;
             }
+            if waited.is_zero() {
+                ahead = self.world.store.lease_holder(&setup.workspace, &name).await.map_err(database)?;
+            }
             tokio::time::sleep(REFRESH_POLL.unsigned_abs()).await;
             waited += REFRESH_POLL;
+        }
+        // A whole lease has gone by since: whoever took it cannot be calling any more, whatever its clock had said.
+        if let Some(held) = ahead
+            && self
+                .world
+                .store
+                .release_lease(&setup.workspace, &name, &held.holder, held.fence)
+                .await
+                .map_err(database)?
+        {
+            tracing::warn!(connection.id = %setup.id, "Ended a refresh lease that was to last longer than any does");
         }
         Err(Error::new(
             ErrorKind::Unavailable,

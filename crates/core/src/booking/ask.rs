@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    attendees::{Company, address_of, company, others},
+    attendees::{Company, company, others},
     chain::View,
     check::Descriptions,
     diff::{Normalise, decide},
@@ -40,7 +40,7 @@ pub fn questions(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, no
                     cx.links.get(&Slot::Meeting).map(|link| &link.id).or_else(|| made(cx, plan, Slot::Meeting));
                 match meeting.map(|id| (id, cx.facts.attendees(id))) {
                     Some((id, None)) => drop(ask.attendees.insert(id.clone())),
-                    Some((_, Some(known))) => ask_about_stranger(cx, view, plan, known, &step.write, &mut ask),
+                    Some((_, Some(known))) => ask_about_stranger(cx, plan, known, &step.write, &mut ask),
                     None => {}
                 }
             }
@@ -92,11 +92,10 @@ pub fn questions(cx: &Context<'_>, view: &View<'_>, unsettled: Option<&Plan>, no
     ask
 }
 
-/// Somebody who was to be invited, is to come no longer, and is not there: who was merged into another record is there as
-/// that. Of somebody whom the same plan was to make not even the id is known then.
+/// Somebody who was to be invited and is not there, where others are: who was merged into another record is there as that.
+/// Of somebody whom the same plan was to make not even the id is known then.
 fn ask_about_stranger(
     cx: &Context<'_>,
-    view: &View<'_>,
     plan: &Plan,
     there: &BTreeMap<RecordId, Record>,
     write: &Write,
@@ -105,8 +104,8 @@ fn ask_about_stranger(
     let Write::Upsert { fields, .. } = write else { return };
     match fields.get(&Std::Attends.into()) {
         Some(Value::Id(id)) => {
-            if !there.contains_key(id)
-                && address_of(cx, view, cx.links, id).is_none()
+            if !there.is_empty()
+                && !there.contains_key(id)
                 && let Some(link) = stranger(cx, id)
                 && let Some(id) = untraced(cx, &link)
             {

@@ -6,7 +6,7 @@ use syncline_core::ids::{IntegrationId, WorkspaceId};
 use super::journal::{self, Line};
 use crate::{
     Held, JournalEntry, Store, WorkerId,
-    db::{Db, Op, P, Scope, statements},
+    db::{Db, Op, P, Row, Scope, statements},
     error::Result,
 };
 
@@ -15,6 +15,7 @@ statements! {
         on conflict (workspace, name) do update set holder = excluded.holder, fence = lease.fence + 1, until = excluded.until \
         where lease.until <= ?4 returning fence";
     LEASE_END = "update lease set until = 0 where workspace = ?1 and name = ?2 and holder = ?3 and fence = ?4 and until > 0";
+    LEASE_GET = "select holder, fence from lease where workspace = ?1 and name = ?2 and until > 0";
     LEASE_EXTEND = "update lease set until = ?6 where workspace = ?1 and name = ?2 and holder = ?3 and fence = ?4 and until > ?5";
     HELD = "select fence from lease where workspace = ?1 and name = ?2 and holder = ?3 and fence = ?4 and until > ?5 {lock}";
     CURSOR_GET = "select value from cursor_at where workspace = ?1 and name = ?2";
@@ -53,6 +54,27 @@ impl Op for Acquire {
             P::time(self.until),
         ];
         db.row(&LEASE_TAKE, &params).await?.map(|row| row.int(0)).transpose()
+    }
+}
+
+struct Holder {
+    workspace: WorkspaceId,
+    name: String,
+}
+
+impl Op for Holder {
+    type Out = Option<Held>;
+    const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<Option<Held>> {
+        let row = db.row(&LEASE_GET, &[P::Text(self.workspace.as_str()), P::Text(&self.name)]).await?;
+        let held =
+            |mut row: Row| Ok(Held { name: self.name.clone(), holder: WorkerId(row.text(0)?), fence: row.int(1)? });
+        row.map(held).transpose()
     }
 }
 
@@ -183,6 +205,11 @@ impl Store {
     ) -> Result<Option<i64>> {
         self.run(Acquire { workspace: workspace.clone(), name: name.to_owned(), holder: holder.clone(), now, until })
             .await
+    }
+
+    /// Who took a lease last and has not given it back, whether or not its time is over.
+    pub async fn lease_holder(&self, workspace: &WorkspaceId, name: &str) -> Result<Option<Held>> {
+        self.run(Holder { workspace: workspace.clone(), name: name.to_owned() }).await
     }
 
     /// Holds a lease for longer. `false`, and nothing is done, where it is somebody else's by now.

@@ -199,4 +199,15 @@ on_all! {
         assert!(store.acquire_lease(&ws(), "refresh:crm", &who[1], at(30), at(60)).await.unwrap().unwrap() > next);
         assert!(!store.release_lease(&ws(), "refresh:crm", &who[0], next).await.unwrap(), "too late");
     }
+
+    async fn whoever_waits_for_a_lease_is_told_who_has_it(world: &World) {
+        let (store, name) = (world.store().await, "refresh:crm");
+        assert_eq!(store.lease_holder(&ws(), name).await.unwrap(), None);
+        let fence = store.acquire_lease(&ws(), name, &worker("w1"), at(0), at(30)).await.unwrap().unwrap();
+        let held = store.lease_holder(&ws(), name).await.unwrap().unwrap();
+        assert_eq!((&held.name[..], &held.holder, held.fence), (name, &worker("w1"), fence));
+        assert_eq!(store.lease_holder(&"globex".into(), name).await.unwrap(), None, "another workspace's");
+        assert!(store.release_lease(&ws(), name, &held.holder, held.fence).await.unwrap());
+        assert_eq!(store.lease_holder(&ws(), name).await.unwrap(), None, "given back");
+    }
 }

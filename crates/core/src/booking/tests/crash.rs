@@ -298,6 +298,29 @@ fn a_guest_who_may_have_come_and_was_merged_is_looked_for() {
     assert_eq!(desk.work(&messages).plan.steps, vec![]);
 }
 
+/// proves: V2, B25: also where they were known before and still come: nobody is invited in place of who was merged away, and
+/// who took their place leaves when they do (seed 78989 of the simulation).
+#[test]
+fn a_guest_who_may_have_come_and_was_merged_keeps_the_place() {
+    let mut with_guest = booking(time(6000));
+    bring(&mut with_guest, 1);
+    let with_guest = |at| message("a", at, MessageKind::Booked, Some(with_guest.clone()));
+    let messages = [with_guest(0), booked("a", 1, 6000), with_guest(2), booked("a", 3, 6000)];
+    let other = [(Std::Email, Value::text("other@acme.example")), (Std::LastName, Value::text("P"))];
+    let settings = BookingSettings { guests: GuestPolicy::Create, ..BookingSettings::default() };
+    let mut desk = Desk::new(World::with(&[record(Role::Contact, 9, &other)]), settings);
+    desk.work_one_by_one(&messages[..2]);
+    let lost = desk.decide(&messages[..3], None).plan;
+    desk.world.apply(&lost).expect("a plan that is not refused");
+    let meeting = desk.links[&Slot::Meeting].id.clone();
+    let [(guest, _)] = &desk.world.attendees(&meeting)[..] else { panic!("one guest comes") };
+    desk.world.merge(&guest.clone(), &"contact-9".into());
+    desk.work_after(&messages[..3], Some(&lost));
+    assert_eq!(desk.world.attendees(&meeting).len(), 1);
+    desk.work(&messages);
+    assert_eq!(desk.world.attendees(&meeting).len(), 0);
+}
+
 /// proves: V2, B25: also where the same plan was to make the person, of whom not even the id is known then (seed 24941 of the
 /// simulation).
 #[test]

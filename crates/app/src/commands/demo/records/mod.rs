@@ -14,7 +14,7 @@ use clap::Args;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Map, json};
 use syncline_connect::{Retry, Secret};
-use syncline_core::{Clock, Entropy};
+use syncline_core::Entropy;
 use syncline_engine::{
     Engine,
     records::{RecordFlow, RoundEnd},
@@ -28,17 +28,22 @@ use crate::{
     commands::{StopSignal, init::write_key, serve::Running},
     config::TelemetryConfig,
     telemetry,
-    world::{SystemClock, SystemEntropy},
+    world::SystemEntropy,
 };
 
-/// Rounds within which everything has to come to rest.
+/// Looks of all integrations within which everything has to come to rest, and rounds of one look.
+const LOOKS_MAX: usize = 20;
 const ROUNDS_MAX: usize = 200;
 
-/// The pause after a round that found nothing to do although something is under way.
+/// The pause before what is under way is asked for again.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// The pause after a round in which an account had too many calls, or did not answer.
+/// The pause where an account had too many calls, or did not answer.
 const PATIENT_PAUSE: Duration = Duration::from_secs(2);
+
+/// How often both sides are looked at while somebody tries it out. In the play they are when something has happened.
+const EVERY: Duration = Duration::from_secs(3);
+const EVERY_IN_PLAY: Duration = Duration::from_secs(3_600);
 
 /// Fewest people: each act has some of its own.
 const PEOPLE_MIN: usize = 60;
@@ -98,7 +103,7 @@ pub async fn run(args: RecordsDemoArgs) -> anyhow::Result<()> {
         () = stop_signal.asked() => Ok(false),
     };
     if played? && !args.once {
-        let running = stage.start(None, None).await?;
+        let running = stage.start(None, true).await?;
         println!("\nActivity log        http://{}/sign-in/{}?next=/activity", running.address, stage.sign_in);
         println!("Edit somebody at {}/_sandbox/ and see it travel. Ctrl-C stops it.", stage.accounts.urls[0]);
         stop_signal.asked().await;
@@ -124,10 +129,13 @@ struct Stage {
 
 impl Stage {
     /// Starts Syncline over the demo's database, as `syncline serve` does, with this limit of transfers where there is one;
-    /// without workers only the rounds of the play take place.
-    async fn start(&mut self, tasks_per_month: Option<u64>, workers: Option<usize>) -> anyhow::Result<Running> {
-        let mut installation = wiring::installation(&self.folder, &self.accounts, self.port, tasks_per_month)?;
-        installation.config.engine.workers = workers;
+    /// unless it `works` by itself, only the looks of the play take place.
+    async fn start(&mut self, tasks_per_month: Option<u64>, works: bool) -> anyhow::Result<Running> {
+        let every = if works { EVERY } else { EVERY_IN_PLAY };
+        let mut installation = wiring::installation(&self.folder, &self.accounts, self.port, every, tasks_per_month)?;
+        if !works {
+            installation.config.engine.workers = Some(0);
+        }
         let running =
             Running::start(installation, self.metrics.clone(), Some(Secret::new(self.sign_in.clone()))).await?;
         self.port = running.address.port();
@@ -135,7 +143,7 @@ impl Stage {
     }
 
     async fn play(&mut self) -> anyhow::Result<()> {
-        let running = self.start(None, Some(0)).await?;
+        let running = self.start(None, false).await?;
         println!("Activity log        http://{}/sign-in/{}?next=/activity\n", running.address, self.sign_in);
         let played = self.first_part(&running.engine).await;
         let used = match &played {
@@ -206,12 +214,12 @@ impl Stage {
             let contact = record(&self.accounts, "Contact", &email(n))?;
             self.accounts.org.edit(&contact, &object(json!({ "FirstName": format!("Anew{n}") }))).map_err(told)?;
         }
-        let limited = self.start(Some(used + QUOTA_LEFT), Some(0)).await?;
+        let limited = self.start(Some(used + QUOTA_LEFT), false).await?;
         let what = format!("Names change in the CRM, and Brevo's quota of this month has {QUOTA_LEFT} transfers left");
         let acted = act(&limited.engine, &mut self.seen, &what, true).await;
         limited.stop().await?;
         acted?;
-        let running = self.start(None, Some(0)).await?;
+        let running = self.start(None, false).await?;
         let ended = self.last_part(&running.engine).await;
         running.stop().await?;
         ended
@@ -274,40 +282,59 @@ async fn preview(engine: &Engine, flow: &RecordFlow) -> anyhow::Result<()> {
 async fn act(engine: &Engine, seen: &mut i64, what: &str, lines: bool) -> anyhow::Result<usize> {
     println!("\n{what}");
     let flows = &engine.setup().records;
-    let (mut calls, mut writes) = (0, 0);
-    let (mut quiet, began) = (0, SystemClock.now());
-    for _ in 0..ROUNDS_MAX {
-        let (mut idle, mut pause) = (true, PAUSE);
+    let mut sum = Sum::default();
+    for _ in 0..LOOKS_MAX {
+        let mut came_to_rest = true;
+        // What one integration writes into the CRM is news to those after it, and to those before it at the next look.
         for flow in flows {
-            match engine.records_round(flow, false).await? {
-                RoundEnd::Done(round) => {
-                    calls += round.calls;
-                    let written = round.created + round.updated + round.deleted;
-                    writes += written;
-                    let state = engine.records_status(flow).await?;
-                    let is_seen = state.pulls.iter().all(|pull| pull.read_at.is_some_and(|at| at >= began));
-                    idle &= is_seen && written + round.adopted == 0 && !round.more && state.counts.open_steps == 0;
-                }
-                // As a server would, where an account asks for patience.
-                RoundEnd::Failed { error, .. } if matches!(error.retry, Retry::After(_) | Retry::Backoff) => {
-                    idle = false;
-                    pause = pause.max(PATIENT_PAUSE);
-                }
-                RoundEnd::Failed { side, error } => bail!("{}: the {side} side: {error}", flow.id),
-                end => bail!("{}: {end:?}", flow.id),
-            }
+            came_to_rest &= look(engine, flow, &mut sum).await?;
         }
-        quiet = if idle { quiet + 1 } else { 0 };
-        // What a tool shows late may come in a second look.
-        if quiet == 4 {
-            println!("    {writes} records written, {calls} API calls");
+        if came_to_rest {
+            println!("    {} records written, {} API calls", sum.writes, sum.calls);
             let newest = if lines { print_since(engine, flows, *seen).await? } else { newest(engine, flows).await? };
             *seen = newest;
-            return Ok(writes);
+            return Ok(sum.writes);
         }
-        tokio::time::sleep(pause).await;
     }
     bail!("it does not come to rest")
+}
+
+/// What an act took.
+#[derive(Default)]
+struct Sum {
+    writes: usize,
+    calls: u32,
+}
+
+/// One integration looks at both sides, and brings what it finds to its end; says whether there was nothing to do.
+async fn look(engine: &Engine, flow: &RecordFlow, sum: &mut Sum) -> anyhow::Result<bool> {
+    let (mut end, mut is_rest) = (engine.run_now(flow, false).await?, true);
+    for _ in 0..ROUNDS_MAX {
+        end = match end {
+            RoundEnd::Done(round) => {
+                sum.calls += round.calls;
+                sum.writes += round.created + round.updated + round.deleted;
+                is_rest &= round.idle() && round.adopted == 0;
+                let is_open = engine.records_status(flow).await?.counts.open_steps > 0;
+                if !round.more && !is_open {
+                    return Ok(is_rest);
+                }
+                if !round.more {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                engine.records_round(flow, false).await?
+            }
+            // As a server would, where an account asks for patience.
+            RoundEnd::Failed { error, .. } if matches!(error.retry, Retry::After(_) | Retry::Backoff) => {
+                is_rest = false;
+                tokio::time::sleep(PATIENT_PAUSE).await;
+                engine.run_now(flow, false).await?
+            }
+            RoundEnd::Failed { side, error } => bail!("{}: the {side} side: {error}", flow.id),
+            end => bail!("{}: {end:?}", flow.id),
+        };
+    }
+    bail!("{} does not come to its end", flow.id)
 }
 
 async fn newest(engine: &Engine, flows: &[RecordFlow]) -> anyhow::Result<i64> {

@@ -1,6 +1,6 @@
 //! The configuration that the demo of records runs with.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use anyhow::Context;
 use serde_json::Value;
@@ -8,11 +8,13 @@ use serde_json::Value;
 use super::accounts::{Accounts, OPT_OUT};
 use crate::{config::Config, wiring::Installation};
 
-/// The configuration that the demo runs with: the same file that an admin would write.
+/// The configuration that the demo runs with: the same file that an admin would write. Both sides of each integration are
+/// looked at so often.
 pub fn installation(
     folder: &Path,
     accounts: &Accounts,
     port: u16,
+    every: Duration,
     tasks_per_month: Option<u64>,
 ) -> anyhow::Result<Installation> {
     let [crm, brevo, campaign, hub] = &accounts.urls;
@@ -74,15 +76,24 @@ pub fn installation(
     ];
     for (tool, kind, names, further) in tools {
         let tasks = if tool == "brevo" { tasks_per_month } else { None };
-        file.push_str(&flow(tool, kind, names, further, tasks));
+        file.push_str(&flow(tool, kind, names, further, every, tasks));
     }
     Installation::of(Config::parse(&file).context("the demo's configuration")?, folder.to_owned())
 }
 
 /// One integration: contacts and leads of the CRM with the contacts of a tool.
-fn flow(tool: &str, kind: &str, names: [&str; 3], further: (&str, &str), tasks_per_month: Option<u64>) -> String {
+fn flow(
+    tool: &str,
+    kind: &str,
+    names: [&str; 3],
+    further: (&str, &str),
+    every: Duration,
+    tasks_per_month: Option<u64>,
+) -> String {
+    let every = every.as_secs();
     let mut file = format!(
-        "[[records]]\nname = \"{tool}\"\nleft = \"salesforce\"\nright = \"{tool}\"\nleft_every_seconds = 1\nright_every_seconds = 1\n"
+        "[[records]]\nname = \"{tool}\"\nleft = \"salesforce\"\nright = \"{tool}\"\n\
+         left_every_seconds = {every}\nright_every_seconds = {every}\n"
     );
     if let Some(tasks) = tasks_per_month {
         file.push_str(&format!("tasks_per_month = {tasks}\n"));

@@ -107,6 +107,9 @@ impl Watch {
         self.next += 1;
         let text = String::from_utf8_lossy(request.body()).into_owned();
         self.check_taint(sim, &text);
+        if matches!(kind, Kind::Find | Kind::Write) {
+            sim.note(|| format!("sends {text}"));
+        }
         let mut sent = Sent { process, kind, names: BTreeSet::new(), question: String::new(), refresh: None };
         match kind {
             Kind::Write => {

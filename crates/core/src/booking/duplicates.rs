@@ -28,31 +28,25 @@ pub fn use_match(links: &Links, plan: &Plan, slot: Slot, matches: &[(Role, Recor
     Some(links)
 }
 
-/// The links with doubt cast on the record that was refused, or on all that a refused reference may point to.
-pub fn doubt(links: &Links, slot: Option<Slot>, refused_itself: bool) -> Links {
+/// The links with doubt cast on the record that was refused, where it `is_gone`, and on all that it may refer to: a CRM says
+/// of a record that is gone, and of one that is to refer to such a one, the same.
+pub fn doubt(links: &Links, slot: Option<Slot>, is_gone: bool) -> Links {
     let mut links = links.clone();
-    let own = |slot: Slot| {
-        matches!(slot, Slot::Meeting | Slot::Case | Slot::Opportunity | Slot::Record(_) | Slot::Surplus(_))
+    let refused = slot.filter(|_| is_gone);
+    // The CRM's own list of attendees is asked for before another is made or removed.
+    if let Some(slot @ Slot::Attendee(_)) = refused {
+        links.remove(&slot);
+        return links;
+    }
+    // What it refers to: people, accounts, and the records that are made before it.
+    let doubted = |one: &Slot| match one {
+        Slot::Account | Slot::GuestAccount(_) | Slot::Person | Slot::Guest(_) => true,
+        Slot::Case | Slot::Opportunity => Some(*one) != slot || is_gone,
+        Slot::Meeting | Slot::Record(_) | Slot::Surplus(_) => Some(*one) == refused,
+        Slot::Attendee(_) => false,
     };
-    match slot {
-        Some(slot) if refused_itself && own(slot) => {
-            if let Some(link) = links.get_mut(&slot) {
-                link.doubt = true;
-            }
-        }
-        // The CRM's own list of attendees is asked for before another is made or removed.
-        Some(slot @ Slot::Attendee(_)) if refused_itself => drop(links.remove(&slot)),
-        // What it refers to: people, accounts, and the records that are made before it.
-        _ => {
-            let referred = |one: &Slot| match one {
-                Slot::Case | Slot::Opportunity => Some(*one) != slot,
-                Slot::Meeting | Slot::Attendee(_) | Slot::Record(_) | Slot::Surplus(_) => false,
-                Slot::Account | Slot::GuestAccount(_) | Slot::Person | Slot::Guest(_) => true,
-            };
-            for (_, link) in links.iter_mut().filter(|(one, _)| referred(one)) {
-                link.doubt = true;
-            }
-        }
+    for (_, link) in links.iter_mut().filter(|(one, _)| doubted(one)) {
+        link.doubt = true;
     }
     links
 }

@@ -83,6 +83,20 @@ pub enum Retry {
 }
 
 impl Error {
+    /// Whether any further call would end the same way: what stands in the way is not the record.
+    pub fn meets_every_call(&self) -> bool {
+        matches!(
+            self.kind,
+            ErrorKind::Unreachable
+                | ErrorKind::UnknownOutcome
+                | ErrorKind::Unavailable
+                | ErrorKind::RateLimited
+                | ErrorKind::Revoked
+                | ErrorKind::Forbidden
+                | ErrorKind::Configuration
+        )
+    }
+
     /// An error without code, slot or fields.
     pub fn new(kind: ErrorKind, retry: Retry, op: &'static str, message: impl Into<String>) -> Self {
         Self {

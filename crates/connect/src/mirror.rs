@@ -2,6 +2,8 @@
 //! many rows in few calls. Nothing here sleeps, retries, stores or logs; what differs between vendors is data
 //! ([`KindSpec`]) or stays inside their folder.
 
+mod singly;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -14,6 +16,7 @@ use syncline_core::{
     record::{Role, Value},
 };
 
+pub use self::singly::Singly;
 use crate::{Answered, BoxFuture, Cx, Error, RawRequest, Settings};
 
 /// Reads and writes rows of one kind. Every method makes as few calls as the vendor allows and says how many it made.

@@ -1,9 +1,10 @@
-//! Values that came as text, in the kinds of their fields.
+//! Values that came as text, in the kinds of their fields; rows that are written one by one.
 
 use proptest::prelude::*;
 use syncline_core::{description::FieldKind, ids::RecordId, record::Value};
 
-use super::in_kind;
+use super::{RowOutcome, Singly, Written, in_kind};
+use crate::{Error, ErrorKind, Retry};
 
 const KINDS: [FieldKind; 13] = [
     FieldKind::Text,
@@ -57,4 +58,50 @@ fn texts_become_what_their_field_holds() {
         assert_eq!(in_kind(kind, Value::text(text)), expected, "{kind:?} {text}");
     }
     assert_eq!(in_kind(FieldKind::Number, Value::Bool(true)), Value::Bool(true));
+}
+
+proptest! {
+    /// Every row has its outcome, in order. After an error that would meet every row nothing is sent, and what was not sent
+    /// is never unknown; nothing is said to have been refused as a whole that may have been written.
+    ///
+    /// proves: V2
+    #[test]
+    fn rows_written_one_by_one_have_their_own_outcomes(
+        answers in proptest::collection::vec((proptest::option::of(0..4usize), any::<bool>()), 1..8),
+    ) {
+        let kinds = [ErrorKind::Invalid, ErrorKind::RateLimited, ErrorKind::UnknownOutcome, ErrorKind::Forbidden];
+        let (mut said, mut sent) = (Singly::default(), 0);
+        for (answer, begun) in &answers {
+            if said.goes_on() {
+                sent += 1;
+                let error = |kind: &usize| Error::new(kinds[*kind], Retry::Never, "write", "it says no");
+                said.said(answer.as_ref().map_or(Ok(RecordId::new("1")), |kind| Err(error(kind))), *begun);
+            }
+        }
+        let may_be_written = |(answer, begun): &(Option<usize>, bool)| matches!(answer, None | Some(2)) || *begun;
+        let halts = |(answer, _): &(Option<usize>, bool)| matches!(answer, Some(1..));
+        let expected = answers.iter().position(halts).map_or(answers.len(), |at| at + 1);
+        prop_assert_eq!(sent, expected);
+        match said.end() {
+            Err(error) => {
+                prop_assert!(error.meets_every_call());
+                prop_assert!(!answers[..sent].iter().any(may_be_written));
+            }
+            Ok(Written::Rows(outcomes)) => {
+                prop_assert_eq!(outcomes.len(), answers.len());
+                for (at, (outcome, answer)) in outcomes.iter().zip(&answers).enumerate() {
+                    let is_right = match outcome {
+                        RowOutcome::Done { .. } => at < sent && answer.0.is_none(),
+                        RowOutcome::Unknown(_) => at < sent && answer.0.is_some() && may_be_written(answer),
+                        RowOutcome::Refused(error) => {
+                            error.kind != ErrorKind::UnknownOutcome && (at >= sent || !may_be_written(answer))
+                        }
+                        RowOutcome::Taken { .. } => false,
+                    };
+                    prop_assert!(is_right, "{} of {}: {:?}", at, sent, outcome);
+                }
+            }
+            Ok(Written::Later { .. }) => prop_assert!(false, "nothing is asked for later"),
+        }
+    }
 }

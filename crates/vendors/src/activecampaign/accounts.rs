@@ -7,11 +7,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 use syncline_connect::{
     Answered, Cx, Error, ErrorKind, Retry, Settings,
-    mirror::{Ask, Changes, From, KindSpec, Lookup, Op, RowOutcome, RowWrite, Seen, Written},
+    mirror::{Ask, Changes, KindSpec, Lookup, Op, RowWrite, Seen, Singly, Written},
 };
 use syncline_core::{
     description::{FieldDescription, FieldKind, ObjectDescription},
@@ -21,8 +20,7 @@ use syncline_core::{
 
 use super::{
     api::{Api, PAGE},
-    classify,
-    deals::{OWN_FIELD, own_field, written},
+    crm::{Cursor, OWN_FIELD, own_field, text, written},
     wire::{Account, OwnField},
 };
 
@@ -37,16 +35,12 @@ const WEBSITE: &str = "accountUrl";
 const OWNER: &str = "owner";
 const CREATED_AT: &str = "createdTimestamp";
 
-/// Accounts of one write: each is a call of the five a second that all programs share.
-pub const ROWS_MAX: usize = 20;
 /// Pages of accounts or values that are searched at the most.
 const PAGES_MAX: usize = 1_000;
 /// How far before the beginning of the last run changes are still told: what is committed late is still found.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(15);
 /// How far our own clock may lie from the vendor's, where an answer bears no date.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
-/// Steps back in one run; so many accounts are not deleted while it lasts.
-const BACKS_MAX: u32 = 20;
 
 pub const KIND: KindSpec = KindSpec {
     name: ACCOUNT,
@@ -119,61 +113,15 @@ pub fn of_others(label: &str) -> FieldDescription {
     FieldDescription { refers_to, ..FieldDescription::plain(label, FieldKind::Reference) }
 }
 
-/// Where the reading stopped.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Cursor {
-    /// Nothing that changed last before this is of interest; where it is missing, everything is.
-    since: Option<Timestamp>,
-    run: Option<Run>,
-}
-
-/// A run through the pages, each of which begins with the last account of the one before: where it does not, accounts went
-/// away meanwhile and others moved up.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Run {
-    began: Timestamp,
-    offset: usize,
-    /// The number of the last account that was read.
-    last: u64,
-    backs: u32,
-}
-
 /// The next page of accounts, by their numbers.
 pub async fn changes(cx: &Cx<'_>, api: &mut Api<'_>, ask: &Ask<'_>) -> Result<Changes, Error> {
-    let wrong = |what: &str| Error::new(ErrorKind::Configuration, Retry::Never, "changes", what);
-    let cursor: Cursor = match ask.start {
-        From::Beginning => Cursor::default(),
-        From::Since(since) => Cursor { since: Some(before(since, OVERLAP)), run: None },
-        From::Cursor(text) => serde_json::from_str(text)
-            .map_err(|_| wrong("the stored cursor is not one of ActiveCampaign's accounts"))?,
-    };
-    let (accounts, date) = api.accounts(None, cursor.run.map_or(0, |run| run.offset)).await?;
-    let began = || date.unwrap_or_else(|| before(cx.now, SKEW));
-    let mut run = cursor.run.unwrap_or_else(|| Run { began: began(), offset: 0, last: 0, backs: 0 });
-    let numbers: Vec<u64> = accounts.iter().filter_map(|account| account.id.number()).collect();
-    let joined = run.offset == 0 || numbers.first().is_some_and(|first| *first <= run.last);
-    let (mut rows, mut is_end) = (Vec::new(), false);
-    if joined || run.backs >= BACKS_MAX {
-        let is_news = |account: &&Account| {
-            let changed = changed_at(account);
-            account.id.number() > Some(run.last)
-                && cursor.since.is_none_or(|since| changed.is_none_or(|at| at >= since))
-        };
-        rows = accounts.iter().filter(is_news).map(|account| seen(account, None, ask.fields)).collect();
-        is_end = accounts.len() < PAGE;
-        run.last = numbers.iter().copied().max().unwrap_or(run.last).max(run.last);
-        run.offset += accounts.len().saturating_sub(1).max(1);
-    } else {
-        (run.offset, run.backs) = (run.offset.saturating_sub(PAGE - 1), run.backs + 1);
-    }
-    let next = match is_end {
-        true => Cursor { since: Some(before(run.began, OVERLAP)), run: None },
-        false => Cursor { since: cursor.since, run: Some(run) },
-    };
-    let cursor = serde_json::to_string(&next).map_err(|_| wrong("the cursor cannot be written down"))?;
-    Ok(Changes { rows, cursor, more: !is_end })
+    let cursor = Cursor::of(ask.start)?;
+    let (accounts, date) = api.accounts(None, cursor.offset()).await?;
+    let since = cursor.since.map(|since| before(since, OVERLAP));
+    let is_news = |account: &Account| since.is_none_or(|since| changed_at(account).is_none_or(|at| at >= since));
+    let now = date.unwrap_or_else(|| before(cx.now, SKEW));
+    let number = |account: &Account| account.id.number();
+    cursor.page(&accounts, now, number, |account| is_news(account).then(|| seen(account, None, ask.fields)))
 }
 
 fn before(moment: Timestamp, span: SignedDuration) -> Timestamp {
@@ -186,7 +134,6 @@ fn changed_at(account: &Account) -> Option<Timestamp> {
 
 /// An account as we see it. Custom fields are not shown.
 fn seen(account: &Account, key: Option<ExternalKey>, fields: &[String]) -> Seen {
-    let text = |word: &str| if word.trim().is_empty() { Value::Null } else { Value::text(word) };
     let shown = fields.iter().filter_map(|name| {
         let value = match name.as_str() {
             NAME => text(&account.name.0),
@@ -238,31 +185,13 @@ pub async fn find(cx: &Cx<'_>, lookup: Lookup<'_>, fields: &[String]) -> Result<
 pub async fn write(cx: &Cx<'_>, rows: &[RowWrite]) -> Result<Answered<Written>, Error> {
     let mut api = Api::new(cx, "write");
     let key = key_field(api.0.op, cx.settings)?;
-    let (mut halted, mut is_heard) = (None::<Error>, false);
-    let mut outcomes = Vec::with_capacity(rows.len());
+    let mut said = Singly::default();
     for row in rows {
-        if let Some(halted) = &halted {
-            outcomes.push(RowOutcome::Refused(halted.clone()));
-            continue;
+        if said.goes_on() {
+            said.said(one(&mut api, key, row).await, false);
         }
-        let outcome = match one(&mut api, key, row).await {
-            Ok(id) => RowOutcome::Done { id },
-            Err(error) => {
-                let is_unsure = error.kind == ErrorKind::UnknownOutcome;
-                if classify::is_halt(&error) {
-                    let kind = if is_unsure { ErrorKind::Unavailable } else { error.kind };
-                    halted = Some(Error { kind, ..error.clone() });
-                }
-                if is_unsure { RowOutcome::Unknown(error) } else { RowOutcome::Refused(error) }
-            }
-        };
-        is_heard |= halted.is_none() || matches!(outcome, RowOutcome::Unknown(_));
-        outcomes.push(outcome);
     }
-    match halted {
-        Some(halted) if !is_heard => Err(halted),
-        _ => Ok(Answered { value: Written::Rows(outcomes), calls: api.calls(), usage: None }),
-    }
+    Ok(Answered { value: said.end()?, calls: api.calls(), usage: None })
 }
 
 async fn one(api: &mut Api<'_>, key: u64, row: &RowWrite) -> Result<RecordId, Error> {

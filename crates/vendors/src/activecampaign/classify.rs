@@ -82,20 +82,6 @@ pub fn is_hollow(heard: &Heard) -> bool {
     succeeded.is_some_and(|succeeded| succeeded == 0 || succeeded == "0" || succeeded == false)
 }
 
-/// Whether further calls would end the same way.
-pub fn is_halt(error: &Error) -> bool {
-    matches!(
-        error.kind,
-        ErrorKind::Unreachable
-            | ErrorKind::UnknownOutcome
-            | ErrorKind::Unavailable
-            | ErrorKind::RateLimited
-            | ErrorKind::Revoked
-            | ErrorKind::Forbidden
-            | ErrorKind::Configuration
-    )
-}
-
 /// The positions of the rows for which a bulk import was refused as a whole.
 pub fn bad_rows(heard: &Heard) -> Vec<usize> {
     let refusal: Refusal = heard.read().unwrap_or_default();

@@ -6,11 +6,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 use syncline_connect::{
     Answered, Cx, Error, ErrorKind, Retry,
-    mirror::{Ask, Changes, From, KindSpec, Lookup, Op, RowOutcome, RowWrite, Seen, Written},
+    mirror::{Ask, Changes, KindSpec, Lookup, Op, RowWrite, Seen, Singly, Written},
 };
 use syncline_core::{
     description::{FieldDescription, FieldKind, Habits, ObjectDescription},
@@ -21,8 +20,8 @@ use syncline_core::{
 use super::{
     accounts,
     api::{Api, DealsSince, PAGE},
-    classify,
     convert::CONTACT,
+    crm::{Cursor, OWN_FIELD, SCALE, own_field, text, written},
     wire::{Deal, OwnField, Pipeline, Stage},
 };
 
@@ -42,25 +41,18 @@ const DESCRIPTION: &str = "description";
 /// What stands before our key, and how every key of ours begins.
 const MARK: &str = "Syncline ";
 const OUR_KEYS: &str = "sy_";
-/// Before the number of a custom field.
-pub const OWN_FIELD: &str = "field:";
 
 /// Money is in hundredths.
 const CENTS: u64 = 100;
-const MONEY_SCALE: u32 = 2;
 /// How a deal stands, by ActiveCampaign's numbers.
 const STATUSES: [(&str, &str); 3] = [("0", "open"), ("1", "won"), ("2", "lost")];
 /// Stages that a field's label names.
 const NAMED_MAX: usize = 50;
-/// Deals of one write: each is a call of the five a second that all programs share.
-pub const ROWS_MAX: usize = 20;
 
 /// A filter takes a day, and whose day it is is not documented: a day and a half is longer than any clock is off.
 const OVERLAP: SignedDuration = SignedDuration::from_hours(36);
 /// How long ago deals were made that somebody looks after.
 const RECENT: SignedDuration = SignedDuration::from_hours(72);
-/// Steps back in one run; so many deals are not deleted while it lasts.
-const BACKS_MAX: u32 = 20;
 
 pub const KIND: KindSpec = KindSpec {
     name: DEAL,
@@ -99,7 +91,7 @@ fn description(pipelines: &[Pipeline], stages: &[Stage], own: &[OwnField]) -> Ob
         habits: Habits { lower_case: true, trims: true, ..Habits::default() },
         ..plain("Currency, such as eur", FieldKind::Text)
     };
-    let value = FieldDescription { scale: MONEY_SCALE, nillable: false, ..plain("Value", FieldKind::Number) };
+    let value = FieldDescription { scale: SCALE, nillable: false, ..plain("Value", FieldKind::Number) };
     let person = FieldDescription {
         refers_to: vec![CONTACT.to_owned()],
         ..plain("The contact that it belongs to", FieldKind::Reference)
@@ -138,79 +130,12 @@ fn choice(label: &str, options: Vec<(String, String)>) -> FieldDescription {
     }
 }
 
-/// A custom field of deals or accounts. Its values stand beside those, so that they are written and not read.
-pub fn own_field(field: &OwnField) -> Option<(String, FieldDescription)> {
-    let kind = match field.kind.0.as_str() {
-        "text" | "hidden" => FieldKind::Text,
-        "textarea" => FieldKind::TextArea,
-        "date" => FieldKind::Date,
-        "number" => FieldKind::Number,
-        "dropdown" | "radio" => FieldKind::Picklist,
-        _ => return None,
-    };
-    let chooses = kind == FieldKind::Picklist;
-    let described = FieldDescription {
-        restricted: chooses,
-        values: field.options.iter().flatten().filter(|_| chooses).map(|option| option.0.clone()).collect(),
-        scale: if kind == FieldKind::Number { MONEY_SCALE } else { 0 },
-        habits: Habits { untold: true, ..Habits::default() },
-        ..FieldDescription::plain(&*field.label.0, kind)
-    };
-    Some((format!("{OWN_FIELD}{}", field.id.number()?), described))
-}
-
-/// Where the reading stopped.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Cursor {
-    /// Nothing that changed last before this is of interest; where it is missing, everything is.
-    since: Option<Timestamp>,
-    run: Option<Run>,
-}
-
-/// A run through the pages, each of which begins with the last deal of the one before: where it does not, deals went away
-/// meanwhile and others moved up.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Run {
-    began: Timestamp,
-    offset: usize,
-    /// The number of the last deal that was read.
-    last: u64,
-    backs: u32,
-}
-
 /// The next page of deals, in the order of their making.
 pub async fn changes(cx: &Cx<'_>, api: &mut Api<'_>, ask: &Ask<'_>) -> Result<Changes, Error> {
-    let wrong = |what: &str| Error::new(ErrorKind::Configuration, Retry::Never, "changes", what);
-    let cursor: Cursor = match ask.start {
-        From::Beginning => Cursor::default(),
-        From::Since(since) => Cursor { since: Some(since), run: None },
-        From::Cursor(text) => {
-            serde_json::from_str(text).map_err(|_| wrong("the stored cursor is not one of ActiveCampaign's deals"))?
-        }
-    };
-    let mut run = cursor.run.unwrap_or(Run { began: cx.now, offset: 0, last: 0, backs: 0 });
+    let cursor = Cursor::of(ask.start)?;
     let since = cursor.since.map(|since| DealsSince::Changed(day(since, OVERLAP)));
-    let deals = api.deals(since, run.offset).await?;
-    let numbers: Vec<u64> = deals.iter().filter_map(|deal| deal.id.number()).collect();
-    let joined = run.offset == 0 || numbers.first().is_some_and(|first| *first <= run.last);
-    let (mut rows, mut is_end) = (Vec::new(), false);
-    if joined || run.backs >= BACKS_MAX {
-        rows =
-            deals.iter().filter(|deal| deal.id.number() > Some(run.last)).map(|deal| seen(deal, ask.fields)).collect();
-        is_end = deals.len() < PAGE;
-        run.last = numbers.iter().copied().max().unwrap_or(run.last).max(run.last);
-        run.offset += deals.len().saturating_sub(1).max(1);
-    } else {
-        (run.offset, run.backs) = (run.offset.saturating_sub(PAGE - 1), run.backs + 1);
-    }
-    let next = match is_end {
-        true => Cursor { since: Some(run.began), run: None },
-        false => Cursor { since: cursor.since, run: Some(run) },
-    };
-    let cursor = serde_json::to_string(&next).map_err(|_| wrong("the cursor cannot be written down"))?;
-    Ok(Changes { rows, cursor, more: !is_end })
+    let deals = api.deals(since, cursor.offset()).await?;
+    cursor.page(&deals, cx.now, |deal| deal.id.number(), |deal| Some(seen(deal, ask.fields)))
 }
 
 /// The day that lies so far before a moment.
@@ -221,7 +146,6 @@ fn day(moment: Timestamp, before: SignedDuration) -> String {
 
 /// A deal as we see it. Custom fields are not shown.
 fn seen(deal: &Deal, fields: &[String]) -> Seen {
-    let text = |word: &str| if word.trim().is_empty() { Value::Null } else { Value::text(word) };
     let shown = fields.iter().filter_map(|name| {
         let value = match name.as_str() {
             TITLE => text(&deal.title.0),
@@ -290,31 +214,13 @@ pub async fn find(cx: &Cx<'_>, lookup: Lookup<'_>, fields: &[String]) -> Result<
 /// Writes rows one by one, each by one call.
 pub async fn write(cx: &Cx<'_>, rows: &[RowWrite]) -> Result<Answered<Written>, Error> {
     let mut api = Api::new(cx, "write");
-    let (mut halted, mut is_heard) = (None::<Error>, false);
-    let mut outcomes = Vec::with_capacity(rows.len());
+    let mut said = Singly::default();
     for row in rows {
-        if let Some(halted) = &halted {
-            outcomes.push(RowOutcome::Refused(halted.clone()));
-            continue;
+        if said.goes_on() {
+            said.said(one(&mut api, row).await, false);
         }
-        let outcome = match one(&mut api, row).await {
-            Ok(id) => RowOutcome::Done { id },
-            Err(error) => {
-                let is_unsure = error.kind == ErrorKind::UnknownOutcome;
-                if classify::is_halt(&error) {
-                    let kind = if is_unsure { ErrorKind::Unavailable } else { error.kind };
-                    halted = Some(Error { kind, ..error.clone() });
-                }
-                if is_unsure { RowOutcome::Unknown(error) } else { RowOutcome::Refused(error) }
-            }
-        };
-        is_heard |= halted.is_none() || matches!(outcome, RowOutcome::Unknown(_));
-        outcomes.push(outcome);
     }
-    match halted {
-        Some(halted) if !is_heard => Err(halted),
-        _ => Ok(Answered { value: Written::Rows(outcomes), calls: api.calls(), usage: None }),
-    }
+    Ok(Answered { value: said.end()?, calls: api.calls(), usage: None })
 }
 
 async fn one(api: &mut Api<'_>, row: &RowWrite) -> Result<RecordId, Error> {
@@ -379,17 +285,4 @@ fn cents(value: &Value) -> Option<i64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let is_plain = fraction.len() <= 2 && fraction.bytes().all(|byte| byte.is_ascii_digit());
     format!("{whole}{fraction:0<2}").parse().ok().filter(|_| is_plain)
-}
-
-/// A value as text.
-pub fn written(value: &Value) -> Option<String> {
-    Some(match value {
-        Value::Null => String::new(),
-        Value::Bool(value) => value.to_string(),
-        Value::Decimal(text) | Value::Text(text) => text.clone(),
-        Value::Date(date) => date.to_string(),
-        Value::Time(time) => time.to_string(),
-        Value::Id(id) => id.as_str().to_owned(),
-        Value::Slot(_) => return None,
-    })
 }

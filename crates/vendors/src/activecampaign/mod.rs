@@ -10,6 +10,7 @@ mod bulk;
 mod changes;
 mod classify;
 mod convert;
+mod crm;
 mod deals;
 mod describe;
 mod hints;
@@ -166,8 +167,7 @@ impl Mirror for ActiveCampaign {
 
     fn carries(&self, _settings: &Settings, kind: &str, _waiting: usize) -> usize {
         match kind {
-            DEAL => deals::ROWS_MAX,
-            ACCOUNT => accounts::ROWS_MAX,
+            DEAL | ACCOUNT => crm::ROWS_MAX,
             _ => bulk::ROWS_MAX,
         }
     }

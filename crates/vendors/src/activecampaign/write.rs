@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use syncline_connect::{
     Answered, Cx, Error, ErrorKind, Retry,
-    mirror::{Op, RowOutcome, RowWrite, Written},
+    mirror::{Op, RowWrite, Singly, Written},
 };
 use syncline_core::{
     ids::RecordId,
@@ -15,7 +15,7 @@ use syncline_core::{
 use super::{
     accounts,
     api::{Api, Beside, Which},
-    bulk, classify,
+    bulk,
     convert::{Draft, EMAIL, LISTS, TAGS, draft, marks, seen},
     wire::ContactsPage,
 };
@@ -30,20 +30,20 @@ pub async fn write(cx: &Cx<'_>, rows: &[RowWrite]) -> Result<Answered<Written>, 
     }
     // What cannot go in bulk comes first, so that its outcome is told at once; a next write then takes the others.
     let waits = in_bulk >= bulk::ROWS_MIN;
-    let mut work = Alone { api: Api::new(cx, "write"), rows, halted: None, is_heard: false };
-    let mut outcomes = Vec::with_capacity(rows.len());
+    let (mut work, mut said) = (Alone { api: Api::new(cx, "write"), rows }, Singly::default());
     for (place, draft) in drafts.into_iter().enumerate() {
-        let outcome = match draft {
-            Err(error) => RowOutcome::Refused(error),
-            Ok(_) if waits && bulk_rows[place].is_some() => RowOutcome::Refused(not_tried("write")),
-            Ok(draft) => work.one(place, &draft).await,
-        };
-        outcomes.push(outcome);
+        match draft {
+            Err(error) => said.refused(error),
+            Ok(_) if waits && bulk_rows[place].is_some() => said.refused(not_tried("write")),
+            Ok(draft) if said.goes_on() => {
+                let mut begun = false;
+                let written = work.one(place, &draft, &mut begun).await;
+                said.said(written, begun);
+            }
+            Ok(_) => {}
+        }
     }
-    match work.halted {
-        Some(halted) if !work.is_heard => Err(halted),
-        _ => Ok(Answered { value: Written::Rows(outcomes), calls: work.api.calls(), usage: None }),
-    }
+    Ok(Answered { value: said.end()?, calls: work.api.calls(), usage: None })
 }
 
 /// A row that was left for another write: nothing is wrong with it.
@@ -55,46 +55,16 @@ pub fn not_tried(op: &'static str) -> Error {
 struct Alone<'a> {
     api: Api<'a>,
     rows: &'a [RowWrite],
-    /// Why nothing further is sent.
-    halted: Option<Error>,
-    /// Whether an answer has come for any row.
-    is_heard: bool,
 }
 
 impl Alone<'_> {
-    async fn one(&mut self, place: usize, draft: &Draft) -> RowOutcome {
-        if let Some(halted) = &self.halted {
-            return RowOutcome::Refused(halted.clone());
-        }
-        let mut begun = false;
-        let written = match &self.rows[place].op {
-            Op::Create { .. } => self.create(draft, &mut begun).await,
-            Op::Update { id } => self.update(place, id, draft, &mut begun).await,
+    /// Writes one row. `begun` says whether a part of it was written already.
+    async fn one(&mut self, place: usize, draft: &Draft, begun: &mut bool) -> Result<RecordId, Error> {
+        match &self.rows[place].op {
+            Op::Create { .. } => self.create(draft, begun).await,
+            Op::Update { id } => self.update(place, id, draft, begun).await,
             Op::Delete { id } => self.api.delete(id.as_str()).await.map(|()| id.clone()),
-        };
-        match written {
-            Ok(id) => {
-                self.is_heard = true;
-                RowOutcome::Done { id }
-            }
-            Err(error) => self.failed(error, begun),
         }
-    }
-
-    /// What a failed call means for its row, of which something may be written already, and for those after it.
-    fn failed(&mut self, error: Error, begun: bool) -> RowOutcome {
-        let is_unsure = begun || error.kind == ErrorKind::UnknownOutcome;
-        if classify::is_halt(&error) {
-            let kind = if error.kind == ErrorKind::UnknownOutcome { ErrorKind::Unavailable } else { error.kind };
-            self.halted = Some(Error { kind, ..error.clone() });
-        } else {
-            self.is_heard = true;
-        }
-        if is_unsure {
-            self.is_heard = true;
-            return RowOutcome::Unknown(error);
-        }
-        RowOutcome::Refused(error)
     }
 
     async fn create(&mut self, draft: &Draft, begun: &mut bool) -> Result<RecordId, Error> {

@@ -98,20 +98,6 @@ pub fn write_error(op: &'static str, heard: &Heard) -> Error {
     }
 }
 
-/// Whether further calls would end the same way.
-pub fn is_halt(error: &Error) -> bool {
-    matches!(
-        error.kind,
-        ErrorKind::Unreachable
-            | ErrorKind::UnknownOutcome
-            | ErrorKind::Unavailable
-            | ErrorKind::RateLimited
-            | ErrorKind::Revoked
-            | ErrorKind::Forbidden
-            | ErrorKind::Configuration
-    )
-}
-
 /// The error of an identifier that another contact holds, where an import tells of it.
 pub fn held_by_another(op: &'static str) -> Error {
     Error::new(ErrorKind::KeyTaken, Retry::Replan, op, "another contact holds one of the identifiers")

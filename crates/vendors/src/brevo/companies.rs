@@ -16,7 +16,6 @@ use syncline_core::{
 
 use super::{
     api::Api,
-    classify,
     crm::{OVERLAP, Object, PAGE, SKEW, before},
     wire::CrmRecord,
     write::{BATCH_ROWS, Work},
@@ -157,7 +156,7 @@ pub async fn tie(work: &mut Work<'_>) {
             match said {
                 Ok(()) => work.is_heard = true,
                 // Which of them it is refused for is not told.
-                Err(error) if several && !classify::is_halt(&error) && error.kind != ErrorKind::Gone => {
+                Err(error) if several && !error.meets_every_call() && error.kind != ErrorKind::Gone => {
                     waiting.extend(singly(&part));
                 }
                 Err(error) => failed(work, &part, error),
@@ -206,7 +205,7 @@ fn body(part: &Linking) -> Map<String, Json> {
 /// What became of rows whose contacts could not be linked. A contact that was written with more is written all the same: it
 /// is looked at, and its company told once more.
 fn failed(work: &mut Work<'_>, part: &Linking, mut error: Error) {
-    if classify::is_halt(&error) {
+    if error.meets_every_call() {
         let is_unsure = error.kind == ErrorKind::UnknownOutcome;
         let kind = if is_unsure { ErrorKind::Unavailable } else { error.kind };
         work.halted = Some(Error { kind, ..error.clone() });

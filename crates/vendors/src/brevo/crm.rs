@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value as Json, json};
 use syncline_connect::{
     Answered, Cx, Error, ErrorKind, Retry, Settings,
-    mirror::{Lookup, Op, RowOutcome, RowWrite, Seen, Written},
+    mirror::{Lookup, Op, RowWrite, Seen, Singly, Written},
 };
 use syncline_core::{
     description::{FieldDescription, FieldKind, Habits},
@@ -20,7 +20,6 @@ use syncline_core::{
 
 use super::{
     api::Api,
-    classify,
     wire::{CrmAttribute, CrmRecord},
 };
 
@@ -185,35 +184,15 @@ impl Object {
     pub async fn write(&self, cx: &Cx<'_>, rows: &[RowWrite]) -> Result<Answered<Written>, Error> {
         let mut api = Api::new(cx, "write");
         let key = self.key(cx.settings);
-        let (mut halted, mut is_heard) = (None::<Error>, false);
-        let mut outcomes = Vec::with_capacity(rows.len());
+        let mut said = Singly::default();
         for row in rows {
-            if let Some(halted) = &halted {
-                outcomes.push(RowOutcome::Refused(halted.clone()));
-                continue;
+            if said.goes_on() {
+                let mut begun = false;
+                let written = self.one(&mut api, key, row, &mut begun).await;
+                said.said(written, begun);
             }
-            let mut begun = false;
-            let outcome = match self.one(&mut api, key, row, &mut begun).await {
-                Ok(id) => RowOutcome::Done { id },
-                Err(error) => {
-                    if classify::is_halt(&error) {
-                        let kind =
-                            if error.kind == ErrorKind::UnknownOutcome { ErrorKind::Unavailable } else { error.kind };
-                        halted = Some(Error { kind, ..error.clone() });
-                    }
-                    match begun || error.kind == ErrorKind::UnknownOutcome {
-                        true => RowOutcome::Unknown(error),
-                        false => RowOutcome::Refused(error),
-                    }
-                }
-            };
-            is_heard |= halted.is_none() || matches!(outcome, RowOutcome::Unknown(_));
-            outcomes.push(outcome);
         }
-        match halted {
-            Some(halted) if !is_heard => Err(halted),
-            _ => Ok(Answered { value: Written::Rows(outcomes), calls: api.calls(), usage: None }),
-        }
+        Ok(Answered { value: said.end()?, calls: api.calls(), usage: None })
     }
 
     /// Writes one row. `begun` says whether a part of it was written already.

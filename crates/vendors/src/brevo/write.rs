@@ -18,7 +18,7 @@ use syncline_core::{
 
 use super::{
     api::{Api, Name},
-    classify, companies,
+    companies,
     convert::{Draft, EMAIL, LISTS, LISTS_LEFT, Shown, draft, lists, needs_schema},
     import, import_list,
     schema::Schema,
@@ -111,7 +111,7 @@ impl<'a> Work<'a> {
         if error.kind == ErrorKind::UnknownOutcome {
             self.done(places, &RowOutcome::Unknown(error.clone()));
             self.halted = Some(Error { kind: ErrorKind::Unavailable, ..error });
-        } else if classify::is_halt(&error) {
+        } else if error.meets_every_call() {
             self.halted = Some(error);
         } else {
             self.done(places, &RowOutcome::Refused(error));
@@ -213,7 +213,7 @@ impl<'a> Work<'a> {
             }
             match self.api.batch(chunk.iter().map(|(_, row)| row.clone()).collect()).await {
                 Ok(()) => self.done(&places, &RowOutcome::Taken { look_in: LOOK_IN }),
-                Err(error) if !classify::is_halt(&error) && error.kind != ErrorKind::Locked => {
+                Err(error) if !error.meets_every_call() && error.kind != ErrorKind::Locked => {
                     let second = chunk.split_off(chunk.len() / 2);
                     waiting.extend([second, chunk]);
                 }

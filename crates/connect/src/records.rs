@@ -45,6 +45,12 @@ pub trait Records: Send + Sync {
         None
     }
 
+    /// Whether whom a meeting is with has a place there like everybody else who attends, which stays when the meeting is
+    /// with somebody else. A plan then has that place deleted by the id of the person.
+    fn seats_everybody(&self) -> bool {
+        false
+    }
+
     /// What role a record id plays, judged by its form alone; `None` for anything that cannot be an id of ours.
     /// The id comes back in its canonical form.
     fn identify(&self, id: &str) -> Option<(Role, RecordId)>;

@@ -169,8 +169,12 @@ impl Engine {
         let (described, cost) = self.described(setup, crm, &wanted, self.world.clock.now()).await?;
         *calls = calls.saturating_add(cost);
         let relates_many = described.get(&meeting).and_then(Option::as_ref).is_some_and(|meeting| meeting.relates_many);
-        let mut rules =
-            Rules { relates_many, keeps_replies: has(setup, Role::Attendee, Std::Response), ..flow.rules.clone() };
+        let mut rules = Rules {
+            relates_many,
+            seats_everybody: crm.seats_everybody(),
+            keeps_replies: has(setup, Role::Attendee, Std::Response),
+            ..flow.rules.clone()
+        };
         // A field by which the CRM itself tells how a meeting stands needs nobody to name it.
         if let (None, Some(own)) = (&rules.meeting.status, crm.standing()) {
             let words = [own.field, own.booked, own.cancelled].map(str::to_owned);

@@ -1,6 +1,8 @@
 //! What the people of an office do in their calendars and in the CRM, each when they like. What the product makes of it is
 //! looked at elsewhere.
 
+mod logged;
+
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::FutureExt;
@@ -12,7 +14,7 @@ use syncline_core::{
         privacy::Privacy,
     },
 };
-use syncline_store::StoredMeeting;
+use syncline_store::{StoredCopy, StoredMeeting};
 
 use super::{
     book::{self, Draft},
@@ -114,9 +116,12 @@ impl People {
             Trouble::Occurrence => self.occurrence(),
             Trouble::Follow => self.follow(),
             Trouble::Contact => self.contact(),
+            // Where edits reach the calendar, only what was logged in the CRM is edited there.
+            Trouble::Edit if self.plot.has(Trouble::Log) => self.log_or_write(),
             Trouble::Edit => self.edit_record(),
             Trouble::Delete => self.delete_record(),
             Trouble::Lag => self.lag(),
+            Trouble::Log => self.log_or_write(),
             Trouble::Forget | Trouble::Pages => self.meet(),
         }
     }
@@ -219,6 +224,7 @@ impl People {
             ever_off: false,
             hearsay: false,
             off_while_frozen: false,
+            off_unread: false,
             series,
             left: BTreeSet::new(),
             changed_at: self.now(),
@@ -274,12 +280,15 @@ impl People {
 
     fn cancel(&mut self) {
         let Some((at, meeting)) = self.one(|_| true) else { return };
-        let is_frozen = self.known(at).iter().any(|one| one.state.privacy == Privacy::Frozen);
+        let (copies, known) = self.kept(at);
+        let is_frozen = known.iter().any(|one| one.state.privacy == Privacy::Frozen);
+        let is_unread = !copies.iter().any(|copy| copy.organizes);
         let done = book::delete(&self.wires.office, meeting.owner, &meeting.id);
         if self.noted(&format!("{} calls off {}", PEOPLE[meeting.owner].name, meeting.title), done).is_some() {
             let now = self.now();
             let off = &mut lock(&self.wires.ledger).meetings[at];
-            (off.off, off.ever_off, off.changed_at, off.off_while_frozen) = (true, true, now, is_frozen);
+            (off.off, off.ever_off, off.changed_at) = (true, true, now);
+            (off.off_while_frozen, off.off_unread) = (is_frozen, is_unread);
             self.struck(Trouble::Cancel);
         }
     }
@@ -454,9 +463,14 @@ impl People {
 
     /// What the product keeps of a meeting or series.
     fn known(&self, at: usize) -> Vec<StoredMeeting> {
+        self.kept(at).1
+    }
+
+    /// The copies that the product has read, and the meetings that it knows by them.
+    fn kept(&self, at: usize) -> (Vec<StoredCopy>, Vec<StoredMeeting>) {
         let uid = lock(&self.wires.ledger).meetings[at].uid.clone();
         let known = self.wires.sim.store.series(&workspace(), &integration(), &uid).now_or_never();
-        known.and_then(Result::ok).map(|(_, meetings)| meetings).unwrap_or_default()
+        known.and_then(Result::ok).unwrap_or_default()
     }
 
     /// Whether the product knows the record, and nothing is on its way to it.

@@ -121,6 +121,25 @@ pub fn edit_occurrence(office: &Office, meeting: &Meeting, rid: Timestamp, speci
     office.google.edit(who.email, &id, &body)
 }
 
+/// The organiser gives an event another name, and leaves the rest as it is.
+pub fn name(office: &Office, owner: usize, id: &str, name: &str) -> Result<(), String> {
+    let who = &PEOPLE[owner];
+    match who.place {
+        Place::Google => office.google.edit(who.email, id, &json!({ "summary": name })),
+        Place::Microsoft => office.microsoft.edit(who.email, id, &json!({ "subject": name })),
+    }
+}
+
+/// Everything that is in somebody's calendar.
+pub fn rows(office: &Office, person: usize) -> Vec<Value> {
+    let who = &PEOPLE[person];
+    let mut all = match who.place {
+        Place::Google => office.google.snapshot(),
+        Place::Microsoft => office.microsoft.snapshot(),
+    };
+    all.remove(who.email).unwrap_or_default()
+}
+
 /// Somebody deletes an event: calls off the own one, takes off an invitation.
 pub fn delete(office: &Office, person: usize, id: &str) -> Result<(), String> {
     let who = &PEOPLE[person];

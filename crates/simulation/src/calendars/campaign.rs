@@ -33,6 +33,7 @@ pub struct Totals {
     pub meetings: u64,
     pub records: u64,
     pub writes: u64,
+    pub logged: u64,
     pub fired: Fired,
     pub struck: BTreeMap<Trouble, u64>,
     pub failed: u64,
@@ -48,6 +49,7 @@ impl Totals {
         self.meetings += report.meetings;
         self.records += report.records;
         self.writes += report.writes;
+        self.logged += report.logged;
         self.fired.merge(&report.fired);
         for (trouble, times) in report.struck {
             *self.struck.entry(trouble).or_default() += times;
@@ -85,6 +87,7 @@ impl Totals {
         let (meetings, records, writes) = (self.meetings, self.records, self.writes);
         let _ = writeln!(out, "acts        {} of people, {meetings} meetings and series", self.acts);
         let _ = writeln!(out, "records     {records} in the CRM in the end, by {writes} writes");
+        let _ = writeln!(out, "logged      {} in the CRM by people", self.logged);
         let _ = writeln!(out, "calls       {}", self.calls);
         let _ = writeln!(out, "faults      {}: {}", self.fired.total(), faults.join(" "));
         let _ = writeln!(out, "troubles    {}", troubles.join(" "));

@@ -16,9 +16,10 @@ use syncline_sandbox::hubspot::HubSpotRecord;
 use syncline_store::{MeetingFilter, MeetingView};
 
 use super::{
+    back,
     calm::MEETINGS_MAX,
     ledger::{Ledger, Meeting, Sure},
-    office::{PEOPLE, integration, workspace},
+    office::{PEOPLE, Place, integration, workspace},
     wires::{OFF, PREFIX, Wires},
 };
 use crate::{
@@ -46,6 +47,8 @@ pub async fn in_the_end(wires: &Wires) -> u64 {
     let views = store.meetings(&workspace(), &integration(), MeetingFilter::All, 0, MEETINGS_MAX).await;
     let views = views.unwrap_or_default();
     let ledger = lock(&wires.ledger);
+    back::look(wires, &ledger);
+    let ledger = ledger;
     let records = wires.office.hub.snapshot().remove("meetings").unwrap_or_default();
     let records: BTreeMap<&str, &HubSpotRecord> = records
         .iter()
@@ -115,7 +118,9 @@ impl End<'_> {
         if (shown.off || meeting.hearsay) && !self.is_own(meeting) {
             return;
         }
-        if shown.off && meeting.off_while_frozen {
+        // A calendar that names nothing of what is gone does not say what was called off before it was read there.
+        let is_nameless = self.wires.plot.has_bare_tombstones() && PEOPLE[meeting.owner].place == Place::Google;
+        if shown.off && (meeting.off_while_frozen || (is_nameless && meeting.off_unread)) {
             return;
         }
         let (title, outcome) = (says("hs_meeting_title"), says("hs_meeting_outcome"));
@@ -150,10 +155,13 @@ impl End<'_> {
     fn people(&self, meeting: &Meeting, rid: Rid, record: &HubSpotRecord) {
         let links = record.links.iter().filter(|link| link.object == "contacts");
         let tied: BTreeSet<&str> = links.map(|link| link.id.as_str()).collect();
-        // Whoever becomes the one whom a meeting is with, because that one left, loses the seat that goes with a place among
-        // the others; see docs/simulation.md.
         let stays = |email: &String| self.ledger.contacts.get(email).is_none_or(|contact| !contact.gone);
-        let is_steady = meeting.guests == meeting.ever_guests && meeting.guests.iter().all(stays);
+        let is_steady = meeting.guests.iter().all(stays);
+        let comes = |email: &String| {
+            let contact = self.ledger.contacts.get(email);
+            contact.is_some_and(|contact| tied.contains(contact.id.as_str())) && meeting.guests.contains(email)
+        };
+        let is_with_somebody = self.ledger.contacts.keys().any(comes);
         for (email, contact) in &self.ledger.contacts {
             let is_tied = tied.contains(contact.id.as_str());
             let invited = meeting.guests.contains(email) && self.ledger.is_known(email, meeting.changed_at);
@@ -165,6 +173,11 @@ impl End<'_> {
             }
             if is_tied && !meeting.ever_guests.contains(email) {
                 self.wrong("people", meeting, rid, &format!("{email} is on the record, and was never invited"));
+            }
+            // Where nobody of them comes who is in the CRM, the meeting stays with whom it was.
+            let has_left = is_tied && !contact.gone && !meeting.guests.contains(email);
+            if has_left && is_with_somebody && !special && is_steady {
+                self.wrong("people", meeting, rid, &format!("{email} is on the record, and is not invited any more"));
             }
         }
     }

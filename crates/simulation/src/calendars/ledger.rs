@@ -29,6 +29,8 @@ pub struct Meeting {
     pub hearsay: bool,
     /// Whether it was called off while the product still knew it for private: then nothing is said of it.
     pub off_while_frozen: bool,
+    /// Whether it was called off before the product had read it in its organiser's calendar.
+    pub off_unread: bool,
     pub series: Option<Series>,
     /// Guests of ours who took it off their calendars.
     pub left: BTreeSet<usize>,
@@ -124,10 +126,24 @@ pub struct CrmEdit {
     pub in_step_with: Option<String>,
 }
 
+/// A meeting that somebody logged in the CRM.
+#[derive(Debug, Clone)]
+pub struct Logged {
+    /// The record.
+    pub id: String,
+    pub owner: usize,
+    /// How often people gave it another name, and all names that it ever had.
+    pub changes: u64,
+    pub names: BTreeSet<String>,
+    /// The names that may stand in the end: those that nobody replaced who saw them.
+    pub stands: BTreeSet<String>,
+}
+
 /// The ledger.
 #[derive(Debug, Default)]
 pub struct Ledger {
     pub meetings: Vec<Meeting>,
+    pub logged: Vec<Logged>,
     /// Which meeting, and which occurrence of it, a key stands for.
     pub keys: BTreeMap<String, (usize, Rid)>,
     pub contacts: BTreeMap<String, Contact>,

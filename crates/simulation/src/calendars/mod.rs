@@ -6,6 +6,7 @@
 //! crate.
 
 mod acts;
+mod back;
 mod book;
 mod calm;
 mod campaign;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use syncline_connect::{Secret, Settings, oauth::App};
 use syncline_core::{
     Clock,
-    calendar::look::Rules,
+    calendar::{look::Rules, meeting::BackRules},
     ids::{ConnectionId, IntegrationId, WorkspaceId},
 };
 use syncline_engine::{
@@ -19,7 +19,7 @@ use syncline_engine::{
 use syncline_sandbox::{
     GoogleConfig, GoogleWorkspace, HubSpotAccount, HubSpotConfig, MicrosoftConfig, MicrosoftTenant, Site,
     google::{GoogleRates, GoogleUser},
-    hubspot::{HubSpotProperty, HubSpotRates},
+    hubspot::{HubSpotProperty, HubSpotRates, HubSpotUser},
     microsoft::MicrosoftUser,
 };
 use syncline_store::StoredTokens;
@@ -32,6 +32,9 @@ use crate::{clock::TrueClock, process::connector, story::SECRET};
 pub const EVERY: SignedDuration = SignedDuration::from_secs(60);
 /// Rows of a page that come again on the next one.
 const REPEATED_ROWS: usize = 1;
+/// What the CRM numbers its users and owners from.
+const FIRST_USER: u64 = 6_000;
+const FIRST_OWNER: u64 = 88_843_000;
 /// The CRM's connection.
 pub const HUB: &str = "hub";
 
@@ -72,6 +75,11 @@ pub fn integration() -> IntegrationId {
     IntegrationId::new("meetings")
 }
 
+/// What a person is called as an owner of records in the CRM.
+pub fn owner_in_hub(person: usize) -> u64 {
+    FIRST_OWNER + person as u64
+}
+
 /// Where an account answers.
 fn base(name: &str) -> String {
     format!("https://{name}.accounts.example")
@@ -99,7 +107,7 @@ impl Office {
             client_secret: secret.clone(),
             rates: GoogleRates::NONE,
             repeated_rows: if plot.has(Trouble::Pages) { REPEATED_ROWS } else { 0 },
-            bare_tombstones: plot.seed.is_multiple_of(3),
+            bare_tombstones: plot.has_bare_tombstones(),
             ..GoogleConfig::default()
         };
         let user = |one: &Person| MicrosoftUser::new("aaaaaaaa-0000-4000-8000-000000000001", one.email, one.name);
@@ -123,10 +131,18 @@ impl Office {
             daily: u32::MAX,
             searches_per_second: u32::MAX,
         };
-        let mut hub = HubSpotConfig { rates, ..HubSpotConfig::default() };
+        let mut hub = HubSpotConfig { rates, users: Vec::new(), ..HubSpotConfig::default() };
         for kind in ["contacts", "companies", "deals", "tickets", "meetings"] {
             hub.properties.push((kind.to_owned(), HubSpotProperty::text("syncline_key").unique()));
         }
+        hub.users.extend(PEOPLE.iter().enumerate().map(|(person, who)| HubSpotUser {
+            user_id: FIRST_USER + person as u64,
+            owner_id: owner_in_hub(person),
+            email: who.email.to_owned(),
+            first_name: who.name.to_owned(),
+            last_name: "Host".to_owned(),
+            active: true,
+        }));
         let hub_key = hub.private_apps[0].token.clone();
         let linked = plot.linked.iter().map(|at| PEOPLE[*at].name);
         Self {
@@ -233,6 +249,9 @@ fn flow(plot: &Plot) -> CalendarFlow {
     let mut rules = Rules::default();
     rules.policy.own_domains = vec!["host.example".to_owned(), "firm.example".to_owned()];
     rules.policy.series = plot.series;
+    if plot.has(Trouble::Log) {
+        rules.back = BackRules { invite: true, edits: true, ..BackRules::default() };
+    }
     CalendarFlow {
         workspace: workspace(),
         id: integration(),

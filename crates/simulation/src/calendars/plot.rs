@@ -20,6 +20,8 @@ const ACTS_MAX: u64 = 22;
 /// How long people go on, in seconds.
 const CHAOS_MIN: u64 = 600;
 const CHAOS_MAX: u64 = 1_500;
+/// Of a thousand offices, in how many people log meetings in the CRM.
+const LOG_PER_MILLE: u64 = 300;
 /// Days of a window in which all meetings of a series are logged.
 const WINDOW_DAYS: u16 = 20;
 
@@ -66,6 +68,7 @@ troubles! {
     Forget = "forget" "a calendar forgets where readings stopped, also in mid-page",
     Pages = "pages" "a calendar shows few rows a page, some of them twice",
     Lag = "lag" "a calendar shows its changes late",
+    Log = "log" "a meeting is logged in the CRM, and written to on either side",
 }
 
 /// Everything that a seed decides.
@@ -96,7 +99,8 @@ impl Plot {
         let share = *dice.pick(&[120, 300, 500]);
         let faults: FaultSet = FAULTS.into_iter().filter(|_| dice.chance(share)).collect();
         let share = *dice.pick(&[300, 600, 900]);
-        let drawn: BTreeSet<Trouble> = Trouble::ALL.iter().copied().filter(|_| dice.chance(share)).collect();
+        let mut drawn: BTreeSet<Trouble> =
+            Trouble::ALL.iter().copied().filter(|trouble| *trouble != Trouble::Log && dice.chance(share)).collect();
         let linked =
             dice.pick(&[&[ROSA][..], &[ROSA, SAM], &[ROSA, MIA], &[ROSA, SAM, MIA], &[MIA, ROSA], &[MIA]]).to_vec();
         let window = SeriesPolicy::Materialise { past_days: 1, future_days: WINDOW_DAYS };
@@ -113,6 +117,8 @@ impl Plot {
         let page = 1 + dice.below(4);
         let settled = dice.chance(600);
         let sweep_every = *dice.pick(&[SignedDuration::from_hours(168), SignedDuration::from_mins(10)]);
+        // A throw of its own, so that the other seeds stay what they were.
+        drawn.extend(Some(Trouble::Log).filter(|_| Dice::of(seed, "log", 0).chance(LOG_PER_MILLE)));
         let troubles: BTreeSet<Trouble> = drawn.intersection(troubles).copied().collect();
         Self {
             seed,
@@ -133,6 +139,11 @@ impl Plot {
 
     pub fn has(&self, trouble: Trouble) -> bool {
         self.troubles.contains(&trouble)
+    }
+
+    /// Whether what is gone from a Google calendar is told by its id alone.
+    pub fn has_bare_tombstones(&self) -> bool {
+        self.seed.is_multiple_of(3)
     }
 
     /// The frame that all simulations share, in which nobody books.

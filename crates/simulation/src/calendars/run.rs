@@ -88,6 +88,8 @@ pub struct Report {
     /// Records of meetings that the CRM has in the end, and writes that it took.
     pub records: u64,
     pub writes: u64,
+    /// Meetings that people logged in the CRM.
+    pub logged: u64,
     /// From the beginning of the calm until everything was done.
     pub drained: Duration,
     pub simulated: Duration,
@@ -160,6 +162,7 @@ async fn perform(plot: Plot, store: Store, trace: bool) -> Report {
         meetings: ledger.meetings.len() as u64,
         records,
         writes: ledger.writes,
+        logged: ledger.logged.len() as u64,
         drained,
         simulated: sim.clock.elapsed(),
     }

@@ -198,6 +198,9 @@ impl Wires {
             effect.properties.get(name).cloned().or(known).unwrap_or_default()
         };
         let key = property("syncline_key");
+        if ledger.logged.iter().any(|logged| logged.id == effect.id) {
+            return;
+        }
         let Some((at, rid)) = ledger.keys.get(&key).copied() else {
             sim.violation("stray", format!("a record that stands for no meeting: {} {key}", effect.id));
             return;

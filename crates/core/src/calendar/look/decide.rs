@@ -96,7 +96,14 @@ impl Meeting<'_> {
         };
         let nothing = Fields::new();
         let carried = self.kept.map_or(&nothing, |kept| &kept.carried);
-        let crm = Crm { workspace, facts, links: &links, carried, relates_many: rules.relates_many };
+        let crm = Crm {
+            workspace,
+            facts,
+            links: &links,
+            carried,
+            relates_many: rules.relates_many,
+            seats_everybody: rules.seats_everybody,
+        };
         let cx =
             Deciding { meeting: self, key: &key, united: &united, source, crm: &crm, rules, home: &home, normalise };
         let (verdict, decided) = match self.unreadable() {

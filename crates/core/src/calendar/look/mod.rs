@@ -56,6 +56,8 @@ pub struct Rules {
     pub back: BackRules,
     /// Whether the CRM lets a meeting be related to several people.
     pub relates_many: bool,
+    /// Whether whom the meeting is with has a place there like everybody else, which stays when it is with somebody else.
+    pub seats_everybody: bool,
     /// Whether it keeps what somebody who attends replied.
     pub keeps_replies: bool,
 }

@@ -65,6 +65,9 @@ pub fn decide(projected: Projected, crm: &Crm<'_>, rules: FieldRules, normalise:
         Some(Step::new(slot, link.role, Write::Delete { id: link.id.clone() }))
     };
     deletes.extend(projected.leave.iter().filter_map(|slot| delete(*slot)));
+    // Known by who attends: the place is nobody's whom a link names.
+    let part = |(slot, person)| Step::new(slot, Role::Attendee, Write::Delete { id: person });
+    deletes.extend(projected.part.map(part));
     let wanted: Vec<Slot> = projected.desired.iter().map(|desired| desired.slot).collect();
     // What this projection does not speak of stays as it is.
     for (slot, link) in crm.links.iter().filter(|(slot, _)| !wanted.contains(slot) && !projected.leave.contains(slot)) {

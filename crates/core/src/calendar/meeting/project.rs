@@ -24,6 +24,7 @@ use crate::{
     ids::{ExternalKey, RecordId, WorkspaceId},
     person::squeeze,
     record::{Field, Fields, Role, Slot, Std, Value},
+    step::Link,
 };
 
 /// Most people of one meeting who become attendees in the CRM, as of a booked one. The description is the calendar's own
@@ -71,6 +72,8 @@ pub struct Crm<'a> {
     pub carried: &'a Fields,
     /// Whether a meeting may be related to several people.
     pub relates_many: bool,
+    /// Whether whom the meeting is with has a place there like everybody else, which stays when it is with somebody else.
+    pub seats_everybody: bool,
 }
 
 /// What should be in the CRM.
@@ -80,6 +83,8 @@ pub struct Projected {
     pub desired: Vec<Desired>,
     /// Attendees of ours that should no longer be there.
     pub leave: Vec<Slot>,
+    /// Whom the meeting was with and who does not attend any more, with a free slot, where a place of theirs is left.
+    pub part: Option<(Slot, RecordId)>,
     /// Addresses of those who are in the CRM and attend.
     pub people: BTreeSet<String>,
     /// How many attendees there was no room for.
@@ -288,8 +293,24 @@ fn attendees(
     let main = seats.main.as_ref().map(|(_, person)| Value::Id(person.id.clone()));
     let keeps = |slot: &Slot| main.is_some() && crm.links[slot].image.get(&Std::Attends.into()) == main.as_ref();
     let ours = crm.links.keys().filter(|slot| matches!(slot, Slot::Attendee(_)) && !wanted.contains(slot));
+    out.part = former(crm, seats, &barred)
+        .filter(|_| content.attendees_whole)
+        .map(|person| (Slot::Attendee(numbers.number(&person)), person));
     // A list known to lack some says nothing about who left.
     out.leave = if content.attendees_whole { ours.filter(|slot| !keeps(slot)).copied().collect() } else { Vec::new() };
+}
+
+/// Whom the meeting was with, where that is somebody else now and a place of theirs is left.
+fn former(crm: &Crm<'_>, seats: &Seats<'_>, wanted: &BTreeSet<&RecordId>) -> Option<RecordId> {
+    let link = crm.links.get(&Slot::Meeting).filter(|_| crm.seats_everybody)?;
+    let (email, main) = seats.main.as_ref()?;
+    let link_who = link.image.get(&Std::Who.into());
+    let Some(Value::Id(before)) = link_who else { return None };
+    // Who was merged into another has left the place to that one.
+    let is_same = link.image.get(&Std::Email.into()).and_then(Value::as_text) == Some(email.as_str());
+    let attends = |link: &Link| link.image.get(&Std::Attends.into()) == link_who;
+    let is_seated = is_same || wanted.contains(before) || crm.links.values().any(attends);
+    (!is_seated && *before != main.id).then(|| before.clone())
 }
 
 /// Our own people at the meeting: reps whose calendars have it, and colleagues who are invited.

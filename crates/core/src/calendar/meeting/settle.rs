@@ -56,6 +56,14 @@ fn settle_attendees(links: &mut Links, plan: &Plan, facts: &Facts) {
                 let arrived = fields.iter().filter(|(field, value)| holds(record, field, value));
                 link.image.extend(arrived.map(|(field, value)| (field.clone(), value.clone())));
             }
+            // Whom the meeting was with, named by their own record: the place was to go, and goes as one of ours.
+            Write::Delete { id } if there.contains_key(id) => {
+                let image = Fields::from([
+                    (Std::Meeting.into(), Value::Id(meeting.clone())),
+                    (Std::Attends.into(), Value::Id(id.clone())),
+                ]);
+                links.insert(step.slot, Link::new(Role::Attendee, there[id].id.clone(), None, image));
+            }
             Write::Delete { id } => {
                 let is_there = there.values().any(|record| record.id == *id);
                 if !is_there && links.get(&step.slot).is_some_and(|link| link.id == *id) {

@@ -31,6 +31,8 @@ pub struct Calendar {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Records {
     pub records: BTreeMap<RecordId, (Role, Fields)>,
+    /// Whether whom a meeting is with has a place there like everybody else.
+    pub seats_everybody: bool,
     keys: BTreeMap<String, RecordId>,
     made: usize,
 }
@@ -56,8 +58,12 @@ impl Records {
                         let same = |field: Std| there.get(&field.into()) == fields.get(&field.into());
                         *role == Role::Attendee && same(Std::Meeting) && same(Std::Attends)
                     };
-                    let twice = step.role == Role::Attendee && self.records.values().any(is_there);
-                    assert!(!twice, "a CRM refuses somebody who attends already");
+                    let twice = self.records.iter().find(|(_, one)| step.role == Role::Attendee && is_there(one));
+                    if let Some((id, _)) = twice {
+                        assert!(self.seats_everybody, "a CRM refuses somebody who attends already");
+                        ids.push((step.slot, id.clone()));
+                        continue;
+                    }
                     let id = self.keys.get(key.as_str()).filter(|id| self.records.contains_key(id)).cloned();
                     let id = id.unwrap_or_else(|| {
                         self.made += 1;
@@ -65,15 +71,39 @@ impl Records {
                     });
                     self.keys.insert(key.as_str().to_owned(), id.clone());
                     self.records.entry(id.clone()).or_insert((step.role, Fields::new())).1.extend(fields);
+                    self.seat(&id);
                     ids.push((step.slot, id));
                 }
                 Write::Patch { id, fields } => {
                     self.records.get_mut(id).expect("only what is there is patched").1.extend(fields.clone());
+                    self.seat(id);
                 }
-                Write::Delete { id } => drop(self.records.remove(id).expect("only what is there is deleted")),
+                // A place may be named by who has it.
+                Write::Delete { id } => {
+                    let is_theirs = |(_, (_, fields)): &(&RecordId, &(Role, Fields))| {
+                        fields.get(&Std::Attends.into()) == Some(&Value::Id(id.clone()))
+                    };
+                    let place = self.records.iter().find(is_theirs).map(|(place, _)| place.clone());
+                    let gone = self.records.remove(place.as_ref().filter(|_| self.seats_everybody).unwrap_or(id));
+                    assert!(gone.is_some(), "only what is there is deleted");
+                }
             }
         }
         ids
+    }
+
+    /// Whom the meeting is with has a place, which stays whoever it is with later.
+    fn seat(&mut self, meeting: &RecordId) {
+        let who = self.records[meeting].1.get(&Std::Who.into()).cloned();
+        let Some(who) = who.filter(|_| self.seats_everybody) else { return };
+        let place = Fields::from([(Std::Meeting.into(), Value::Id(meeting.clone())), (Std::Attends.into(), who)]);
+        let is_there = |(role, there): &(Role, Fields)| {
+            *role == Role::Attendee && place.iter().all(|(field, value)| there.get(field) == Some(value))
+        };
+        if !self.records.values().any(is_there) {
+            self.made += 1;
+            self.records.insert(RecordId::new(format!("r{}", self.made)), (Role::Attendee, place));
+        }
     }
 
     /// Every record, with the key under which it is kept.
@@ -188,6 +218,7 @@ impl World {
             deletes: DeleteSettings::default(),
             fields: self.rules,
             relates_many: true,
+            seats_everybody: self.crm.seats_everybody,
             keeps_replies: true,
             back: BackRules::default(),
         };

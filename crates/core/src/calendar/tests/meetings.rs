@@ -7,11 +7,12 @@ use proptest::prelude::*;
 
 use super::{
     cases,
-    engine::{Calendar, World},
+    engine::{CONTACTS, Calendar, World},
     world::{HOME, PEOPLE, attendee, contents, event, instant, meeting, party},
 };
 use crate::{
     calendar::{
+        eligible::Verdict,
         event::{Body, Content, Etag, Event, Moment, Reply, Status},
         meeting::{
             Action, AttendeeRules, CalendarDelete, Clash, Copy, CrmChange, CrmDelete, DeleteSettings, FieldRules,
@@ -21,6 +22,7 @@ use crate::{
         privacy::{OnPrivate, Privacy, PrivacyOptions},
         recur::Window,
     },
+    ids::RecordId,
     record::{Field, Fields, Std, Value},
 };
 
@@ -220,6 +222,33 @@ proptest! {
         let seats: Vec<_> = world.crm.records.values().filter_map(|(_, fields)| fields.get(&Std::Attends.into())).collect();
         let different: BTreeSet<String> = seats.iter().map(|who| format!("{who:?}")).collect();
         prop_assert_eq!(different.len(), seats.len());
+    }
+
+    /// Whoever does not come any more has no place, whether or not the meeting was with them, and where a CRM seats whom it
+    /// is with like everybody else. Where nobody comes who is in the CRM, it stays with whom it was.
+    ///
+    /// proves: C9
+    #[test]
+    fn whoever_left_has_no_place(all in prop::collection::vec(contents(), 1..4), seats_everybody: bool) {
+        let mut world = World::new(two(&all[0]));
+        world.crm.seats_everybody = seats_everybody;
+        for content in &all {
+            for n in 0..2 {
+                apply(&mut world, &Act::Edit(n, Box::new(content.clone())));
+            }
+            world.round();
+        }
+        world.round();
+        prop_assume!(world.kept.verdict == Verdict::Log);
+        let people = all.last().map(Content::people).unwrap_or_default();
+        let comes = |email: &&str| people.iter().any(|who| who.email == **email);
+        let contacts = (0..).map(|n| Value::Id(RecordId::new(format!("c{n}")))).zip(CONTACTS);
+        let has_place = |who: &Value| world.crm.records.values().any(|(_, fields)| fields.get(&Std::Attends.into()) == Some(who));
+        let who = world.crm.meetings()[0].get(&Std::Who.into()).cloned();
+        let left: Vec<_> = contacts.filter(|(_, email)| !comes(email)).collect();
+        let nobody = left.len() == CONTACTS.len();
+        let idle: Vec<_> = left.iter().filter(|(id, _)| has_place(id) && !(nobody && who.as_ref() == Some(id))).collect();
+        prop_assert!(idle.is_empty(), "{:?} of {:?}", idle, people);
     }
 
     /// Two worlds that differ in nothing but what private events say are told apart by nobody: not by the CRM, not by what

@@ -7,7 +7,7 @@ use serde_json::Map;
 use syncline_connect::{Error, mirror::RowOutcome};
 use syncline_core::{
     ids::RecordId,
-    record::{Role, Std, Value},
+    record::{Role, Slot, Std, Value},
     step::Write,
 };
 
@@ -76,8 +76,10 @@ fn note(course: &mut Course<'_>, number: usize, at: usize, changes: &mut Changes
             course.done(at, Some(id.clone()));
             return Ok(());
         }
+        // Whom the meeting was with is named by their own id.
         Write::Delete { id } => {
-            let (meeting, who) = id::place(id).ok_or_else(wrong)?;
+            let known = || Some((course.known.get(&Slot::Meeting)?.clone(), id.clone()));
+            let (meeting, who) = id::place(id).or_else(known).ok_or_else(wrong)?;
             (meeting, who, false)
         }
     };

@@ -60,6 +60,10 @@ impl Records for HubSpot {
         fields::shared_field(role, name)
     }
 
+    fn seats_everybody(&self) -> bool {
+        true
+    }
+
     fn identify(&self, id: &str) -> Option<(Role, RecordId)> {
         id::identify(id)
     }

@@ -1,5 +1,7 @@
 //! Plans against the sandbox: order, calls, what is told of a plan that stops half-way.
 
+use std::collections::BTreeSet;
+
 use syncline_connect::{ErrorKind, GraphOutcome, Retry};
 use syncline_core::{
     ids::RecordId,
@@ -194,6 +196,31 @@ fn attendees_come_and_go() {
     lab.done(&Plan { steps: vec![leave(0), leave(1)] });
     assert_eq!(tied(&lab, "meetings", "contacts"), 2);
     assert_eq!(lab.only("meetings").properties["hs_attendee_owner_ids"], "88842096");
+}
+
+/// Whom the meeting was with leaves by their own id when it is with somebody else, and nobody else does.
+///
+/// proves: C9
+#[test]
+fn whom_the_meeting_was_with_leaves() {
+    let lab = Lab::new();
+    let ids = lab.done(&booked());
+    let of = |wanted: Slot| ids.iter().find(|(slot, _)| *slot == wanted).map(|(_, id)| id.clone()).unwrap();
+    let carl = id::of("contacts", &lab.account.create("contacts", &[("email", "carl@x.example")]).unwrap());
+    let change = Write::Patch { id: of(Slot::Meeting), fields: [(Std::Who.into(), Value::Id(carl.clone()))].into() };
+    let leave = Step::new(Slot::Attendee(2), Role::Attendee, Write::Delete { id: of(Slot::Person) });
+    let plan = Plan { steps: vec![leave, Step::new(Slot::Meeting, Role::Meeting, change)] };
+    for _ in 0..2 {
+        lab.done(&plan);
+        let contacts: BTreeSet<_> = lab
+            .only("meetings")
+            .links
+            .into_iter()
+            .filter(|link| link.object == "contacts")
+            .map(|link| id::of("contacts", &link.id))
+            .collect();
+        assert_eq!(contacts, BTreeSet::from([carl.clone(), of(Slot::Guest(1))]));
+    }
 }
 
 /// As many plans share a batch as it has rows.

@@ -11,7 +11,8 @@ use url::Url;
 
 use crate::world::{Always, CANARY, at_once, connector, now};
 
-/// The CRM whose answers are tried.
+/// The CRMs whose answers are tried, and the one that is connected by OAuth with hosts of its own for each account.
+const CRMS: [&str; 2] = [CRM, "hubspot"];
 const CRM: &str = "salesforce";
 
 /// The host at which the CRM lives here.
@@ -78,8 +79,12 @@ fn with_cx<T>(http: &Always, ask: impl FnOnce(&Cx<'_>) -> T) -> T {
 
 /// Whatever a look-up is answered: rows, or an error, and as many answers as questions.
 pub fn find(bytes: &[u8]) {
+    CRMS.iter().for_each(|crm| find_in(crm, bytes));
+}
+
+fn find_in(crm: &str, bytes: &[u8]) {
     let Some((http, choice)) = answer(bytes) else { return };
-    let records = connector(CRM).records().expect("the CRM has records");
+    let records = connector(crm).records().expect("the CRM has records");
     let find = |role, field, value: &str| {
         let any = vec![Wanted::Is(field, vec![value.to_owned()])];
         Find::new(role, any, vec![Std::Email.into(), Std::LastName.into()])
@@ -98,8 +103,12 @@ pub fn find(bytes: &[u8]) {
 
 /// Whatever a write is answered, each plan has an outcome.
 pub fn write(bytes: &[u8]) {
+    CRMS.iter().for_each(|crm| write_in(crm, bytes));
+}
+
+fn write_in(crm: &str, bytes: &[u8]) {
     let Some((http, choice)) = answer(bytes) else { return };
-    let records = connector(CRM).records().expect("the CRM has records");
+    let records = connector(crm).records().expect("the CRM has records");
     let upsert = |slot, role, name: &str| {
         let fields = Fields::from([(Std::LastName.into(), Value::text(name))]);
         Step::new(slot, role, Write::Upsert { key: ExternalKey::derive(&[name]), fields })

@@ -1,11 +1,13 @@
-//! What outsiders may send, aimed at the product: one fuzz target for every parser of outside bytes.
+//! What outsiders may send, aimed at the product: a fuzz target each for its parsers of outside bytes.
 //!
 //! A target is a function of bytes that panics where a promise breaks. libFuzzer drives it (see `fuzz/README.md` at the
 //! root), and so does a test here, with the committed corpus and mutations of it, so that no target can rot. Nothing in
 //! the product depends on this crate.
 
 mod answers;
+mod calendars;
 pub mod drive;
+mod expression;
 mod intake;
 mod mutate;
 mod person;
@@ -53,6 +55,8 @@ pub const TARGETS: &[Target] = &[
     target("find_answer", answers::find),
     target("write_answer", answers::write),
     target("soql", queries::soql),
+    target("expression", expression::expression),
+    source("events", "crates/vendors/src/caldav/ics/tests/corpus", calendars::events),
     target("person", person::normalise),
     source("hook", "crates/vendors/src/generic/fixtures", server::hook),
     target("paging", server::paging),

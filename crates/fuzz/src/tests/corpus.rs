@@ -54,6 +54,9 @@ drive! {
     write_answer
     /// proves: sec:S51
     soql
+    expression
+    /// proves: C4
+    events
     person
     /// proves: sec:S29, sec:S30
     hook

@@ -10,7 +10,7 @@ use syncline_core::{
     record::{Field, Fields, Role, Value},
     step::Write,
 };
-use syncline_store::{Claimed, Links};
+use syncline_store::{Claimed, Known, Links};
 
 use crate::{
     engine::Engine,
@@ -75,15 +75,14 @@ impl Engine {
         for message in messages {
             let known = self.world.store.known(workspace, source, message).await?;
             let is_known = known.is_some();
-            let (chain, state, links) = match known {
-                Some(known) => (known.chain, known.state, known.links),
-                None => {
-                    let chain = ChainId::beginning_with(workspace, source, message.root());
-                    (chain, ChainState::default(), Links::new())
-                }
-            };
-            let at = bookings.iter().position(|booking| booking.chain == chain).unwrap_or_else(|| {
-                bookings.push(claimed(workspace, integration, source, chain, state, links, now));
+            let known = known.unwrap_or_else(|| Known {
+                chain: ChainId::beginning_with(workspace, source, message.root()),
+                state: ChainState::default(),
+                links: Links::new(),
+                unsettled: None,
+            });
+            let at = bookings.iter().position(|booking| booking.chain == known.chain).unwrap_or_else(|| {
+                bookings.push(claimed(workspace, integration, source, known, now));
                 known_before.push(is_known);
                 bookings.len() - 1
             });
@@ -116,7 +115,9 @@ impl Engine {
             return Ok(DryRun { booking: name, records: Vec::new(), notes, calls: 0.0 });
         };
         let effective = match trial {
-            Some(trial) => self.on_trial(integration, &view, trial),
+            Some(trial) => {
+                self.on_trial(integration, (&view.content.meeting_type, &view.content.meeting_type_name), trial)
+            }
             None => self.effective(integration, &view),
         };
         let effective = effective.map_err(DryRunError::Template)?;
@@ -131,7 +132,8 @@ impl Engine {
         let job = jobs.first().expect("what was looked at without a failure is still there");
         let identify = |text: &str| crm.identify(text);
         let normalise = |role: Role, field: &Field, value: Value| crm.normalise(role, field, value);
-        let decision = decide(&context(setup, job, &facts, now, &identify), &job.view, None, &normalise);
+        let decision =
+            decide(&context(setup, job, &facts, now, &identify), &job.view, job.claimed.unsettled.as_ref(), &normalise);
         let records = decision.plan.steps.iter().map(|step| {
             let (action, id, fields) = match &step.write {
                 Write::Upsert { fields, .. } => ("create", None, Some(fields)),
@@ -168,22 +170,20 @@ fn claimed(
     workspace: &WorkspaceId,
     integration: &IntegrationId,
     source: &ConnectionId,
-    chain: ChainId,
-    state: ChainState,
-    links: Links,
+    known: Known,
     now: Timestamp,
 ) -> Claimed {
     Claimed {
         workspace: workspace.clone(),
         integration: integration.clone(),
         source: source.clone(),
-        chain,
+        chain: known.chain,
         fence: 0,
         revision: 0,
-        state,
-        links,
+        state: known.state,
+        links: known.links,
         attempts: 0,
-        unsettled: None,
+        unsettled: known.unsettled,
         waiting_since: now,
     }
 }

@@ -21,7 +21,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::{
-    describe::Descriptions, directory::Directory, push::Blocked, setup::Setup, templates::Templates, token::Tokens,
+    describe::Descriptions, directory::Directory, push::Blocked, refusals::Refusals, setup::Setup,
+    templates::Templates, token::Tokens,
 };
 
 /// All that the engine needs from outside.
@@ -76,6 +77,7 @@ pub struct Engine {
     pub(crate) setup: Setup,
     pub(crate) options: Options,
     pub(crate) directory: Directory,
+    pub(crate) refusals: Refusals,
     pub(crate) descriptions: Descriptions,
     pub(crate) templates: Templates,
     pub(crate) tokens: Tokens,
@@ -151,6 +153,7 @@ impl Engine {
             setup,
             options,
             directory: Directory::default(),
+            refusals: Refusals::default(),
             descriptions: Descriptions::default(),
             templates: Templates::default(),
             tokens: Tokens::default(),

@@ -10,8 +10,8 @@ use syncline_core::{
         ask::{MAX_LOOKS, Recall, questions, recall},
         chain::View,
         facts::{Facts, Questions},
-        mapped::{Outside, described_by},
-        project::{Context, Ties},
+        mapped::{Outside, described_by, reads_account},
+        project::{Context, Refused, Ties},
         settings::BookingSettings,
     },
     ids::{RecordId, SharedKey},
@@ -39,6 +39,8 @@ pub(crate) struct Job<'a> {
     relates_many: bool,
     /// What is known of the CRM's objects, where it depends on any.
     objects: Arc<Objects>,
+    /// What the CRM refused of it a moment ago.
+    pub(crate) refused: Refused,
     /// Whether something had to be looked up, and its share of the calls for that.
     asked: bool,
     pub(crate) looks: f64,
@@ -74,6 +76,7 @@ impl<'a> Job<'a> {
             objects_wanted,
             relates_many: false,
             objects: Arc::default(),
+            refused: Refused::default(),
             asked: false,
             looks: 0.0,
         }
@@ -85,7 +88,9 @@ impl<'a> Job<'a> {
 
     /// Whether the answers to a look may raise questions of their own.
     fn needs_more_looks(&self) -> bool {
-        self.claimed.unsettled.is_some() || self.claimed.links.values().any(|link| link.doubt)
+        self.claimed.unsettled.is_some()
+            || self.claimed.links.values().any(|link| link.doubt)
+            || reads_account(&self.settings)
     }
 }
 
@@ -151,7 +156,8 @@ impl Engine {
         for _ in 0..MAX_LOOKS {
             let mut ask = Questions::default();
             let mut askers = Vec::new();
-            // Only answers about records in doubt, or about a plan whose outcome is unknown, raise questions of their own.
+            // Only answers about records in doubt, about a plan whose outcome is unknown, or about whose account a mapping
+            // reads, raise questions of their own.
             let first = asked.is_empty();
             for (at, job) in jobs.iter_mut().enumerate().filter(|(_, job)| first || job.needs_more_looks()) {
                 let cx = context(setup, job, facts, now, &identify);
@@ -204,7 +210,10 @@ impl Engine {
                 continue;
             };
             match self.effective(integration, &view) {
-                Ok(effective) => sorted.jobs.push(Job::new(claimed, view, effective)),
+                Ok(effective) => {
+                    let refused = self.refusals.of(&claimed.workspace, &claimed.chain, self.world.clock.now());
+                    sorted.jobs.push(Job { refused, ..Job::new(claimed, view, effective) });
+                }
                 Err(why) => sorted.broken.push((claimed, why)),
             }
         }
@@ -298,6 +307,7 @@ pub(crate) fn context<'a>(
             raw: &|booking| serde_json::to_string(booking).ok(),
         },
         identify,
+        refused: &job.refused,
     }
 }
 

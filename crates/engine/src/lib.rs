@@ -20,6 +20,7 @@ mod outcome;
 mod poll;
 mod push;
 pub mod records;
+mod refusals;
 mod setup;
 mod standing;
 mod templates;

@@ -14,7 +14,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use syncline_connect::{Error, Object, Uses};
+use syncline_connect::{Error, ErrorKind, Object, Retry, Uses};
 use syncline_core::{
     booking::{
         check::{Problem, check, filled},
@@ -31,6 +31,7 @@ use crate::{
     engine::{Called, Engine},
     push::crm,
     setup::ConnectionSetup,
+    templates::TemplateSource,
 };
 
 /// How often the mappings of a connection are checked though nobody changed them.
@@ -121,6 +122,29 @@ impl Engine {
             tracing::warn!(%error, "Could not see which templates are in force; those known before are checked");
         }
         self.problems_of(setup, &self.parts(setup)).await
+    }
+
+    /// Every problem of the mappings into this connection as they would be with a template in force: for one meeting type, or
+    /// for all where it is empty.
+    pub async fn check_trial(
+        &self,
+        setup: &ConnectionSetup,
+        trial: TemplateSource<'_>,
+        meeting_type: &str,
+    ) -> Result<Vec<MappingProblem>, Error> {
+        self.refresh_templates(&setup.workspace, self.world.clock.now()).await.map_err(|error| {
+            Error::new(ErrorKind::Unavailable, Retry::Backoff, "check the mappings", error.to_string())
+        })?;
+        let integrations = self.setup.integrations.iter();
+        let ours = integrations.filter(|one| one.workspace == setup.workspace && one.crm == setup.id);
+        let parts: Vec<_> = ours
+            .filter_map(|one| {
+                // What does not compile is refused before.
+                let settings = self.on_trial(one, (meeting_type, ""), trial).ok()?.settings;
+                Some(Part { integration: &one.id, meeting_type: meeting_type.to_owned(), settings })
+            })
+            .collect();
+        self.problems_of(setup, &parts).await
     }
 
     async fn problems_of(&self, setup: &ConnectionSetup, parts: &[Part<'_>]) -> Called<Vec<MappingProblem>> {

@@ -140,14 +140,13 @@ impl Engine {
         own.map(|active| active.meeting_type.clone()).collect()
     }
 
-    /// The settings of a booking with one template in the place of what is in force of its kind.
+    /// The settings of a meeting type, by key and name, with one template in the place of what is in force of its kind.
     pub(crate) fn on_trial(
         &self,
         integration: &Integration,
-        view: &View<'_>,
+        (key, name): (&str, &str),
         trial: TemplateSource<'_>,
     ) -> Result<Effective, String> {
-        let (key, name) = (&view.content.meeting_type, &view.content.meeting_type_name);
         let templating = self.setup.templating.as_ref().ok_or("templates are not switched on here")?;
         let all = self.templates.0.lock().expect("no code panics while it holds this lock");
         let active = all.get(&integration.workspace).map_or(&[][..], |known| &known.active);

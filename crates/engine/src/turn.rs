@@ -62,6 +62,8 @@ enum Mend {
     StandIn,
     /// A record that was made twice stays, because the CRM does not let it be deleted.
     SurplusLeft,
+    /// What was refused is left out, and the rest is written.
+    LeftOut,
     /// The record that was to be made is looked for: it may be there already.
     LookedFor,
 }
@@ -385,13 +387,40 @@ impl Engine {
         // A record that was made twice and may not be deleted must not keep the booking from being written.
         let left = error.slot.filter(|_| error.retry == Retry::Never).and_then(|slot| leave_surplus(&links, slot));
         let mend = stand_in.map(|links| (Mend::StandIn, links)).or(left.map(|links| (Mend::SurplusLeft, links)));
+        let left_out = mend.is_none() && self.leave_out(push, error, now);
         let stands = may_stand(&decision.plan, error) && push.job.claimed.unsettled.is_none();
         let before = match mend {
             Some((mend, links)) => Before { mend: Some(mend), links, unsettled },
+            None if left_out => Before { mend: Some(Mend::LeftOut), links, unsettled },
             None if stands => Before { mend: Some(Mend::LookedFor), links, unsettled: true },
             None => Before { mend: None, links, unsettled },
         };
         self.refused(&setup.id, push.job.claimed, before, Some(&push.job.view), error, &push.job.shared, now)
+    }
+
+    /// Has the booking be written without what the CRM refuses of it, where that can be left out: mapped fields, or a guest
+    /// who is new, and all others who are once it has refused one already, for each refusal costs a call. Whether such a
+    /// thing is remembered. A duplicate is the admin's to rule.
+    fn leave_out(&self, push: &Push<'_>, error: &Error, now: Timestamp) -> bool {
+        let Push { job, decision } = push;
+        // What a newer description may mend is planned anew first.
+        let is_final = match error.retry {
+            Retry::Never => error.kind != ErrorKind::DuplicateRule,
+            Retry::Replan => job.claimed.attempts > 0 && matches!(error.kind, ErrorKind::Invalid | ErrorKind::Field),
+            Retry::After(_) | Retry::Backoff | Retry::Reauthorise => false,
+        };
+        let Some(slot) = error.slot.filter(|_| is_final) else { return false };
+        let mut refused = decision.dispensable(&job.settings, slot, &error.fields, &error.to_string());
+        if refused.is_empty() {
+            return false;
+        }
+        if !refused.guests.is_empty() && !job.refused.guests.is_empty() {
+            let others = decision.new_guests().filter(|email| !refused.guests.contains_key(*email));
+            let others: Vec<_> = others.map(|email| (email.to_owned(), "others were refused".to_owned())).collect();
+            refused.guests.extend(others);
+        }
+        self.refusals.learn(&job.claimed.workspace, &job.claimed.chain, refused, now);
+        true
     }
 
     #[expect(clippy::too_many_arguments, reason = "a failure is told with all that it concerns")]
@@ -436,6 +465,7 @@ impl Engine {
                 let text = match mend {
                     Mend::StandIn => format!("{error}; the record that the rule names is used"),
                     Mend::SurplusLeft => format!("{error}; the record that was made twice is left for you to delete"),
+                    Mend::LeftOut => format!("{error}; the rest is written without it"),
                     Mend::LookedFor => format!("{error}; it is looked whether the record is there already"),
                 };
                 Some(journal::failed(now, JournalKind::Retried, error, text))

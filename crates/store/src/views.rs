@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use syncline_core::{
     booking::chain::ChainState,
     ids::{ChainId, ConnectionId, IntegrationId},
+    step::Plan,
 };
 
 use crate::types::{JournalEntry, JournalKind, Links, Summary};
@@ -96,6 +97,8 @@ pub struct Known {
     pub chain: ChainId,
     pub state: ChainState,
     pub links: Links,
+    /// A plan that was written down and of which nobody knows yet what became of it.
+    pub unsettled: Option<Plan>,
 }
 
 /// Where a delivery stands.

@@ -1,12 +1,12 @@
 //! `syncline templates`: what a booking becomes, in versions that are tried before they are in force and taken back when
 //! they turn out wrong.
 
-use std::{io::Read, path::PathBuf};
+use std::{collections::BTreeSet, io::Read, path::PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
-use syncline_core::{Clock, ids::WorkspaceId};
+use syncline_core::{Clock, booking::check::Problem, ids::WorkspaceId};
 use syncline_engine::TemplateSource;
 use syncline_store::{Saved, Store};
 
@@ -139,37 +139,81 @@ pub async fn run(args: TemplatesArgs) -> anyhow::Result<()> {
     let _telemetry = telemetry::start_quiet(&installation.config.telemetry)?;
     match args.act {
         Act::Check { file, kind } => {
-            check_template(kind, &read(&file)?)?;
+            let text = read(&file)?;
+            check_template(kind, &text)?;
             println!("It can be used.");
-            return Ok(());
+            let store = installation.open_store().await?;
+            return hold_against_crm(&installation, store, kind, &text, "").await;
         }
         Act::Preview { which, file, message } => return preview(&installation, &which, file, &message).await,
         _ => {}
     }
     let store = installation.open_store().await?;
-    let done = act(&store, &installation.workspace(), args.act).await;
-    store.close().await;
-    done
+    match act(&store, &installation.workspace(), args.act).await {
+        Ok(Some(news)) => hold_against_crm(&installation, store, news.kind, &news.text, &news.meeting_type).await,
+        done => {
+            store.close().await;
+            done.map(drop)
+        }
+    }
 }
 
-async fn act(store: &Store, workspace: &WorkspaceId, act: Act) -> anyhow::Result<()> {
+/// A template that was saved or put in force.
+struct News {
+    kind: TemplateKind,
+    text: String,
+    /// Empty for all.
+    meeting_type: String,
+}
+
+/// Says which of its fields the CRM would not take as it is now. They drop only themselves, so that nothing is refused.
+async fn hold_against_crm(
+    installation: &Installation,
+    store: Store,
+    kind: TemplateKind,
+    text: &str,
+    meeting_type: &str,
+) -> anyhow::Result<()> {
+    let engine = installation.engine(store, &installation.public_url()?, installation.engine_options()?).await?;
+    let trial = TemplateSource { kind: kind.as_str(), source: text };
+    let crms: BTreeSet<_> = engine.setup().integrations.iter().map(|integration| &integration.crm).collect();
+    for setup in engine.setup().connections.iter().filter(|setup| crms.contains(&setup.id)) {
+        match engine.check_trial(setup, trial, meeting_type).await {
+            Ok(problems) => {
+                for found in problems {
+                    let Problem { reason, fix, .. } = &found.problem;
+                    println!("! {} does not fit and would be left out: {reason}\n    {fix}", found.place());
+                }
+            }
+            Err(error) => println!("{} could not be asked whether the fields fit: {error}", setup.id),
+        }
+    }
+    engine.world().store.clone().close().await;
+    Ok(())
+}
+
+/// Does it, and yields what is new of a template.
+async fn act(store: &Store, workspace: &WorkspaceId, act: Act) -> anyhow::Result<Option<News>> {
     let now = SystemClock.now();
     match act {
-        Act::List { json } => list(store, workspace, json).await,
+        Act::List { json } => list(store, workspace, json).await.map(|()| None),
         Act::Show { which } => {
             print!("{}", source(store, workspace, &which).await?.1);
-            Ok(())
+            Ok(None)
         }
         Act::Copy { which, to, who } => {
             let (_, text) = source(store, workspace, &which).await?;
-            save(store, workspace, which.kind, &to, &text, 0, &who.who).await
+            save(store, workspace, which.kind, &to, &text, 0, &who.who).await?;
+            Ok(None)
         }
         Act::Edit { which, file, who } => {
             let base = match store.template(workspace, which.kind.as_str(), &which.name, None).await? {
                 Some(newest) => newest.version,
                 None => bail!("there is no template `{}`; `syncline templates copy` makes one", which.name),
             };
-            save(store, workspace, which.kind, &which.name, &read(&file)?, base, &who.who).await
+            let text = read(&file)?;
+            save(store, workspace, which.kind, &which.name, &text, base, &who.who).await?;
+            Ok(Some(News { kind: which.kind, text, meeting_type: String::new() }))
         }
         Act::Activate { which, place, who } => {
             let (version, text) = source(store, workspace, &which).await?;
@@ -177,7 +221,7 @@ async fn act(store: &Store, workspace: &WorkspaceId, act: Act) -> anyhow::Result
             let (kind, name) = (which.kind.as_str(), which.name.as_str());
             store.activate_template(workspace, kind, &place.meeting_type, name, version, &who.who, now).await?;
             println!("In force from now on{}.", of(&place.meeting_type));
-            Ok(())
+            Ok(Some(News { kind: which.kind, text, meeting_type: place.meeting_type }))
         }
         Act::Rollback { kind, place, who } => {
             let back = store.roll_back_template(workspace, kind.as_str(), &place.meeting_type, &who.who, now).await?;
@@ -188,7 +232,7 @@ async fn act(store: &Store, workspace: &WorkspaceId, act: Act) -> anyhow::Result
                 Some(_) => println!("The built-in template is in force again{}.", of(&place.meeting_type)),
                 None => bail!("there is nothing to go back to{}", of(&place.meeting_type)),
             }
-            Ok(())
+            Ok(None)
         }
         Act::History => {
             for event in store.template_events(workspace).await? {
@@ -196,9 +240,9 @@ async fn act(store: &Store, workspace: &WorkspaceId, act: Act) -> anyhow::Result
                 let (at, who, action) = (event.at, event.who, event.action.replace('_', " "));
                 println!("{at:.0}  {who}  {action}  {} {}, version {}{place}", event.kind, event.name, event.version);
             }
-            Ok(())
+            Ok(None)
         }
-        Act::Check { .. } | Act::Preview { .. } => Ok(()),
+        Act::Check { .. } | Act::Preview { .. } => Ok(None),
     }
 }
 

@@ -1,17 +1,22 @@
 //! What an operator asks before and after: a dry run, the doctor, a replay.
 
-use std::{path::Path, process::Output};
+use std::{
+    path::Path,
+    process::Output,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 
 use crate::{
-    lab::{Booking, Hook, Installation, Sandbox},
+    lab::{Booking, Hook, Installation, PATIENCE, Sandbox, pause},
     story::{clear_faults, fault},
 };
 
 const BINARY: &str = env!("CARGO_BIN_EXE_syncline");
 
-fn run(installation: &Installation, arguments: &[&str]) -> Output {
+/// Runs a command on an installation.
+pub fn run(installation: &Installation, arguments: &[&str]) -> Output {
     let config = installation.folder.join("syncline.toml");
     std::process::Command::new(BINARY)
         .args(arguments)
@@ -73,6 +78,32 @@ fn a_dry_run_shows_everything_and_does_nothing() {
     let start = &meeting["fields"]["start"];
     assert!(start["now"].is_string() && start["then"].is_string() && start["now"] != start["then"], "{dry}");
     assert_eq!(sandbox.records("Event"), before);
+}
+
+/// After an answer that was lost nobody knows what was written: a dry run looks for it, as the booking itself will, and does
+/// not show as new what is there.
+///
+/// proves: B28, V2
+#[test]
+fn a_dry_run_looks_for_what_a_lost_answer_made() {
+    let sandbox = Sandbox::start();
+    let installation = Installation::new("dry-run-lost", &sandbox, "sqlite:syncline.db", "");
+    let server = installation.start(Path::new(BINARY), &[]);
+    fault(
+        &sandbox,
+        &json!({"kind": "applied_answer_lost", "method": "POST", "path": "/services/data", "object": "graph", "next": 1}),
+    );
+    let mut booking = Booking::new(1, "ada@one.example", "Ada Lovelace");
+    booking.created().post(&mut server.connect(), &server.hook).expect("an answer");
+    let until = Instant::now() + PATIENCE;
+    while sandbox.records("Event").is_empty() {
+        assert!(Instant::now() < until, "nothing was written");
+        pause(Duration::from_millis(20));
+    }
+    let moved = file(&installation, &booking.moved());
+    let text = said(&run(&installation, &["dry-run", &moved]));
+    assert!(!text.contains("create"), "{text}");
+    assert!(text.contains("update meeting"), "{text}");
 }
 
 /// What cannot be read is refused with words that help, and a failed look-up shows nothing as new.

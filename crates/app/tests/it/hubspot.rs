@@ -267,7 +267,7 @@ fn visits() -> (Hub, &'static str) {
 
 /// Answers are mapped into properties of the account's own, and into a further record that is associated.
 ///
-/// proves: B10, B27, B28
+/// proves: B12, B13
 #[test]
 fn answers_are_mapped_into_any_property_and_a_further_object() {
     let (hub, settings) = visits();

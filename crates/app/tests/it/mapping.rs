@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Map, Value, json};
 use syncline_sandbox::{
     SalesforceConfig,
-    salesforce::{CustomField, CustomObject, SchemaChange},
+    salesforce::{Comparison, Condition, CustomField, CustomObject, RuleSet, SchemaChange, ValidationRule},
 };
 
 use crate::lab::{Booking, Hook, Installation, PATIENCE, Sandbox, Server, pause};
@@ -327,6 +327,43 @@ fn a_value_that_does_not_fit_drops_only_its_field() {
         assert!(told.contains(words), "`{words}` is missing in: {told}");
     }
     assert_eq!((lab.sandbox.records("Event").len(), lab.server.api("/api/v1/status")["parked"].clone()), (2, json!(0)));
+}
+
+/// The CRM itself refuses a mapped value, by a rule of the org or because it is no record's id: the field is left out,
+/// the journal says why, and everything else is written.
+///
+/// proves: B13
+#[test]
+fn a_value_that_the_crm_refuses_drops_only_its_field() {
+    let mappings = [
+        map("contact", "Team_Size__c", "{{ answer(\"size\") }}", "always"),
+        map("contact", "Open_Topic__c", TOPIC, "always"),
+        "[[integrations.defaults.record]]\nname = \"log\"\nobject = \"Booking_Log__c\"\nfields = [\n\
+         { field = \"Contact__c\", value = '{{ answer(\"friend\") }}' },\n\
+         { field = \"Status__c\", value = \"{{ booking.status }}\" },\n]\n"
+            .to_owned(),
+    ];
+    let lab = Lab::new("refused-values", &mappings.concat());
+    let rule = ValidationRule {
+        name: "Sane_Teams".to_owned(),
+        object: "Contact".to_owned(),
+        active: true,
+        refuse_when: vec![Condition { field: "Team_Size__c".into(), op: Comparison::Greater, value: json!(500) }],
+        message: "no team is that large".to_owned(),
+        error_field: Some("Team_Size__c".to_owned()),
+    };
+    lab.sandbox.org.set_rules(RuleSet { validation_rules: vec![rule], ..RuleSet::default() }).expect("rules");
+    let answers = [("size", "1000"), ("topic", "Looms"), ("friend", "Charles")];
+    lab.say(&ada(1, "").answering(&answers).created());
+    assert_eq!(lab.server.api("/api/v1/status")["parked"], 0, "{}", lab.log());
+    let (contact, entry) = (lab.only("Contact"), lab.only("Booking_Log__c"));
+    assert_eq!((&contact["Team_Size__c"], &contact["Open_Topic__c"]), (&Value::Null, &json!("Looms")));
+    assert_eq!((&entry["Contact__c"], &entry["Status__c"]), (&Value::Null, &json!("active")));
+    lab.only("Event");
+    let log = lab.log();
+    for field in ["Team_Size__c of the contact was left out", "Contact__c of the log was left out"] {
+        assert!(log.contains(field), "`{field}` is missing in: {log}");
+    }
 }
 
 /// The doctor names each mapped field that the org does not have, with the fix and an example, and does not fail for

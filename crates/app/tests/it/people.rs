@@ -4,12 +4,19 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use syncline_sandbox::salesforce::{
-    AssignmentEntry, AssignmentRule, DuplicateRule, LeadConversion, OnDuplicate, RuleSet,
+    AssignmentEntry, AssignmentRule, Comparison, Condition, DuplicateRule, LeadConversion, OnDuplicate, RuleSet,
+    ValidationRule,
 };
 
-use crate::lab::{Booking, Hook, Installation, Sandbox, Server};
+use crate::{
+    before::run,
+    lab::{Booking, Hook, Installation, Sandbox, Server},
+};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_syncline");
+
+/// Bookings that wait together where their calls are counted.
+const WAITING: usize = 200;
 
 struct Lab {
     sandbox: Sandbox,
@@ -219,6 +226,102 @@ fn a_duplicate_rule_stops_the_booking_where_the_settings_say_so() {
     lab.say(&ada().created());
     assert_eq!(lab.server.api("/api/v1/status")["parked"], 1);
     assert!(lab.sandbox.records("Event").is_empty() && lab.sandbox.records("Account").is_empty());
+    lab.sandbox.org.set_rules(RuleSet::default()).expect("no rules");
+    assert!(run(&lab.installation, &["replay", "--parked"]).status.success());
+    lab.server.settle(&lab.installation);
+    assert_eq!(lab.server.api("/api/v1/status")["parked"], 0, "{}", lab.log());
+    assert_eq!(lab.event()["WhoId"], lab.one("Contact", "Email", "ada@one.example")["Id"]);
+}
+
+/// The CRM does not take one guest's record, or none of a stranger: the meeting is written with all others, those who are
+/// left out stand in its description, and the journal says why. Nobody is asked for again and again.
+///
+/// proves: V4, B16
+#[test]
+fn a_refused_guest_keeps_nobody_else_away() {
+    for (name, refuses) in [("one-guest", "Nameless"), ("all-guests", "")] {
+        let lab = Lab::new(name, "guests = \"create\"\n");
+        lab.seed("Contact", json!({"LastName": "Lovelace", "Email": "ada@one.example"}));
+        let hopper = lab.seed("Contact", json!({"LastName": "Hopper", "Email": "grace@navy.example"}));
+        let refused = match refuses {
+            "" => Condition { field: "Phone".to_owned(), op: Comparison::Blank, value: Value::Null },
+            local => Condition {
+                field: "Email".to_owned(),
+                op: Comparison::Equals,
+                value: json!(format!("{}@beta.example", local.to_lowercase())),
+            },
+        };
+        let rule = ValidationRule {
+            name: "Complete".to_owned(),
+            object: "Contact".to_owned(),
+            active: true,
+            refuse_when: vec![refused],
+            message: "this contact is not complete".to_owned(),
+            error_field: None,
+        };
+        lab.sandbox.org.set_rules(RuleSet { validation_rules: vec![rule], ..RuleSet::default() }).expect("rules");
+        let guests =
+            ["grace@navy.example", "nameless@beta.example", "b@beta.example", "c@gamma.example", "d@gamma.example"];
+        let mut booking = ada().with_company(&guests.map(str::to_owned), &[]);
+        lab.say(&booking.created());
+        assert_eq!(lab.server.api("/api/v1/status")["parked"], 0, "{}", lab.log());
+        let made = if refuses.is_empty() { 0 } else { 3 };
+        assert_eq!(lab.sandbox.records("Contact").len(), 2 + made, "{}", lab.log());
+        assert_eq!(lab.invited().len(), 1 + made, "{}", lab.log());
+        assert!(lab.invited().contains(&hopper));
+        let event = lab.event();
+        let description = event["Description"].as_str().expect("a description");
+        assert!(guests.iter().all(|guest| description.contains(guest)), "{description}");
+        let log = lab.log();
+        assert!(log.contains("nameless@beta.example is only named in the description"), "{log}");
+        assert!(log.contains("a validation rule or trigger of the org refused the record"), "the reason: {log}");
+        lab.say(&booking.moved());
+        assert_eq!(lab.server.api("/api/v1/status")["parked"], 0, "{}", lab.log());
+        assert_eq!(lab.invited().len(), 1 + made, "{}", lab.log());
+    }
+}
+
+/// The promised calls: two for somebody new, also with case, opportunity, three guests and two co-hosts; and shared ones for
+/// many that wait.
+///
+/// proves: P1
+#[test]
+fn a_booking_takes_two_calls_and_many_share_theirs() {
+    let full = "guests = \"create\"\ncase = { status = \"New\" }\nopportunity = { stage = \"Prospecting\" }";
+    for (name, defaults, per_hundred) in [("calls-plain", "", 10), ("calls-full", full, 30)] {
+        let lab = Lab::new(name, defaults);
+        let booking = |number: usize| {
+            let mut booking = Booking::new(number, &format!("person{number}@company{number}.example"), "Some Body");
+            if defaults.is_empty() {
+                return booking.created();
+            }
+            let guests: Vec<String> = (0..3).map(|guest| format!("g{guest}@partner{number}.example")).collect();
+            booking.with_company(&guests, &["carl@host.example", "cora@host.example"]).created()
+        };
+        // The first one has the hosts looked up and the objects described, which are then known.
+        lab.say(&booking(0));
+        let calls = |before: u64| lab.sandbox.org.calls().total - before;
+        let before = calls(0);
+        lab.say(&booking(1));
+        assert_eq!(calls(before), 2, "{name}: {}", lab.log());
+        let Lab { sandbox, installation, server } = lab;
+        assert!(server.terminate().success());
+        let intake = installation.start(Path::new(BINARY), &["--workers", "0"]);
+        let mut connection = intake.connect();
+        for number in 0..WAITING {
+            let (status, _) = booking(2 + number).post(&mut connection, &intake.hook).expect("an answer");
+            assert_eq!(status, 200);
+        }
+        drop(connection);
+        assert!(intake.terminate().success());
+        let before = sandbox.org.calls().total;
+        let server = installation.start(Path::new(BINARY), &[]);
+        server.settle(&installation);
+        let taken = sandbox.org.calls().total - before;
+        assert_eq!(sandbox.records("Event").iter().filter(|event| event["IsChild"] != true).count(), 2 + WAITING);
+        let most = (WAITING * per_hundred / 100) as u64;
+        assert!(taken <= most, "{name}: {taken} calls for {WAITING} bookings, and at most {most} are promised");
+    }
 }
 
 /// A contact is merged into another: later messages go on with the one that is left.

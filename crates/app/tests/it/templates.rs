@@ -2,7 +2,12 @@
 
 use std::{path::Path, process::Output};
 
-use crate::lab::{Booking, Installation, PATIENCE, Sandbox, Server, pause};
+use serde_json::json;
+
+use crate::{
+    lab::{Booking, Installation, PATIENCE, Sandbox, Server, pause},
+    story::{clear_faults, fault},
+};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_syncline");
 
@@ -92,6 +97,34 @@ fn a_template_lives_its_life() {
     book_until(&server, &installation, &sandbox, 200, "Introduction");
     let history = said(&installation, &["history"]);
     assert!(["saved", "activated", "rolled back"].iter().all(|deed| history.contains(deed)), "{history}");
+}
+
+/// What is saved or put in force is held against what the org says of its fields; those that do not fit are named with their
+/// fix, and the template is taken all the same, because they drop only themselves.
+///
+/// proves: B13, B20
+#[test]
+fn a_template_is_held_against_the_org_when_it_is_saved() {
+    let sandbox = Sandbox::start();
+    let installation = Installation::new("templates-fit", &sandbox, "sqlite:syncline.db", "");
+    let text = b"[[mapping]]\non = \"contact\"\nfield = \"Nowhere__c\"\nvalue = \"x\"\n\n\
+                 [[mapping]]\non = \"contact\"\nfield = \"Title\"\nvalue = \"x\"\n";
+    let text = file(&installation, "fields.toml", text);
+    said(&installation, &["copy", "built-in", "fields", "--kind", "attendee"]);
+    fault(&sandbox, &json!({"kind": "status", "status": 503}));
+    let unasked = said(&installation, &["edit", "fields", "--kind", "attendee", "--file", &text]);
+    assert!(unasked.contains("version 2") && unasked.contains("could not be asked"), "it is saved: {unasked}");
+    clear_faults(&sandbox);
+    for arguments in [
+        &["edit", "fields", "--kind", "attendee", "--file", &text][..],
+        &["activate", "fields", "--kind", "attendee", "--meeting-type", "intro"],
+        &["check", &text, "--kind", "attendee"],
+    ] {
+        let said = said(&installation, arguments);
+        assert!(said.contains("! contact.Nowhere__c (bookings"), "{arguments:?}: {said}");
+        assert!(said.contains("does not fit and would be left out"), "{arguments:?}: {said}");
+        assert!(!said.contains("contact.Title"), "{arguments:?}: {said}");
+    }
 }
 
 /// proves: B20: one meeting type has its own, the others do not; the people of a booking have a template, too.

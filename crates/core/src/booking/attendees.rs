@@ -45,6 +45,17 @@ pub(super) fn others<'a>(view: &View<'a>) -> impl Iterator<Item = (&'a Attendee,
     seats.chain(view.content.guests.iter().chain(theirs).map(|guest| (guest, Kind::Guest)))
 }
 
+/// Everybody beside the invitee, as texts name them: the invitee's guests, the other seats and their guests, each address once.
+pub(super) fn named<'a>(view: &View<'a>) -> impl Iterator<Item = &'a Attendee> {
+    let own = view.content.guests.iter();
+    let all = own.chain(others(view).map(|(who, _)| who));
+    let mut seen = BTreeSet::new();
+    all.filter(move |who| match address(&who.email) {
+        Some(email) => seen.insert(email),
+        None => seen.insert(format!("{} {}", who.email, display_name(who))),
+    })
+}
+
 /// Gathers everybody and gives those their numbers who have none yet.
 pub(super) fn company<'a>(cx: &Context<'_>, view: &View<'a>) -> Company<'a> {
     let content = view.content;
@@ -162,12 +173,16 @@ pub(super) fn attendees(
         if comer.kind == Kind::Guest && cx.settings.guests == GuestPolicy::Ignore {
             continue;
         }
+        if is_refused(cx, &comer.email, out) {
+            continue;
+        }
         if let Some(person) = person(cx, view, comer, owner, out) {
             hall.seat(number, &comer.email, person.role, person.value);
         }
     }
     for (at, (email, number)) in company.hosts.iter().enumerate() {
         match cx.facts.user(email) {
+            Some(Some(_)) if is_refused(cx, email, out) => {}
             Some(Some(user)) => hall.seat(*number, email, Role::User, Value::Id(user.clone())),
             // What became of the first host is told with the owner.
             Some(None) if at > 0 => {
@@ -178,6 +193,13 @@ pub(super) fn attendees(
         }
     }
     hall.close(out);
+}
+
+/// Whether the CRM refused to take them: somebody who cannot be written must not keep the meeting from being written.
+fn is_refused(cx: &Context<'_>, email: &str, out: &mut Projection) -> bool {
+    let Some(reason) = cx.refused.guests.get(email) else { return false };
+    out.notes.push(Note::new("guest_refused", format!("{email} is only named in the description: {reason}")));
+    true
 }
 
 /// The attendees as they should be.

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::{
     mapped::roles_named,
-    mapping::{MAPPINGS_MAX, Mapping, RECORDS_MAX, RecordTemplate, Target, When, missing},
+    mapping::{MAPPINGS_MAX, Mapping, OBJECTS_MAX, RECORDS_MAX, RecordTemplate, Target, When, missing},
     settings::{BookingSettings, GuestPolicy, PersonMode},
 };
 use crate::{
@@ -132,6 +132,11 @@ fn too_many(mappings: &[Mapping], records: &[RecordTemplate]) -> Vec<Problem> {
     if records.len() > RECORDS_MAX {
         let reason = format!("there are more than {RECORDS_MAX} of them");
         problems.push(problem("records", reason, "leave out those that are never read", "name = \"booking_log\""));
+    }
+    let objects: BTreeSet<_> = records.iter().map(|record| &record.object).collect();
+    if objects.len() > OBJECTS_MAX {
+        let reason = format!("they are of more than {OBJECTS_MAX} objects, which one call cannot write");
+        problems.push(problem("records", reason, "put several of them into one object", "object = \"Booking_Log__c\""));
     }
     problems
 }

@@ -10,9 +10,9 @@ use super::{
     attendees::address_of,
     chain::View,
     follow::{Followed, follow, stranger},
-    mapped::{self, object_of},
+    mapped::{self, is_mapped, object_of},
     matching::{account_key, address},
-    project::{Context, Desired, Links, Note, Projection, project, shared_record_key},
+    project::{Context, Desired, Links, Note, Projection, Refused, project, shared_record_key},
     settings::BookingSettings,
     text::{newlines, splice, with_prefix},
 };
@@ -107,6 +107,34 @@ impl Decision {
             is_shared(step.slot) && matches!(step.write, Write::Patch { .. }) && !before.contains_key(&step.slot)
         };
         if self.plan.steps.iter().any(is_news) { Some(self.relied_on(before)) } else { self.adopted.clone() }
+    }
+
+    /// What of this plan may be left out, so that a refusal of the record in this slot, of these fields as far as the CRM
+    /// names them, stops nothing else: mapped fields, or a guest who is new.
+    pub fn dispensable(&self, settings: &BookingSettings, slot: Slot, fields: &[Field], reason: &str) -> Refused {
+        let role = self.plan.steps.iter().find(|step| step.slot == slot).map(|step| step.role);
+        let mapped = fields.iter().filter(|field| role.is_some_and(|role| is_mapped(settings, slot, role, field)));
+        let fields: BTreeMap<_, _> = mapped.map(|field| ((slot, field.clone()), reason.to_owned())).collect();
+        let guest = self.new_guest(slot).filter(|_| fields.is_empty());
+        let guests = guest.into_iter().map(|email| (email.to_owned(), reason.to_owned())).collect();
+        Refused { guests, fields }
+    }
+
+    /// The address of the guest for whom the plan makes the record of this slot. Whoever is there already is not meant: they
+    /// are invited, whatever is refused about them.
+    pub(super) fn new_guest(&self, slot: Slot) -> Option<&str> {
+        let (Slot::Guest(number) | Slot::GuestAccount(number) | Slot::Attendee(number)) = slot else { return None };
+        let is_made = |step: &Step| step.slot == slot && matches!(step.write, Write::Upsert { .. });
+        self.plan.steps.iter().find(|step| is_made(step))?;
+        let theirs = [Slot::Guest(number), Slot::Attendee(number)];
+        let theirs = self.after.iter().filter(|after| theirs.contains(&after.slot));
+        theirs.into_iter().find_map(|after| after.image.get(&Std::Email.into())?.as_text())
+    }
+
+    /// The addresses of all guests for whom the plan makes a person.
+    pub fn new_guests(&self) -> impl Iterator<Item = &str> {
+        let people = self.plan.steps.iter().filter(|step| matches!(step.slot, Slot::Guest(_)));
+        people.filter_map(|step| self.new_guest(step.slot))
     }
 
     fn patched(&self, slot: Slot) -> impl Iterator<Item = &Fields> {

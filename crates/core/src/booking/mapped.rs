@@ -123,6 +123,17 @@ pub(super) fn reads(settings: &BookingSettings, slot: Slot, role: Role) -> bool 
                 .any(|read| roles_named(&read.root).contains(&role)))
 }
 
+/// Whether what stands in the invitee's account matters. Which one it is may only be known once the person is found.
+pub fn reads_account(settings: &BookingSettings) -> bool {
+    reads(settings, Slot::Account, Role::Account)
+}
+
+/// Whether the invitee's account that is there already is read or written.
+pub(super) fn uses_account(settings: &BookingSettings) -> bool {
+    let writes = |mapping: &Mapping| mapping.on == Target::Account && mapping.when == When::Always;
+    reads_account(settings) || settings.mappings.iter().any(writes)
+}
+
 /// Whether a mapping needs to know what stands in a record.
 pub(super) fn reads_something(settings: &BookingSettings) -> bool {
     settings.mappings.iter().any(|mapping| mapping.when == When::IfEmpty)
@@ -214,9 +225,24 @@ fn image(cx: &Context<'_>, desired: &Desired) -> Fields {
     link.map(|link| link.image.clone()).unwrap_or_default()
 }
 
+/// Whether an admin says what stands in this field of a record of the booking.
+pub(super) fn is_mapped(settings: &BookingSettings, slot: Slot, role: Role, field: &Field) -> bool {
+    let further = settings.records.iter().filter(|record| record.slot() == slot);
+    let target = target(slot, role);
+    further.flat_map(|record| &record.fields).any(|own| Field::Native(own.name.clone()) == *field)
+        || settings.mappings.iter().any(|mapping| Some(mapping.on) == target && mapping.field == *field)
+}
+
 fn lay_over(cx: &Context<'_>, desired: &mut Desired, mapped: Mapped, what: &str, notes: &mut Vec<Note>) {
     notes.extend(mapped.notes);
     for (field, value) in mapped.fields {
+        if let Some(reason) = cx.refused.fields.get(&(desired.slot, field.clone())) {
+            let text = format!(
+                "the field {field} of the {what} was left out: {reason}; correct the mapping, or what the CRM allows"
+            );
+            notes.push(Note::new("field_dropped", text));
+            continue;
+        }
         // A record can only name those that are made before it, and what could not be written with it is not written
         // by chance the next time.
         let named = match &value {

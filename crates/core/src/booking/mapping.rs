@@ -17,6 +17,10 @@ use crate::{
 pub const MAPPINGS_MAX: usize = 200;
 pub const RECORDS_MAX: usize = 20;
 
+/// Most different objects of further records. A CRM may take only 15 different kinds of writes in a call, and a booking's own
+/// records are up to ten of them.
+pub const OBJECTS_MAX: usize = 5;
+
 /// One field with its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {

@@ -4,6 +4,7 @@
 use super::{
     chain::View,
     follow::{Followed, account_that_stands, follow},
+    mapped::uses_account,
     matching::{
         PersonMatch, Who, account_key, address, company_domain, find_account, find_guest, find_person, known,
         person_key,
@@ -173,6 +174,9 @@ pub(super) fn person(
         }
         _ => None,
     };
+    if let (Some(Value::Id(id)), Kind::Invitee) = (&account, comer.kind) {
+        keep_account(cx, comer, id, out);
+    }
     let value = found.id.clone().map_or(Value::Slot(comer.slot), Value::Id);
     let on_create = if found.id.is_some() {
         Fields::new()
@@ -310,6 +314,28 @@ fn company(cx: &Context<'_>, view: &View<'_>, comer: &Comer<'_>) -> String {
 pub(super) fn company_of_invitee(cx: &Context<'_>, view: &View<'_>) -> String {
     let email = address(&view.content.invitee.email).unwrap_or_default();
     company(cx, view, &Comer { who: &view.content.invitee, email, kind: Kind::Invitee, slot: Slot::Person })
+}
+
+/// The invitee's account that is there already is a record of the booking where a mapping reads or fills it.
+fn keep_account(cx: &Context<'_>, comer: &Comer<'_>, id: &RecordId, out: &mut Projection) {
+    let slot = comer.account_slot();
+    if !uses_account(cx.settings) || out.desired.iter().any(|other| other.slot == slot) {
+        return;
+    }
+    let shared = account_key(&comer.email, cx.settings);
+    let key = shared_record_key(cx, &shared);
+    // Others may rely on it as their company's only where it was made as that.
+    let is_ours = cx.links.get(&slot).is_some_and(|link| link.id == *id && link.key.as_ref() == Some(&key));
+    out.desired.push(Desired {
+        slot,
+        role: Role::Account,
+        existing: Some(id.clone()),
+        key,
+        shared: is_ours.then_some(shared),
+        on_create: Fields::new(),
+        keep: Fields::new(),
+        remember: Fields::new(),
+    });
 }
 
 /// The account of a new contact, found or to be created; guests of one company share it.

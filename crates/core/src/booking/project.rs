@@ -23,7 +23,7 @@ use super::{
 use crate::{
     ids::{ChainId, ConnectionId, ExternalKey, RecordId, SharedKey, WorkspaceId},
     person::squeeze,
-    record::{Fields, Role, Slot, Std, Value},
+    record::{Field, Fields, Role, Slot, Std, Value},
     step::Link,
 };
 
@@ -63,6 +63,29 @@ pub struct Context<'a> {
     pub ties: Ties,
     pub outside: Outside<'a>,
     pub identify: Identify<'a>,
+    pub refused: &'a Refused,
+}
+
+/// What the CRM has just refused of a booking, with its reasons: the booking is written without it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Refused {
+    /// Guests, by their addresses, who were to become records or attendees.
+    pub guests: BTreeMap<String, String>,
+    /// Mapped fields, by their record.
+    pub fields: BTreeMap<(Slot, Field), String>,
+}
+
+impl Refused {
+    /// Whether nothing was.
+    pub fn is_empty(&self) -> bool {
+        self.guests.is_empty() && self.fields.is_empty()
+    }
+
+    /// Adds what was refused after it.
+    pub fn extend(&mut self, later: Refused) {
+        self.guests.extend(later.guests);
+        self.fields.extend(later.fields);
+    }
 }
 
 /// One record that should exist.
@@ -340,7 +363,8 @@ pub(super) fn opportunity_name(view: &View<'_>) -> String {
 
 /// Whether the account of somebody new matters: to a contact, which belongs to it, or to an opportunity.
 pub(super) fn wants_account(settings: &BookingSettings) -> bool {
-    (settings.create_account && settings.person != PersonMode::ContactFirst) || settings.opportunity.is_some()
+    let new_contacts = settings.person != PersonMode::ContactFirst || settings.new_lead() == Role::Contact;
+    (settings.create_account && new_contacts) || settings.opportunity.is_some()
 }
 
 pub(super) fn text_value(text: Option<&str>) -> Option<Value> {

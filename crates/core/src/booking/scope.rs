@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use super::{
+    attendees::named,
     chain::{Standing, View},
     message::{Attendee, Booking},
     settings::Language,
@@ -61,8 +62,7 @@ pub fn scope(view: &View<'_>, around: &Surroundings<'_>) -> Scope {
     let mut scope = Scope::default();
     scope.set("booking", booking_names(view, around));
     scope.set("invitee", attendee(&booking.invitee));
-    let seats = view.other_seats.iter().map(|seat| &seat.invitee);
-    scope.set("guests", Datum::list(booking.guests.iter().chain(seats).map(attendee)));
+    scope.set("guests", Datum::list(named(view).map(attendee)));
     let hosts: Vec<Datum> = booking
         .hosts
         .iter()

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
+    attendees::named,
     chain::{Move, Standing, View},
     message::{Attendee, Booking},
     settings::Language,
@@ -160,8 +161,7 @@ pub fn description(view: &View<'_>, language: Language, related: &Related<'_>) -
     line(words.when, &when(booking, words));
     line(words.place, booking.location.as_deref().unwrap_or_default());
     line(words.with, &contact_line(&booking.invitee));
-    let guests: Vec<String> =
-        booking.guests.iter().chain(view.other_seats.iter().map(|seat| &seat.invitee)).map(contact_line).collect();
+    let guests: Vec<String> = named(view).map(contact_line).collect();
     line(words.guests, &guests.join(", "));
     line(words.notes, booking.notes.as_deref().unwrap_or_default());
     if !booking.answers.is_empty() {

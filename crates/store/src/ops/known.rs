@@ -3,6 +3,7 @@
 use syncline_core::{
     booking::{chain::ChainState, message::BookingMessage},
     ids::{ChainId, ConnectionId, WorkspaceId},
+    step::Plan,
 };
 
 use crate::{
@@ -12,10 +13,11 @@ use crate::{
 };
 
 statements! {
-    KNOWN = "select c.chain, s.state, l.links from chain_node n \
+    KNOWN = "select c.chain, s.state, l.links, o.plan from chain_node n \
         join chain c on c.workspace = n.workspace and c.id = n.chain_id \
         join chain_state s on s.workspace = n.workspace and s.id = n.chain_id \
         left join chain_links l on l.workspace = n.workspace and l.id = n.chain_id \
+        left join outbox o on o.workspace = n.workspace and o.id = n.chain_id \
         where n.workspace = ?1 and n.source = ?2 and n.node = ?3";
 }
 
@@ -41,6 +43,7 @@ impl Op for KnownBooking {
                     chain: ChainId::new(row.text(0)?),
                     state: row.json::<ChainState>(1)?,
                     links: row.opt_json::<Links>(2)?.unwrap_or_default(),
+                    unsettled: row.opt_json::<Plan>(3)?,
                 }));
             }
         }

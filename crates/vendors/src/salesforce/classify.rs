@@ -95,7 +95,12 @@ static TABLE: &[(&[&str], Class)] = &[
     (&["STRING_TOO_LONG"], class(ErrorKind::Invalid, Retry::Never, "a text is longer than its field")),
     (&["INVALID_EMAIL_ADDRESS"], class(ErrorKind::Invalid, Retry::Never, "an e-mail address is not accepted")),
     (
-        &["FIELD_INTEGRITY_EXCEPTION", "INVALID_TYPE_ON_FIELD_IN_RECORD", "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"],
+        &[
+            "FIELD_INTEGRITY_EXCEPTION",
+            "INVALID_TYPE_ON_FIELD_IN_RECORD",
+            "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+            "MALFORMED_ID",
+        ],
         class(ErrorKind::Invalid, Retry::Never, "the values do not fit together in this org"),
     ),
     (

@@ -53,6 +53,7 @@ pub fn settings() -> BookingSettings {
             map(Target::Meeting, "Moved__c", "{{ booking.reschedules }}", When::Always),
             map(Target::Meeting, "Reason__c", "{{ booking.cancel_reason }}", When::Always),
             map(Target::Case, "Event__c", "{{ meeting.id }}", When::Always),
+            map(Target::Account, "Moves__c", "{{ booking.reschedules }}", When::Always),
             map(Target::Meeting, "Broken__c", "{{ 1 / 0 }}", When::Always),
         ],
         records: vec![log()],
@@ -173,6 +174,77 @@ fn somebody_who_is_there_is_written_to_as_configured() {
         );
         assert!(!touched, "what is there is left alone");
     }
+}
+
+/// The invitee's account is written to as well, whether this booking made it or it was there, whoever belongs to it and
+/// however it was found.
+///
+/// proves: B13
+#[test]
+fn an_account_that_is_there_is_written_to_as_configured() {
+    let account = |source: Value| {
+        let fields =
+            [(Std::Name.into(), Value::text("A")), (native("Source__c"), source), (native("First__c"), Value::Null)];
+        Record { role: Role::Account, id: "account-1".into(), fields: Fields::from(fields) }
+    };
+    let person = |role: Role| {
+        let mut fields = vec![(Std::Email, Value::text(INVITEE)), (Std::LastName, Value::text("L"))];
+        match role {
+            Role::Lead => fields.push((Std::Company, Value::text("A"))),
+            _ => fields.push((Std::Account, Value::Id("account-1".into()))),
+        }
+        super::converge::record(role, 1, &fields)
+    };
+    let mappings = vec![
+        map(Target::Account, "Source__c", "web", When::IfEmpty),
+        map(Target::Account, "First__c", "x", When::Never),
+        map(Target::Account, "Moves__c", "{{ booking.reschedules }}", When::Always),
+    ];
+    let settings = BookingSettings { mappings, ..BookingSettings::default() };
+    let moved = [booked("a", 0, 60), replacing(booked("b", 10, 120), "a")];
+    for (there, source, wanted) in [
+        (vec![account(Value::text("fair")), person(Role::Contact)], "fair", &Value::Null),
+        (vec![account(Value::Null), person(Role::Contact)], "web", &Value::Null),
+        (vec![], "web", &Value::text("x")),
+    ] {
+        let mut desk = Desk::new(World::with(&there), settings.clone());
+        for (known, moves) in [(1, "0"), (2, "1")] {
+            desk.work(&moved[..known]);
+            assert_eq!(value(&desk, Slot::Account, "Source__c"), Some(&Value::text(source)));
+            assert_eq!(value(&desk, Slot::Account, "Moves__c"), Some(&Value::Decimal(moves.into())));
+            assert_eq!(value(&desk, Slot::Account, "First__c"), Some(wanted), "only when it is made");
+        }
+        assert_eq!(desk.work(&moved).plan.steps, []);
+        assert_eq!(desk.count(Role::Account), 1);
+        assert_eq!(
+            desk.shared.keys().filter(|key| key.as_str().starts_with("account")).count(),
+            usize::from(there.is_empty())
+        );
+    }
+}
+
+/// What the CRM refuses of mapped fields is left out, and nothing else; the journal says so.
+///
+/// proves: B13
+#[test]
+fn a_refused_field_is_left_out_alone() {
+    let mut desk = Desk::new(World::default(), settings());
+    let said = [booked("a", 0, 60)];
+    let planned = desk.decide(&said, None);
+    let log = log().slot();
+    let given = [native("Source__c"), Std::LastName.into(), native("Moved__c")];
+    let of = |slot: Slot| planned.dispensable(&settings(), slot, &given, "not this");
+    assert_eq!(of(Slot::Person).fields.into_keys().collect::<Vec<_>>(), [(Slot::Person, native("Source__c"))]);
+    assert_eq!(of(log).fields.into_keys().collect::<Vec<_>>(), [(log, native("Moved__c"))]);
+    assert!(of(Slot::Case).is_empty(), "what nobody mapped cannot be left out");
+    desk.refused = of(Slot::Person);
+    desk.refused.extend(of(log));
+    let decision = desk.work(&said);
+    assert_eq!(value(&desk, Slot::Person, "Source__c"), None);
+    assert!(value(&desk, Slot::Person, "Last__c").is_some());
+    assert_eq!((value(&desk, log, "Moved__c"), value(&desk, log, "Status__c")), (None, Some(&Value::text("active"))));
+    let told = decision.notes.iter().filter(|note| note.code == "field_dropped" && note.text.contains("not this"));
+    assert_eq!(told.count(), 2);
 }
 
 /// An edit of a mapped field is overwritten when the booking gives another value, and survives until then.

@@ -172,7 +172,7 @@ fn a_colleague_comes_as_a_user() {
     assert_eq!(attending(&desk), ["user-2"]);
 }
 
-/// proves: B18, B20
+/// proves: B17, B18
 #[test]
 fn whoever_is_added_comes_and_whoever_is_removed_leaves() {
     let known = [person(Role::Contact, 5, GUEST), person(Role::Contact, 6, STRANGER), user(2, CO_HOST)];
@@ -241,6 +241,23 @@ fn seats_attend_and_leave_one_by_one() {
     assert_eq!((desk.count(Role::Contact), desk.count(Role::Meeting)), (3, 1));
 }
 
+/// proves: B16: the guests of other seats are named as the invitee's own are, each once.
+#[test]
+fn guests_of_other_seats_are_named() {
+    let seat = |key: &str, at: i64, guests: &[&str]| {
+        let mut said = booked(key, at, 6000);
+        let content = said.booked.as_mut().expect("a booking");
+        content.guests = guests.iter().map(|email| guest(email, email)).collect();
+        in_group(said, "event", &format!("{key}@beta.example"))
+    };
+    let mut desk = Desk::new(World::default(), settings(GuestPolicy::MatchOnly));
+    desk.work(&[seat("a", 0, &["x@far.example"]), seat("b", 1, &["X@far.example", "y@far.example"])]);
+    let description = desk.text(Slot::Meeting, Std::Description);
+    for email in ["b@beta.example", "x@far.example", "y@far.example"] {
+        assert_eq!(description.to_lowercase().matches(&format!("<{email}>")).count(), 1, "{email}: {description}");
+    }
+}
+
 /// proves: B16: a guest without a usable address is named in the description and in the journal, and drops nobody else.
 #[test]
 fn a_guest_without_an_address_is_named() {
@@ -276,6 +293,38 @@ fn a_full_booking_is_one_look_and_one_plan() {
 
 proptest! {
     #![proptest_config(super::cases(60))]
+
+    /// proves: V4: whichever new guests the CRM refuses, whether their company, their record or their place, the meeting goes
+    /// without these and with all others, and each is named once in the journal and in the description.
+    #[test]
+    fn whom_the_crm_refuses_keeps_nobody_else_away(refused in 0_u8..8, known in 0_u8..8) {
+        let guests = ["x@beta.example", "y@beta.example", "z@gamma.example"];
+        let is = |bits: u8, at: usize| bits & (1 << at) != 0;
+        let there: Vec<Record> = (0..3).filter(|at| is(known, *at)).map(|at| person(Role::Contact, 10 + at, guests[at])).collect();
+        let mut desk = Desk::new(World::with(&there), settings(GuestPolicy::Create));
+        let said = [with(|content| content.guests = guests.map(|email| guest(email, email)).into())];
+        let planned = desk.decide(&said, None);
+        let made: Vec<&str> = planned.new_guests().collect();
+        let strangers: Vec<&str> = (0..3).filter(|at| !is(known, *at)).map(|at| guests[at]).collect();
+        prop_assert_eq!(&made, &strangers, "only those who are made may be left out");
+        for step in &planned.plan.steps {
+            let of_guest = matches!(step.slot, Slot::Guest(_) | Slot::GuestAccount(_) | Slot::Attendee(_));
+            prop_assert_eq!(planned.new_guest(step.slot).is_some(), of_guest);
+        }
+        let left_out: Vec<&str> = (0..3).filter(|at| is(refused, *at) && !is(known, *at)).map(|at| guests[at]).collect();
+        desk.refused.guests = left_out.iter().map(|email| ((*email).to_owned(), "no such address".to_owned())).collect();
+        let decision = desk.work(&said);
+        let emails: Vec<String> = attending(&desk)
+            .iter()
+            .map(|id| desk.world.records[&id.as_str().into()].text(Std::Email).unwrap_or_default().to_owned())
+            .collect();
+        prop_assert_eq!(emails.len(), 3 - left_out.len());
+        prop_assert!(left_out.iter().all(|email| !emails.iter().any(|other| other == email)));
+        prop_assert_eq!(notes(&decision, "guest_refused"), left_out.len());
+        prop_assert_eq!(desk.count(Role::Contact), 1 + 3 - left_out.len());
+        let description = desk.text(Slot::Meeting, Std::Description);
+        prop_assert!(guests.iter().all(|email| description.contains(email)), "{}", description);
+    }
 
     /// proves: B16, B17, B18: whatever guests come and go, every attendee is somebody who is invited now, once, and
     /// never the owner.

@@ -113,6 +113,22 @@ fn a_lead_never_comes_with_a_related_record() {
     assert_eq!(field(&desk, Slot::Opportunity, Std::Contact), None);
 }
 
+/// Where somebody new becomes a contact because there are no leads, the company that is there is found, as it is for
+/// contacts by choice.
+///
+/// proves: B7, B14
+#[test]
+fn without_leads_a_new_contact_finds_its_company() {
+    let account =
+        record(Role::Account, 1, &[(Std::Website, Value::text("www.acme.example")), (Std::Name, Value::text("A"))]);
+    for person in [PersonMode::Contact, PersonMode::ContactFirst, PersonMode::Lead] {
+        let settings = BookingSettings { person, leads: false, ..BookingSettings::default() };
+        let desk = desk(std::slice::from_ref(&account), settings, booked("a", 0, 6000));
+        assert_eq!((desk.count(Role::Account), desk.count(Role::Contact)), (1, 1), "{person:?}");
+        assert_eq!(field(&desk, Slot::Person, Std::Account), Some(Value::Id("account-1".into())), "{person:?}");
+    }
+}
+
 /// proves: B7
 #[test]
 fn an_account_is_named_by_answer_then_domain_then_person() {

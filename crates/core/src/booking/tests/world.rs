@@ -10,9 +10,10 @@ use crate::{
         ask::{MAX_LOOKS, fields_to_read, questions},
         diff::{Decision, decide},
         facts::{Facts, Questions, website_spellings},
+        mapped::reads_account,
         mapped::{Outside, Undescribed, fields_of},
         message::BookingMessage,
-        project::{Context, Links, Ties},
+        project::{Context, Links, Refused, Ties},
         settings::BookingSettings,
     },
     ids::{ChainId, ConnectionId, RecordId, SharedKey, WorkspaceId},
@@ -265,6 +266,7 @@ pub struct Desk {
     pub chain: ChainId,
     pub relates_many: bool,
     pub ties: Ties,
+    pub refused: Refused,
 }
 
 impl Desk {
@@ -279,6 +281,7 @@ impl Desk {
             chain: ChainId::from("bk_1"),
             relates_many: false,
             ties: Ties::One,
+            refused: Refused::default(),
         }
     }
 
@@ -302,14 +305,17 @@ impl Desk {
                 relates_many: self.relates_many,
                 ties: self.ties,
                 identify: &identify,
+                refused: &self.refused,
             });
         };
         let mut ask = Questions::default();
         with(&facts, &mut |cx| ask = questions(cx, &view, unsettled, &normalise));
         self.world.answer(&ask, &self.settings, &mut facts);
         // One look is enough: with its answers, nothing is asked that was not asked before. Only where a plan made the
-        // meeting, or a record is in doubt, the answers raise questions of their own.
-        let looks = if unsettled.is_some() || self.links.values().any(|link| link.doubt) { MAX_LOOKS } else { 1 };
+        // meeting, a record is in doubt, or a mapping reads the account of somebody who is found, the answers raise questions
+        // of their own.
+        let in_doubt = self.links.values().any(|link| link.doubt) || reads_account(&self.settings);
+        let looks = if unsettled.is_some() || in_doubt { MAX_LOOKS } else { 1 };
         for look in 1.. {
             let mut again = Questions::default();
             with(&facts, &mut |cx| again = questions(cx, &view, unsettled, &normalise));

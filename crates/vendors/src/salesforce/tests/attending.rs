@@ -48,7 +48,7 @@ fn with_guests() -> Plan {
     }
 }
 
-/// proves: B12
+/// proves: B16
 #[test]
 fn guests_and_hosts_are_tied_to_the_meeting_that_the_same_graph_makes() {
     let drawn = draw::draw(&org(), &with_guests()).unwrap();
@@ -115,7 +115,7 @@ fn guests_and_hosts_are_tied_to_the_meeting_that_the_same_graph_makes() {
     "#);
 }
 
-/// proves: B12
+/// proves: B16
 #[test]
 fn the_ids_of_places_come_back_by_their_slots() {
     let plan = Plan { steps: vec![meeting(), place(1, Value::Id(USER.into()), true, None)] };
@@ -162,7 +162,7 @@ fn whom_a_place_ties_to_which_meeting_is_never_changed() {
     assert!(draw::draw(&org(), &Plan { steps: vec![step] }).is_err(), "a contact is no place in a meeting");
 }
 
-/// proves: B12
+/// proves: B16
 #[test]
 fn somebody_who_attends_already_is_looked_up_and_not_doubled() {
     let plan = Plan { steps: vec![meeting(), place(7, Value::Id(CONTACT.into()), true, Some(true))] };
@@ -195,7 +195,7 @@ fn a_mark_that_the_org_does_not_know_is_named() {
     assert_eq!((error.kind, error.fields), (ErrorKind::Field, vec![Field::Native("EventWhoIds".into())]));
 }
 
-/// proves: B12 (sixty guests)
+/// proves: B16 (sixty guests)
 #[test]
 fn a_booking_with_sixty_guests_is_one_graph_of_one_call() {
     let mut steps = vec![meeting()];
@@ -249,7 +249,7 @@ fn told(records: &[Record]) -> Vec<(&str, &str, bool, bool)> {
     records.iter().map(told).collect()
 }
 
-/// proves: B12
+/// proves: B16
 #[test]
 fn attendees_are_looked_up_by_their_meeting_and_only_people_attend() {
     let marks = |invited, related, what| json!({"IsInvitee": invited, "IsParent": related, "IsWhat": what});
@@ -270,7 +270,7 @@ fn attendees_are_looked_up_by_their_meeting_and_only_people_attend() {
     insta::assert_snapshot!(soql_of(&find::asks(&org(), &[bare]).unwrap()[0].url), @"SELECT Id, CreatedDate, RelationId FROM EventRelation WHERE (Id IN ('0RE000000000001GAA')) ORDER BY CreatedDate, Id");
 }
 
-/// proves: B12 (without "relate multiple contacts")
+/// proves: B16 (without "relate multiple contacts")
 #[test]
 fn where_an_event_has_one_person_everyone_else_who_attends_is_invited() {
     let refused =

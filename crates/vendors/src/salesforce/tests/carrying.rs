@@ -86,7 +86,7 @@ proptest! {
     }
 }
 
-/// proves: B12 (a booking beyond the limits is named, and stops nobody else)
+/// proves: V4 (a booking beyond the limits is named, and stops nobody else)
 #[test]
 fn a_plan_that_no_call_carries_is_refused_alone() {
     let plan = |steps: Vec<Step>| Plan { steps };
@@ -127,7 +127,7 @@ fn a_chain_of_references_is_followed_to_the_vendors_depth_and_no_further() {
     assert!(error.message.contains("in a row"), "{}", error.message);
 }
 
-/// proves: B16
+/// proves: B12
 #[test]
 fn a_further_record_is_written_by_the_key_under_the_name_of_its_object() {
     let mut made = step(0, 7, 0, 0);

@@ -32,7 +32,7 @@ fn shown(name: &str, field: &FieldDescription) -> String {
     )
 }
 
-/// proves: B18
+/// proves: B13
 #[test]
 fn each_field_is_told_with_what_it_takes() {
     let fields = json!([

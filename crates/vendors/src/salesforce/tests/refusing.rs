@@ -177,7 +177,7 @@ fn a_converted_lead_is_told_whether_it_is_written_or_referred_to() {
     );
 }
 
-/// proves: B16
+/// proves: B12
 #[test]
 fn a_further_record_is_named_by_its_object() {
     let mut step = upsert(Slot::Record(2), Role::Custom, &[]);

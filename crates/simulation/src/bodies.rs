@@ -61,8 +61,9 @@ impl Telling<'_> {
         format!("{TAINT}{} please call", self.customer.number)
     }
 
+    /// Whoever makes a guest's record owns it, so that guests belong to one host each.
     fn guest(&self, at: usize) -> String {
-        format!("guest{at}@elsewhere.example")
+        format!("guest{at}@guests-of-{}", self.booker().host.email().replace('@', "-"))
     }
 }
 

@@ -5,11 +5,17 @@ use std::{collections::BTreeSet, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use syncline_core::{
-    booking::settings::{BookingSettings, CaseSettings, OpenLead, OpportunitySettings, PersonMode, StatusValues},
+    booking::settings::{
+        BookingSettings, CaseSettings, GuestPolicy, OpenLead, OpportunitySettings, PersonMode, StatusValues,
+    },
     ids::{ConnectionId, IntegrationId, WorkspaceId},
 };
 
 use crate::{bodies, clock::beginning, dice::Dice, faults::Fault, faults::FaultSet};
+
+/// Of a thousand customers, how many have guests made whom nobody knows; and how many guests a booking begins with, less one.
+const GUESTS_PERMILLE: u64 = 300;
+const GUESTS_MAX: u64 = 3;
 
 /// Bookings of one run at most, those of all customers together.
 pub const BOOKINGS_MAX: u64 = 7;
@@ -292,9 +298,17 @@ impl Story {
             number,
             people,
             known,
-            settings: settings(dice),
+            settings: BookingSettings { guests: self.guests_of(number), ..settings(dice) },
             rotating: dice.chance(700),
             token_seconds: i64::try_from(dice.between(900, 7200)).unwrap_or(7200),
+        }
+    }
+
+    /// What becomes of guests whom nobody knows.
+    fn guests_of(&self, customer: usize) -> GuestPolicy {
+        match Dice::of(self.seed, "guests", customer as u64).chance(GUESTS_PERMILLE) {
+            true => GuestPolicy::Create,
+            false => GuestPolicy::MatchOnly,
         }
     }
 
@@ -327,13 +341,18 @@ impl Story {
             left: Vec::new(),
         };
         self.bookings.push(booking);
+        let guests = match self.customers[customer].settings.guests {
+            GuestPolicy::Create => {
+                usize::try_from(Dice::of(self.seed, "company", at as u64).below(GUESTS_MAX)).unwrap_or(0)
+            }
+            GuestPolicy::MatchOnly | GuestPolicy::Ignore => 0,
+        };
         let mut said = Duration::from_secs(dice.between(5, 600));
         if self.faults.has(Fault::T2) {
             // All begin together, when nobody has a token yet.
             said = ALL_AT_ONCE + Duration::from_millis(dice.below(AT_ONCE_MILLIS));
         }
-        let mut teller =
-            Teller { story: self, booking: at, said, version: 0, title: title(long_title), guests: 0, dice };
+        let mut teller = Teller { story: self, booking: at, said, version: 0, title: title(long_title), guests, dice };
         if shared_slot { teller.tell_seats() } else { teller.tell() }
     }
 

@@ -80,6 +80,11 @@ impl ActiveCampaignAccount {
         self.state().crm.deals(&self.shapes())
     }
 
+    /// Somebody deletes a deal; answers whether there was one.
+    pub fn delete_deal(&self, id: u64) -> bool {
+        super::crm::delete_deal(&mut self.state(), &self.person(), id)
+    }
+
     /// Makes a custom field of deals of this type, and yields its number.
     pub fn add_deal_field(&self, label: &str, kind: &str) -> u64 {
         self.state().crm.add_deal_field(label, kind)

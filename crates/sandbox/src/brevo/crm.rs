@@ -246,12 +246,7 @@ fn rows(state: &mut State, act: &Act, kind: Kind, method: &Method, rest: &[&str]
         }
         (&Method::DELETE, [id]) => {
             let place = known(state, id)?;
-            state.crm.rows.remove(&place);
-            let others = state.crm.rows.iter_mut().filter(|((known, _), _)| *known == kind.other());
-            others.for_each(|(_, row)| {
-                row.others.remove(*id);
-            });
-            state.journal.note(act.now, &act.actor, EffectKind::Deleted, kind.name(), id, Map::new());
+            remove(state, act, &place);
             Ok(no_content())
         }
         _ => Err(wrong_method(method)),
@@ -315,6 +310,20 @@ pub(super) fn change(
     }
     state.journal.note(act.now, &act.actor, effect, kind.name(), id, given);
     Ok(())
+}
+
+/// Takes one away, and out of those it is linked with; answers whether there was one.
+pub(super) fn remove(state: &mut State, act: &Act, place: &(Kind, String)) -> bool {
+    let (kind, id) = place;
+    if state.crm.rows.remove(place).is_none() {
+        return false;
+    }
+    let others = state.crm.rows.iter_mut().filter(|((known, _), _)| *known == kind.other());
+    others.for_each(|(_, row)| {
+        row.others.remove(id);
+    });
+    state.journal.note(act.now, &act.actor, EffectKind::Deleted, kind.name(), id, Map::new());
+    true
 }
 
 /// Writes a link between a company and a deal on the other side too.

@@ -63,6 +63,11 @@ impl BrevoAccount {
         self.state().crm.all(Kind::Deal)
     }
 
+    /// Somebody deletes a deal; answers whether there was one.
+    pub fn delete_deal(&self, id: &str) -> bool {
+        crm::remove(&mut self.state(), &self.person(), &(Kind::Deal, id.to_owned()))
+    }
+
     /// Makes an attribute of deals of this type, and yields its internal name.
     pub fn add_deal_attribute(&self, label: &str, kind: &str) -> String {
         self.state().crm.add_attribute(Kind::Deal, label, kind)

@@ -1,6 +1,8 @@
 //! What the people of a company do in their accounts: they edit, add, delete, merge and convert, each where they happen to
 //! be and when they like. What the product makes of it is looked at elsewhere.
 
+mod deals;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde_json::Value;
@@ -121,6 +123,7 @@ impl People {
                 Trouble::Schema => self.schema(),
                 Trouble::Rule => self.rule(),
                 Trouble::Lag => self.lag(),
+                Trouble::Deal => self.deal(),
                 Trouble::Purge | Trouble::Quota => self.edit(),
             }
         }

@@ -150,10 +150,10 @@ impl Operator<'_> {
         any
     }
 
-    /// How many fields and records programs have written.
-    fn written(&self) -> (u64, u64) {
+    /// How many fields, records and deals programs have written.
+    fn written(&self) -> (u64, u64, u64) {
         let ledger = lock(&self.wires.ledger);
-        (ledger.changes, ledger.transfers.values().sum::<u64>())
+        (ledger.changes, ledger.transfers.values().sum::<u64>(), ledger.deal_writes)
     }
 
     /// Once more through everything, and nothing may be written.

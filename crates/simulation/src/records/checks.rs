@@ -10,6 +10,7 @@ use syncline_store::{HoldView, LinkedPair, PAGE_MAX, StoredFate};
 use super::{
     accounts::Account,
     company::workspace,
+    deals,
     fact::{Fact, Shown},
     ledger::End,
     wires::Wires,
@@ -43,7 +44,7 @@ async fn sides(wires: &Wires, flow: &RecordFlow, journal: &[Line]) -> u64 {
     let holds = sim.store.holds(&flow.workspace, &flow.id, None, PAGE_MAX).await.unwrap_or_default();
     let mut apart = 0;
     let mut tied: [BTreeSet<&str>; 2] = [BTreeSet::new(), BTreeSet::new()];
-    for LinkedPair { left: one, right: two, .. } in &links {
+    for LinkedPair { left: one, right: two, .. } in links.iter().filter(|pair| pair.link.pair != deals::DEALS) {
         // A counterpart that was to be made and may not be any more: the record says why.
         if [one, two].into_iter().flatten().all(|end| end.note.is_some()) && (one.is_none() || two.is_none()) {
             continue;
@@ -89,6 +90,9 @@ async fn sides(wires: &Wires, flow: &RecordFlow, journal: &[Line]) -> u64 {
         }
     }
     strays(wires, flow, &left, &right, &tied, &holds).await;
+    if flow.pairs.iter().any(|pair| pair.name == deals::DEALS) {
+        apart += deals::in_the_end(wires, flow, &links, &holds).await;
+    }
     apart
 }
 

@@ -14,8 +14,9 @@ use syncline_engine::{
 
 use super::{
     accounts::{Account, Campaign, Crm, Hub, Post},
+    deals::{self, DEALS},
     fact::Fact,
-    plot::{Plot, Tool},
+    plot::{Plot, Tool, Trouble},
 };
 use crate::clock::TrueClock;
 
@@ -108,12 +109,22 @@ impl Company {
             marks: None,
             on_request: false,
         };
+        let mut pairs = vec![pair("contacts", crm.kinds()[0]), pair("leads", crm.kinds()[1])];
+        if plot.has(Trouble::Deal) {
+            pairs.push(PairDraft {
+                name: DEALS.to_owned(),
+                left: kind(crm.deal_names().kind, false, WhenDeleted::Detach),
+                right: kind(tool.deal_names().kind, true, plot.deleted_in_tools),
+                rows: deals::rows(&crm.deal_names(), &tool.deal_names(), pairs[0].name.as_str()),
+                ..pairs[0].clone()
+            });
+        }
         RecordFlow {
             workspace: workspace(),
             id: flow_of(tool),
             left: side(crm),
             right: side(tool),
-            pairs: vec![pair("contacts", crm.kinds()[0]), pair("leads", crm.kinds()[1])],
+            pairs,
             sweep_every: SWEEP_EVERY,
             tasks_per_month: quota,
             to_left: None,

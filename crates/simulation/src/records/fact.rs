@@ -58,12 +58,16 @@ pub enum Deed {
     Created,
     Updated,
     Deleted,
+    /// It belongs to others than before, and nothing else of it changed.
+    Tied,
 }
 
 /// A write that a program made and that stayed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
     pub deed: Deed,
+    /// Whether the record is a deal, and no person.
+    pub deal: bool,
     pub id: String,
     /// By the account's own names, as far as the program named them.
     pub fields: Vec<String>,

@@ -15,7 +15,8 @@ use syncline_store::LinkedPair;
 use super::{
     accounts::Account,
     company::{flow_of, workspace},
-    fact::{Deed, Fact, Shown},
+    deals::Deal,
+    fact::{Deed, Fact, Shown, Written},
 };
 use crate::sim::Sim;
 
@@ -86,6 +87,10 @@ pub struct Ledger {
     /// People who were taken out of an account by its people, and by nobody put back, with each integration that had them
     /// in step.
     graves: BTreeSet<(usize, String, usize)>,
+    /// The same of deals, by their names.
+    deal_graves: BTreeSet<(usize, String, usize)>,
+    /// Writes of programs to deals.
+    pub deal_writes: u64,
     /// Records that programs wrote, by integration.
     pub transfers: BTreeMap<usize, u64>,
     /// Fields that programs changed.
@@ -106,6 +111,8 @@ impl Ledger {
             edits: Vec::new(),
             held: BTreeSet::new(),
             graves: BTreeSet::new(),
+            deal_graves: BTreeSet::new(),
+            deal_writes: 0,
             transfers: BTreeMap::new(),
             changes: 0,
             put_back: 0,
@@ -120,6 +127,8 @@ impl Ledger {
         let account = &accounts[at];
         let (written, last) = account.written_since(self.books[at].seen);
         self.books[at].seen = last;
+        let (deals, written): (Vec<_>, Vec<_>) = written.into_iter().partition(|one| one.deal);
+        self.deals_by_program(sim, &**account, at, &deals, writer);
         if written.is_empty() {
             return;
         }
@@ -147,6 +156,49 @@ impl Ledger {
             }
         }
         self.look_for_doubles();
+    }
+
+    fn deals_by_program(
+        &mut self,
+        sim: &Sim,
+        account: &dyn Account,
+        at: usize,
+        written: &[Written],
+        writer: Option<Writer>,
+    ) {
+        let (name, names) = (account.name(), account.deal_names());
+        for one in written {
+            sim.note(|| format!("{name}: a program: {:?} deal {} {:?}", one.deed, one.id, one.fields));
+            self.deal_writes += 1;
+            if let Some(writer) = writer.filter(|_| one.deed != Deed::Tied) {
+                *self.transfers.entry(writer.flow).or_default() += 1;
+            }
+            let foreign = one.fields.iter().find(|field| !names.has(field));
+            match foreign {
+                _ if at == 0 => sim.violation("confined", format!("{name}: {} is written, and only read", one.id)),
+                Some(foreign) => {
+                    sim.violation("confined", format!("{name}: {foreign} of a deal is written, which is not mapped"));
+                }
+                None => {}
+            }
+        }
+        let made = |deal: &Deal| written.iter().any(|one| one.deed == Deed::Created && one.id == deal.id);
+        let all = account.deals();
+        for deal in all.iter().filter(|deal| made(deal)) {
+            if all.iter().any(|other| other.name == deal.name && other.id != deal.id) {
+                sim.violation("double", format!("{name}: {} is made twice", deal.name));
+            }
+            if writer.is_some_and(|writer| self.deal_graves.contains(&(at, deal.name.clone(), writer.flow))) {
+                sim.violation("risen", format!("{name}: {} was deleted and is made again", deal.name));
+            }
+        }
+    }
+
+    /// A person deleted a deal: no integration that had it in step makes it again.
+    pub fn buried(&mut self, sim: &Sim, accounts: &[Arc<dyn Account>], at: usize, deal: &Deal) {
+        for flow in in_step(sim, accounts, at, accounts[at].deal_names().kind, &deal.id) {
+            self.deal_graves.insert((at, deal.name.clone(), flow));
+        }
     }
 
     fn deleted(&mut self, sim: &Sim, accounts: &[Arc<dyn Account>], at: usize, id: &str, writer: Option<Writer>) {
@@ -275,7 +327,7 @@ impl Ledger {
         for entry in &gone {
             touched.insert(entry.shown.who().to_owned());
             // Whom an integration never knew is rightly made from what its other account holds.
-            for flow in in_step(sim, accounts, at, &entry.shown) {
+            for flow in in_step(sim, accounts, at, entry.shown.kind, &entry.shown.id) {
                 self.graves.insert((at, entry.shown.who().to_owned(), flow));
             }
         }
@@ -341,16 +393,16 @@ fn reads_first(account: &dyn Account) -> bool {
 }
 
 /// The integrations that had tied this record to another one; each tool has one, in their order.
-fn in_step(sim: &Sim, accounts: &[Arc<dyn Account>], at: usize, shown: &Shown) -> Vec<usize> {
+fn in_step(sim: &Sim, accounts: &[Arc<dyn Account>], at: usize, kind: &str, id: &str) -> Vec<usize> {
     let (side, tools) = match at {
         0 => (Side::Left, 1..accounts.len()),
         tool => (Side::Right, tool..tool + 1),
     };
-    let record = [RecordId::new(shown.id.clone())];
+    let record = [RecordId::new(id)];
     let tied = |tool: &usize| {
         let flow = flow_of(&*accounts[*tool]);
         // The simulation's store answers at once.
-        let rows = sim.store.rows_by_record(&workspace(), &flow, side, shown.kind, &record).now_or_never();
+        let rows = sim.store.rows_by_record(&workspace(), &flow, side, kind, &record).now_or_never();
         let links: Vec<i64> = rows.and_then(Result::ok).unwrap_or_default().iter().filter_map(|row| row.link).collect();
         let links = sim.store.links_by_id(&workspace(), &flow, &links).now_or_never();
         // With a counterpart that is only to be made it is in step with nobody yet.

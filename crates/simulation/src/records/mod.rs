@@ -10,6 +10,7 @@ mod calm;
 mod campaign;
 mod checks;
 mod company;
+mod deals;
 mod fact;
 mod ledger;
 mod plot;

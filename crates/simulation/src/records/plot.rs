@@ -17,6 +17,8 @@ const PEOPLE_MAX: u64 = 6;
 const ACTS_MAX: u64 = 24;
 /// People of a company large enough for the brake to matter.
 const CROWD: u64 = 64;
+/// Of a thousand companies, how many have their opportunities in step as well.
+const DEALS_PERMILLE: u64 = 350;
 /// How long people go on, in seconds.
 const CHAOS_MIN: u64 = 600;
 const CHAOS_MAX: u64 = 1_500;
@@ -64,6 +66,7 @@ troubles! {
     Schema = "schema" "a mapped field goes away for a while",
     Rule = "rule" "a validation rule refuses some records for a while",
     Lag = "lag" "an account shows its changes late",
+    Deal = "deal" "opportunities are in step as well: opened, edited, handed to somebody else, deleted on either side",
 }
 
 /// A tool beside the CRM.
@@ -102,7 +105,11 @@ impl Plot {
         let share = *dice.pick(&[120, 300, 500]);
         let faults: FaultSet = FAULTS.into_iter().filter(|_| dice.chance(share)).collect();
         let share = *dice.pick(&[200, 500, 800]);
-        let mut drawn: BTreeSet<Trouble> = Trouble::ALL.iter().copied().filter(|_| dice.chance(share)).collect();
+        let of_people = Trouble::ALL.iter().copied().filter(|trouble| *trouble != Trouble::Deal);
+        let mut drawn: BTreeSet<Trouble> = of_people.filter(|_| dice.chance(share)).collect();
+        if Dice::of(seed, "deals", 0).chance(DEALS_PERMILLE) {
+            drawn.insert(Trouble::Deal);
+        }
         if !dice.chance(150) {
             drawn.remove(&Trouble::Purge);
         }

@@ -6,7 +6,7 @@ use http::Method;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Deal, gone, known, pipelines};
+use super::{Deal, known, pipelines};
 use crate::{
     activecampaign::{
         Act, State,
@@ -64,8 +64,8 @@ pub(super) fn deals(
             match *method {
                 Method::GET => Ok(answer(200, &json!({"deal": shown_deal(shapes, id, &state.crm.deals[&id])}))),
                 Method::DELETE => {
-                    state.crm.deals.remove(&id);
-                    gone(state, act, "deal", id)
+                    delete(state, act, id);
+                    Ok(answer(200, &json!({})))
                 }
                 Method::PUT | Method::PATCH => {
                     let given = asked.object("deal")?;
@@ -86,6 +86,15 @@ pub(super) fn deals(
         }
         _ => Err(unknown()),
     }
+}
+
+/// Takes one away; answers whether there was one.
+pub(in super::super) fn delete(state: &mut State, act: &Act, id: u64) -> bool {
+    let was = state.crm.deals.remove(&id).is_some();
+    if was {
+        state.journal.note(act.now, &act.actor, EffectKind::Deleted, "deal", id, Map::new());
+    }
+    was
 }
 
 fn answered_deal(state: &State, shapes: &Shapes, status: u16, id: u64) -> Answer {

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 pub(super) use self::{
     accounts::{change as change_account, link_account},
+    deals::delete as delete_deal,
     pipelines::found,
 };
 use super::{

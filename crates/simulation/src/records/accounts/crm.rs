@@ -21,6 +21,7 @@ use crate::{
     records::{
         acts::AWAY,
         company::workspace,
+        deals::{Deal, DealNames},
         fact::{Deed, Fact, Facts, Shown, Written},
     },
     story::SECRET,
@@ -31,6 +32,7 @@ const OUT: &str = "Opted_Out__c";
 /// Writes of which the account keeps what they did.
 const KEPT: usize = 5_000;
 const KINDS: [&str; 2] = ["Contact", "Lead"];
+const OPPORTUNITY: &str = "Opportunity";
 
 /// The org.
 pub struct Crm(pub Arc<SalesforceOrg>);
@@ -74,6 +76,24 @@ impl Crm {
         let out = self.shown(kind, goes).is_some_and(|shown| shown.get(Fact::Out).is_some());
         let on_top = if out { Map::from_iter([(OUT.to_owned(), Value::Bool(true))]) } else { Map::new() };
         self.0.merge(stays, &[goes], &on_top)
+    }
+
+    /// Somebody opens an opportunity with a contact.
+    pub fn open(&self, name: &str, amount: u64, contact: &str) -> Result<String, String> {
+        let record = json!({ "Name": name, "Amount": amount, "StageName": "Prospecting", "CloseDate": "2027-09-30",
+                             "ContactId": contact });
+        self.0.seed(OPPORTUNITY, record.as_object().expect("it was written as an object"))
+    }
+
+    /// Somebody says how much an opportunity is worth.
+    pub fn revalue(&self, opportunity: &str, amount: u64) -> Result<(), String> {
+        self.0.edit(opportunity, &Map::from_iter([("Amount".to_owned(), json!(amount))]))
+    }
+
+    /// Somebody makes another contact the primary one of an opportunity.
+    pub fn hand_over(&self, opportunity: &str, contact: &str) -> Result<(), String> {
+        let role = json!({ "OpportunityId": opportunity, "ContactId": contact, "IsPrimary": true });
+        self.0.seed("OpportunityContactRole", role.as_object().expect("it was written as an object")).map(drop)
     }
 
     fn shown(&self, kind: &str, id: &str) -> Option<Shown> {
@@ -199,17 +219,38 @@ impl Account for Crm {
         self.0.delete(id)
     }
 
+    fn deal_names(&self) -> DealNames {
+        DealNames { kind: OPPORTUNITY, name: "Name", amount: "Amount", person: "ContactId", constant: None, own: &[] }
+    }
+
+    fn deals(&self) -> Vec<Deal> {
+        let live = self.0.records(OPPORTUNITY).into_iter();
+        let live = live.filter(|record| record.get("IsDeleted") != Some(&Value::Bool(true)));
+        let deal = |record: Map<String, Value>| Deal {
+            id: text(record.get("Id")).unwrap_or_default(),
+            name: text(record.get("Name")).unwrap_or_default(),
+            amount: record.get("Amount").and_then(Value::as_f64).map(|amount| amount as i64),
+            people: text(record.get("ContactId")).into_iter().collect(),
+        };
+        live.map(deal).collect()
+    }
+
+    fn delete_deal(&self, id: &str) -> Result<(), String> {
+        self.0.delete(id)
+    }
+
     fn written_since(&self, number: u64) -> (Vec<Written>, u64) {
         let effects = self.0.effects_since(number);
         let last = effects.last().map_or(number, |effect| effect.number);
-        let by_programs =
-            effects.into_iter().filter(|effect| effect.request > 0 && KINDS.contains(&effect.object.as_str()));
+        let is_ours = |object: &str| object == OPPORTUNITY || KINDS.contains(&object);
+        let by_programs = effects.into_iter().filter(|effect| effect.request > 0 && is_ours(&effect.object));
         let written = by_programs.map(|effect| Written {
             deed: match effect.kind {
                 EffectKind::Created | EffectKind::Undeleted => Deed::Created,
                 EffectKind::Updated => Deed::Updated,
                 EffectKind::Deleted => Deed::Deleted,
             },
+            deal: effect.object == OPPORTUNITY,
             id: effect.id,
             fields: effect.fields.keys().cloned().collect(),
         });

@@ -13,7 +13,10 @@ pub use self::{
     crm::Crm,
     tools::{Campaign, Hub, Post},
 };
-use super::fact::{Fact, Facts, Shown, Written};
+use super::{
+    deals::{Deal, DealNames},
+    fact::{Fact, Facts, Shown, Written},
+};
 
 /// One account.
 pub trait Account: Send + Sync {
@@ -45,6 +48,15 @@ pub trait Account: Send + Sync {
 
     /// Somebody deletes a record.
     fn delete(&self, id: &str) -> Result<(), String>;
+
+    /// What deals, and what is mapped of them, are called here.
+    fn deal_names(&self) -> DealNames;
+
+    /// All live deals.
+    fn deals(&self) -> Vec<Deal>;
+
+    /// Somebody deletes a deal.
+    fn delete_deal(&self, id: &str) -> Result<(), String>;
 
     /// The writes of programs numbered after `number`, and the number of the last of all writes.
     fn written_since(&self, number: u64) -> (Vec<Written>, u64);

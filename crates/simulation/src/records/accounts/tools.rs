@@ -1,6 +1,9 @@
 //! The tools beside the CRM, each with its own words for one and the same person.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -11,7 +14,7 @@ use syncline_engine::{ConnectionSetup, GrantKind};
 use syncline_sandbox::{
     ActiveCampaignAccount, ActiveCampaignConfig, BrevoAccount, BrevoConfig, HubSpotAccount, HubSpotConfig, Site,
     brevo::BrevoRates,
-    hubspot::{HubSpotEffectKind, HubSpotProperty, HubSpotRates, HubSpotWho},
+    hubspot::{HubSpotEffectKind, HubSpotProperty, HubSpotRates, HubSpotRecord, HubSpotWho},
     journal::{Actor, Effect, EffectKind},
 };
 use url::Url;
@@ -22,6 +25,7 @@ use crate::{
     process::connector,
     records::{
         company::workspace,
+        deals::{Deal, DealNames},
         fact::{Deed, Fact, Facts, Shown, Written},
     },
     story::SECRET,
@@ -29,6 +33,9 @@ use crate::{
 
 /// The list that mails go to where consent is kept by list.
 const NEWSLETTER: u64 = 1;
+
+/// The attribute of a deal that bears the product's key.
+const DEAL_KEY: &str = "syncline_key";
 
 fn keyed(name: &'static str, vendor: &str, key: String, path: &str, settings: Settings) -> ConnectionSetup {
     let url = Url::parse(&format!("{}{path}", base(name))).expect("the address is well formed");
@@ -45,17 +52,25 @@ fn keyed(name: &'static str, vendor: &str, key: String, path: &str, settings: Se
 
 fn by_programs(effects: Vec<Effect>, number: u64) -> (Vec<Written>, u64) {
     let last = effects.last().map_or(number, |effect| effect.number);
-    let written = effects.into_iter().filter(|effect| effect.actor != Actor::Person && effect.object == "contact");
+    let is_ours = |object: &str| matches!(object, "contact" | "deal");
+    let written = effects.into_iter().filter(|effect| effect.actor != Actor::Person && is_ours(effect.object));
     let written = written.map(|effect| Written {
         deed: match effect.kind {
             EffectKind::Created => Deed::Created,
             EffectKind::Updated => Deed::Updated,
             EffectKind::Deleted => Deed::Deleted,
         },
+        deal: effect.object == "deal",
         id: effect.id,
         fields: effect.fields.keys().cloned().collect(),
     });
     (written.collect(), last)
+}
+
+/// Ids that are numbers or texts of them.
+fn ids<'a>(of: impl IntoIterator<Item = &'a Value>) -> BTreeSet<String> {
+    let id = |value: &Value| value.as_str().map(str::to_owned).or_else(|| Some(value.as_u64()?.to_string()));
+    of.into_iter().filter_map(id).collect()
 }
 
 fn number(id: &str) -> Result<u64, String> {
@@ -76,7 +91,9 @@ impl Post {
             rates: BrevoRates::NONE,
             ..BrevoConfig::default()
         };
-        Self(BrevoAccount::new(config, Arc::clone(clock) as Arc<dyn Clock>))
+        let account = BrevoAccount::new(config, Arc::clone(clock) as Arc<dyn Clock>);
+        account.add_deal_attribute(DEAL_KEY, "text");
+        Self(account)
     }
 
     fn attribute(fact: Fact) -> &'static str {
@@ -160,6 +177,32 @@ impl Account for Post {
 
     fn delete(&self, id: &str) -> Result<(), String> {
         self.0.delete(number(id)?)
+    }
+
+    fn deal_names(&self) -> DealNames {
+        DealNames {
+            kind: "deal",
+            name: "deal_name",
+            amount: "amount",
+            person: "linkedContactsIds",
+            constant: None,
+            // The last two are how whom it belongs to is changed.
+            own: &[DEAL_KEY, "linkContactIds", "unlinkContactIds"],
+        }
+    }
+
+    fn deals(&self) -> Vec<Deal> {
+        let deal = |deal: Value| Deal {
+            id: word(&deal["id"]).unwrap_or_default().to_owned(),
+            name: word(&deal["attributes"]["deal_name"]).unwrap_or_default().to_owned(),
+            amount: deal["attributes"]["amount"].as_f64().map(|amount| amount as i64),
+            people: ids(deal["linkedContactsIds"].as_array().into_iter().flatten()),
+        };
+        self.0.deals_snapshot().into_iter().map(deal).collect()
+    }
+
+    fn delete_deal(&self, id: &str) -> Result<(), String> {
+        if self.0.delete_deal(id) { Ok(()) } else { Err("it is gone".to_owned()) }
     }
 
     fn written_since(&self, number: u64) -> (Vec<Written>, u64) {
@@ -274,6 +317,32 @@ impl Account for Campaign {
         if self.0.delete(number(id)?) { Ok(()) } else { Err("it is gone".to_owned()) }
     }
 
+    fn deal_names(&self) -> DealNames {
+        DealNames {
+            kind: "deal",
+            name: "title",
+            amount: "value",
+            person: "contact",
+            constant: Some(("currency", "eur")),
+            own: &["description"],
+        }
+    }
+
+    fn deals(&self) -> Vec<Deal> {
+        let deal = |deal: Value| Deal {
+            id: word(&deal["id"]).unwrap_or_default().to_owned(),
+            name: word(&deal["title"]).unwrap_or_default().to_owned(),
+            // In cents.
+            amount: word(&deal["value"]).and_then(|cents| cents.parse::<i64>().ok()).map(|cents| cents / 100),
+            people: ids([&deal["contact"]]),
+        };
+        self.0.deals_snapshot().into_iter().map(deal).collect()
+    }
+
+    fn delete_deal(&self, id: &str) -> Result<(), String> {
+        if self.0.delete_deal(number(id)?) { Ok(()) } else { Err("it is gone".to_owned()) }
+    }
+
     fn written_since(&self, number: u64) -> (Vec<Written>, u64) {
         by_programs(self.0.effects_since(number), number)
     }
@@ -295,7 +364,9 @@ impl Hub {
         let account = HubSpotAccount::new(config, Arc::clone(clock) as Arc<dyn Clock>);
         let account = account.expect("the usual account contradicts itself nowhere");
         let key = HubSpotProperty { unique: true, ..HubSpotProperty::text("syncline_key") };
-        account.add_property("contacts", &key).expect("the account has no such property yet");
+        for kind in ["contacts", "deals"] {
+            account.add_property(kind, &key).expect("the account has no such property yet");
+        }
         Self(account)
     }
 
@@ -371,20 +442,48 @@ impl Account for Hub {
         self.0.archive("contacts", id)
     }
 
+    fn deal_names(&self) -> DealNames {
+        DealNames {
+            kind: "deals",
+            name: "dealname",
+            amount: "amount",
+            person: "associations.contacts",
+            constant: None,
+            own: &["syncline_key"],
+        }
+    }
+
+    fn deals(&self) -> Vec<Deal> {
+        let all = self.0.snapshot();
+        let deal = |record: &HubSpotRecord| Deal {
+            id: record.id.clone(),
+            name: record.properties.get("dealname").cloned().unwrap_or_default(),
+            amount: record.properties.get("amount").and_then(|amount| amount.parse::<f64>().ok()).map(|sum| sum as i64),
+            people: record.links.iter().filter(|link| link.object == "contacts").map(|link| link.id.clone()).collect(),
+        };
+        all.get("deals").into_iter().flatten().map(deal).collect()
+    }
+
+    fn delete_deal(&self, id: &str) -> Result<(), String> {
+        self.0.archive("deals", id)
+    }
+
     fn written_since(&self, number: u64) -> (Vec<Written>, u64) {
         let effects = self.0.effects_since(number);
         let last = effects.last().map_or(number, |effect| effect.number);
-        let by_programs = effects
-            .into_iter()
-            .filter(|effect| matches!(effect.who, HubSpotWho::App(_)) && effect.object == "contacts");
+        let is_ours = |object: &str| matches!(object, "contacts" | "deals");
+        let by_programs =
+            effects.into_iter().filter(|effect| matches!(effect.who, HubSpotWho::App(_)) && is_ours(&effect.object));
         let written = by_programs.filter_map(|effect| {
+            let deal = effect.object == "deals";
             let deed = match effect.kind {
                 HubSpotEffectKind::Created => Deed::Created,
                 HubSpotEffectKind::Updated => Deed::Updated,
                 HubSpotEffectKind::Archived => Deed::Deleted,
+                HubSpotEffectKind::Associated | HubSpotEffectKind::Disassociated if deal => Deed::Tied,
                 _ => return None,
             };
-            Some(Written { deed, id: effect.id, fields: effect.properties.into_keys().collect() })
+            Some(Written { deed, deal, id: effect.id, fields: effect.properties.into_keys().collect() })
         });
         (written.collect(), last)
     }

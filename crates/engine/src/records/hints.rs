@@ -175,6 +175,7 @@ impl Engine {
             Ok(()) => {}
             Err(Halt::Store(error)) => return Err(error),
             Err(Halt::Lost) => return Ok(false),
+            Err(Halt::Stopped) => {}
             // The page that is asked for next shows them.
             Err(Halt::Side(..) | Halt::Hidden { .. }) => unread.extend(hints.records.keys().cloned()),
         }

@@ -112,7 +112,7 @@ impl Round {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RoundEnd {
     Done(Round),
-    /// It is a draft, paused, or stopped.
+    /// It is a draft, paused, or stopped, be it by this round itself.
     NotActive(FlowStanding),
     /// Another process has the integration.
     Held,
@@ -142,6 +142,8 @@ pub(crate) enum Halt {
     Store(syncline_store::Error),
     /// The lease is somebody else's by now: whatever is done from here on is theirs.
     Lost,
+    /// The integration was stopped: a person has to look before anything else is written.
+    Stopped,
     Side(Side, syncline_connect::Error),
     /// A side does not show these fields any more: the mapping goes on without them.
     Hidden {
@@ -184,6 +186,7 @@ impl Engine {
             Ok(round) => Ok(RoundEnd::Done(round)),
             Err(Halt::Store(error)) => Err(error),
             Err(Halt::Lost) => Ok(RoundEnd::Held),
+            Err(Halt::Stopped) => Ok(RoundEnd::NotActive(FlowStanding::Stopped)),
             Err(Halt::Side(side, error) | Halt::Hidden { side, error, .. }) => {
                 Ok(RoundEnd::Failed { side: side.as_str(), error })
             }
@@ -298,6 +301,7 @@ impl Engine {
             Ok(compiled) => Ok(Ok(compiled)),
             Err(Halt::Store(error)) => Err(error),
             Err(Halt::Lost) => Ok(Err(RoundEnd::Held)),
+            Err(Halt::Stopped) => Ok(Err(RoundEnd::NotActive(FlowStanding::Stopped))),
             Err(Halt::Side(side, error) | Halt::Hidden { side, error, .. }) => {
                 Ok(Err(RoundEnd::Failed { side: side.as_str(), error }))
             }

@@ -74,6 +74,7 @@ impl Engine {
             Ok(preview) => Ok(Ok(preview)),
             Err(Halt::Store(error)) => Err(error),
             Err(Halt::Lost) => Ok(Err(RoundEnd::Held)),
+            Err(Halt::Stopped) => Ok(Err(RoundEnd::NotActive(FlowStanding::Stopped))),
             Err(Halt::Side(side, error) | Halt::Hidden { side, error, .. }) => {
                 Ok(Err(RoundEnd::Failed { side: side.as_str(), error }))
             }
@@ -90,7 +91,11 @@ impl Engine {
         loop {
             round.more = false;
             self.extend(&turn, self.world.clock.now()).await?;
-            self.pull_due(&turn, &mut round).await?;
+            match self.pull_due(&turn, &mut round).await {
+                // It writes to neither side anyway: what else is to be read is read.
+                Err(Halt::Stopped) => round.more = true,
+                pulled => drop(pulled?),
+            }
             if !round.more || self.world.clock.now().duration_since(now) >= time {
                 break;
             }

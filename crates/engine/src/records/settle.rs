@@ -213,7 +213,7 @@ impl Engine {
                     turn.flow.id
                 );
                 self.set_standing(turn.flow, FlowStanding::Stopped, Some(reason), None).await?;
-                Ok(())
+                Err(Halt::Stopped)
             }
         }
     }

@@ -5,6 +5,7 @@
 //! both are kept, a side that shortens or rewrites what it is given never looks as if somebody had edited it.
 
 mod base;
+mod brake;
 mod check;
 mod consent;
 mod decide;
@@ -24,6 +25,7 @@ mod unique;
 
 pub use self::{
     base::{Base, Told},
+    brake::{DELETES_FREE, DELETES_PERCENT, DELETES_WITHIN, too_many_deletes},
     check::{Finding, Weight, check_pair, check_relations},
     consent::{OptIn, OptedIn, Proof, opt_in_key, opt_in_source_key},
     decide::{Case, Decision, Fate, Known, Successor, Tie, decide, payload_digest, shown},

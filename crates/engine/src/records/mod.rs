@@ -7,6 +7,7 @@ mod acts;
 mod asks;
 mod batch;
 mod call;
+mod deletes;
 mod gather;
 mod hinted;
 mod hints;
@@ -134,7 +135,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) held: &'a Held,
     /// When the integration was activated.
     pub(crate) since: Option<Timestamp>,
-    pub(crate) confirm_deletes: bool,
+    /// When a person said that whatever is missing was deleted on purpose, while that holds.
+    pub(crate) confirmed: Option<Timestamp>,
 }
 
 /// A failure of the store, or of one side's vendor.
@@ -163,14 +165,19 @@ impl Engine {
     /// One round of an integration: what has no outcome yet is looked at, both sides are read, everything due is decided
     /// and written.
     ///
-    /// With `confirm_deletes`, by which a person says that whatever is missing was deleted on purpose, both sides are read
-    /// as a whole first.
+    /// With `confirm_deletes` a person says that whatever is missing was deleted on purpose: an integration that stopped
+    /// goes on, both sides are read as a whole, and the word holds for this round and for those after it, until what it was
+    /// said of is done.
     pub async fn records_round(&self, flow: &RecordFlow, confirm_deletes: bool) -> StoreResult<RoundEnd> {
         let state = self.world.store.flow_state(&flow.workspace, &flow.id).await?;
         match state {
             Some(FlowState { standing: FlowStanding::Active, .. }) => {}
+            Some(FlowState { standing: FlowStanding::Stopped, .. }) if confirm_deletes => {}
             Some(state) => return Ok(RoundEnd::NotActive(state.standing)),
             None => return Ok(RoundEnd::NotActive(FlowStanding::Draft)),
+        }
+        if confirm_deletes && !self.confirm(flow).await? {
+            return Ok(RoundEnd::Held);
         }
         if let Some(connection) = self.resting(flow).await? {
             return Ok(RoundEnd::Resting { connection });
@@ -180,7 +187,7 @@ impl Engine {
             return Ok(RoundEnd::Held);
         };
         let since = state.and_then(|state| state.since);
-        let ended = self.round_while_held(flow, &held, since, confirm_deletes).await;
+        let ended = self.round_while_held(flow, &held, since).await;
         self.let_go(&flow.workspace, &held).await;
         match ended {
             Ok(round) => Ok(RoundEnd::Done(round)),
@@ -205,19 +212,14 @@ impl Engine {
         Ok(rows.into_iter().find(rests).map(|row| row.connection))
     }
 
-    async fn round_while_held(
-        &self,
-        flow: &RecordFlow,
-        held: &Held,
-        since: Option<Timestamp>,
-        confirm_deletes: bool,
-    ) -> Result<Round, Halt> {
+    async fn round_while_held(&self, flow: &RecordFlow, held: &Held, since: Option<Timestamp>) -> Result<Round, Halt> {
         let mut round = Round::default();
+        let confirmed = self.confirmed(flow).await?;
         let mut compiled = self.compiled(flow, &mut round.calls).await?;
-        self.settle_open(&Turn { flow, compiled: &compiled, held, since, confirm_deletes }, &mut round).await?;
+        self.settle_open(&Turn { flow, compiled: &compiled, held, since, confirmed }, &mut round).await?;
         let mut is_read = false;
         for left in (0..HIDDEN_MAX).rev() {
-            let turn = Turn { flow, compiled: &compiled, held, since, confirm_deletes };
+            let turn = Turn { flow, compiled: &compiled, held, since, confirmed };
             match self.pull_due(&turn, &mut round).await {
                 Err(Halt::Hidden { side, fields, .. }) if left > 0 => {
                     self.tell_hidden(&turn, side, &fields).await?;
@@ -229,10 +231,11 @@ impl Engine {
                 }
             }
         }
-        let turn = Turn { flow, compiled: &compiled, held, since, confirm_deletes };
+        let turn = Turn { flow, compiled: &compiled, held, since, confirmed };
         self.carry_out_asks(&turn, &mut round).await?;
         if is_read {
             self.decide_and_push(&turn, &mut round).await?;
+            self.end_confirmation(&turn, round.more).await?;
         }
         metrics::counter!("syncline_record_rounds_total").increment(1);
         Ok(round)

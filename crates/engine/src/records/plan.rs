@@ -12,17 +12,12 @@ use syncline_store::{JournalEntry, JournalKind, LinkRef, SaveRows, StepField, St
 use super::{
     Compiled, DECIDE_BATCH, Halt, LOOK_BATCH, ROUND_WRITES_MAX, RecordFlow, Round, Turn,
     batch::{Decided, moved},
+    deletes::deletes,
     later,
     verify::Reserved,
     write_down::Writing,
 };
 use crate::{alerts, engine::Engine};
-
-/// Counterparts that go because records were deleted: more in one round, and a person is asked first.
-const DELETES_MAX: usize = 50;
-
-/// The share of all links, in percent, that has to be reached as well.
-const DELETES_PERCENT: u64 = 5;
 
 /// A planned write on its way out.
 #[derive(Debug, Clone)]
@@ -96,9 +91,7 @@ impl Engine {
             let aside = works.len() < due || decided.len() < before;
             let spent = keep_within(&mut decided, room);
             round.decided += decided.len();
-            if !turn.confirm_deletes && self.too_many_deletes(flow, &decided).await? {
-                return Ok(());
-            }
+            self.brake(turn, &decided).await?;
             let mut seeks = Vec::new();
             while !decided.is_empty() {
                 let part = decided.drain(..decided.len().min(DECIDE_BATCH)).collect();
@@ -166,24 +159,6 @@ impl Engine {
         Ok(())
     }
 
-    /// Stops the integration where more counterparts would be deleted than anybody can have meant.
-    async fn too_many_deletes(&self, flow: &RecordFlow, decided: &[Decided<'_>]) -> Result<bool, Halt> {
-        let deletes = decided.iter().filter(|one| matches!(one.decision, Decision::Delete { .. })).count();
-        if deletes <= DELETES_MAX {
-            return Ok(false);
-        }
-        let links = self.world.store.flow_counts(&flow.workspace, &flow.id).await?.links;
-        if u64::try_from(deletes).unwrap_or(u64::MAX) * 100 <= links * DELETES_PERCENT {
-            return Ok(false);
-        }
-        let reason = format!(
-            "{deletes} of {links} records would be deleted on the other side; if that is meant, let it go on with `syncline records run {} --confirm-deletes`",
-            flow.id
-        );
-        self.set_standing(flow, syncline_store::FlowStanding::Stopped, Some(reason), None).await?;
-        Ok(true)
-    }
-
     /// Writes a batch's decisions down in one transaction; yields the records that have to be read first.
     async fn write_down_rows(
         &self,
@@ -194,6 +169,9 @@ impl Engine {
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<Vec<(Side, String, RecordId)>, Halt> {
         let mut save = SaveRows { month: month(now), ..SaveRows::default() };
+        if turn.confirmed.is_none() {
+            save.deletes = u32::try_from(deletes(&decided)).unwrap_or(u32::MAX);
+        }
         let mut planned: Vec<(LinkRef, Outgoing)> = Vec::new();
         let mut seeks = Vec::new();
         for one in decided {

@@ -87,7 +87,7 @@ impl Engine {
         let state = self.world.store.flow_state(&flow.workspace, &flow.id).await?;
         let now = self.world.clock.now();
         let since = state.filter(|state| state.standing != FlowStanding::Draft).and_then(|state| state.since);
-        let turn = Turn { flow, compiled: &compiled, held, since: Some(since.unwrap_or(now)), confirm_deletes: false };
+        let turn = Turn { flow, compiled: &compiled, held, since: Some(since.unwrap_or(now)), confirmed: None };
         loop {
             round.more = false;
             self.extend(&turn, self.world.clock.now()).await?;

@@ -201,7 +201,7 @@ impl Engine {
             side,
             kind: kind.to_owned(),
             sweep,
-            confirmed: turn.confirm_deletes,
+            confirmed: turn.confirmed.is_some(),
         };
         match self.world.store.finish_sweep(end).await? {
             None => Err(Halt::Lost),

@@ -1,13 +1,58 @@
-//! Deletions: how many at once are believed.
+//! Deletions: how many at once are believed, what a person's confirmation covers, and what a refused one comes to.
 
 use jiff::SignedDuration;
 use serde_json::json;
-use syncline_engine::records::RoundEnd;
-use syncline_store::FlowStanding;
+use syncline_core::merge::WhenDeleted;
+use syncline_engine::records::{RecordFlow, RoundEnd};
+use syncline_store::{ActivityFilter, FlowStanding, HoldView};
 
-use super::desk::{Desk, add, edit, pair};
+use super::{
+    company::Company,
+    deals::seed,
+    desk::{Desk, add, edit, pair, people},
+};
 
 const STOPPED: RoundEnd = RoundEnd::NotActive(FlowStanding::Stopped);
+
+impl Company {
+    fn flow(&self) -> &RecordFlow {
+        &self.engine.setup().records[0]
+    }
+
+    async fn end(&self) -> RoundEnd {
+        self.engine.records_round(self.flow(), false).await.expect("the database answers")
+    }
+
+    async fn holds(&self) -> Vec<HoldView> {
+        let (store, flow) = (&self.engine.world().store, self.flow());
+        store.holds(&flow.workspace, &flow.id, None, 200).await.expect("the database answers")
+    }
+
+    /// Contacts of the CRM that are not deleted.
+    fn there_now(&self) -> usize {
+        self.org.records("Contact").iter().filter(|contact| contact["IsDeleted"] != json!(true)).count()
+    }
+
+    /// How often the activity log says so.
+    async fn told(&self, words: &str) -> usize {
+        let filter = ActivityFilter { limit: 200, ..ActivityFilter::default() };
+        let rows = self.engine.world().store.activity(&self.flow().workspace, filter).await;
+        rows.expect("the database answers").iter().filter(|row| row.entry.text.contains(words)).count()
+    }
+
+    /// So many people in the CRM, by their ids.
+    fn people(&self, count: usize) -> Vec<String> {
+        let person = |n| json!({ "LastName": format!("Last{n}"), "Email": format!("p{n:04}@example.org") });
+        (0..count).map(|n| seed(self, "Contact", person(n))).collect()
+    }
+}
+
+/// One integration, of contacts alone; whoever is deleted in the CRM is deleted in the tool.
+fn follows_the_crm(flows: &mut Vec<RecordFlow>) {
+    flows.truncate(1);
+    flows[0].pairs.truncate(1);
+    flows[0].pairs[0].right.deleted = WhenDeleted::Delete;
+}
 
 /// proves: R16
 #[tokio::test]
@@ -30,4 +75,101 @@ async fn the_round_that_stops_writes_nothing() {
     let end = desk.engine.records_round(desk.flow(), false).await.expect("the database answers");
     assert_eq!(end, STOPPED);
     assert_eq!(desk.left.effects(), before, "{:?}", desk.told().await);
+}
+
+/// proves: R16
+#[tokio::test]
+async fn deletions_in_waves_add_up() {
+    let company = Company::changed(follows_the_crm).await;
+    let ids = company.people(200);
+    company.calm().await;
+    assert_eq!(people(&company.brevo).len(), 200);
+    for (wave, left) in [(&ids[..40], 160), (&ids[40..50], 150)] {
+        wave.iter().for_each(|id| company.org.delete(id).expect("it is there"));
+        company.calm().await;
+        assert_eq!(people(&company.brevo).len(), left, "few are believed");
+    }
+    company.org.delete(&ids[50]).expect("it is there");
+    assert_eq!(company.end().await, STOPPED, "fifty-one within a day");
+    assert_eq!(people(&company.brevo).len(), 150);
+    let end = company.engine.run_now(company.flow(), true).await.expect("the database answers");
+    assert!(matches!(end, RoundEnd::Done(_)), "{end:?}");
+    company.calm().await;
+    assert_eq!(people(&company.brevo).len(), 149);
+    company.org.delete(&ids[51]).expect("it is there");
+    company.calm().await;
+    assert_eq!(people(&company.brevo).len(), 148, "it begins to count anew");
+}
+
+/// proves: R16
+#[tokio::test]
+async fn few_deletions_a_day_go_on_for_ever() {
+    let company = Company::changed(follows_the_crm).await;
+    let ids = company.people(200);
+    company.calm().await;
+    for day in ids.chunks(40) {
+        day.iter().for_each(|id| company.org.delete(id).expect("it is there"));
+        company.calm().await;
+        company.hands.pass(SignedDuration::from_hours(25));
+    }
+    assert_eq!(people(&company.brevo).len(), 0);
+}
+
+/// proves: R16
+#[tokio::test]
+async fn all_deletions_that_wait_are_counted() {
+    let company = Company::changed(|flows| {
+        follows_the_crm(flows);
+        flows[0].tasks_per_month = Some(130);
+    })
+    .await;
+    let ids = company.people(120);
+    company.calm().await;
+    ids.iter().for_each(|id| company.org.delete(id).expect("it is there"));
+    assert_eq!(company.end().await, STOPPED);
+    assert_eq!(people(&company.brevo).len(), 120);
+}
+
+/// proves: R16
+#[tokio::test]
+async fn a_confirmation_holds_until_it_is_carried_out() {
+    let company = Company::changed(|flows| {
+        flows.drain(..2);
+        flows[0].pairs.truncate(1);
+        flows[0].pairs[0].left.deleted = WhenDeleted::Delete;
+    })
+    .await;
+    company.people(115);
+    company.calm().await;
+    assert_eq!(company.hub_emails().len(), 115);
+    let ours: Vec<String> = company.hub.snapshot()["contacts"].iter().map(|contact| contact.id.clone()).collect();
+    for n in 0..2_100 {
+        company.hub.create("contacts", &[("email", &format!("guest{n:04}@example.org"))]).expect("it is sound");
+    }
+    company.calm().await;
+    ours.iter().for_each(|id| company.hub.archive("contacts", id).expect("it is there"));
+    company.hands.pass(SignedDuration::from_hours(25));
+    let mut end = company.end().await;
+    while matches!(&end, RoundEnd::Done(round) if round.more) {
+        end = company.end().await;
+    }
+    assert_eq!(end, STOPPED);
+    assert_eq!(company.there_now(), 115);
+    let end = company.engine.run_now(company.flow(), true).await.expect("the database answers");
+    assert!(matches!(&end, RoundEnd::Done(round) if round.more), "it takes more than a round: {end:?}");
+    company.calm().await;
+    assert_eq!(company.there_now(), 0);
+    // It has done its work: the next time a person is asked again.
+    company.people(115);
+    company.calm().await;
+    assert_eq!(company.there_now(), 115);
+    let there = company.hub.snapshot();
+    let again = there["contacts"].iter().filter(|contact| contact.properties["email"].starts_with('p'));
+    again.for_each(|contact| company.hub.archive("contacts", &contact.id).expect("it is there"));
+    company.hands.pass(SignedDuration::from_hours(25));
+    let mut end = company.end().await;
+    while matches!(&end, RoundEnd::Done(round) if round.more) {
+        end = company.end().await;
+    }
+    assert_eq!(end, STOPPED);
 }

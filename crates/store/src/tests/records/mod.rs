@@ -2,6 +2,7 @@
 
 mod asks;
 mod damaged;
+mod deletes;
 mod durable;
 mod kept;
 mod model;

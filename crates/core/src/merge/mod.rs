@@ -21,7 +21,6 @@ mod rule;
 mod set;
 #[cfg(test)]
 mod tests;
-mod unique;
 
 pub use self::{
     base::{Base, Told},
@@ -37,7 +36,6 @@ pub use self::{
     relation::{Awaited, Counterpart, Counterparts, Named, with_told},
     row::{Change, First, Images, Pair, Row, RowMerge, first_values, merge_rows},
     rule::{Blanks, Direction, Kind, Policy, Rule, RuleKey},
-    unique::{Exchange, Turn, turns},
 };
 
 use serde::{Deserialize, Serialize};

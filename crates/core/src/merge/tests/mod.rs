@@ -10,5 +10,4 @@ mod marks;
 mod relations;
 mod stories;
 mod table;
-mod unique;
 mod world;

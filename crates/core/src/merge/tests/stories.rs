@@ -151,6 +151,28 @@ fn record_by_record_the_primary_side_wins() {
     assert_eq!(resting.to_left.iter().map(|c| c.target.clone()).collect::<Vec<_>>(), [text("B")]);
 }
 
+/// An opting out that the other side is to be told and cannot be, because its field cannot be written, is shown to a person,
+/// whether or not both had agreed before; where the mapping goes one way it is not. proves: R14, R17
+#[test]
+fn an_opting_out_that_cannot_be_told_is_held_back() {
+    let (out, r#in) = (Value::Bool(true), Value::Bool(false));
+    for side in Side::BOTH {
+        let mut rule = rule(Kind::OptOut, FieldKind::Boolean, Policy::Prefer(Side::Left));
+        let end = if side == Side::Left { &mut rule.left } else { &mut rule.right };
+        end.shape.updateable = false;
+        let (left, right) = if side == Side::Left { (&r#in, &out) } else { (&out, &r#in) };
+        for base in [None, Some(Base::new(r#in.clone(), r#in.clone()))] {
+            let merged = merge_field(&rule, base.as_ref(), Some(left), Some(right), Evidence::default());
+            let Merged::Hold(hold) = &merged else { panic!("{merged:?}") };
+            assert_eq!((hold.kind, hold.to), (HoldKind::Misfit, Some(side)), "{hold:?}");
+            let one_way = if side == Side::Left { Direction::ToRight } else { Direction::ToLeft };
+            let rule = Rule { direction: one_way, ..rule.clone() };
+            let merged = merge_field(&rule, base.as_ref(), Some(left), Some(right), Evidence::default());
+            assert_eq!(merged, Merged::Keep);
+        }
+    }
+}
+
 /// A blank that is not carried over wins nothing, not even for the primary side: what the other wrote is brought over
 /// rather than taken for agreed. proves: R12, R13
 #[test]

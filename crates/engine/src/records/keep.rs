@@ -10,9 +10,8 @@ use syncline_connect::{
 };
 use syncline_core::{
     ids::RecordId,
-    merge::{Base, Change, Row, RuleKey, Side, payload_digest, shown},
+    merge::{Row, RuleKey, Side, payload_digest, shown},
     mutant::{self, Mutant},
-    record::Value,
 };
 use syncline_store::{
     EntryChange, JournalEntry, JournalKind, LinkChange, LinkRef, MadeEntry, SaveRows, StepField, StepOp, StoredEntry,
@@ -249,13 +248,7 @@ impl Keep<'_, '_> {
         let mut refused = tied.refused.clone();
         let mut holds = Vec::new();
         for field in &blamed {
-            let change = Change {
-                key: field.rule,
-                target: field.target.clone(),
-                seen: field.seen.clone(),
-                after: Base::new(Value::Null, Value::Null),
-            };
-            let digest = payload_digest(out.side, &change);
+            let digest = payload_digest(out.side, field.rule, &field.target);
             // An address that another record bears is tried again once that one has changed: the store sees to it.
             refused.retain(|(key, _)| *key != field.rule);
             refused.push((field.rule, digest));

@@ -28,6 +28,9 @@ use crate::engine::Engine;
 /// Tries before a record is left to a person.
 const TRIES_MAX: u32 = 20;
 
+/// What a person can do where a record may not be deleted.
+const DELETE_FIX: &str = "take away what depends on the record, then retry; or delete the record by hand, or leave it";
+
 impl Engine {
     /// Keeps the outcomes of a batch, all in one transaction.
     pub(crate) async fn keep_written(
@@ -244,7 +247,10 @@ impl Keep<'_, '_> {
             .collect();
         let whole = named_fields.is_empty();
         let blamed: Vec<&StepField> = if whole { out.fields.iter().collect() } else { named_fields };
-        let fix = fix(error);
+        let fix = match (&out.op, error.kind) {
+            (StepOp::Delete { .. }, ErrorKind::Invalid) => DELETE_FIX,
+            _ => fix(error),
+        };
         let mut refused = tied.refused.clone();
         let mut holds = Vec::new();
         for field in &blamed {

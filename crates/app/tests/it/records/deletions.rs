@@ -54,6 +54,9 @@ fn follows_the_crm(flows: &mut Vec<RecordFlow>) {
     flows[0].pairs[0].right.deleted = WhenDeleted::Delete;
 }
 
+/// The round that stops an integration writes nothing either: where a tool was restored from a backup, who is missing there
+/// stops it, and the old values of those who are left do not reach the CRM.
+///
 /// proves: R16
 #[tokio::test]
 async fn the_round_that_stops_writes_nothing() {
@@ -77,6 +80,9 @@ async fn the_round_that_stops_writes_nothing() {
     assert_eq!(desk.left.effects(), before, "{:?}", desk.told().await);
 }
 
+/// Deletions that arrive wave by wave are added up over a day: the wave that makes them too many stops the integration, and
+/// a person's word lets it go on. What was confirmed does not count against the next deletion.
+///
 /// proves: R16
 #[tokio::test]
 async fn deletions_in_waves_add_up() {
@@ -101,6 +107,8 @@ async fn deletions_in_waves_add_up() {
     assert_eq!(people(&company.brevo).len(), 148, "it begins to count anew");
 }
 
+/// Another day is counted by itself.
+///
 /// proves: R16
 #[tokio::test]
 async fn few_deletions_a_day_go_on_for_ever() {
@@ -115,6 +123,9 @@ async fn few_deletions_a_day_go_on_for_ever() {
     assert_eq!(people(&company.brevo).len(), 0);
 }
 
+/// All deletions that wait are counted, not only those that are decided about together: here the month's quota leaves room
+/// for ten, and a hundred and twenty wait.
+///
 /// proves: R16
 #[tokio::test]
 async fn all_deletions_that_wait_are_counted() {
@@ -130,6 +141,9 @@ async fn all_deletions_that_wait_are_counted() {
     assert_eq!(people(&company.brevo).len(), 120);
 }
 
+/// What a person confirmed holds until what it was said of is done, also where that takes several rounds: here the reading
+/// that tells who is missing has more pages than a round reads.
+///
 /// proves: R16
 #[tokio::test]
 async fn a_confirmation_holds_until_it_is_carried_out() {
@@ -172,4 +186,43 @@ async fn a_confirmation_holds_until_it_is_carried_out() {
         end = company.end().await;
     }
     assert_eq!(end, STOPPED);
+}
+
+/// A deletion that the CRM refuses, because a case hangs on the contact, is held back and says what to do; once the case is
+/// gone and somebody says so, it is carried out.
+///
+/// proves: R16, R21
+#[tokio::test]
+async fn a_refused_deletion_is_held_back() {
+    let company = Company::changed(|flows| {
+        flows.truncate(1);
+        flows[0].pairs.truncate(1);
+        flows[0].pairs[0].left.deleted = WhenDeleted::Delete;
+    })
+    .await;
+    let ids = company.people(3);
+    let case = seed(&company, "Case", json!({ "ContactId": ids[0], "Subject": "A loom" }));
+    company.calm().await;
+    for n in 0..2 {
+        let gone = company.brevo.contact_with_email(&format!("p{n:04}@example.org")).expect("it was made");
+        company.brevo.delete(gone).expect("it is there");
+    }
+    company.hands.pass(SignedDuration::from_hours(25));
+    company.calm().await;
+    assert_eq!(company.there_now(), 2, "one of two is deleted");
+    let holds = company.holds().await;
+    assert_eq!(holds.len(), 1, "{holds:?}");
+    let hold = &holds[0].hold;
+    assert!(hold.reason.contains("cannot be deleted while others depend on it"), "{hold:?}");
+    assert!(hold.fix.contains("delete the record by hand") && hold.fix.contains("retry"), "{hold:?}");
+    company.hands.pass(SignedDuration::from_hours(25));
+    company.calm().await;
+    assert_eq!(company.told("refused by the other side").await, 1, "it is not tried again by itself");
+    company.org.delete(&case).expect("it is there");
+    let (store, flow) = (&company.engine.world().store, company.flow());
+    let released = store.release_holds(&flow.workspace, &flow.id, None, company.engine.world().clock.now()).await;
+    assert_eq!(released.expect("the database answers"), 1);
+    company.calm().await;
+    assert_eq!(company.there_now(), 1);
+    assert!(company.holds().await.is_empty());
 }

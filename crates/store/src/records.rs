@@ -406,6 +406,8 @@ pub struct StoredHold {
     pub to: Option<Side>,
     pub reason: String,
     pub fix: String,
+    /// Where a record was to be made: with these values it was refused for good.
+    pub refused: Vec<(RuleKey, u64)>,
 }
 
 /// What a save made, by position.

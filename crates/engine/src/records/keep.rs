@@ -15,6 +15,7 @@ use syncline_core::{
 };
 use syncline_store::{
     EntryChange, JournalEntry, JournalKind, LinkChange, LinkRef, MadeEntry, SaveRows, StepField, StepOp, StoredEntry,
+    StoredHold,
 };
 
 use super::{
@@ -252,6 +253,13 @@ impl Keep<'_, '_> {
             _ => fix(error),
         };
         let mut refused = tied.refused.clone();
+        let is_create = matches!(out.op, StepOp::Create { .. });
+        // Whose address another record bears is tried again once that one has changed: the store sees to it.
+        let remembers = is_create && !matches!(error.kind, ErrorKind::KeyTaken | ErrorKind::DuplicateRule);
+        let held = |rule: Option<RuleKey>, refused: &[(RuleKey, u64)]| StoredHold {
+            refused: if remembers { refused.to_vec() } else { Vec::new() },
+            ..refused_hold(rule, out.side, &error.message, fix)
+        };
         let mut holds = Vec::new();
         for field in &blamed {
             let digest = payload_digest(out.side, field.rule, &field.target);
@@ -259,13 +267,12 @@ impl Keep<'_, '_> {
             refused.retain(|(key, _)| *key != field.rule);
             refused.push((field.rule, digest));
             if !whole {
-                holds.push(refused_hold(Some(field.rule), out.side, &error.message, fix));
+                holds.push(held(Some(field.rule), &[(field.rule, digest)]));
             }
         }
         if whole {
-            holds.push(refused_hold(None, out.side, &error.message, fix));
+            holds.push(held(None, &refused));
         }
-        let is_create = matches!(out.op, StepOp::Create { .. });
         if !is_create {
             let change = LinkChange { refused, ..self.link(out) };
             self.save.links.push(change);

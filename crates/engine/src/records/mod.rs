@@ -18,6 +18,7 @@ mod preview;
 mod pull;
 mod push;
 mod reads;
+mod refused;
 mod relations;
 mod rows;
 mod settle;

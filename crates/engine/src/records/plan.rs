@@ -85,6 +85,7 @@ impl Engine {
             let due = works.len();
             let works = self.verified(turn, &mut batch, works, reserved, round).await?;
             let mut decided: Vec<Decided<'_>> = works.iter().filter_map(|work| batch.decide(work)).collect();
+            self.keep_refused(turn, &mut decided).await?;
             let before = decided.len();
             self.reserve_creations(turn, &batch, &mut decided, reserved, round).await?;
             // What was put aside is still due, and would come again at once.

@@ -226,3 +226,50 @@ async fn a_refused_deletion_is_held_back() {
     assert_eq!(company.there_now(), 1);
     assert!(company.holds().await.is_empty());
 }
+
+/// A record that the CRM refuses to make is not sent again while it is the same; it is when a value changes that may have
+/// been the reason, or when somebody says so.
+///
+/// proves: R14
+#[tokio::test]
+async fn a_refused_creation_is_not_sent_again() {
+    for named in [false, true] {
+        let company = Company::changed(|flows| {
+            flows.truncate(1);
+            flows[0].pairs.truncate(1);
+            flows[0].pairs[0].left.create = true;
+        })
+        .await;
+        let mut rule = json!({ "name": "No spam", "object": "Contact", "message": "No spam here",
+            "refuse_when": [{ "field": "Title", "value": "Spam" }] });
+        if named {
+            rule["error_field"] = json!("Title");
+        }
+        let rules = serde_json::from_value(
+            json!({ "duplicate_rules": [], "validation_rules": [rule], "assignment_rules": [] }),
+        );
+        company.org.set_rules(rules.expect("rules")).expect("rules");
+        let ada = add(&company.brevo, "ada@example.org", json!({ "LASTNAME": "Lovelace", "JOB_TITLE": "Spam" }));
+        company.calm().await;
+        let refused = "refused by the other side";
+        assert_eq!((company.told(refused).await, company.holds().await.len()), (1, 1));
+        edit(&company.brevo, ada, &json!({ "CITY": "London" }));
+        company.calm().await;
+        assert_eq!(company.told(refused).await, 1, "nothing of it is mapped");
+        let holds = company.holds().await;
+        assert!(holds.len() == 1 && holds[0].hold.reason.contains("validation rule"), "{holds:?}");
+        edit(&company.brevo, ada, &json!({ "LASTNAME": "King" }));
+        company.calm().await;
+        assert_eq!(company.told(refused).await, if named { 1 } else { 2 }, "the vendor named the title, or nothing");
+        let (store, flow) = (&company.engine.world().store, company.flow());
+        let now = company.engine.world().clock.now();
+        store.release_holds(&flow.workspace, &flow.id, None, now).await.expect("the database answers");
+        company.calm().await;
+        assert_eq!(company.told(refused).await, if named { 2 } else { 3 }, "somebody said so");
+        edit(&company.brevo, ada, &json!({ "JOB_TITLE": "Countess" }));
+        company.calm().await;
+        let made = company.org.records("Contact");
+        assert_eq!((made.len(), &made[0]["LastName"]), (1, &json!("King")));
+        assert!(company.holds().await.is_empty());
+    }
+}

@@ -19,6 +19,9 @@ use super::{
 };
 use crate::{alerts, engine::Engine};
 
+/// Transfers that one record takes at the most: both sides are told.
+const ONE_RECORD_MAX: u64 = 2;
+
 /// A planned write on its way out.
 #[derive(Debug, Clone)]
 pub(crate) struct Outgoing {
@@ -91,6 +94,9 @@ impl Engine {
             // What was put aside is still due, and would come again at once.
             let aside = works.len() < due || decided.len() < before;
             let spent = keep_within(&mut decided, room);
+            if spent && outgoing.is_empty() && decided.iter().all(|one| writes(&one.decision) == 0) {
+                self.tell_too_small(flow, now).await?;
+            }
             round.decided += decided.len();
             self.brake(turn, &decided).await?;
             let mut seeks = Vec::new();
@@ -132,7 +138,19 @@ impl Engine {
                 self.tell_quota(flow, percent, usage.used, limit, now).await?;
             }
         }
-        Ok(limit.saturating_sub(usage.used).saturating_sub(open))
+        let room = limit.saturating_sub(usage.used).saturating_sub(open);
+        // What is left was too small for what came next: nothing is read for it again and again.
+        let is_too_small = room < ONE_RECORD_MAX && usage.told_percent >= 100;
+        Ok(if is_too_small { 0 } else { room })
+    }
+
+    /// Tells that what is left of the month's quota is too small for any record that waits, which is as if it were used up.
+    async fn tell_too_small(&self, flow: &RecordFlow, now: Timestamp) -> Result<(), Halt> {
+        let Some(limit) = flow.tasks_per_month else { return Ok(()) };
+        let used = self.world.store.quota_use(&flow.workspace, &flow.id, &month(now)).await?.used;
+        // What is under way may leave room, or none.
+        let open = self.world.store.flow_counts(&flow.workspace, &flow.id).await?.open_steps;
+        if open == 0 { self.tell_quota(flow, 100, used, limit, now).await } else { Ok(()) }
     }
 
     async fn tell_quota(
@@ -144,7 +162,11 @@ impl Engine {
         now: Timestamp,
     ) -> Result<(), Halt> {
         let name = &flow.id;
-        let text = if percent >= 100 {
+        let text = if percent >= 100 && used < limit {
+            format!(
+                "{name} has used {used} of its {limit} transfers of this month, and each record that waits needs more than are left; it goes on when the limit is raised or the month turns"
+            )
+        } else if percent >= 100 {
             format!(
                 "{name} has used its {limit} transfers of this month; it goes on when the limit is raised or the month turns"
             )

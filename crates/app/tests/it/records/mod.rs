@@ -316,6 +316,32 @@ async fn the_quota_stops_and_goes_on() {
     assert_eq!(people(&desk.right).len(), 15);
 }
 
+/// With one transfer left, and only records of which both sides are to be told, the month's quota counts as used up, and
+/// that is told; when the month turns they go on.
+///
+/// proves: R18
+#[tokio::test]
+async fn a_quota_that_is_too_small_for_the_next_record_is_told() {
+    let desk = Desk::with(|flow| flow.tasks_per_month = Some(3)).await;
+    let both = ["p0@example.org", "p1@example.org"];
+    for email in both {
+        add(&desk.left, email, json!({ "FIRSTNAME": "Ada" }));
+        add(&desk.right, email, json!({ "LASTNAME": "King" }));
+    }
+    desk.activate().await;
+    for _ in 0..4 {
+        desk.round().await;
+        desk.hands.pass(SignedDuration::from_mins(3));
+    }
+    let done = || people(&desk.right).values().filter(|row| row.contains_key("FIRSTNAME")).count();
+    assert_eq!((done(), desk.status().await.quota.used), (1, 2));
+    let told = desk.told().await;
+    assert_eq!(told.iter().filter(|line| line.contains("goes on when the limit is raised")).count(), 1, "{told:?}");
+    desk.hands.pass(SignedDuration::from_hours(24 * 31));
+    desk.calm().await;
+    assert_eq!(done(), 2);
+}
+
 /// A row of the mapping whose field is not there is named and left out; the others work.
 ///
 /// proves: R2

@@ -27,10 +27,17 @@ pub struct Finding {
     pub fix: String,
 }
 
+impl Finding {
+    /// Whether it is about this row of the mapping.
+    pub fn is_about(&self, rule: &Rule) -> bool {
+        self.about == about(rule)
+    }
+}
+
 /// What follows from a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Weight {
-    /// The mapping cannot be saved.
+    /// The mapping cannot be saved; where it stands nevertheless, the row is left out, save one of consent.
     Refused,
     /// Some values will be changed or held back.
     Warning,

@@ -295,8 +295,7 @@ impl Engine {
             Ok(compiled) => compiled,
             Err(end) => return Ok(Err(end)),
         };
-        let mut refused = compiled.dropped_lines();
-        refused.extend(compiled.finding_lines(Weight::Refused));
+        let refused = compiled.left_out_lines();
         Ok(Ok(RecordsCheck { refused, warnings: compiled.finding_lines(Weight::Warning) }))
     }
 

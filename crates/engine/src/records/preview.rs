@@ -105,7 +105,7 @@ impl Engine {
         let mut preview = Preview {
             waiting: self.world.store.flow_counts(&flow.workspace, &flow.id).await?.due,
             complete: !round.more,
-            dropped: compiled.dropped_lines(),
+            dropped: compiled.left_out_lines(),
             ..Preview::default()
         };
         for works in works.chunks(DECIDE_BATCH) {

@@ -358,3 +358,23 @@ async fn a_row_that_cannot_work_is_named() {
     desk.calm().await;
     assert_eq!(people(&desk.right)["ada@example.org"]["CITY"], json!("London"));
 }
+
+/// A row that the check refuses is left out as well, wherever it was saved, and the check and the preview say so.
+///
+/// proves: R2
+#[tokio::test]
+async fn a_row_that_is_refused_does_not_run() {
+    let mut pair = pair();
+    pair.rows.retain(|row| !["VIP", "BIRTHDAY"].contains(&row.left.field.as_str()));
+    pair.rows.push(both_ways("VIP", "BIRTHDAY"));
+    let desk = Desk::new(vec![pair]).await;
+    let checked = desk.engine.records_check(desk.flow()).await.expect("the database answers").expect("both answer");
+    assert!(checked.refused.iter().any(|line| line.contains("VIP <-> BIRTHDAY")), "{checked:?}");
+    add(&desk.left, "ada@example.org", json!({ "CITY": "London", "VIP": true }));
+    let preview = desk.engine.records_preview(desk.flow()).await.expect("the database answers").expect("both answer");
+    assert_eq!(preview.dropped, checked.refused);
+    desk.activate().await;
+    desk.calm().await;
+    assert_eq!(people(&desk.right)["ada@example.org"]["CITY"], json!("London"));
+    assert!(desk.holds().await.is_empty(), "{:?}", desk.holds().await);
+}

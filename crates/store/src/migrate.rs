@@ -104,6 +104,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0018_waiters.sqlite.sql"),
         postgres: include_str!("../migrations/0018_waiters.postgres.sql"),
     },
+    Migration {
+        version: 19,
+        sqlite: include_str!("../migrations/0019_deletes.sqlite.sql"),
+        postgres: include_str!("../migrations/0019_deletes.postgres.sql"),
+    },
 ];
 
 /// The advisory lock under which processes that start together take turns: "syncline" in ASCII.

@@ -206,6 +206,15 @@ pub enum SweepEnd {
     TooMany { missing: u64, total: u64 },
 }
 
+/// Deletions that are to be thought of together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PendingDeletes {
+    /// Linked records that are gone and due while their counterparts are there.
+    pub waiting: u64,
+    /// Planned within the last day, of those that nobody confirmed.
+    pub lately: u64,
+}
+
 /// A write that is planned, and may have been sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredStep {
@@ -268,6 +277,8 @@ pub struct SaveRows {
     pub journal: Vec<JournalEntry>,
     /// What somebody had asked for and what this carries out.
     pub answered: Vec<Ask>,
+    /// Deletions that are planned, of those that nobody confirmed.
+    pub deletes: u32,
     /// Records transferred, for the month's quota.
     pub tasks: u32,
     /// The month that they count for, as `2026-05`.
@@ -395,6 +406,8 @@ pub struct StoredHold {
     pub to: Option<Side>,
     pub reason: String,
     pub fix: String,
+    /// Where a record was to be made: with these values it was refused for good.
+    pub refused: Vec<(RuleKey, u64)>,
 }
 
 /// What a save made, by position.

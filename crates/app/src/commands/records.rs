@@ -53,7 +53,7 @@ enum Act {
     /// Runs rounds until there is nothing left to do, as a server would.
     Run {
         name: String,
-        /// Whatever is missing on a side was deleted on purpose.
+        /// Whatever is missing on a side was deleted on purpose. It is kept until that is carried out, also by `serve`.
         #[arg(long)]
         confirm_deletes: bool,
         /// One JSON object a round.
@@ -233,9 +233,6 @@ fn show_preview(preview: &Preview) {
 }
 
 async fn rounds(engine: &Engine, flow: &RecordFlow, confirm_deletes: bool, as_json: bool) -> anyhow::Result<()> {
-    if confirm_deletes {
-        engine.go_on(flow).await?;
-    }
     let mut all = Round::default();
     for place in 0..ROUNDS_MAX {
         match engine.records_round(flow, confirm_deletes && place == 0).await? {

@@ -27,10 +27,17 @@ pub struct Finding {
     pub fix: String,
 }
 
+impl Finding {
+    /// Whether it is about this row of the mapping.
+    pub fn is_about(&self, rule: &Rule) -> bool {
+        self.about == about(rule)
+    }
+}
+
 /// What follows from a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Weight {
-    /// The mapping cannot be saved.
+    /// The mapping cannot be saved; where it stands nevertheless, the row is left out, save one of consent.
     Refused,
     /// Some values will be changed or held back.
     Warning,
@@ -351,22 +358,19 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// People are known by their address or number.
+    /// People are known by their e-mail address.
     fn address(&mut self) {
-        let kinds = [FieldKind::Email, FieldKind::Phone];
         let people = |object: &ObjectDescription| object.fields.values().any(|field| field.kind == FieldKind::Email);
         if !people(self.left) || !people(self.right) {
             return;
         }
         let tells = |rule: &Rule| {
-            let kind = |side: Side| self.field(rule, side).map(|field| field.kind);
-            Side::BOTH.iter().any(|side| rule.direction.goes_to(*side))
-                && kind(Side::Left).is_some_and(|kind| kinds.contains(&kind))
-                && kind(Side::Right).is_some_and(|kind| kinds.contains(&kind))
+            let is_email = |side: Side| self.field(rule, side).is_some_and(|field| field.kind == FieldKind::Email);
+            Side::BOTH.iter().any(|side| rule.direction.goes_to(*side)) && Side::BOTH.into_iter().all(is_email)
         };
         if !self.pair.rules.iter().any(tells) {
             let name = format!("{} <-> {}", self.left.name, self.right.name);
-            self.refuse(name, "neither an e-mail address nor a phone number is mapped", "map one of them");
+            self.refuse(name, "no e-mail address is mapped, and people are known by it alone", "map it");
         }
     }
 }

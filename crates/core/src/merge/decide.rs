@@ -5,7 +5,6 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::{
     Side,
@@ -14,7 +13,7 @@ use super::{
     gone::decide_gone,
     mark::mark_key,
     relation::{Counterparts, Waits, related, waits, with_told},
-    row::{Change, First, Images, Pair, Row, RowMerge, first_values, merge_rows},
+    row::{First, Images, Pair, Row, RowMerge, first_values, merge_unrefused},
     rule::{Kind, Policy, Rule, RuleKey},
 };
 use crate::{ids::RecordId, record::Value};
@@ -182,7 +181,7 @@ fn match_pair(flow: &Flow, place: usize, case: &Case<'_>, row: &Row) -> Matched 
         return Matched::Decision(decision);
     }
     let times = times(&case.record, other);
-    let merge = merge_marked(pair, &Images::new(), both, case.counterparts, |_| times);
+    let merge = merge_marked(pair, &Images::new(), both, case.counterparts, &[], |_| times);
     Matched::Decision(Decision::Adopt { pair: place, candidate, merge })
 }
 
@@ -298,9 +297,7 @@ fn decide_linked(flow: &Flow, case: &Case<'_>, tie: &Tie<'_>) -> Decision {
     let times = Evidence { assumed, ..times(&case.record, partner) };
     let decided = |rule: &Rule| tie.decided.iter().find(|(key, _)| *key == rule.key).map(|(_, side)| *side);
     let proof = |rule: &Rule| Evidence { decided: decided(rule), ..times };
-    let mut merge = merge_marked(pair, tie.images, both, case.counterparts, proof);
-    hold_refused(&mut merge, tie.refused);
-    merge.keep_groups(&pair.rules);
+    let merge = merge_marked(pair, tie.images, both, case.counterparts, tie.refused, proof);
     Decision::Merge { pair: place, merge }
 }
 
@@ -310,6 +307,7 @@ fn merge_marked(
     images: &Images,
     now: Pair<'_>,
     known: &Counterparts,
+    refused: &[(RuleKey, u64)],
     mut evidence: impl FnMut(&Rule) -> Evidence,
 ) -> RowMerge {
     let [left, right] =
@@ -318,11 +316,13 @@ fn merge_marked(
     let (pair, right) = related(&pair, Side::Right, &right, known);
     let (pair, now) = (pair.as_ref(), Pair { left: &left, right: &right });
     let evidence = |rule: &Rule| field_times(rule, now, evidence(rule));
-    let Some(marks) = &pair.marks else { return merge_rows(&pair.rules, pair.primary, images, now, evidence) };
+    let Some(marks) = &pair.marks else {
+        return merge_unrefused(&pair.rules, pair.primary, images, now, refused, evidence);
+    };
     let owed = marks.owed(now.left, images.get(&mark_key(&marks.draft.field)), now.right);
     let unmarked = marks.shown(now.right) == Some(false);
     let rules = marks.without_mark().filter(|_| unmarked).unwrap_or(&pair.rules);
-    merge_rows(rules, pair.primary, images, Pair { left: &owed, ..now }, evidence)
+    merge_unrefused(rules, pair.primary, images, Pair { left: &owed, ..now }, refused, evidence)
 }
 
 /// When a field changed on either side: by its own time where the vendor tells it, which says more than the record's.
@@ -396,45 +396,4 @@ fn begin(pair: &PairSettings, place: usize, to: Side, row: &Row, known: &Counter
 fn times(one: &Known<'_>, other: &Known<'_>) -> Evidence {
     let at = |side: Side| if one.side == side { one.changed_at } else { other.changed_at };
     Evidence { left_at: at(Side::Left), right_at: at(Side::Right), ..Evidence::default() }
-}
-
-/// Values that were refused for good are not sent again until they change.
-fn hold_refused(merge: &mut RowMerge, refused: &[(RuleKey, u64)]) {
-    if refused.is_empty() {
-        return;
-    }
-    merge.hold_back(|side, change| {
-        refused.contains(&(change.key, payload_digest(side, change))).then(|| Hold {
-            kind: HoldKind::Refused,
-            to: Some(side),
-            reason: "the vendor refused this value before".to_owned(),
-            fix: "change the value, or try again once the reason is mended".to_owned(),
-        })
-    });
-}
-
-/// Tells a value that is sent to a side apart from any other.
-pub fn payload_digest(side: Side, change: &Change) -> u64 {
-    let mut hasher = Sha256::new();
-    hasher.update(side.as_str());
-    hasher.update(change.key.0.to_be_bytes());
-    hasher.update(spelled(&change.target).as_bytes());
-    let digest = hasher.finalize();
-    let mut first = [0; 8];
-    first.copy_from_slice(&digest[..8]);
-    u64::from_be_bytes(first)
-}
-
-/// A value in letters, each kind with its own first one, so that stored digests outlive any change of the code.
-fn spelled(value: &Value) -> String {
-    match value {
-        Value::Null => "-".to_owned(),
-        Value::Bool(value) => format!("b{value}"),
-        Value::Decimal(number) => format!("n{number}"),
-        Value::Text(text) => format!("t{text}"),
-        Value::Date(date) => format!("d{date}"),
-        Value::Time(time) => format!("p{}", time.as_microsecond()),
-        Value::Id(id) => format!("i{id}"),
-        Value::Slot(slot) => format!("s{slot}"),
-    }
 }

@@ -410,13 +410,27 @@ impl Now<'_> {
             return self.hold_opt_in(says_in);
         }
         if !self.rule.goes_to(from.other()) {
-            return Merged::Keep;
+            let untold = from == says_out && self.rule.direction.goes_to(says_in);
+            return if untold { self.hold_untold(says_in) } else { Merged::Keep };
         }
         match self.rule.end(from.other()).take(self.of(from), false) {
             Ok(target) if target == *self.of(from.other()) => Merged::Adopt(self.as_base()),
             Ok(target) => self.write(from.other(), target),
             Err(misfit) => self.misfit(from.other(), misfit),
         }
+    }
+
+    /// Somebody opted out, and this side is to be told and cannot.
+    fn hold_untold(&self, to: Side) -> Merged {
+        let field = self.field(to);
+        Merged::Hold(Hold {
+            kind: HoldKind::Misfit,
+            to: Some(to),
+            reason: format!("the person opted out, and {field} cannot be written"),
+            fix: format!(
+                "opt them out there by hand, or map consent into a field that can be written instead of {field}"
+            ),
+        })
     }
 
     fn hold_opt_in(&self, says_in: Side) -> Merged {

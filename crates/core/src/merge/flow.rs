@@ -37,7 +37,8 @@ pub struct PairSettings {
     /// Which records of the left side take part.
     pub select: Select,
     /// Conflicts are decided record by record: while this side has changed anything that is yet to be carried over, what
-    /// the other side changed anywhere in the record is taken back (and logged). Consent and sets stay as they are.
+    /// the other side changed anywhere in the record is taken back (and logged). What is held back does not count. Consent
+    /// and sets stay as they are.
     pub primary: Option<Side>,
     /// How records of the right side are marked, where they are.
     pub marks: Option<Marks>,

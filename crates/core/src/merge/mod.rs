@@ -5,6 +5,7 @@
 //! both are kept, a side that shortens or rewrites what it is given never looks as if somebody had edited it.
 
 mod base;
+mod brake;
 mod check;
 mod consent;
 mod decide;
@@ -14,28 +15,29 @@ mod field;
 mod flow;
 mod gone;
 mod mark;
+mod refused;
 mod relation;
 mod row;
 mod rule;
 mod set;
 #[cfg(test)]
 mod tests;
-mod unique;
 
 pub use self::{
     base::{Base, Told},
+    brake::{DELETES_FREE, DELETES_PERCENT, DELETES_WITHIN, too_many_deletes},
     check::{Finding, Weight, check_pair, check_relations},
     consent::{OptIn, OptedIn, Proof, opt_in_key, opt_in_source_key},
-    decide::{Case, Decision, Fate, Known, Successor, Tie, decide, payload_digest, shown},
+    decide::{Case, Decision, Fate, Known, Successor, Tie, decide, shown},
     draft::{Dropped, EndDraft, KindFacts, PairDraft, RULES_MAX, RuleDraft},
     end::{ENTRY_SEPARATOR, End, PHONE_DIGITS_MAX, PHONE_DIGITS_MIN, set_entries, set_text},
     field::{Conflict, Evidence, Hold, HoldKind, Merged, merge_field},
     flow::{Flow, KindSettings, PairSettings, Select, WhenDeleted, own_key, read_key, time_key},
     mark::{MarkDraft, Marks, mark_key},
+    refused::payload_digest,
     relation::{Awaited, Counterpart, Counterparts, Named, with_told},
     row::{Change, First, Images, Pair, Row, RowMerge, first_values, merge_rows},
     rule::{Blanks, Direction, Kind, Policy, Rule, RuleKey},
-    unique::{Exchange, Turn, turns},
 };
 
 use serde::{Deserialize, Serialize};

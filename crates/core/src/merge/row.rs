@@ -7,6 +7,7 @@ use super::{
     base::{Base, Told},
     consent::{Consent, OptedIn, Proof},
     field::{Changed, Conflict, Evidence, Hold, HoldKind, Merged, merge_field},
+    refused::payload_digest,
     rule::{Direction, Kind, Policy, Rule, RuleKey},
     set::{named_entries, set_value},
 };
@@ -69,7 +70,7 @@ impl RowMerge {
     }
 
     /// Takes back writes of fields that may not go alone, and what was said of them.
-    pub(super) fn hold_back(&mut self, mut why: impl FnMut(Side, &Change) -> Option<Hold>) {
+    fn hold_back(&mut self, mut why: impl FnMut(Side, &Change) -> Option<Hold>) {
         let Self { to_left, to_right, holds, conflicts, opted_in, .. } = self;
         let mut held = Vec::new();
         for (side, changes) in [(Side::Left, &mut *to_left), (Side::Right, &mut *to_right)] {
@@ -88,8 +89,20 @@ impl RowMerge {
         holds.append(&mut held);
     }
 
+    /// Values that were refused for good are not sent again until they change.
+    fn hold_refused(&mut self, refused: &[(RuleKey, u64)]) {
+        self.hold_back(|side, change| {
+            refused.contains(&(change.key, payload_digest(side, change.key, &change.target))).then(|| Hold {
+                kind: HoldKind::Refused,
+                to: Some(side),
+                reason: "the vendor refused this value before".to_owned(),
+                fix: "change the value, or try again once the reason is mended".to_owned(),
+            })
+        });
+    }
+
     /// A group of fields goes as a whole or not at all.
-    pub(super) fn keep_groups(&mut self, rules: &[Rule]) {
+    fn keep_groups(&mut self, rules: &[Rule]) {
         if self.holds.is_empty() {
             return;
         }
@@ -143,8 +156,8 @@ impl RowMerge {
     }
 }
 
-/// Merges two linked records. `primary` wins the whole record while it has anything to say ([`PairSettings::primary`]);
-/// `evidence` is asked about every field.
+/// Merges two linked records. `primary` wins the whole record while it has anything to carry over
+/// ([`PairSettings::primary`]); `evidence` is asked about every field.
 ///
 /// [`PairSettings::primary`]: super::PairSettings::primary
 pub fn merge_rows(
@@ -152,43 +165,29 @@ pub fn merge_rows(
     primary: Option<Side>,
     base: &Images,
     now: Pair<'_>,
+    evidence: impl FnMut(&Rule) -> Evidence,
+) -> RowMerge {
+    merge_unrefused(rules, primary, base, now, &[], evidence)
+}
+
+/// The same, where these values were refused for good: they are not sent again until they change.
+pub(super) fn merge_unrefused(
+    rules: &[Rule],
+    primary: Option<Side>,
+    base: &Images,
+    now: Pair<'_>,
+    refused: &[(RuleKey, u64)],
     mut evidence: impl FnMut(&Rule) -> Evidence,
 ) -> RowMerge {
     let fields = Fields { rules, base, now };
-    let primary = primary.filter(|side| fields.changed(|_| true, *side));
-    let mut out = RowMerge::default();
-    for rule in rules {
-        let (left, right) = (now.left.get(&rule.key), now.right.get(&rule.key));
-        let agreed = base.get(&rule.key);
-        let mut proof = evidence(rule);
-        if rule.kind == Kind::Plain {
-            match primary.map(GroupWinner::Side).or_else(|| fields.group_winner(rule, proof)) {
-                Some(GroupWinner::Side(side)) => proof.forced = Some(side),
-                Some(GroupWinner::Nobody) => proof.torn = true,
-                None => {}
-            }
+    if let Some(side) = primary.filter(|side| fields.changed(|_| true, *side)) {
+        let merge = fields.merge(primary, refused, &mut evidence);
+        // What is held back is not carried over, so that it takes nothing back either.
+        if fields.carries(&merge, side) {
+            return merge;
         }
-        let consent = (rule.kind == Kind::OptOut).then(|| Consent::of(rule, base, now, proof)).flatten();
-        if let Some(consent) = &consent {
-            proof.opted_in = consent.proof();
-            out.adopted.extend(consent.kept());
-        }
-        let merged = merge_field(rule, agreed, left, right, proof);
-        if let Some(consent) = consent
-            && proof.opted_in == Proof::Later
-            && proof.decided.is_none()
-            && matches!(merged, Merged::Write { .. })
-        {
-            out.opted_in.extend(consent.opted_in().map(|shown| (rule.key, shown)));
-        }
-        let done = matches!(merged, Merged::Keep | Merged::Adopt(_) | Merged::Leave { .. });
-        if proof.decided.is_some() && done && left.is_some() && right.is_some() {
-            out.settled.push(rule.key);
-        }
-        out.add(rule.key, merged, agreed, [left, right]);
     }
-    out.keep_groups(rules);
-    out
+    fields.merge(None, refused, &mut evidence)
 }
 
 /// All fields of a link.
@@ -199,6 +198,56 @@ struct Fields<'a> {
 }
 
 impl Fields<'_> {
+    /// `primary` wins the whole record.
+    fn merge(
+        &self,
+        primary: Option<Side>,
+        refused: &[(RuleKey, u64)],
+        mut evidence: impl FnMut(&Rule) -> Evidence,
+    ) -> RowMerge {
+        let Self { rules, base, now } = *self;
+        let mut out = RowMerge::default();
+        for rule in rules {
+            let (left, right) = (now.left.get(&rule.key), now.right.get(&rule.key));
+            let agreed = base.get(&rule.key);
+            let mut proof = evidence(rule);
+            if rule.kind == Kind::Plain {
+                match primary.map(GroupWinner::Side).or_else(|| self.group_winner(rule, proof)) {
+                    Some(GroupWinner::Side(side)) => proof.forced = Some(side),
+                    Some(GroupWinner::Nobody) => proof.torn = true,
+                    None => {}
+                }
+            }
+            let consent = (rule.kind == Kind::OptOut).then(|| Consent::of(rule, base, now, proof)).flatten();
+            if let Some(consent) = &consent {
+                proof.opted_in = consent.proof();
+                out.adopted.extend(consent.kept());
+            }
+            let merged = merge_field(rule, agreed, left, right, proof);
+            if let Some(consent) = consent
+                && proof.opted_in == Proof::Later
+                && proof.decided.is_none()
+                && matches!(merged, Merged::Write { .. })
+            {
+                out.opted_in.extend(consent.opted_in().map(|shown| (rule.key, shown)));
+            }
+            let done = matches!(merged, Merged::Keep | Merged::Adopt(_) | Merged::Leave { .. });
+            if proof.decided.is_some() && done && left.is_some() && right.is_some() {
+                out.settled.push(rule.key);
+            }
+            out.add(rule.key, merged, agreed, [left, right]);
+        }
+        out.hold_refused(refused);
+        out.keep_groups(rules);
+        out
+    }
+
+    /// Whether anything goes over that this side changed.
+    fn carries(&self, merge: &RowMerge, side: Side) -> bool {
+        let out = if side == Side::Left { &merge.to_right } else { &merge.to_left };
+        out.iter().any(|change| self.changed(|rule| rule.key == change.key, side))
+    }
+
     /// Whether a side changed any of these fields as a whole, in a way that may be carried over.
     fn changed(&self, among: impl Fn(&Rule) -> bool, side: Side) -> bool {
         let plain = self.rules.iter().filter(|rule| rule.kind == Kind::Plain && among(rule));

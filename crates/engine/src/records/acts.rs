@@ -8,12 +8,9 @@ use super::{RecordFlow, RoundEnd};
 use crate::engine::Engine;
 
 impl Engine {
-    /// One round at once: both sides are asked for changes although it is not time. With `confirm_deletes` whatever is
-    /// missing was deleted on purpose, and an integration that stopped over that goes on.
+    /// One round at once: both sides are asked for changes although it is not time. With `confirm_deletes` a person says what
+    /// [`Engine::records_round`] says of it.
     pub async fn run_now(&self, flow: &RecordFlow, confirm_deletes: bool) -> StoreResult<RoundEnd> {
-        if confirm_deletes {
-            self.go_on(flow).await?;
-        }
         self.world.store.read_soon(&flow.workspace, &flow.id, None, self.world.clock.now()).await?;
         self.records_round(flow, confirm_deletes).await
     }

@@ -7,7 +7,7 @@ use syncline_core::{
     ids::RecordId,
     merge::{Case, Counterparts, Decision, Fate, Hold, HoldKind, Known, RowMerge, Side, Successor, Tie, decide},
 };
-use syncline_store::{StoredEntry, StoredLink, UNREADABLE, Wait, Work};
+use syncline_store::{StoredEntry, StoredHold, StoredLink, UNREADABLE, Wait, Work};
 
 use super::{Compiled, Halt, Turn, rows::known};
 use crate::engine::Engine;
@@ -58,6 +58,8 @@ pub(crate) struct Decided<'a> {
     pub(crate) successor: Option<StoredEntry>,
     /// Whose counterparts its records wait for.
     pub(crate) waits: Vec<(i64, Vec<Wait>)>,
+    /// What is held back of it as before.
+    pub(crate) stands: Vec<StoredHold>,
 }
 
 impl Batch<'_> {
@@ -92,7 +94,7 @@ impl Batch<'_> {
             }
         }
         let waits = self.compiled.waits(work, &self.counterparts);
-        Some(Decided { work, decision, other, successor, waits })
+        Some(Decided { work, decision, other, successor, waits, stands: Vec::new() })
     }
 
     /// Who bears the same key, on either side; of nobody who has a counterpart.

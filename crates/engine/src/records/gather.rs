@@ -35,7 +35,7 @@ impl Engine {
             let limit = gather.at.unwrap_or(1);
             let waiting = self.world.store.waiting_rows(&flow.workspace, &flow.id, side, now, limit).await?;
             // A person who confirms something waits for it.
-            if !turn.confirm_deletes && gather.waits(waiting.rows, waiting.oldest, now) {
+            if turn.confirmed.is_none() && gather.waits(waiting.rows, waiting.oldest, now) {
                 shut.push(side);
             }
         }

@@ -175,6 +175,7 @@ impl Engine {
             Ok(()) => {}
             Err(Halt::Store(error)) => return Err(error),
             Err(Halt::Lost) => return Ok(false),
+            Err(Halt::Stopped) => {}
             // The page that is asked for next shows them.
             Err(Halt::Side(..) | Halt::Hidden { .. }) => unread.extend(hints.records.keys().cloned()),
         }
@@ -194,7 +195,7 @@ impl Engine {
         let mut calls = 0;
         let compiled = self.compiled(flow, &mut calls).await?;
         let since = state.and_then(|state| state.since);
-        let turn = Turn { flow, compiled: &compiled, held, since, confirm_deletes: false };
+        let turn = Turn { flow, compiled: &compiled, held, since, confirmed: None };
         for (kind, ids) in &hints.records {
             let Some(view) = compiled.kinds(side).get(kind) else { continue };
             let ids: Vec<RecordId> = ids.iter().cloned().collect();

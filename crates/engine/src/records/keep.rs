@@ -10,12 +10,12 @@ use syncline_connect::{
 };
 use syncline_core::{
     ids::RecordId,
-    merge::{Base, Change, Row, RuleKey, Side, payload_digest, shown},
+    merge::{Row, RuleKey, Side, payload_digest, shown},
     mutant::{self, Mutant},
-    record::Value,
 };
 use syncline_store::{
     EntryChange, JournalEntry, JournalKind, LinkChange, LinkRef, MadeEntry, SaveRows, StepField, StepOp, StoredEntry,
+    StoredHold,
 };
 
 use super::{
@@ -28,6 +28,9 @@ use crate::engine::Engine;
 
 /// Tries before a record is left to a person.
 const TRIES_MAX: u32 = 20;
+
+/// What a person can do where a record may not be deleted.
+const DELETE_FIX: &str = "take away what depends on the record, then retry; or delete the record by hand, or leave it";
 
 impl Engine {
     /// Keeps the outcomes of a batch, all in one transaction.
@@ -245,28 +248,31 @@ impl Keep<'_, '_> {
             .collect();
         let whole = named_fields.is_empty();
         let blamed: Vec<&StepField> = if whole { out.fields.iter().collect() } else { named_fields };
-        let fix = fix(error);
+        let fix = match (&out.op, error.kind) {
+            (StepOp::Delete { .. }, ErrorKind::Invalid) => DELETE_FIX,
+            _ => fix(error),
+        };
         let mut refused = tied.refused.clone();
+        let is_create = matches!(out.op, StepOp::Create { .. });
+        // Whose address another record bears is tried again once that one has changed: the store sees to it.
+        let remembers = is_create && !matches!(error.kind, ErrorKind::KeyTaken | ErrorKind::DuplicateRule);
+        let held = |rule: Option<RuleKey>, refused: &[(RuleKey, u64)]| StoredHold {
+            refused: if remembers { refused.to_vec() } else { Vec::new() },
+            ..refused_hold(rule, out.side, &error.message, fix)
+        };
         let mut holds = Vec::new();
         for field in &blamed {
-            let change = Change {
-                key: field.rule,
-                target: field.target.clone(),
-                seen: field.seen.clone(),
-                after: Base::new(Value::Null, Value::Null),
-            };
-            let digest = payload_digest(out.side, &change);
+            let digest = payload_digest(out.side, field.rule, &field.target);
             // An address that another record bears is tried again once that one has changed: the store sees to it.
             refused.retain(|(key, _)| *key != field.rule);
             refused.push((field.rule, digest));
             if !whole {
-                holds.push(refused_hold(Some(field.rule), out.side, &error.message, fix));
+                holds.push(held(Some(field.rule), &[(field.rule, digest)]));
             }
         }
         if whole {
-            holds.push(refused_hold(None, out.side, &error.message, fix));
+            holds.push(held(None, &refused));
         }
-        let is_create = matches!(out.op, StepOp::Create { .. });
         if !is_create {
             let change = LinkChange { refused, ..self.link(out) };
             self.save.links.push(change);

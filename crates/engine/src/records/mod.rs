@@ -7,6 +7,7 @@ mod acts;
 mod asks;
 mod batch;
 mod call;
+mod deletes;
 mod gather;
 mod hinted;
 mod hints;
@@ -17,6 +18,7 @@ mod preview;
 mod pull;
 mod push;
 mod reads;
+mod refused;
 mod relations;
 mod rows;
 mod settle;
@@ -112,7 +114,7 @@ impl Round {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RoundEnd {
     Done(Round),
-    /// It is a draft, paused, or stopped.
+    /// It is a draft, paused, or stopped, be it by this round itself.
     NotActive(FlowStanding),
     /// Another process has the integration.
     Held,
@@ -134,7 +136,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) held: &'a Held,
     /// When the integration was activated.
     pub(crate) since: Option<Timestamp>,
-    pub(crate) confirm_deletes: bool,
+    /// When a person said that whatever is missing was deleted on purpose, while that holds.
+    pub(crate) confirmed: Option<Timestamp>,
 }
 
 /// A failure of the store, or of one side's vendor.
@@ -142,6 +145,8 @@ pub(crate) enum Halt {
     Store(syncline_store::Error),
     /// The lease is somebody else's by now: whatever is done from here on is theirs.
     Lost,
+    /// The integration was stopped: a person has to look before anything else is written.
+    Stopped,
     Side(Side, syncline_connect::Error),
     /// A side does not show these fields any more: the mapping goes on without them.
     Hidden {
@@ -161,14 +166,19 @@ impl Engine {
     /// One round of an integration: what has no outcome yet is looked at, both sides are read, everything due is decided
     /// and written.
     ///
-    /// With `confirm_deletes`, by which a person says that whatever is missing was deleted on purpose, both sides are read
-    /// as a whole first.
+    /// With `confirm_deletes` a person says that whatever is missing was deleted on purpose: an integration that stopped
+    /// goes on, both sides are read as a whole, and the word holds for this round and for those after it, until what it was
+    /// said of is done.
     pub async fn records_round(&self, flow: &RecordFlow, confirm_deletes: bool) -> StoreResult<RoundEnd> {
         let state = self.world.store.flow_state(&flow.workspace, &flow.id).await?;
         match state {
             Some(FlowState { standing: FlowStanding::Active, .. }) => {}
+            Some(FlowState { standing: FlowStanding::Stopped, .. }) if confirm_deletes => {}
             Some(state) => return Ok(RoundEnd::NotActive(state.standing)),
             None => return Ok(RoundEnd::NotActive(FlowStanding::Draft)),
+        }
+        if confirm_deletes && !self.confirm(flow).await? {
+            return Ok(RoundEnd::Held);
         }
         if let Some(connection) = self.resting(flow).await? {
             return Ok(RoundEnd::Resting { connection });
@@ -178,12 +188,13 @@ impl Engine {
             return Ok(RoundEnd::Held);
         };
         let since = state.and_then(|state| state.since);
-        let ended = self.round_while_held(flow, &held, since, confirm_deletes).await;
+        let ended = self.round_while_held(flow, &held, since).await;
         self.let_go(&flow.workspace, &held).await;
         match ended {
             Ok(round) => Ok(RoundEnd::Done(round)),
             Err(Halt::Store(error)) => Err(error),
             Err(Halt::Lost) => Ok(RoundEnd::Held),
+            Err(Halt::Stopped) => Ok(RoundEnd::NotActive(FlowStanding::Stopped)),
             Err(Halt::Side(side, error) | Halt::Hidden { side, error, .. }) => {
                 Ok(RoundEnd::Failed { side: side.as_str(), error })
             }
@@ -202,19 +213,14 @@ impl Engine {
         Ok(rows.into_iter().find(rests).map(|row| row.connection))
     }
 
-    async fn round_while_held(
-        &self,
-        flow: &RecordFlow,
-        held: &Held,
-        since: Option<Timestamp>,
-        confirm_deletes: bool,
-    ) -> Result<Round, Halt> {
+    async fn round_while_held(&self, flow: &RecordFlow, held: &Held, since: Option<Timestamp>) -> Result<Round, Halt> {
         let mut round = Round::default();
+        let confirmed = self.confirmed(flow).await?;
         let mut compiled = self.compiled(flow, &mut round.calls).await?;
-        self.settle_open(&Turn { flow, compiled: &compiled, held, since, confirm_deletes }, &mut round).await?;
+        self.settle_open(&Turn { flow, compiled: &compiled, held, since, confirmed }, &mut round).await?;
         let mut is_read = false;
         for left in (0..HIDDEN_MAX).rev() {
-            let turn = Turn { flow, compiled: &compiled, held, since, confirm_deletes };
+            let turn = Turn { flow, compiled: &compiled, held, since, confirmed };
             match self.pull_due(&turn, &mut round).await {
                 Err(Halt::Hidden { side, fields, .. }) if left > 0 => {
                     self.tell_hidden(&turn, side, &fields).await?;
@@ -226,10 +232,11 @@ impl Engine {
                 }
             }
         }
-        let turn = Turn { flow, compiled: &compiled, held, since, confirm_deletes };
+        let turn = Turn { flow, compiled: &compiled, held, since, confirmed };
         self.carry_out_asks(&turn, &mut round).await?;
         if is_read {
             self.decide_and_push(&turn, &mut round).await?;
+            self.end_confirmation(&turn, round.more).await?;
         }
         metrics::counter!("syncline_record_rounds_total").increment(1);
         Ok(round)
@@ -288,8 +295,7 @@ impl Engine {
             Ok(compiled) => compiled,
             Err(end) => return Ok(Err(end)),
         };
-        let mut refused = compiled.dropped_lines();
-        refused.extend(compiled.finding_lines(Weight::Refused));
+        let refused = compiled.left_out_lines();
         Ok(Ok(RecordsCheck { refused, warnings: compiled.finding_lines(Weight::Warning) }))
     }
 
@@ -298,6 +304,7 @@ impl Engine {
             Ok(compiled) => Ok(Ok(compiled)),
             Err(Halt::Store(error)) => Err(error),
             Err(Halt::Lost) => Ok(Err(RoundEnd::Held)),
+            Err(Halt::Stopped) => Ok(Err(RoundEnd::NotActive(FlowStanding::Stopped))),
             Err(Halt::Side(side, error) | Halt::Hidden { side, error, .. }) => {
                 Ok(Err(RoundEnd::Failed { side: side.as_str(), error }))
             }

@@ -12,17 +12,15 @@ use syncline_store::{JournalEntry, JournalKind, LinkRef, SaveRows, StepField, St
 use super::{
     Compiled, DECIDE_BATCH, Halt, LOOK_BATCH, ROUND_WRITES_MAX, RecordFlow, Round, Turn,
     batch::{Decided, moved},
+    deletes::deletes,
     later,
     verify::Reserved,
     write_down::Writing,
 };
 use crate::{alerts, engine::Engine};
 
-/// Counterparts that go because records were deleted: more in one round, and a person is asked first.
-const DELETES_MAX: usize = 50;
-
-/// The share of all links, in percent, that has to be reached as well.
-const DELETES_PERCENT: u64 = 5;
+/// Transfers that one record takes at the most: both sides are told.
+const ONE_RECORD_MAX: u64 = 2;
 
 /// A planned write on its way out.
 #[derive(Debug, Clone)]
@@ -90,15 +88,17 @@ impl Engine {
             let due = works.len();
             let works = self.verified(turn, &mut batch, works, reserved, round).await?;
             let mut decided: Vec<Decided<'_>> = works.iter().filter_map(|work| batch.decide(work)).collect();
+            self.keep_refused(turn, &mut decided).await?;
             let before = decided.len();
             self.reserve_creations(turn, &batch, &mut decided, reserved, round).await?;
             // What was put aside is still due, and would come again at once.
             let aside = works.len() < due || decided.len() < before;
             let spent = keep_within(&mut decided, room);
-            round.decided += decided.len();
-            if !turn.confirm_deletes && self.too_many_deletes(flow, &decided).await? {
-                return Ok(());
+            if spent && outgoing.is_empty() && decided.iter().all(|one| writes(&one.decision) == 0) {
+                self.tell_too_small(flow, now).await?;
             }
+            round.decided += decided.len();
+            self.brake(turn, &decided).await?;
             let mut seeks = Vec::new();
             while !decided.is_empty() {
                 let part = decided.drain(..decided.len().min(DECIDE_BATCH)).collect();
@@ -138,7 +138,19 @@ impl Engine {
                 self.tell_quota(flow, percent, usage.used, limit, now).await?;
             }
         }
-        Ok(limit.saturating_sub(usage.used).saturating_sub(open))
+        let room = limit.saturating_sub(usage.used).saturating_sub(open);
+        // What is left was too small for what came next: nothing is read for it again and again.
+        let is_too_small = room < ONE_RECORD_MAX && usage.told_percent >= 100;
+        Ok(if is_too_small { 0 } else { room })
+    }
+
+    /// Tells that what is left of the month's quota is too small for any record that waits, which is as if it were used up.
+    async fn tell_too_small(&self, flow: &RecordFlow, now: Timestamp) -> Result<(), Halt> {
+        let Some(limit) = flow.tasks_per_month else { return Ok(()) };
+        let used = self.world.store.quota_use(&flow.workspace, &flow.id, &month(now)).await?.used;
+        // What is under way may leave room, or none.
+        let open = self.world.store.flow_counts(&flow.workspace, &flow.id).await?.open_steps;
+        if open == 0 { self.tell_quota(flow, 100, used, limit, now).await } else { Ok(()) }
     }
 
     async fn tell_quota(
@@ -150,7 +162,11 @@ impl Engine {
         now: Timestamp,
     ) -> Result<(), Halt> {
         let name = &flow.id;
-        let text = if percent >= 100 {
+        let text = if percent >= 100 && used < limit {
+            format!(
+                "{name} has used {used} of its {limit} transfers of this month, and each record that waits needs more than are left; it goes on when the limit is raised or the month turns"
+            )
+        } else if percent >= 100 {
             format!(
                 "{name} has used its {limit} transfers of this month; it goes on when the limit is raised or the month turns"
             )
@@ -166,24 +182,6 @@ impl Engine {
         Ok(())
     }
 
-    /// Stops the integration where more counterparts would be deleted than anybody can have meant.
-    async fn too_many_deletes(&self, flow: &RecordFlow, decided: &[Decided<'_>]) -> Result<bool, Halt> {
-        let deletes = decided.iter().filter(|one| matches!(one.decision, Decision::Delete { .. })).count();
-        if deletes <= DELETES_MAX {
-            return Ok(false);
-        }
-        let links = self.world.store.flow_counts(&flow.workspace, &flow.id).await?.links;
-        if u64::try_from(deletes).unwrap_or(u64::MAX) * 100 <= links * DELETES_PERCENT {
-            return Ok(false);
-        }
-        let reason = format!(
-            "{deletes} of {links} records would be deleted on the other side; if that is meant, let it go on with `syncline records run {} --confirm-deletes`",
-            flow.id
-        );
-        self.set_standing(flow, syncline_store::FlowStanding::Stopped, Some(reason), None).await?;
-        Ok(true)
-    }
-
     /// Writes a batch's decisions down in one transaction; yields the records that have to be read first.
     async fn write_down_rows(
         &self,
@@ -194,6 +192,9 @@ impl Engine {
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<Vec<(Side, String, RecordId)>, Halt> {
         let mut save = SaveRows { month: month(now), ..SaveRows::default() };
+        if turn.confirmed.is_none() {
+            save.deletes = u32::try_from(deletes(&decided)).unwrap_or(u32::MAX);
+        }
         let mut planned: Vec<(LinkRef, Outgoing)> = Vec::new();
         let mut seeks = Vec::new();
         for one in decided {

@@ -74,6 +74,7 @@ impl Engine {
             Ok(preview) => Ok(Ok(preview)),
             Err(Halt::Store(error)) => Err(error),
             Err(Halt::Lost) => Ok(Err(RoundEnd::Held)),
+            Err(Halt::Stopped) => Ok(Err(RoundEnd::NotActive(FlowStanding::Stopped))),
             Err(Halt::Side(side, error) | Halt::Hidden { side, error, .. }) => {
                 Ok(Err(RoundEnd::Failed { side: side.as_str(), error }))
             }
@@ -86,11 +87,15 @@ impl Engine {
         let state = self.world.store.flow_state(&flow.workspace, &flow.id).await?;
         let now = self.world.clock.now();
         let since = state.filter(|state| state.standing != FlowStanding::Draft).and_then(|state| state.since);
-        let turn = Turn { flow, compiled: &compiled, held, since: Some(since.unwrap_or(now)), confirm_deletes: false };
+        let turn = Turn { flow, compiled: &compiled, held, since: Some(since.unwrap_or(now)), confirmed: None };
         loop {
             round.more = false;
             self.extend(&turn, self.world.clock.now()).await?;
-            self.pull_due(&turn, &mut round).await?;
+            match self.pull_due(&turn, &mut round).await {
+                // It writes to neither side anyway: what else is to be read is read.
+                Err(Halt::Stopped) => round.more = true,
+                pulled => drop(pulled?),
+            }
             if !round.more || self.world.clock.now().duration_since(now) >= time {
                 break;
             }
@@ -100,7 +105,7 @@ impl Engine {
         let mut preview = Preview {
             waiting: self.world.store.flow_counts(&flow.workspace, &flow.id).await?.due,
             complete: !round.more,
-            dropped: compiled.dropped_lines(),
+            dropped: compiled.left_out_lines(),
             ..Preview::default()
         };
         for works in works.chunks(DECIDE_BATCH) {

@@ -56,13 +56,6 @@ impl Engine {
     /// missing.
     pub(crate) async fn pull_due(&self, turn: &Turn<'_>, round: &mut Round) -> Result<bool, Halt> {
         let mut states = self.pull_states(turn).await?;
-        if turn.confirm_deletes {
-            let now = self.world.clock.now();
-            for state in states.iter_mut().filter(|state| state.phase == PullPhase::Changes) {
-                *state = sweep(state);
-                state.next_at = now;
-            }
-        }
         for side in Side::BOTH {
             let look = self.look_on(turn, side, round);
             for page in 0.. {
@@ -106,7 +99,7 @@ impl Engine {
     }
 
     /// How far every kind of both sides has come; one that was never read is due at once.
-    async fn pull_states(&self, turn: &Turn<'_>) -> Result<Vec<PullState>, Halt> {
+    pub(crate) async fn pull_states(&self, turn: &Turn<'_>) -> Result<Vec<PullState>, Halt> {
         let mut states = self.world.store.pulls(&turn.flow.workspace, &turn.flow.id).await?;
         let now = self.world.clock.now();
         states.retain(|state| turn.compiled.kinds(state.side).contains_key(&state.kind));

@@ -58,15 +58,26 @@ impl Engine {
         if rows.is_empty() {
             return Ok(());
         }
-        let take = TakeRows {
+        self.world.store.take_rows(self.beside(turn, rows)).await?.map(drop).ok_or(Halt::Lost)
+    }
+
+    /// Takes rows in that were read by their names: they count whatever time they bear.
+    pub(crate) async fn take_named(&self, turn: &Turn<'_>, rows: Vec<SeenRow>) -> Result<(), Halt> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.world.store.take_named_rows(self.beside(turn, rows)).await?.map(drop).ok_or(Halt::Lost)
+    }
+
+    fn beside(&self, turn: &Turn<'_>, rows: Vec<SeenRow>) -> TakeRows {
+        TakeRows {
             workspace: turn.flow.workspace.clone(),
             integration: turn.flow.id.clone(),
             held: turn.held.clone(),
             now: self.world.clock.now(),
             rows,
             pulls: Vec::new(),
-        };
-        self.world.store.take_rows(take).await?.map(drop).ok_or(Halt::Lost)
+        }
     }
 
     /// Reads records that a decision waits for. One that is not there is gone.
@@ -87,7 +98,7 @@ impl Engine {
             let rows = ids
                 .into_iter()
                 .map(|record| match found.remove(&record) {
-                    Some(seen) => fresh(seen_row(side, &kind, view, seen)),
+                    Some(seen) => seen_row(side, &kind, view, seen),
                     None => SeenRow {
                         side,
                         kind: kind.clone(),
@@ -99,13 +110,8 @@ impl Engine {
                     },
                 })
                 .collect();
-            self.take(turn, rows).await?;
+            self.take_named(turn, rows).await?;
         }
         Ok(())
     }
-}
-
-/// A row that counts as news whatever time it bears.
-pub(crate) fn fresh(row: SeenRow) -> SeenRow {
-    SeenRow { changed_at: None, ..row }
 }

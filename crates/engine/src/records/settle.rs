@@ -23,7 +23,6 @@ use super::{
     call::{mirrored, paid},
     keep::written_line,
     plan::{Outgoing, Tied, month},
-    reads::fresh,
     rows::{kept_key, row_write, seen_row},
     view::KindView,
     write_down::{at_rest, same_link},
@@ -132,7 +131,7 @@ impl Engine {
                 let now = self.world.clock.now();
                 let (save, rows) = looked.settle(part, now, round);
                 round.more |= self.save(turn, now, save).await?;
-                self.take(turn, rows).await?;
+                self.take_named(turn, rows).await?;
             }
         }
         Ok(())
@@ -201,7 +200,7 @@ impl Engine {
             side,
             kind: kind.to_owned(),
             sweep,
-            confirmed: turn.confirm_deletes,
+            confirmed: turn.confirmed.is_some(),
         };
         match self.world.store.finish_sweep(end).await? {
             None => Err(Halt::Lost),
@@ -213,7 +212,7 @@ impl Engine {
                     turn.flow.id
                 );
                 self.set_standing(turn.flow, FlowStanding::Stopped, Some(reason), None).await?;
-                Ok(())
+                Err(Halt::Stopped)
             }
         }
     }
@@ -247,7 +246,7 @@ impl Looked<'_> {
                 }),
                 StepOp::Update { record, .. } | StepOp::Delete { record, .. } => match self.found.get(record) {
                     Some(seen) => {
-                        let row = fresh(self.row(seen));
+                        let row = self.row(seen);
                         let is_done = is_written(out, &row.row);
                         round.updated += usize::from(is_done);
                         rows.push(row);

@@ -16,7 +16,6 @@ use super::{
     Halt, LEASE_CALLS, Round, Turn,
     batch::{Batch, Decided},
     later,
-    reads::fresh,
     rows::seen_row,
     setup::RecordFlow,
 };
@@ -136,7 +135,7 @@ impl Engine {
             refresh(&mut work.entry) || work.link.is_some()
         });
         round.more |= !renamed.is_empty();
-        self.take(turn, renamed.iter().filter_map(|record| rows.remove(record)).map(fresh).collect()).await?;
+        self.take_named(turn, renamed.iter().filter_map(|record| rows.remove(record)).collect()).await?;
         Ok(news)
     }
 
@@ -194,7 +193,7 @@ impl Engine {
             decided.retain(|one| !is_there(one));
         }
         round.more |= !rows.is_empty();
-        self.take(turn, rows.into_iter().map(fresh).collect()).await
+        self.take_named(turn, rows).await
     }
 
     /// Whether another integration writes records of this kind in the same account.

@@ -11,7 +11,7 @@ use syncline_core::{
     description::{FieldKind, ObjectDescription},
     ids::{IntegrationId, WorkspaceId},
     merge::{
-        Dropped, Finding, Flow, Kind, KindFacts, OptIn, Policy, RuleKey, Select, Side, Weight, check_pair,
+        Dropped, Finding, Flow, Kind, KindFacts, OptIn, Policy, Rule, RuleKey, Select, Side, Weight, check_pair,
         check_relations, opt_in_key, opt_in_source_key, read_key, time_key,
     },
     record::Field,
@@ -33,9 +33,9 @@ const BELIEVED_MISSING: SignedDuration = SignedDuration::from_hours(1);
 #[derive(Debug)]
 pub struct Compiled {
     pub flow: Flow,
-    /// Rows of the mapping that cannot work with the accounts as they are, by the pair's name.
+    /// Rows of the mapping whose fields are not there, by the pair's name.
     pub dropped: Vec<(String, Dropped)>,
-    /// What is to be said of the rest of the mapping, by the pair's name.
+    /// What is to be said of the rest of the mapping, by the pair's name. Rows that are refused here are left out as well.
     pub findings: Vec<(String, Finding)>,
     pub(crate) kinds: [BTreeMap<String, KindView>; 2],
 }
@@ -98,12 +98,12 @@ impl Compiled {
         }
     }
 
-    /// What was dropped, a sentence each.
-    pub(crate) fn dropped_lines(&self) -> Vec<String> {
+    /// What cannot work, a sentence each.
+    pub(crate) fn left_out_lines(&self) -> Vec<String> {
         let line = |(pair, row): &(String, Dropped)| {
             format!("pair {pair}, field {} on the {}: {}", row.field, row.side.as_str(), row.reason)
         };
-        self.dropped.iter().map(line).collect()
+        self.dropped.iter().map(line).chain(self.finding_lines(Weight::Refused)).collect()
     }
 
     /// What is to be said of the mapping, a sentence each: what cannot work first, then what to know of.
@@ -267,6 +267,14 @@ fn compile(flow: &RecordFlow, descriptions: &[Described; 2], keyed: [bool; 2], h
         let [Some((_, left)), Some((_, right))] = described else { continue };
         let found = check_relations(pair, &pairs, left, right);
         findings.extend(found.into_iter().map(|finding| (pair.name.clone(), finding)));
+    }
+    for pair in &mut pairs {
+        let refused = |rule: &Rule| {
+            let of_rule = |(name, finding): &(String, Finding)| *name == pair.name && finding.is_about(rule);
+            findings.iter().any(|found| found.1.weight == Weight::Refused && of_rule(found))
+        };
+        // What would lose somebody's opting out stands in the way of making them anew, and so it stays.
+        pair.rules.retain(|rule| rule.kind == Kind::OptOut || !refused(rule));
     }
     let flow = Flow { pairs };
     let views = |side: Side| kind_views(&flow, side, &descriptions[place(side)], keyed[place(side)], hidden);

@@ -36,9 +36,15 @@ pub(crate) struct Writing<'a, 'r> {
 
 impl Writing<'_, '_> {
     pub(crate) fn take(&mut self, one: Decided<'_>, seeks: &mut Vec<(Side, String, RecordId)>) {
-        let Decided { work, decision, other, successor, waits } = one;
+        let Decided { work, decision, other, successor, waits, stands } = one;
         let entry = &work.entry;
         self.save.waits.extend(waits);
+        if let Some(hold) = stands.first() {
+            self.round.held += 1;
+            self.save.entries.push(EntryChange { note: Some(hold.reason.clone()), ..at_rest(entry) });
+            self.save.holds.push((entry.id, stands));
+            return;
+        }
         match decision {
             Decision::Rest { note } => {
                 self.save.entries.push(EntryChange { note, ..at_rest(entry) });
@@ -409,12 +415,14 @@ pub(crate) fn same_link(link: &StoredLink) -> LinkChange {
 }
 
 fn stored_hold(rule: Option<RuleKey>, hold: &Hold) -> StoredHold {
-    StoredHold { rule, kind: hold.kind, to: hold.to, reason: hold.reason.clone(), fix: hold.fix.clone() }
+    let (reason, fix) = (hold.reason.clone(), hold.fix.clone());
+    StoredHold { rule, kind: hold.kind, to: hold.to, reason, fix, refused: Vec::new() }
 }
 
 /// A hold of a value or record that a vendor refused.
 pub(crate) fn refused_hold(rule: Option<RuleKey>, to: Side, reason: &str, fix: &str) -> StoredHold {
-    StoredHold { rule, kind: HoldKind::Refused, to: Some(to), reason: reason.to_owned(), fix: fix.to_owned() }
+    let (reason, fix) = (reason.to_owned(), fix.to_owned());
+    StoredHold { rule, kind: HoldKind::Refused, to: Some(to), reason, fix, refused: Vec::new() }
 }
 
 /// A record as the activity log names it.

@@ -7,6 +7,7 @@ mod asks;
 mod company;
 mod damaged;
 mod deals;
+mod deletions;
 pub mod desk;
 mod fields;
 mod found;
@@ -279,9 +280,10 @@ async fn a_side_that_looks_empty_stops_everything() {
         desk.left.delete(id).expect("it is there");
     }
     desk.hands.pass(SignedDuration::from_hours(25));
-    desk.round().await;
-    let end = desk.engine.records_round(desk.flow(), false).await.expect("the database answers");
-    assert_eq!(end, RoundEnd::NotActive(FlowStanding::Stopped));
+    for _ in 0..2 {
+        let end = desk.engine.records_round(desk.flow(), false).await.expect("the database answers");
+        assert_eq!(end, RoundEnd::NotActive(FlowStanding::Stopped));
+    }
     assert_eq!(people(&desk.right).len(), 120);
     let state = desk.status().await.state.expect("it has a state");
     assert!(state.reason.expect("it says why").contains("120 of 120 records"), "");
@@ -314,6 +316,32 @@ async fn the_quota_stops_and_goes_on() {
     assert_eq!(people(&desk.right).len(), 15);
 }
 
+/// With one transfer left, and only records of which both sides are to be told, the month's quota counts as used up, and
+/// that is told; when the month turns they go on.
+///
+/// proves: R18
+#[tokio::test]
+async fn a_quota_that_is_too_small_for_the_next_record_is_told() {
+    let desk = Desk::with(|flow| flow.tasks_per_month = Some(3)).await;
+    let both = ["p0@example.org", "p1@example.org"];
+    for email in both {
+        add(&desk.left, email, json!({ "FIRSTNAME": "Ada" }));
+        add(&desk.right, email, json!({ "LASTNAME": "King" }));
+    }
+    desk.activate().await;
+    for _ in 0..4 {
+        desk.round().await;
+        desk.hands.pass(SignedDuration::from_mins(3));
+    }
+    let done = || people(&desk.right).values().filter(|row| row.contains_key("FIRSTNAME")).count();
+    assert_eq!((done(), desk.status().await.quota.used), (1, 2));
+    let told = desk.told().await;
+    assert_eq!(told.iter().filter(|line| line.contains("goes on when the limit is raised")).count(), 1, "{told:?}");
+    desk.hands.pass(SignedDuration::from_hours(24 * 31));
+    desk.calm().await;
+    assert_eq!(done(), 2);
+}
+
 /// A row of the mapping whose field is not there is named and left out; the others work.
 ///
 /// proves: R2
@@ -329,4 +357,24 @@ async fn a_row_that_cannot_work_is_named() {
     desk.activate().await;
     desk.calm().await;
     assert_eq!(people(&desk.right)["ada@example.org"]["CITY"], json!("London"));
+}
+
+/// A row that the check refuses is left out as well, wherever it was saved, and the check and the preview say so.
+///
+/// proves: R2
+#[tokio::test]
+async fn a_row_that_is_refused_does_not_run() {
+    let mut pair = pair();
+    pair.rows.retain(|row| !["VIP", "BIRTHDAY"].contains(&row.left.field.as_str()));
+    pair.rows.push(both_ways("VIP", "BIRTHDAY"));
+    let desk = Desk::new(vec![pair]).await;
+    let checked = desk.engine.records_check(desk.flow()).await.expect("the database answers").expect("both answer");
+    assert!(checked.refused.iter().any(|line| line.contains("VIP <-> BIRTHDAY")), "{checked:?}");
+    add(&desk.left, "ada@example.org", json!({ "CITY": "London", "VIP": true }));
+    let preview = desk.engine.records_preview(desk.flow()).await.expect("the database answers").expect("both answer");
+    assert_eq!(preview.dropped, checked.refused);
+    desk.activate().await;
+    desk.calm().await;
+    assert_eq!(people(&desk.right)["ada@example.org"]["CITY"], json!("London"));
+    assert!(desk.holds().await.is_empty(), "{:?}", desk.holds().await);
 }

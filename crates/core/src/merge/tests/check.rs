@@ -118,6 +118,17 @@ fn evidence_is_a_day_or_a_time_beside_a_field_of_consent() {
     assert!(evident(Kind::Plain, "At").contains("refused: Out <-> Out: only a field by which somebody opts out"));
 }
 
+/// Nobody is matched by a phone number, so that a mapping without an address is refused, with the reason.
+///
+/// proves: R2
+#[test]
+fn a_mapping_by_phone_alone_is_refused() {
+    let both = object("Contact", &[("Email", shape(FieldKind::Email)), ("Phone", shape(FieldKind::Phone))]);
+    let reason = "no e-mail address is mapped, and people are known by it alone";
+    assert!(told(vec![mapped("Phone", "Phone")], &both, &both).contains(reason));
+    assert!(!told(vec![mapped("Phone", "Phone"), mapped("Email", "Email")], &both, &both).contains(reason));
+}
+
 /// proves: R2, R17
 #[test]
 fn what_cannot_work_is_refused_with_its_reason() {

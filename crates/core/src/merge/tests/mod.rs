@@ -1,6 +1,7 @@
 //! The merge as promises over every combination of base, left and right, and over small worlds in which everything
 //! goes wrong.
 
+mod brake;
 mod check;
 mod consent;
 mod ends;
@@ -9,5 +10,4 @@ mod marks;
 mod relations;
 mod stories;
 mod table;
-mod unique;
 mod world;

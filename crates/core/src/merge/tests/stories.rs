@@ -10,7 +10,7 @@ use crate::{
     merge::{
         Base, Blanks, Case, Conflict, Counterparts, Decision, Direction, Evidence, Fate, Flow, HoldKind, Images, Kind,
         Known, Merged, Pair, Policy, Row, Rule, Side, Successor, Tie, Told, WhenDeleted, decide, first_values,
-        merge_field, merge_rows,
+        merge_field, merge_rows, payload_digest, row::merge_unrefused,
     },
     record::Value,
 };
@@ -149,6 +149,48 @@ fn record_by_record_the_primary_side_wins() {
     assert_eq!(pending.conflicts, [(key_of("strict"), lost)]);
     let resting = merge(&row(&[("odd", "a"), ("strict", "b")]));
     assert_eq!(resting.to_left.iter().map(|c| c.target.clone()).collect::<Vec<_>>(), [text("B")]);
+}
+
+/// What is held back of the primary side takes nothing back on the other: neither a value that does not fit, nor one that
+/// goes together with such a one, nor one that was refused. proves: R12, R14
+#[test]
+fn what_is_held_back_undoes_nothing() {
+    let mut rules = rules(Policy::Prefer(Side::Left), Blanks::Propagate, Direction::Both);
+    let city = rules.iter_mut().find(|rule| rule.key == key_of("city")).expect("it is there");
+    city.right.shape.length = Some(3);
+    let base = images(&[("street", "a"), ("city", "b"), ("odd", "c"), ("strict", "d")]);
+    let left = row(&[("street", "A"), ("city", "too long"), ("odd", "refused"), ("strict", "d")]);
+    let right = row(&[("street", "a"), ("city", "b"), ("odd", "c"), ("strict", "edited")]);
+    let now = Pair { left: &left, right: &right };
+    let refused = [(key_of("odd"), payload_digest(Side::Right, key_of("odd"), &text("refused")))];
+    let merge = merge_unrefused(&rules, Some(Side::Left), &base, now, &refused, |_| Evidence::default());
+    assert_eq!(merge.to_left.iter().map(|change| change.target.clone()).collect::<Vec<_>>(), [text("edited")]);
+    assert_eq!((merge.to_right.len(), merge.holds.len(), merge.conflicts.len()), (0, 3, 0), "{merge:?}");
+    // As long as anything else of it goes over, the whole record does.
+    let merge = merge_rows(&rules, Some(Side::Left), &base, now, |_| Evidence::default());
+    assert_eq!((merge.to_left.len(), merge.conflicts.len()), (0, 1), "{merge:?}");
+}
+
+/// An opting out that the other side is to be told and cannot be, because its field cannot be written, is shown to a person,
+/// whether or not both had agreed before; where the mapping goes one way it is not. proves: R14, R17
+#[test]
+fn an_opting_out_that_cannot_be_told_is_held_back() {
+    let (out, r#in) = (Value::Bool(true), Value::Bool(false));
+    for side in Side::BOTH {
+        let mut rule = rule(Kind::OptOut, FieldKind::Boolean, Policy::Prefer(Side::Left));
+        let end = if side == Side::Left { &mut rule.left } else { &mut rule.right };
+        end.shape.updateable = false;
+        let (left, right) = if side == Side::Left { (&r#in, &out) } else { (&out, &r#in) };
+        for base in [None, Some(Base::new(r#in.clone(), r#in.clone()))] {
+            let merged = merge_field(&rule, base.as_ref(), Some(left), Some(right), Evidence::default());
+            let Merged::Hold(hold) = &merged else { panic!("{merged:?}") };
+            assert_eq!((hold.kind, hold.to), (HoldKind::Misfit, Some(side)), "{hold:?}");
+            let one_way = if side == Side::Left { Direction::ToRight } else { Direction::ToLeft };
+            let rule = Rule { direction: one_way, ..rule.clone() };
+            let merged = merge_field(&rule, base.as_ref(), Some(left), Some(right), Evidence::default());
+            assert_eq!(merged, Merged::Keep);
+        }
+    }
 }
 
 /// A blank that is not carried over wins nothing, not even for the primary side: what the other wrote is brought over

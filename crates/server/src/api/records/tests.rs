@@ -68,6 +68,7 @@ async fn with_holds(world: &World) -> [i64; 2] {
         to: None,
         reason: "both sides changed".to_owned(),
         fix: "decide which is right".to_owned(),
+        refused: Vec::new(),
     };
     let rule = RuleKey::of("LastName", "SURNAME");
     let images = Images::from([(rule, Base::new(Value::text("King"), Value::text("King")))]);

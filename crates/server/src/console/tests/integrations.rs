@@ -24,7 +24,14 @@ fn people() -> IntegrationId {
 }
 
 fn hold(kind: HoldKind, rule: Option<RuleKey>, reason: &str, fix: &str) -> StoredHold {
-    StoredHold { rule, kind, to: Some(Side::Right), reason: reason.to_owned(), fix: fix.to_owned() }
+    StoredHold {
+        rule,
+        kind,
+        to: Some(Side::Right),
+        reason: reason.to_owned(),
+        fix: fix.to_owned(),
+        refused: Vec::new(),
+    }
 }
 
 fn row(side: Side, record: &str) -> SeenRow {

@@ -1,5 +1,7 @@
 //! What is held back for a person, and what a person says about it.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use syncline_core::{
@@ -21,6 +23,7 @@ use crate::{
 
 statements! {
     HOLDS_OF = "select holds from record_hold where workspace = ?1 and integration = ?2 and entry = ?3";
+    HOLDS_ALL = "select entry, holds from record_hold where workspace = ?1 and integration = ?2 order by entry";
     ANY_HOLD = "select 0 from record_hold where workspace = ?1 and integration = ?2 limit 1";
     HOLDS_SET = "insert into record_hold (workspace, integration, entry, holds) values (?1, ?2, ?3, ?4) \
         on conflict (workspace, integration, entry) do update set holds = excluded.holds";
@@ -62,19 +65,21 @@ struct Kept {
     to: Option<Side>,
     reason: String,
     fix: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    refused: Vec<(RuleKey, u64)>,
     /// In microseconds, like every time in the database.
     since: i64,
 }
 
 impl Kept {
     fn new(hold: &StoredHold, since: i64) -> Self {
-        let StoredHold { rule, kind, to, reason, fix } = hold.clone();
-        Self { rule, kind, to, reason, fix, since }
+        let StoredHold { rule, kind, to, reason, fix, refused } = hold.clone();
+        Self { rule, kind, to, reason, fix, refused, since }
     }
 
     fn hold(self) -> (StoredHold, i64) {
-        let Kept { rule, kind, to, reason, fix, since } = self;
-        (StoredHold { rule, kind, to, reason, fix }, since)
+        let Kept { rule, kind, to, reason, fix, refused, since } = self;
+        (StoredHold { rule, kind, to, reason, fix, refused }, since)
     }
 }
 
@@ -121,7 +126,7 @@ fn kept(row: Option<Row>) -> Result<Vec<Kept>> {
 
 fn unreadable() -> Kept {
     let (reason, fix) = ("why it is held back cannot be read".to_owned(), "try it again".to_owned());
-    Kept { rule: None, kind: HoldKind::Unreadable, to: None, reason, fix, since: 0 }
+    Kept { rule: None, kind: HoldKind::Unreadable, to: None, reason, fix, refused: Vec::new(), since: 0 }
 }
 
 /// Has links whose base cannot be read, even now, begin anew: both records are compared as for the first time. What a record
@@ -179,6 +184,55 @@ impl Op for Holds {
     }
 }
 
+/// Records that were refused when they were to be made are made as if for the first time.
+async fn forget_refused<D: Db>(db: &mut D, flow: &Flow, entries: Option<&[i64]>) -> Result<()> {
+    let [ws, integration] = flow.key();
+    let mut blobs = Vec::new();
+    for mut row in db.rows(&HOLDS_ALL, &flow.key()).await? {
+        let entry = row.int(0)?;
+        if entries.is_some_and(|entries| !entries.contains(&entry)) {
+            continue;
+        }
+        let mut kept: Vec<Kept> = readable(row.json(1), &mut false)?;
+        if kept.iter().any(|kept| !kept.refused.is_empty()) {
+            kept.iter_mut().for_each(|kept| kept.refused.clear());
+            blobs.push((entry, to_json(&kept)?));
+        }
+    }
+    let sets: Vec<_> = blobs.iter().map(|(entry, json)| [ws, integration, P::Int(*entry), P::Blob(json)]).collect();
+    db.each(&HOLDS_SET, &sets).await?;
+    Ok(())
+}
+
+struct HoldsOf {
+    flow: Flow,
+    entries: Vec<i64>,
+}
+
+impl Op for HoldsOf {
+    type Out = BTreeMap<i64, Vec<StoredHold>>;
+    const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
+        let [ws, integration] = self.flow.key();
+        if db.row(&ANY_HOLD, &self.flow.key()).await?.is_none() {
+            return Ok(BTreeMap::new());
+        }
+        let sets: Vec<_> = self.entries.iter().map(|entry| [ws, integration, P::Int(*entry)]).collect();
+        let mut found = BTreeMap::new();
+        for (entry, row) in self.entries.iter().zip(db.each(&HOLDS_OF, &sets).await?) {
+            if row.is_some() {
+                found.insert(*entry, kept(row)?.into_iter().map(|kept| kept.hold().0).collect());
+            }
+        }
+        Ok(found)
+    }
+}
+
 struct Release {
     flow: Flow,
     entries: Option<Vec<i64>>,
@@ -196,6 +250,7 @@ impl Op for Release {
         take_turn(db, &self.flow).await?;
         let ([ws, integration], now) = (self.flow.key(), P::time(self.now));
         begin_anew(db, &self.flow, self.entries.as_deref()).await?;
+        forget_refused(db, &self.flow, self.entries.as_deref()).await?;
         let Some(entries) = &self.entries else {
             db.run(&FORGIVE_ALL, &[ws, integration]).await?;
             return db.run(&AGAIN_ALL, &[ws, integration, now]).await;
@@ -243,6 +298,16 @@ impl Op for Decide {
 }
 
 impl Store {
+    /// What is held back of these entries, of those of which anything is.
+    pub async fn holds_of(
+        &self,
+        workspace: &WorkspaceId,
+        integration: &IntegrationId,
+        entries: Vec<i64>,
+    ) -> Result<BTreeMap<i64, Vec<StoredHold>>> {
+        self.run(HoldsOf { flow: Flow::new(workspace, integration), entries }).await
+    }
+
     /// What is held back, entry by entry in the order of their ids; all holds of an entry come together. `after` is the
     /// last entry of the page before, `limit` counts entries.
     pub async fn holds(

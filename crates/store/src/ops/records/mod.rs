@@ -3,6 +3,7 @@
 
 mod asks;
 mod columns;
+mod deletes;
 mod flow;
 mod forget;
 mod holds;
@@ -40,6 +41,7 @@ pub(super) fn statements() -> impl Iterator<Item = &'static (&'static str, &'sta
     [
         STATEMENTS,
         asks::STATEMENTS,
+        deletes::STATEMENTS,
         flow::STATEMENTS,
         forget::STATEMENTS,
         holds::STATEMENTS,

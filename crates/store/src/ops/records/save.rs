@@ -12,6 +12,7 @@ use syncline_core::{
 use super::{
     Flow, Tally, asks,
     columns::{fate_columns, is_gone, list_json, side_column},
+    deletes,
     flow::pulls,
     holds, quota, take_turn, waits, wake,
 };
@@ -89,6 +90,7 @@ impl Op for Save {
         holds::replace(db, flow, self.now, &rows.holds).await?;
         waits::replace(db, flow, &rows.waits).await?;
         let woken = waits::wake(db, flow, &self.changed(&made, &parted), &rows.waits, self.now).await?;
+        deletes::count(db, flow, rows.deletes, self.now).await?;
         quota::add(db, flow, &rows.month, rows.tasks).await?;
         asks::drop_answered(db, flow, &rows.answered).await?;
         tally.keep(db, flow).await?;

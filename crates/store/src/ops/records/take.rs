@@ -41,7 +41,16 @@ pub(super) fn sweep_of(pulls: &[PullState], side: Side, kind: &str) -> i64 {
     pulls.iter().find(|pull| pull.side == side && pull.kind == kind).map_or(0, |pull| pull.sweep)
 }
 
-struct Take(TakeRows);
+/// How rows were come by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// Out of an index, which may lag behind.
+    Page,
+    /// Each by its name: that is how it stands.
+    Named,
+}
+
+struct Take(TakeRows, Reading);
 
 /// What a row is, compared with what is stored.
 enum News {
@@ -50,6 +59,7 @@ enum News {
     Changed {
         id: i64,
         freed: Option<String>,
+        changed_at: Option<i64>,
     },
     Repeated {
         id: i64,
@@ -66,25 +76,28 @@ fn digest(json: &[u8]) -> i64 {
 }
 
 /// A row says nothing new where it bears the time of the stored one and says the same: a vendor's clock may count whole
-/// seconds. One that is older comes out of an index that lags behind.
-fn compare(row: &SeenRow, digest: i64, known: Option<Row>, sweep: i64) -> Result<News> {
+/// seconds. One that is older comes out of an index that lags behind. What was read by its name counts whatever time it bears,
+/// and what an index shows of before that does not.
+fn compare(row: &SeenRow, reading: Reading, digest: i64, known: Option<Row>, sweep: i64) -> Result<News> {
     let Some(mut known) = known else { return Ok(News::New) };
     let id = known.int(0)?;
     // Compared as they are stored, to the microsecond.
     let changed_at = row.changed_at.map(Timestamp::as_microsecond);
-    let before = changed_at.zip(known.opt_int(1)?);
+    let stamp = known.opt_int(1)?;
+    let before = changed_at.zip(stamp);
     let same = |known: &Row| known.opt_int(6).map(|before| before == Some(digest));
     let says_nothing = match before {
         Some((now, before)) if now == before => same(&known)?,
         Some((now, before)) => now < before,
         None => false,
     };
-    if says_nothing && fate_of(&mut known, 3)? == row.fate {
+    if reading == Reading::Page && says_nothing && fate_of(&mut known, 3)? == row.fate {
         return Ok(News::Repeated { id, marked: known.int(2)? >= sweep });
     }
     let before = known.opt_text(5)?;
     let bears = |key: &String| row.match_key.as_ref() == Some(key) && !is_gone(&row.fate);
-    Ok(News::Changed { id, freed: before.filter(|key| !bears(key)) })
+    let changed_at = if reading == Reading::Page { changed_at } else { changed_at.max(stamp) };
+    Ok(News::Changed { id, freed: before.filter(|key| !bears(key)), changed_at })
 }
 
 /// A row with what is stored of it besides.
@@ -95,6 +108,8 @@ struct Sorted<'a> {
     sweep: i64,
     /// Nothing while it is new.
     id: i64,
+    /// The vendor's time as it is stored from now on.
+    changed_at: Option<i64>,
 }
 
 impl Op for Take {
@@ -131,11 +146,11 @@ impl Op for Take {
         for (row, known) in rows.into_iter().zip(known) {
             let sweep = sweep_of(&pulls, row.side, &row.kind);
             let mut sorted = Sorted::new(row, sweep)?;
-            match compare(row, sorted.digest, known, sweep)? {
+            match compare(row, self.1, sorted.digest, known, sweep)? {
                 News::New => new.push(sorted),
-                News::Changed { id, freed: key } => {
+                News::Changed { id, freed: key, changed_at } => {
                     freed.extend(key);
-                    sorted.id = id;
+                    (sorted.id, sorted.changed_at) = (id, changed_at);
                     changed.push(sorted);
                 }
                 News::Repeated { id, marked } => {
@@ -159,7 +174,8 @@ impl<'a> Sorted<'a> {
     fn new(row: &'a SeenRow, sweep: i64) -> Result<Self> {
         let json = to_json(&row.row)?;
         let digest = digest(&json);
-        Ok(Self { row, json, digest, sweep, id: 0 })
+        let changed_at = row.changed_at.map(Timestamp::as_microsecond);
+        Ok(Self { row, json, digest, sweep, id: 0, changed_at })
     }
 }
 
@@ -196,9 +212,9 @@ impl Take {
     async fn change<D: Db>(&self, db: &mut D, flow: &Flow, rows: &[Sorted<'_>]) -> Result<()> {
         let sets: Vec<_> = rows
             .iter()
-            .map(|Sorted { row, json, digest, sweep, id }| {
+            .map(|Sorted { row, json, digest, sweep, id, changed_at }| {
                 let [fate, into] = fate_columns(&row.fate);
-                let (key, changed_at) = (P::opt_text(row.match_key.as_deref()), P::opt_time(row.changed_at));
+                let (key, changed_at) = (P::opt_text(row.match_key.as_deref()), P::opt_int(*changed_at));
                 let (due, gone) = (P::time(self.0.now), self.gone_at(&row.fate));
                 let (seen, digest) = (P::Blob(json), P::Int(*digest));
                 [flow.ws(), P::Int(*id), key, changed_at, fate, into, due, P::Int(*sweep), gone, seen, digest]
@@ -292,7 +308,13 @@ impl Store {
     /// Stores rows and the cursors behind them: together, and only for whoever holds the lease. A row that comes again
     /// with the vendor's time as it was changes nothing but that it was seen.
     pub async fn take_rows(&self, rows: TakeRows) -> Result<Option<RowsTaken>> {
-        self.run(Take(rows)).await
+        self.run(Take(rows, Reading::Page)).await
+    }
+
+    /// The same for rows that were read by their names: each is news, whatever time it bears, and the newer one of both
+    /// times stays.
+    pub async fn take_named_rows(&self, rows: TakeRows) -> Result<Option<RowsTaken>> {
+        self.run(Take(rows, Reading::Named)).await
     }
 
     /// Takes hints that records may have changed: they are due, and the next reading of each counts, whatever time it

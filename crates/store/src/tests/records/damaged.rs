@@ -22,7 +22,14 @@ async fn two_links(store: &Store, held: &Held) -> Vec<i64> {
 }
 
 fn hold_of(reason: &str) -> StoredHold {
-    StoredHold { rule: None, kind: HoldKind::Unreadable, to: None, reason: reason.to_owned(), fix: "retry".to_owned() }
+    StoredHold {
+        rule: None,
+        kind: HoldKind::Unreadable,
+        to: None,
+        reason: reason.to_owned(),
+        fix: "retry".to_owned(),
+        refused: Vec::new(),
+    }
 }
 
 on_all! {

@@ -2,6 +2,7 @@
 
 mod asks;
 mod damaged;
+mod deletes;
 mod durable;
 mod kept;
 mod model;
@@ -143,6 +144,7 @@ fn refusal(reason: &str) -> StoredHold {
         to: Some(Side::Right),
         reason: reason.to_owned(),
         fix: "choose".to_owned(),
+        refused: Vec::new(),
     }
 }
 

@@ -25,6 +25,28 @@ fn people(count: usize, seconds: i64) -> Vec<SeenRow> {
 }
 
 on_all! {
+    /// What was read by its name counts whatever time it bears, and what an index that lags behind shows of before that does
+    /// not: an old value would be carried over.
+    ///
+    /// proves: V1
+    async fn a_lagging_index_says_nothing_of_what_was_read_by_name(world: &World) {
+        let store = world.store().await;
+        let held = hold(&store, "w1", 0, 900).await;
+        let at_time = |text: &str, seconds| SeenRow { row: values(text), ..seen(Side::Left, "ada", seconds) };
+        let page = |now, row| taking(&held, now, vec![row], Vec::new());
+        store.take_rows(page(1, at_time("old", 10))).await.unwrap();
+        store.take_named_rows(page(2, at_time("new", 20))).await.unwrap();
+        assert_eq!(store.take_rows(page(3, at_time("old", 10))).await.unwrap(), taken(0, 0, 1));
+        assert_eq!(store.take_rows(page(3, at_time("new", 20))).await.unwrap(), taken(0, 0, 1));
+        let entry = by_record(&store, Side::Left, "ada").await.unwrap();
+        assert_eq!((entry.seen, entry.changed_at), (Some(values("new")), Some(at(20))));
+        // Read by its name it is news even so, and the newer time stays.
+        assert_eq!(store.take_named_rows(page(4, at_time("other", 15))).await.unwrap(), taken(0, 1, 0));
+        let entry = by_record(&store, Side::Left, "ada").await.unwrap();
+        assert_eq!((entry.seen, entry.changed_at), (Some(values("other")), Some(at(20))));
+        assert_eq!(store.take_rows(page(5, at_time("newest", 21))).await.unwrap(), taken(0, 1, 0));
+    }
+
     /// proves: V1
     async fn rows_come_with_their_cursors_and_a_repetition_says_nothing(world: &World) {
         let store = world.store().await;

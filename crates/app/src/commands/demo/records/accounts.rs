@@ -1,4 +1,4 @@
-//! The demo's four accounts: who is in them at the beginning, and whether they say the same.
+//! The demo's four accounts: who is in them at the beginning, and whether they have the same names.
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,5 +1,5 @@
 //! `syncline demo records`: a CRM and three marketing tools on this machine alone. People are on some of them, edits are
-//! made on all of them, and what became of each is printed, until all say the same and nothing is left to write.
+//! made on all of them, and what became of each is printed, until all have the same names and nothing is left to write.
 
 mod accounts;
 mod wiring;
@@ -232,7 +232,7 @@ impl Stage {
         if writes > 0 {
             bail!("a round without changes wrote {writes} records");
         }
-        println!("\nAll four say the same, and a round without changes writes nothing.");
+        println!("\nAll four have the same names, and a round without changes writes nothing.");
         Ok(())
     }
 }

@@ -121,7 +121,7 @@ impl World {
                 let sent = (record.clone(), change.key, spelled(&change.target));
                 let before = self.log.refused.insert(sent) || fault != Fault::None;
                 assert!(before, "inv:15: what was refused is sent again: {change:?}");
-                let digest = (change.key, payload_digest(side, change));
+                let digest = (change.key, payload_digest(side, change.key, &change.target));
                 if fault == Fault::None {
                     self.links.get_mut(&id).expect("it is there").refused.push(digest);
                 } else {

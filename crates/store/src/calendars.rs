@@ -11,6 +11,7 @@ use syncline_core::{
         identity::{MeetingKey, Uid},
         look::Doubt,
         privacy::Privacy,
+        recur::Window,
     },
     ids::{ConnectionId, IntegrationId, RecordId, WorkspaceId},
     record::Fields,
@@ -45,8 +46,12 @@ pub struct CalendarState {
     pub failures: u32,
     /// Why it could not be read the last time.
     pub problem: Option<String>,
-    /// When a reading from the beginning last came to its end.
+    /// When a reading from the beginning was last over, and what it did not show was asked for; nothing while one is under way.
     pub whole_at: Option<Timestamp>,
+    /// The time that it covered, where it has come to its end and what it did not show is still to be asked for.
+    pub unswept: Option<Window>,
+    /// When a person said that whatever the reading under way does not show was deleted on purpose.
+    pub confirmed_at: Option<Timestamp>,
     /// When it last answered.
     pub read_at: Option<Timestamp>,
     /// When it is to be read because its vendor said that it changed, until a reading that began then has ended.
@@ -72,8 +77,10 @@ pub struct CalendarPage {
     pub now: Timestamp,
     pub copies: Vec<NewCopy>,
     pub cursor: String,
-    /// Whether it is the last page of a reading from the beginning.
-    pub settles: bool,
+    /// The time that a reading from the beginning covers whose last page it is.
+    pub whole: Option<Window>,
+    /// Whether it brings what such a reading did not show, which ends it.
+    pub swept: bool,
     pub zone: Option<String>,
     pub next_at: Timestamp,
     /// What ends with it, where it is the last page of changes.

@@ -104,6 +104,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0018_waiters.sqlite.sql"),
         postgres: include_str!("../migrations/0018_waiters.postgres.sql"),
     },
+    Migration {
+        version: 20,
+        sqlite: include_str!("../migrations/0020_calendar_sweeps.sqlite.sql"),
+        postgres: include_str!("../migrations/0020_calendar_sweeps.postgres.sql"),
+    },
 ];
 
 /// The advisory lock under which processes that start together take turns: "syncline" in ASCII.

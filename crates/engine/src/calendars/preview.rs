@@ -245,6 +245,8 @@ fn state(zone: Option<String>) -> CalendarState {
         failures: 0,
         problem: None,
         whole_at: None,
+        unswept: None,
+        confirmed_at: None,
         wake_at: None,
         watch: WatchState::default(),
         read_at: None,

@@ -226,7 +226,7 @@ impl Mailer for Post {
 }
 
 /// The connections once more: a setup belongs to one process.
-fn copied(connection: &ConnectionSetup) -> ConnectionSetup {
+pub fn copied(connection: &ConnectionSetup) -> ConnectionSetup {
     let ConnectionSetup { workspace, id, connector, settings, app, grant, budget_share } = connection;
     ConnectionSetup {
         workspace: workspace.clone(),

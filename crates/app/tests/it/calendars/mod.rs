@@ -12,6 +12,7 @@ mod occurrences;
 mod office;
 mod removed;
 mod told;
+mod whole;
 
 use std::collections::BTreeSet;
 

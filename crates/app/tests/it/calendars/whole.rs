@@ -1,26 +1,20 @@
 //! Calendars that are read as a whole: however many pages that takes, whatever breaks in between, and what is missing then.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
 };
 
 use bytes::Bytes;
 use jiff::SignedDuration;
-use syncline_engine::{Engine, Options, Setup, World, calendars::CalendarRoundEnd};
+use syncline_engine::calendars::CalendarRoundEnd;
 use syncline_sandbox::{GoogleWorkspace, Reply};
 
 use super::{
-    dav::copied,
+    dav::Radicale,
     desk::{ADA, Desk, ROSA},
 };
-use crate::{
-    polls::Hands,
-    records::desk::{Answers, Net},
-};
+use crate::{polls::Hands, records::desk::Answers};
 
 /// Pages of one event, and more of them than one round reads.
 const MANY: i64 = 30;
@@ -103,20 +97,10 @@ impl Answers for Slow {
 /// proves: C10
 #[tokio::test]
 async fn a_sweep_that_came_to_nothing_is_made_up_for() {
-    let mut desk = Desk::new().await;
+    let desk = Desk::new().await;
     let slow =
         Arc::new(Slow { google: desk.google.clone(), hands: desk.hands.clone(), is_slow: AtomicBool::new(false) });
-    let sites: BTreeMap<String, Arc<dyn Answers>> = BTreeMap::from([
-        ("rosa.sandbox".to_owned(), slow.clone() as Arc<dyn Answers>),
-        ("sam.sandbox".to_owned(), slow.clone() as Arc<dyn Answers>),
-        ("hub.sandbox".to_owned(), desk.hub.clone() as Arc<dyn Answers>),
-    ]);
-    let world = World { http: Arc::new(Net(sites)), ..desk.engine.world().clone() };
-    let known = desk.engine.setup();
-    let connections = known.connections.iter().map(copied).collect();
-    let setup = Setup { connections, calendars: known.calendars.clone(), ..Setup::default() };
-    desk.engine = Engine::new(world, setup, Options::default());
-    let desk = desk.active().await;
+    let desk = desk.over(Some(slow.clone()), None).active().await;
     let (_, gone) = (desk.meet(ROSA, "Stays", 240, &[ADA]), desk.meet(ROSA, "Goes", 250, &[ADA]));
     desk.calm().await;
     desk.google.delete(ROSA, &gone).expect("she may");
@@ -129,4 +113,82 @@ async fn a_sweep_that_came_to_nothing_is_made_up_for() {
     assert_eq!(called_off(&desk), 0, "whoever lost the lease stores nothing");
     desk.calm().await;
     assert_eq!(desk.titles(), ["Stays", "[CANCELLED] Goes"], "{:?}", desk.told().await);
+}
+
+/// Rosa's server as one that knows no tokens, and can lose sight of what it has.
+struct Forgetful {
+    server: Arc<Radicale>,
+    /// Lists show nothing, or are cut off.
+    shows: Mutex<Shows>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shows {
+    All,
+    Nothing,
+    Part,
+}
+
+impl Answers for Forgetful {
+    fn answer(&self, base: &str, request: http::Request<Bytes>) -> Reply {
+        let asked = String::from_utf8_lossy(request.body()).into_owned();
+        let is_list = request.headers().get("depth").is_some_and(|depth| depth == "1") && !asked.contains("multiget");
+        let shows = *self.shows.lock().expect("nobody panics");
+        let mut reply = self.server.answer(base, request);
+        let (status, body) = match shows {
+            _ if asked.contains("sync-collection") => (501, String::new()),
+            Shows::Nothing if is_list => (207, r#"<multistatus xmlns="DAV:"/>"#.to_owned()),
+            Shows::Part if is_list => {
+                let row = "<response><href>/rosa/meetings/</href><status>HTTP/1.1 507 Insufficient Storage</status></response>";
+                (207, format!(r#"<multistatus xmlns="DAV:">{row}</multistatus>"#))
+            }
+            _ => {
+                let body = String::from_utf8_lossy(reply.response.body()).into_owned();
+                (reply.response.status().as_u16(), body.replace("getctag", "notag"))
+            }
+        };
+        *reply.response.status_mut() = http::StatusCode::from_u16(status).expect("a status");
+        *reply.response.body_mut() = Bytes::from(body);
+        reply
+    }
+}
+
+fn appointment(title: &str, hour: usize) -> String {
+    format!(
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//person//EN\r\nBEGIN:VEVENT\r\nUID:{title}@host.example\r\n\
+         DTSTAMP:20260504T090000Z\r\nDTSTART:20260601T{hour:02}0000Z\r\nDTEND:20260601T{hour:02}3000Z\r\nSUMMARY:{title}\r\n\
+         ORGANIZER:mailto:{ROSA}\r\nATTENDEE:mailto:{ADA}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+}
+
+/// A server without tokens that shows nothing for a while, or breaks its list off, calls no meeting off; what a person deletes
+/// there is.
+///
+/// proves: C10, fault:N3
+#[tokio::test]
+async fn a_server_that_forgets_calls_nothing_off() {
+    let server = Radicale::start();
+    let forgetful = Arc::new(Forgetful { server: server.clone(), shows: Mutex::new(Shows::All) });
+    let desk = Desk::on_caldav(&forgetful, None, |_| ()).await.active().await;
+    for n in 0..3 {
+        server.put(&format!("m{n}"), &appointment(&format!("Demo {n}"), 8 + n));
+    }
+    desk.calm().await;
+    assert_eq!(desk.titles(), ["Demo 0", "Demo 1", "Demo 2"], "{:?}", desk.told().await);
+    for shows in [Shows::Nothing, Shows::Part] {
+        *forgetful.shows.lock().expect("nobody panics") = shows;
+        for _ in 0..5 {
+            desk.hands.pass(SignedDuration::from_mins(20));
+            desk.round().await;
+        }
+        assert_eq!(called_off(&desk), 0, "{:?}", desk.told().await);
+    }
+    let told = desk.told().await;
+    assert!(told.iter().any(|text| text.contains("does not show 3 of 3 events")), "{told:?}");
+    assert!(told.iter().any(|text| text.contains("with a part of what is in the calendar")), "{told:?}");
+    *forgetful.shows.lock().expect("nobody panics") = Shows::All;
+    desk.through().await;
+    server.remove("m1");
+    desk.through().await;
+    assert_eq!(desk.titles(), ["Demo 0", "Demo 2", "[CANCELLED] Demo 1"], "{:?}", desk.told().await);
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use syncline_core::{
     calendar::{
         eligible::{Reason, Verdict},
-        event::{Event, EventId, Moment, Party},
+        event::{Content, Event, EventId, Party},
         identity::{MeetingKey, Uid},
         look::Doubt,
         privacy::Privacy,
@@ -144,8 +144,8 @@ pub struct KnownCopy {
     pub event: EventId,
     /// The reading that last showed it.
     pub epoch: i64,
-    /// Where it may be known.
-    pub start: Option<Moment>,
+    /// What it is about, where that may be known.
+    pub content: Option<Box<Content>>,
 }
 
 /// One calendar's copy of an event. Its name and its occurrence stay known when the calendar no longer tells them.

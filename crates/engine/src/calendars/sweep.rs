@@ -1,16 +1,16 @@
 //! After a calendar was read as a whole: what it did not show any more is asked for by its name, and only what the calendar
 //! itself calls gone is gone. Where too much is missing at once, a person is asked first.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use syncline_connect::Error;
 use syncline_core::{
     calendar::{
-        event::{Body, Event, EventId, Status},
+        event::{Body, Content, Event, EventId, Status},
         identity::Rid,
         meeting::{Sweep, sweep},
-        recur::Window,
+        recur::{Window, expand},
     },
     mutant::{self, Mutant},
 };
@@ -109,12 +109,22 @@ impl Engine {
 /// The events with the times by which they lie in a window: a series with one of its meetings there. What has no time that may
 /// be known lies in the one of all times only.
 fn placed(known: &[KnownCopy], window: Window) -> Vec<(EventId, Timestamp)> {
-    let utc = jiff::tz::TimeZone::UTC;
-    let at = |known: &KnownCopy| match &known.start {
-        Some(start) => Some(start.instant(&utc)),
+    let at = |known: &KnownCopy| match &known.content {
+        Some(content) => Some(place(content, window)),
         None => (window == Window::ALL).then_some(Timestamp::MIN),
     };
     known.iter().filter_map(|known| Some((known.event.clone(), at(known)?))).collect()
+}
+
+/// The start of an event, or of the first meeting of a series that lies in the window. Which of them are called off or moved does
+/// not matter here: whatever is missed is asked for.
+fn place(content: &Content, window: Window) -> Timestamp {
+    let start = content.start.instant(&TimeZone::UTC);
+    if window.has(start) || content.recurrence.is_empty() {
+        return start;
+    }
+    let found = expand(content, &BTreeMap::new(), window, &TimeZone::UTC).unwrap_or_default();
+    found.occurrences.first().map_or(start, |one| one.start.instant(&TimeZone::UTC))
 }
 
 /// What is kept of an event that is gone.

@@ -331,7 +331,7 @@ on_all! {
         assert_eq!((state.cursor, state.epoch, state.settled), (None, 2, true));
         store.take_calendar_page(page(&sam, &held, 4, vec![event("b", "Two")], true)).await.unwrap();
         let known = store.known_copies(&sam).await.unwrap();
-        let epochs: Vec<_> = known.iter().map(|known| (known.event.0.as_str(), known.epoch, known.start.is_some())).collect();
+        let epochs: Vec<_> = known.iter().map(|known| (known.event.0.as_str(), known.epoch, known.content.is_some())).collect();
         assert_eq!(epochs, [("a", 1, true), ("b", 2, true)]);
         // What is known to be gone is not missed once more.
         assert_eq!(store.known_copies(&rosa).await.unwrap().len(), 1);

@@ -6,13 +6,16 @@ use std::sync::{
 };
 
 use bytes::Bytes;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use syncline_core::calendar::series::SeriesPolicy;
 use syncline_engine::calendars::CalendarRoundEnd;
 use syncline_sandbox::{GoogleWorkspace, Reply};
 
 use super::{
     dav::Radicale,
     desk::{ADA, Desk, ROSA},
+    house::House,
 };
 use crate::{polls::Hands, records::desk::Answers};
 
@@ -37,7 +40,7 @@ async fn a_calendar_of_many_pages_is_read_to_its_end_again_and_again() {
     for week in 0..3 {
         desk.hands.pass(SignedDuration::from_hours(8 * 24));
         let title = format!("Last {week}");
-        desk.google.edit(ROSA, &ids[ids.len() - 1], &serde_json::json!({ "summary": title })).expect("she may");
+        desk.google.edit(ROSA, &ids[ids.len() - 1], &json!({ "summary": title })).expect("she may");
         let calls = desk.google.call_count();
         desk.calm().await;
         assert!(desk.titles().contains(&title), "{:?}", desk.titles());
@@ -191,4 +194,38 @@ async fn a_server_that_forgets_calls_nothing_off() {
     server.remove("m1");
     desk.through().await;
     assert_eq!(desk.titles(), ["Demo 0", "Demo 2", "[CANCELLED] Demo 1"], "{:?}", desk.told().await);
+}
+
+/// A series that began long ago and is deleted while the calendar forgot where the reading stopped is called off: what counts is
+/// whether one of its meetings lies in the time that is read.
+///
+/// proves: C10
+#[tokio::test]
+async fn an_old_series_that_is_deleted_is_called_off() {
+    let desk = Desk::at(House::Microsoft, |flow| {
+        flow.rules.policy.series = SeriesPolicy::Materialise { past_days: 1, future_days: 14 };
+    });
+    let desk = desk.await.active().await;
+    let start = desk.hands_now() - SignedDuration::from_hours(24 * 7 * 26 - 24);
+    let at = |at: Timestamp| json!({ "dateTime": at.strftime("%Y-%m-%dT%H:%M:%S").to_string(), "timeZone": "UTC" });
+    let series = json!({
+        "subject": "Weekly", "start": at(start), "end": at(start + SignedDuration::from_hours(1)),
+        "attendees": [{ "type": "required", "emailAddress": { "address": ADA } }],
+        "recurrence": {
+            "pattern": { "type": "weekly", "interval": 1, "daysOfWeek": [start.strftime("%A").to_string().to_lowercase()] },
+            "range": { "type": "noEnd", "startDate": start.strftime("%Y-%m-%d").to_string(), "recurrenceTimeZone": "UTC" },
+        },
+    });
+    let id = desk.microsoft.create(ROSA, &series).expect("a series");
+    desk.at_rest().await;
+    assert_eq!(desk.titles(), ["Weekly", "Weekly"], "{:?}", desk.told().await);
+    // Something that stays: a calendar that is empty all at once is asked about.
+    let stays: Value = json!({ "subject": "Stays", "start": at(desk.hands_now() + SignedDuration::from_hours(30)),
+        "end": at(desk.hands_now() + SignedDuration::from_hours(31)) });
+    desk.microsoft.create(ROSA, &stays).expect("an event");
+    desk.at_rest().await;
+    desk.microsoft.delete(ROSA, &id).expect("she may");
+    desk.microsoft.expire_delta_tokens();
+    desk.at_rest().await;
+    assert_eq!(desk.titles(), ["[CANCELLED] Weekly", "[CANCELLED] Weekly"], "{:?}", desk.told().await);
 }

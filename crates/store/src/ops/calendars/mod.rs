@@ -446,10 +446,12 @@ impl Op for Known {
         let copy = |mut row: Row| {
             // What cannot be read is not looked for: it is read anew when the calendar shows it.
             let Ok(event) = from_json::<Event>(&row.blob(2)?) else { return Ok(None) };
-            let start = event.content().map(|content| content.start.clone());
-            let is_there = !matches!(event.body, Body::Bare);
-            let known = KnownCopy { event: EventId(row.text(0)?), epoch: row.int(1)?, start };
-            Ok(is_there.then_some(known))
+            let content = match event.body {
+                Body::Bare => return Ok(None),
+                Body::Open(content) => Some(content),
+                Body::Private | Body::Unreadable(_) => None,
+            };
+            Ok(Some(KnownCopy { event: EventId(row.text(0)?), epoch: row.int(1)?, content }))
         };
         db.rows(&COPIES_KNOWN, &self.0.key()).await?.into_iter().filter_map(|row| copy(row).transpose()).collect()
     }

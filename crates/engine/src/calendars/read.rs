@@ -31,8 +31,8 @@ use crate::{
 /// Pages of one calendar in one round.
 const PAGES_MAX: usize = 20;
 
-/// Beginnings anew in one round: a vendor that forgets every place at once is asked again later.
-const ANEW_MAX: usize = 2;
+/// Beginnings anew in one round or preview: a vendor that forgets every place at once is asked again later.
+pub(super) const ANEW_MAX: usize = 2;
 
 /// Share of the time between two whole readings by which calendars that were connected together are spread.
 const SWEEP_SPREAD: i64 = 8;
@@ -139,9 +139,7 @@ impl Engine {
                     continue;
                 }
                 Ok(Changes::Expired) => {
-                    let text = "it forgets at once where the reading stopped";
-                    let error = Error::new(ErrorKind::Protocol, Retry::Backoff, "read calendar", text);
-                    return self.calendar_failed(reading, &state, error, read).await;
+                    return self.calendar_failed(reading, &state, forgets(), read).await;
                 }
                 Err(error) => return self.calendar_failed(reading, &state, error, read).await,
             };
@@ -309,6 +307,12 @@ impl Engine {
         let line = JournalEntry { at: self.world.clock.now(), kind: JournalKind::Connection, text, details };
         self.world.store.note_calendars(&flow.workspace, &flow.id, vec![line]).await
     }
+}
+
+/// That a vendor forgets every place at once.
+pub(super) fn forgets() -> Error {
+    let text = "it forgets at once where the reading stopped";
+    Error::new(ErrorKind::Protocol, Retry::Backoff, "read calendar", text)
 }
 
 /// An event as it is kept: within the limits, with the name by which its other copies are known.

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use syncline_core::calendar::series::SeriesPolicy;
 use syncline_engine::calendars::CalendarRoundEnd;
-use syncline_sandbox::{GoogleWorkspace, Reply};
+use syncline_sandbox::{Delivery, GoogleWorkspace, Reply};
 
 use super::{
     dav::Radicale,
@@ -228,4 +228,35 @@ async fn an_old_series_that_is_deleted_is_called_off() {
     desk.microsoft.expire_delta_tokens();
     desk.at_rest().await;
     assert_eq!(desk.titles(), ["[CANCELLED] Weekly", "[CANCELLED] Weekly"], "{:?}", desk.told().await);
+}
+
+/// Answers nothing but that the place is not known any more.
+struct Forgets(AtomicU32);
+
+impl Answers for Forgets {
+    fn answer(&self, _base: &str, request: http::Request<Bytes>) -> Reply {
+        let is_list = request.uri().path().ends_with("/events");
+        let asked = self.0.fetch_add(u32::from(is_list), Ordering::Relaxed);
+        assert!(asked < 20, "it is asked without end");
+        let (status, body) = match is_list {
+            true => (410, json!({ "error": { "code": 410, "errors": [{ "reason": "fullSyncRequired" }] } })),
+            false => {
+                (200, json!({ "items": [{ "id": ROSA, "summary": "Rosa", "primary": true, "accessRole": "owner" }] }))
+            }
+        };
+        let response = http::Response::builder().status(status).header("content-type", "application/json");
+        let response = response.body(Bytes::from(body.to_string())).expect("an answer");
+        Reply { response, delay: std::time::Duration::ZERO, deliver: Delivery::Answer }
+    }
+}
+
+/// A preview of a calendar that forgets every place at once ends with that.
+///
+/// proves: C10
+#[tokio::test]
+async fn a_preview_of_a_calendar_that_forgets_ends() {
+    let desk = Desk::with(|flow| flow.calendars.truncate(1)).await;
+    let desk = desk.over(Some(Arc::new(Forgets(AtomicU32::new(0)))), None);
+    let (calendar, error) = desk.engine.calendars_preview(desk.flow()).await.expect_err("it cannot be read");
+    assert_eq!((calendar.as_str(), error.message.as_str()), ("rosa", "it forgets at once where the reading stopped"));
 }

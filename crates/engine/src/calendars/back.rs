@@ -244,7 +244,7 @@ impl Engine {
         match self.write_event(flow, &target, &write, &mut round.calls).await {
             Ok(WriteOutcome::Written(event)) => {
                 let key = MeetingKey::of(&event, &target.calendar.name);
-                let (mails, told) = self.letters(tells, &target, &key, (None, Some(&event)), &home);
+                let (mails, told) = self.letters(flow, tells, &target, &key, (None, Some(&event)), &home).await?;
                 let state = MeetingState {
                     verdict: Verdict::Log,
                     privacy: Privacy::Synced,

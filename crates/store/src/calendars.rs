@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use syncline_core::{
     calendar::{
         eligible::{Reason, Verdict},
-        event::{Content, Event, EventId, Party},
+        event::{Content, Event, EventId, Party, Shortened},
         identity::{MeetingKey, Uid},
         look::Doubt,
         privacy::Privacy,
@@ -192,6 +192,9 @@ pub struct MeetingState {
     /// Whether it was logged as the first of its series.
     #[serde(default)]
     pub first: bool,
+    /// What of the event is longer than is kept.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub shortened: BTreeSet<Shortened>,
     /// Why the CRM refused what was to be written, and what to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
@@ -314,6 +317,11 @@ impl MeetingView {
     /// The start, where it is known and may be shown.
     pub fn start(&self) -> Option<Timestamp> {
         self.state.start.filter(|_| !self.is_private())
+    }
+
+    /// What of it was shortened, where that may be told.
+    pub fn shortened(&self) -> impl Iterator<Item = Shortened> {
+        self.state.shortened.iter().copied().filter(|_| !self.is_private())
     }
 
     /// Why it is not logged; nothing where it is.

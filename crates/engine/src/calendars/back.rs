@@ -251,6 +251,7 @@ impl Engine {
                     title: Some(about.clone()),
                     start: Some(content.start.instant(&home)),
                     first: false,
+                    shortened: content.shortened.clone(),
                     problem: None,
                     rest_until: None,
                     invited: content.attendees.iter().map(|guest| guest.who.email.clone()).collect(),

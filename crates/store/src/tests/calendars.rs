@@ -95,6 +95,7 @@ fn meeting(id: &str, verdict: Verdict, title: &str) -> StoredMeeting {
             title: Some(title.to_owned()),
             start: Some(at(3600)),
             first: false,
+            shortened: BTreeSet::new(),
             problem: None,
             rest_until: None,
             invited: BTreeSet::new(),

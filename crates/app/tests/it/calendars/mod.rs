@@ -11,6 +11,7 @@ mod letters;
 mod occurrences;
 mod office;
 mod removed;
+mod strange;
 mod told;
 mod whole;
 

@@ -143,8 +143,6 @@ pub struct Look<'a> {
     pub meetings: Vec<Meeting<'a>>,
     /// When the answer changes without news.
     pub look_again: Option<Timestamp>,
-    /// Why later meetings may be missing.
-    pub capped: Option<Cap>,
 }
 
 /// One meeting, by all its copies.
@@ -156,6 +154,8 @@ pub struct Meeting<'a> {
     /// Whether the policy for series chose it; true of what is no series.
     selected: bool,
     first: bool,
+    /// Whether meetings of its series may be missing, because there are too many.
+    is_capped: bool,
     /// The record that a booking has of it.
     booked: Option<RecordId>,
     policy: Policy,
@@ -202,7 +202,8 @@ pub fn look<'a>(
         policy.blocked.extend(blocked);
         let first = chosen.first == Some(rid) || kept.is_some_and(Kept::is_first);
         let selected = chosen.rids.contains(&rid);
-        Meeting { rid, selected, first, booked: None, policy, kept, views, doubt: None, is_doubted: false }
+        let is_capped = chosen.capped.is_some();
+        Meeting { rid, selected, first, is_capped, booked: None, policy, kept, views, doubt: None, is_doubted: false }
     };
     let mut meetings: Vec<Meeting<'a>> =
         rids.into_iter().map(meeting).filter(|meeting| !meeting.views.is_empty()).collect();
@@ -211,7 +212,7 @@ pub fn look<'a>(
     let look_again = doubts.map(|doubt| doubt.look_again(now)).chain(chosen.look_again).min();
     // What was chosen here may be another once it is known what a plan without an answer came to.
     let is_unsettled = kept.values().any(|kept| kept.plan.is_some());
-    Look { meetings, look_again: if is_unsettled { Some(now) } else { look_again }, capped: chosen.capped }
+    Look { meetings, look_again: if is_unsettled { Some(now) } else { look_again } }
 }
 
 /// What the policy for series chose.

@@ -12,7 +12,7 @@ use super::{
 use crate::calendar::{
     event::{Content, Moment},
     identity::Rid,
-    recur::{Cap, Override},
+    recur::{Cap, Fault, Override},
     series::{LoggedSeries, Series, SeriesPolicy, Wanted, wanted},
 };
 
@@ -79,6 +79,34 @@ fn the_first_is_the_first_once_and_for_all() {
     // Before it was ever logged, the first that there is counts.
     case.logged = LoggedSeries::default();
     assert_eq!(rids(&case.at(SeriesPolicy::FirstAndChanged, "2026-03-10T00:00:00Z")), [rid(1)]);
+}
+
+/// A rule that means many meetings a day is none of meetings, where each of them would be logged; whatever people move onto one
+/// day is.
+///
+/// proves: C7
+#[test]
+fn what_recurs_many_times_a_day_is_left_out() {
+    let (overrides, changed) = (BTreeMap::new(), BTreeSet::new());
+    let window = SeriesPolicy::Materialise { past_days: 7, future_days: 30 };
+    let look = |policy: SeriesPolicy, rule: &str| {
+        let content = Content { recurrence: vec![rule.to_owned()], ..weekly() };
+        let series = Series { content: &content, overrides: &overrides, changed: &changed, home: &HOME };
+        wanted(policy, &series, &LoggedSeries::default(), instant("2026-03-20T00:00:00Z"))
+            .map(|all| all.occurrences.len())
+    };
+    for policy in [window, SeriesPolicy::WhenTakenPlace] {
+        for rule in ["FREQ=SECONDLY", "FREQ=MINUTELY", "FREQ=HOURLY", "FREQ=DAILY;BYHOUR=8,10,12,14,16"] {
+            assert_eq!(look(policy, &format!("RRULE:{rule}")), Err(Fault::TooOften), "{rule}");
+        }
+    }
+    assert_eq!(look(window, "RRULE:FREQ=DAILY;BYHOUR=8,11,14,16;COUNT=12"), Ok(12));
+    for policy in [SeriesPolicy::FirstAndChanged, SeriesPolicy::Series] {
+        assert_eq!(look(policy, "RRULE:FREQ=SECONDLY"), Ok(1));
+    }
+    let overrides = (0..10).map(|week| (rid(week), moved("2026-03-17T10:00:00Z"))).collect();
+    let case = Case { overrides, ..Case::default() };
+    assert_eq!(case.at(window, "2026-03-16T00:00:00Z").occurrences.len(), 10);
 }
 
 /// proves: C7

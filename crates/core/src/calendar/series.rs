@@ -68,6 +68,8 @@ pub struct Series<'a> {
     /// The occurrences that were changed or replied to while the calendar was connected.
     pub changed: &'a BTreeSet<Rid>,
     pub home: &'a TimeZone,
+    /// From when on meetings count.
+    pub from: Timestamp,
 }
 
 /// Which occurrences the CRM is to know. Those that it knows already stay, whatever the policy.
@@ -87,7 +89,7 @@ pub fn wanted(
     match policy {
         SeriesPolicy::FirstAndChanged => {
             if out.first.is_none() {
-                let first = look(&read, Window::ALL, &mut out).into_iter().next();
+                let first = look(&read, Window { from: series.from, ..Window::ALL }, &mut out).into_iter().next();
                 // A list of all that is cut short says nothing about what is asked here.
                 out.capped = None;
                 out.first = first.as_ref().map(|first| first.rid);

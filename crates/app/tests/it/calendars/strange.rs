@@ -1,6 +1,10 @@
-//! Events as they come: what cannot be read, is too long or recurs without end costs itself and nothing else.
+//! Events as they come: what cannot be read, is too long or recurs without end costs itself and nothing else, and which meeting of an
+//! old series is the first.
 
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 use syncline_core::calendar::{
+    eligible::Since,
     event::Shortened,
     limits::{DESCRIPTION_CHARS_MAX, SUMMARY_CHARS_MAX},
     series::SeriesPolicy,
@@ -10,8 +14,10 @@ use super::{
     dav::Radicale,
     desk::{ADA, Desk, ROSA},
 };
+use crate::crms::value;
+
 /// An event of Rosa's with a guest, on the first of June 2026: its title and lines of its own, the start among them.
-fn written(title: &str, lines: &str) -> String {
+pub(super) fn written(title: &str, lines: &str) -> String {
     format!(
         "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//person//EN\r\nBEGIN:VEVENT\r\nUID:{}@host.example\r\n\
          DTSTAMP:20260504T090000Z\r\nSUMMARY:{title}\r\nORGANIZER:mailto:{ROSA}\r\nATTENDEE:mailto:{ADA}\r\n{lines}\r\n\
@@ -58,4 +64,23 @@ async fn a_strange_event_costs_itself_alone() {
     desk.calm().await;
     assert_eq!(desk.titles().len(), 5);
     assert_eq!(desk.told().await.iter().filter(|text| text.contains("too long")).count(), 1);
+}
+
+/// Of a series that began before the day from which on meetings are logged, the first that counts is logged, and no other for
+/// as long as nothing changes.
+///
+/// proves: C6, C7
+#[tokio::test]
+async fn of_an_old_series_the_first_that_counts_is_logged() {
+    let since: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a time");
+    let desk = Desk::with(|flow| flow.rules.policy.since = Since::Backfill(since)).await;
+    let mut weekly = desk.event("Weekly", -24 * 7 * 60, &[ADA]);
+    weekly["recurrence"] = json!(["RRULE:FREQ=WEEKLY"]);
+    let began: Timestamp = weekly["start"]["dateTime"].as_str().and_then(|at| at.parse().ok()).expect("a time");
+    desk.google.create(ROSA, &weekly).expect("a series");
+    let desk = desk.active().await;
+    let starts: Vec<Timestamp> =
+        desk.records().iter().map(|one| value(one, "hs_meeting_start_time").parse().expect("a time")).collect();
+    let first = (0..).map(|week| began + SignedDuration::from_hours(168 * week)).find(|at| *at >= since);
+    assert_eq!(starts.into_iter().map(Some).collect::<Vec<_>>(), [first], "{:?}", desk.told().await);
 }

@@ -18,7 +18,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use self::parts::{Part, Reader};
 use super::{
-    eligible::{Known, Policy, Verdict, before_look, guests},
+    eligible::{Known, Policy, Since, Verdict, before_look, guests},
     event::{Body, Event, Part as Attends, Unreadable},
     identity::Rid,
     meeting::{
@@ -252,7 +252,12 @@ fn choose(parts: &[Part<'_>], kept: &BTreeMap<Rid, Kept>, rules: &Rules, now: Ti
         rids: kept.keys().filter(|rid| logged(rid)).copied().collect(),
     };
     let changed: BTreeSet<Rid> = parts.iter().flat_map(Part::changed).collect();
-    let series = Series { content, overrides: &source.overrides, changed: &changed, home };
+    // Of a series that was there before, the first meeting is the first that counts.
+    let from = match rules.policy.since {
+        Since::Backfill(from) if parts.iter().all(Part::is_baseline) => from,
+        Since::Backfill(_) | Since::Created | Since::Touched => Timestamp::MIN,
+    };
+    let series = Series { content, overrides: &source.overrides, changed: &changed, home, from };
     match wanted(rules.policy.series, &series, &before, now) {
         Ok(wanted) => {
             out.rids.extend(wanted.occurrences.iter().map(|one| one.rid).chain(wanted.called_off));

@@ -34,17 +34,30 @@ fn moved(to: &str) -> Override {
 
 const CANCELLED: Override = Override { and_following: false, cancelled: true, times: None };
 
-#[derive(Default)]
 struct Case {
     overrides: BTreeMap<Rid, Override>,
     changed: BTreeSet<Rid>,
     logged: LoggedSeries,
+    from: Timestamp,
+}
+
+impl Default for Case {
+    fn default() -> Self {
+        let (overrides, changed) = (BTreeMap::new(), BTreeSet::new());
+        Self { overrides, changed, logged: LoggedSeries::default(), from: Timestamp::MIN }
+    }
 }
 
 impl Case {
     fn at(&self, policy: SeriesPolicy, now: &str) -> Wanted {
         let content = weekly();
-        let series = Series { content: &content, overrides: &self.overrides, changed: &self.changed, home: &HOME };
+        let series = Series {
+            content: &content,
+            overrides: &self.overrides,
+            changed: &self.changed,
+            home: &HOME,
+            from: self.from,
+        };
         wanted(policy, &series, &self.logged, now.parse::<Timestamp>().unwrap()).unwrap()
     }
 }
@@ -81,6 +94,18 @@ fn the_first_is_the_first_once_and_for_all() {
     assert_eq!(rids(&case.at(SeriesPolicy::FirstAndChanged, "2026-03-10T00:00:00Z")), [rid(1)]);
 }
 
+/// Of a series that began before the day from which on meetings count, the first that counts is the first.
+///
+/// proves: C6, C7
+#[test]
+fn the_first_that_counts_is_the_first() {
+    let case = Case { from: instant("2026-04-01T00:00:00Z"), ..Case::default() };
+    let first = case.at(SeriesPolicy::FirstAndChanged, "2026-03-10T00:00:00Z");
+    assert_eq!((rids(&first), first.first), (vec![rid(3)], Some(rid(3))));
+    let over = Case { from: instant("2027-01-01T00:00:00Z"), ..Case::default() };
+    assert_eq!(rids(&over.at(SeriesPolicy::FirstAndChanged, "2026-03-10T00:00:00Z")), []);
+}
+
 /// A rule that means many meetings a day is none of meetings, where each of them would be logged; whatever people move onto one
 /// day is.
 ///
@@ -91,7 +116,8 @@ fn what_recurs_many_times_a_day_is_left_out() {
     let window = SeriesPolicy::Materialise { past_days: 7, future_days: 30 };
     let look = |policy: SeriesPolicy, rule: &str| {
         let content = Content { recurrence: vec![rule.to_owned()], ..weekly() };
-        let series = Series { content: &content, overrides: &overrides, changed: &changed, home: &HOME };
+        let from = Timestamp::MIN;
+        let series = Series { content: &content, overrides: &overrides, changed: &changed, home: &HOME, from };
         wanted(policy, &series, &LoggedSeries::default(), instant("2026-03-20T00:00:00Z"))
             .map(|all| all.occurrences.len())
     };
@@ -147,7 +173,8 @@ fn what_cannot_be_told_is_not_called_off() {
         let mut content = weekly();
         content.recurrence = vec![rule.to_owned()];
         let (overrides, changed) = (BTreeMap::new(), BTreeSet::new());
-        let series = Series { content: &content, overrides: &overrides, changed: &changed, home: &HOME };
+        let series =
+            Series { content: &content, overrides: &overrides, changed: &changed, home: &HOME, from: Timestamp::MIN };
         let logged = LoggedSeries { first: Some(rid), rids: BTreeSet::from([rid]) };
         wanted(SeriesPolicy::FirstAndChanged, &series, &logged, instant("2026-03-10T00:00:00Z")).unwrap()
     };

@@ -5,6 +5,7 @@ mod back;
 mod dav;
 mod desk;
 mod going_wrong;
+mod guests;
 mod house;
 mod kill;
 mod letters;

@@ -289,11 +289,13 @@ impl<'a> Meeting<'a> {
         let is_logged = self.kept.is_some_and(|kept| matches!(kept.privacy, Privacy::Synced | Privacy::Frozen));
         let asks = is_logged || (self.selected && united.standing == Standing::On && self.passes(&united));
         if asks {
-            let internal = |email: &str| self.policy.is_internal(email);
+            let guests = guests(content, &self.policy);
+            // Who uses the CRM is no guest, whatever the address says.
+            let may_be = |email: &&str| self.policy.is_internal(email) || guests.contains(*email);
             let there = content.attendees.iter().filter(|one| one.part != Attends::Resource).map(|one| &one.who);
-            let users = there.chain(&content.organizer).map(|who| who.email.as_str()).filter(|email| internal(email));
+            let users = there.chain(&content.organizer).map(|who| who.email.as_str()).filter(may_be);
             let users = users.chain(united.reps.iter().copied()).map(str::to_owned).collect();
-            ask.extend(questions(&guests(content, &self.policy), &users));
+            ask.extend(questions(&guests, &users));
         }
         ask
     }

@@ -263,7 +263,11 @@ impl Engine {
                 let meeting = StoredMeeting { key, state, links: links_of(side, &seeing.rules.policy), plan: None };
                 let name = &target.calendar.name;
                 let what = "a meeting of the CRM is in calendar";
-                let text = format!("{about}: {what} {name} now, with its contacts as guests{told}");
+                let guests = match content.attendees.is_empty() {
+                    true => "and nobody is invited: no contact with an address attends it in the CRM",
+                    false => "with its contacts as guests",
+                };
+                let text = format!("{about}: {what} {name} now, {guests}{told}");
                 round.events.made += 1;
                 let kept = (vec![meeting], mails);
                 self.keep_back(seeing, kept, JournalKind::Written, text, &record.id).await

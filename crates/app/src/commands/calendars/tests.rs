@@ -65,7 +65,6 @@ fn every_reason_can_be_asked_for() {
         Reason::InternalOnly,
         Reason::NoContact,
         Reason::SeriesRule(SeriesRule::Window),
-        Reason::NativeSync,
         Reason::Booked,
         Reason::RemovedInCrm,
     ];
@@ -81,7 +80,6 @@ fn every_reason_can_be_asked_for() {
             | Reason::InternalOnly
             | Reason::NoContact
             | Reason::SeriesRule(_)
-            | Reason::NativeSync
             | Reason::Booked
             | Reason::RemovedInCrm => {}
         }

@@ -256,7 +256,7 @@ impl Deciding<'_> {
             .into_iter()
             .filter(|email| find_person(self.crm.facts, email).is_some())
             .collect();
-        let facts = eligible::Facts { in_crm: &in_crm, selected: self.meeting.selected, logged_by_crm: false };
+        let facts = eligible::Facts { in_crm: &in_crm, selected: self.meeting.selected };
         match judge(event, self.meeting.known(), &policy, facts, self.home) {
             Verdict::Log if self.meeting.booked.is_some() => (Verdict::LeftOut(Reason::Booked), None),
             Verdict::Log if self.united.standing == Standing::On => (Verdict::Log, Some(self.full())),

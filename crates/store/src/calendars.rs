@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use syncline_core::{
     calendar::{
         eligible::{Reason, Verdict},
-        event::{Event, EventId, Moment, Party},
+        event::{Content, Event, EventId, Party, Shortened},
         identity::{MeetingKey, Uid},
         look::Doubt,
         privacy::Privacy,
+        recur::Window,
     },
     ids::{ConnectionId, IntegrationId, RecordId, WorkspaceId},
     record::Fields,
@@ -45,8 +46,12 @@ pub struct CalendarState {
     pub failures: u32,
     /// Why it could not be read the last time.
     pub problem: Option<String>,
-    /// When a reading from the beginning last came to its end.
+    /// When a reading from the beginning was last over, and what it did not show was asked for; nothing while one is under way.
     pub whole_at: Option<Timestamp>,
+    /// The time that it covered, where it has come to its end and what it did not show is still to be asked for.
+    pub unswept: Option<Window>,
+    /// When a person said that whatever the reading under way does not show was deleted on purpose.
+    pub confirmed_at: Option<Timestamp>,
     /// When it last answered.
     pub read_at: Option<Timestamp>,
     /// When it is to be read because its vendor said that it changed, until a reading that began then has ended.
@@ -72,8 +77,10 @@ pub struct CalendarPage {
     pub now: Timestamp,
     pub copies: Vec<NewCopy>,
     pub cursor: String,
-    /// Whether it is the last page of a reading from the beginning.
-    pub settles: bool,
+    /// The time that a reading from the beginning covers whose last page it is.
+    pub whole: Option<Window>,
+    /// Whether it brings what such a reading did not show, which ends it.
+    pub swept: bool,
     pub zone: Option<String>,
     pub next_at: Timestamp,
     /// What ends with it, where it is the last page of changes.
@@ -137,8 +144,8 @@ pub struct KnownCopy {
     pub event: EventId,
     /// The reading that last showed it.
     pub epoch: i64,
-    /// Where it may be known.
-    pub start: Option<Moment>,
+    /// What it is about, where that may be known.
+    pub content: Option<Box<Content>>,
 }
 
 /// One calendar's copy of an event. Its name and its occurrence stay known when the calendar no longer tells them.
@@ -185,6 +192,9 @@ pub struct MeetingState {
     /// Whether it was logged as the first of its series.
     #[serde(default)]
     pub first: bool,
+    /// What of the event is longer than is kept.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub shortened: BTreeSet<Shortened>,
     /// Why the CRM refused what was to be written, and what to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
@@ -307,6 +317,11 @@ impl MeetingView {
     /// The start, where it is known and may be shown.
     pub fn start(&self) -> Option<Timestamp> {
         self.state.start.filter(|_| !self.is_private())
+    }
+
+    /// What of it was shortened, where that may be told.
+    pub fn shortened(&self) -> impl Iterator<Item = Shortened> {
+        self.state.shortened.iter().copied().filter(|_| !self.is_private())
     }
 
     /// Why it is not logged; nothing where it is.

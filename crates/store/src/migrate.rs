@@ -109,6 +109,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0019_deletes.sqlite.sql"),
         postgres: include_str!("../migrations/0019_deletes.postgres.sql"),
     },
+    Migration {
+        version: 20,
+        sqlite: include_str!("../migrations/0020_calendar_sweeps.sqlite.sql"),
+        postgres: include_str!("../migrations/0020_calendar_sweeps.postgres.sql"),
+    },
 ];
 
 /// The advisory lock under which processes that start together take turns: "syncline" in ASCII.

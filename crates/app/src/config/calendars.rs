@@ -248,7 +248,6 @@ impl CalendarsConfig {
             since: self.since()?,
             types: self.types.iter().copied().collect(),
             series: self.series()?,
-            create_contacts: false,
         })
     }
 

@@ -1,4 +1,4 @@
-//! One form of an event, whoever keeps it: what a change is told by, and what an echo is known by.
+//! One form of an event, whoever keeps it: what a change is told by, and so that our own write is none when it comes back.
 //!
 //! A version counter tells that something was written, not that anything is different; servers count up for a reminder,
 //! and write texts back in a form of their own. What is compared here is what people would call the event.
@@ -6,8 +6,6 @@
 use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::{
     event::{Availability, Body, Content, Event, EventType, Moment, Part, Reply, Status},
@@ -15,25 +13,6 @@ use super::{
     recur::Recurrence,
 };
 use crate::{booking::text::newlines, person::squeeze};
-
-/// Stands before every hash. To be counted up whenever the form changes: hashes of two forms never count as equal, and
-/// an event whose form alone changed is looked at once more and found the same.
-const VERSION: &str = "c1_";
-
-/// Bytes of a hash that are kept: 128 bits.
-const HASH_BYTES: usize = 16;
-
-/// What an event comes to, in a few letters.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct CanonHash(String);
-
-impl CanonHash {
-    /// The text inside.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
 
 /// The fields of an event in the one form, by name.
 pub type CanonFields = BTreeMap<&'static str, String>;
@@ -128,25 +107,4 @@ fn moment(at: &Moment, home: &TimeZone) -> String {
 /// A text with its blanks at the ends of lines, and empty lines around it, taken off.
 fn lines(text: &str) -> String {
     newlines(text).lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim().to_owned()
-}
-
-/// The hash of an event's form: the same on every machine and in every run.
-pub fn canon_hash(event: &Event, home: &TimeZone) -> CanonHash {
-    let mut hasher = Sha256::new();
-    for (name, value) in canonical(event, home) {
-        for part in [name, &value] {
-            hasher.update((part.len() as u64).to_be_bytes());
-            hasher.update(part.as_bytes());
-        }
-    }
-    CanonHash(format!("{VERSION}{}", hex::encode(&hasher.finalize()[..HASH_BYTES])))
-}
-
-/// The fields in which an event came back otherwise than it was sent.
-pub fn diverging(sent: &CanonFields, echoed: &CanonFields) -> Vec<&'static str> {
-    let mut all: Vec<&'static str> = sent.keys().chain(echoed.keys()).copied().collect();
-    all.sort_unstable();
-    all.dedup();
-    all.retain(|name| sent.get(name) != echoed.get(name));
-    all
 }

@@ -31,8 +31,6 @@ pub struct Policy {
     pub since: Since,
     pub types: BTreeSet<EventType>,
     pub series: SeriesPolicy,
-    /// Whether a meeting counts although none of its guests is in the CRM yet, because they are created.
-    pub create_contacts: bool,
 }
 
 /// What counts of the events that were there when the calendar was connected.
@@ -58,7 +56,6 @@ impl Default for Policy {
             since: Since::Created,
             types: BTreeSet::from([EventType::Meeting]),
             series: SeriesPolicy::FirstAndChanged,
-            create_contacts: false,
         }
     }
 }
@@ -147,8 +144,6 @@ pub struct Facts<'a> {
     pub in_crm: &'a BTreeSet<String>,
     /// Whether the recurrence policy chose the occurrence; true of what is no series.
     pub selected: bool,
-    /// The CRM's own calendar connection has logged it.
-    pub logged_by_crm: bool,
 }
 
 /// What becomes of an event.
@@ -174,7 +169,6 @@ pub enum Reason {
     InternalOnly,
     NoContact,
     SeriesRule(SeriesRule),
-    NativeSync,
     /// It was booked: the booking keeps its record.
     Booked,
     /// A person took the record out of the CRM.
@@ -204,7 +198,7 @@ impl SeriesRule {
 }
 
 /// Every word of [`Reason::code`].
-pub const REASONS: [&str; 12] = [
+pub const REASONS: [&str; 11] = [
     "private",
     "gone",
     "unreadable",
@@ -214,7 +208,6 @@ pub const REASONS: [&str; 12] = [
     "internal_only",
     "no_contact",
     "series_rule",
-    "native_sync",
     "booked",
     "removed_in_crm",
 ];
@@ -232,7 +225,6 @@ impl Reason {
             Reason::InternalOnly => "internal_only",
             Reason::NoContact => "no_contact",
             Reason::SeriesRule(_) => "series_rule",
-            Reason::NativeSync => "native_sync",
             Reason::Booked => "booked",
             Reason::RemovedInCrm => "removed_in_crm",
         }
@@ -258,7 +250,6 @@ impl Reason {
                 SeriesRule::AsSeries => "The series is logged as one record.".to_owned(),
             },
             Reason::Booked => "It was booked, and its record is that of the booking.".to_owned(),
-            Reason::NativeSync => "The CRM's own calendar connection has logged it.".to_owned(),
             Reason::RemovedInCrm => {
                 "Its record was deleted in the CRM, or is hidden from the connected user.".to_owned()
             }
@@ -278,7 +269,6 @@ impl Reason {
             Reason::NoContact => "Add the guest to the CRM with exactly this address.",
             Reason::SeriesRule(_) => "Choose another rule for series.",
             Reason::Booked => "Nothing is to be done.",
-            Reason::NativeSync => "Turn off one of the two connections.",
             Reason::RemovedInCrm => "Restore the record in the CRM, then try the meeting again.",
         }
     }
@@ -349,14 +339,11 @@ pub fn judge(event: &Event, known: Known, policy: &Policy, facts: Facts<'_>, hom
         Ok(guests) => guests,
         Err(reason) => return Verdict::LeftOut(reason),
     };
-    if !policy.create_contacts && guests.is_disjoint(facts.in_crm) {
+    if guests.is_disjoint(facts.in_crm) {
         return Verdict::LeftOut(Reason::NoContact);
     }
     if !facts.selected {
         return Verdict::LeftOut(Reason::SeriesRule(SeriesRule::of(policy.series)));
-    }
-    if facts.logged_by_crm {
-        return Verdict::LeftOut(Reason::NativeSync);
     }
     Verdict::Log
 }

@@ -3,7 +3,7 @@
 //!
 //! Of a private event nothing is kept but its identity. [`Body::Private`] has no place for text, so none can travel on.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::BTreeSet};
 
 use jiff::{
     SignedDuration, Timestamp,
@@ -190,6 +190,35 @@ pub struct Content {
     pub organizer: Option<Party>,
     pub availability: Availability,
     pub kind: EventType,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub shortened: BTreeSet<Shortened>,
+}
+
+/// What of an event was shortened, because it is longer than anything that is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shortened {
+    Summary,
+    Description,
+    Location,
+    Name,
+    Attendees,
+    /// Its series has more meetings than are looked at.
+    Series,
+}
+
+impl Shortened {
+    /// What people are told, as a part of a sentence.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Shortened::Summary => "its subject is too long and was shortened",
+            Shortened::Description => "its description is too long and was shortened",
+            Shortened::Location => "its place is too long and was shortened",
+            Shortened::Name => "a person's name is too long and was shortened",
+            Shortened::Attendees => "it has too many attendees; those beyond the limit are not known here",
+            Shortened::Series => "its series has more meetings than are looked at; some are not logged",
+        }
+    }
 }
 
 impl Content {
@@ -207,6 +236,7 @@ impl Content {
             organizer: None,
             availability: Availability::Busy,
             kind: EventType::Meeting,
+            shortened: BTreeSet::new(),
         }
     }
 

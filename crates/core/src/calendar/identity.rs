@@ -197,9 +197,3 @@ pub fn event_seed(workspace: &WorkspaceId, crm: &ConnectionId, record: &RecordId
     }
     hasher.finalize().into()
 }
-
-/// Whether a series goes on where another one ended: it begins with an occurrence that the other had by its rule and no
-/// longer has. Such two are told to people as one behind the other, and are never merged.
-pub fn continues(ended: &[Rid], before: &Uid, begins: Rid, after: &Uid) -> bool {
-    before != after && begins != Rid::Single && ended.contains(&begins)
-}

@@ -1,10 +1,9 @@
 //! How much of an event is kept. Calendars take longer texts than anybody reads; what is too long is shortened, and the
 //! event tells so.
 
-use serde::{Deserialize, Serialize};
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::event::{Attendee, Content, Party};
+use super::event::{Attendee, Content, Party, Shortened};
 
 /// Longest subject, in characters: several times of what a CRM's own field takes (255).
 pub const SUMMARY_CHARS_MAX: usize = 1_000;
@@ -21,36 +20,12 @@ pub const NAME_CHARS_MAX: usize = 255;
 /// Most attendees: the highest number that a calendar takes.
 pub const ATTENDEES_MAX: usize = 500;
 
-/// What was shortened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Shortened {
-    Summary,
-    Description,
-    Location,
-    Name,
-    Attendees,
-}
-
-impl Shortened {
-    /// The sentence for people.
-    pub fn sentence(self) -> &'static str {
-        match self {
-            Shortened::Summary => "its subject is too long and was shortened",
-            Shortened::Description => "its description is too long and was shortened",
-            Shortened::Location => "its place is too long and was shortened",
-            Shortened::Name => "a person's name is too long and was shortened",
-            Shortened::Attendees => "it has too many attendees; those beyond the limit are not known here",
-        }
-    }
-}
-
-/// Brings a content within the limits and says what that took.
-pub fn shorten(content: &mut Content) -> Vec<Shortened> {
-    let mut cut = Vec::new();
+/// Brings a content within the limits; it says from then on what that took.
+pub fn shorten(content: &mut Content) {
+    let mut cut = std::mem::take(&mut content.shortened);
     let mut text = |text: &mut String, max: usize, what: Shortened| {
-        if cut_to(text, max) && !cut.contains(&what) {
-            cut.push(what);
+        if cut_to(text, max) {
+            cut.insert(what);
         }
     };
     text(&mut content.summary, SUMMARY_CHARS_MAX, Shortened::Summary);
@@ -67,9 +42,9 @@ pub fn shorten(content: &mut Content) -> Vec<Shortened> {
         content.attendees.sort();
         content.attendees.truncate(ATTENDEES_MAX);
         content.attendees_whole = false;
-        cut.push(Shortened::Attendees);
+        cut.insert(Shortened::Attendees);
     }
-    cut
+    content.shortened = cut;
 }
 
 /// Cuts a text between two characters as people see them; whether it was too long.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     event::Content,
     identity::Rid,
-    recur::{Cap, Fault, Occurrence, Override, Prepared, Window},
+    recur::{Cap, Fault, Occurrence, Override, Prepared, Source, Window},
 };
 
 const HOURS_A_DAY: i64 = 24;
@@ -18,6 +18,10 @@ const TAKEN_PLACE_DAYS: u16 = 31;
 
 /// How far ahead it is looked when the next meeting of a series ends.
 const NEXT_END_DAYS: u16 = 400;
+
+/// Most meetings of one series within a day that are logged one by one: a rule that means more is no series of meetings, and none
+/// of them is.
+pub const A_DAY_MAX: usize = 4;
 
 /// Which occurrences an admin wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -64,12 +68,14 @@ pub struct Series<'a> {
     /// The occurrences that were changed or replied to while the calendar was connected.
     pub changed: &'a BTreeSet<Rid>,
     pub home: &'a TimeZone,
+    /// From when on meetings count.
+    pub from: Timestamp,
 }
 
 /// Which occurrences the CRM is to know. Those that it knows already stay, whatever the policy.
 ///
 /// # Errors
-/// The recurrence cannot be read.
+/// The recurrence cannot be read, or means more than [`A_DAY_MAX`] meetings a day where each is to be logged.
 pub fn wanted(
     policy: SeriesPolicy,
     series: &Series<'_>,
@@ -83,7 +89,7 @@ pub fn wanted(
     match policy {
         SeriesPolicy::FirstAndChanged => {
             if out.first.is_none() {
-                let first = look(&read, Window::ALL, &mut out).into_iter().next();
+                let first = look(&read, Window { from: series.from, ..Window::ALL }, &mut out).into_iter().next();
                 // A list of all that is cut short says nothing about what is asked here.
                 out.capped = None;
                 out.first = first.as_ref().map(|first| first.rid);
@@ -93,13 +99,17 @@ pub fn wanted(
         }
         SeriesPolicy::Materialise { past_days, future_days } => {
             let window = Window { from: earlier(now, past_days), to: later(now, future_days) };
-            add(look(&read, window, &mut out));
+            let all = look(&read, window, &mut out);
+            not_too_often(&all, series.home)?;
+            add(all);
             // The window moves on by itself.
             out.look_again = Some(later(now, 1));
         }
         SeriesPolicy::WhenTakenPlace => {
             let window = Window { from: earlier(now, TAKEN_PLACE_DAYS), to: later(now, NEXT_END_DAYS) };
-            let (over, coming): (Vec<_>, Vec<_>) = look(&read, window, &mut out)
+            let all = look(&read, window, &mut out);
+            not_too_often(&all, series.home)?;
+            let (over, coming): (Vec<_>, Vec<_>) = all
                 .into_iter()
                 .partition(|one| one.end.instant(series.home).max(one.start.instant(series.home)) <= now);
             out.look_again = coming.iter().map(|one| one.end.instant(series.home)).filter(|end| *end > now).min();
@@ -129,6 +139,14 @@ fn look(read: &Prepared<'_>, window: Window, out: &mut Wanted) -> Vec<Occurrence
     let found = read.expand(window);
     out.capped = out.capped.or(found.capped);
     found.occurrences
+}
+
+/// What people moved onto one day is their own doing.
+fn not_too_often(all: &[Occurrence], home: &TimeZone) -> Result<(), Fault> {
+    let by_rule = all.iter().filter(|one| one.source == Source::Series);
+    let starts: Vec<Timestamp> = by_rule.map(|one| one.start.instant(home)).collect();
+    let is_within_a_day = |some: &[Timestamp]| some[A_DAY_MAX].duration_since(some[0]).as_hours() < HOURS_A_DAY;
+    if starts.windows(A_DAY_MAX + 1).any(is_within_a_day) { Err(Fault::TooOften) } else { Ok(()) }
 }
 
 fn earlier(now: Timestamp, days: u16) -> Timestamp {

@@ -244,13 +244,14 @@ impl Engine {
         match self.write_event(flow, &target, &write, &mut round.calls).await {
             Ok(WriteOutcome::Written(event)) => {
                 let key = MeetingKey::of(&event, &target.calendar.name);
-                let (mails, told) = self.letters(tells, &target, &key, (None, Some(&event)), &home);
+                let (mails, told) = self.letters(flow, tells, &target, &key, (None, Some(&event)), &home).await?;
                 let state = MeetingState {
                     verdict: Verdict::Log,
                     privacy: Privacy::Synced,
                     title: Some(about.clone()),
                     start: Some(content.start.instant(&home)),
                     first: false,
+                    shortened: content.shortened.clone(),
                     problem: None,
                     rest_until: None,
                     invited: content.attendees.iter().map(|guest| guest.who.email.clone()).collect(),
@@ -262,7 +263,11 @@ impl Engine {
                 let meeting = StoredMeeting { key, state, links: links_of(side, &seeing.rules.policy), plan: None };
                 let name = &target.calendar.name;
                 let what = "a meeting of the CRM is in calendar";
-                let text = format!("{about}: {what} {name} now, with its contacts as guests{told}");
+                let guests = match content.attendees.is_empty() {
+                    true => "and nobody is invited: no contact with an address attends it in the CRM",
+                    false => "with its contacts as guests",
+                };
+                let text = format!("{about}: {what} {name} now, {guests}{told}");
                 round.events.made += 1;
                 let kept = (vec![meeting], mails);
                 self.keep_back(seeing, kept, JournalKind::Written, text, &record.id).await

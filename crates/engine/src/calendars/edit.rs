@@ -155,7 +155,8 @@ impl Engine {
             Ok(WriteOutcome::Written(now)) => {
                 let home = seeing.home(calendar);
                 let before = untold.as_deref().map_or(event, |untold| &untold.event);
-                let (mails, told) = self.letters(tells, target, &meeting.key, (Some(before), Some(&now)), &home);
+                let ends = (Some(before), Some(&*now));
+                let (mails, told) = self.letters(flow, tells, target, &meeting.key, ends, &home).await?;
                 // Whom the CRM has seated already is not to be seated once more.
                 let mut links = meeting.links.clone();
                 links.extend(side.links(&meeting.links, &seeing.rules.policy));

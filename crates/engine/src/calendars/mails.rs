@@ -12,7 +12,7 @@ use syncline_core::{
     calendar::{
         event::Event,
         identity::MeetingKey,
-        meeting::{Word, declined, letters, words},
+        meeting::{Letter, Word, declined, letters, words},
     },
 };
 use syncline_store::{
@@ -93,17 +93,21 @@ impl Engine {
 
     /// What guests are to be mailed of a write of ours, by what they knew and what is there now; and what people are told of
     /// that, as the end of a sentence.
-    pub(super) fn letters(
+    pub(super) async fn letters(
         &self,
+        flow: &CalendarFlow,
         tells: Tells,
         target: &Target<'_>,
         key: &MeetingKey,
         ends: (Option<&Event>, Option<&Event>),
         home: &TimeZone,
-    ) -> (Vec<NewMail>, String) {
-        let mails = if tells == Tells::Calendar { Vec::new() } else { self.mails(target, key, ends, home) };
+    ) -> StoreResult<(Vec<NewMail>, String)> {
+        let mails = match tells {
+            Tells::Calendar => Vec::new(),
+            Tells::Mail | Tells::Nobody => self.mails(flow, target, key, ends, home).await?,
+        };
         let is_answer = mails.iter().any(|mail| mail.word == guest_declined(&target.calendar.name));
-        match (tells, mails.len()) {
+        Ok(match (tells, mails.len()) {
             (Tells::Mail, 1) if is_answer => (mails, "; a mail to its organiser is to be sent".to_owned()),
             (Tells::Nobody, 1) if is_answer => {
                 (Vec::new(), format!("; its organiser does not hear of it, because {NOBODY_TELLS}"))
@@ -112,16 +116,18 @@ impl Engine {
             (Tells::Mail, 1) => (mails, "; 1 mail to a guest is to be sent".to_owned()),
             (Tells::Mail, count) => (mails, format!("; {count} mails to guests are to be sent")),
             (Tells::Nobody, _) => (Vec::new(), format!("; no guest hears of it, because {NOBODY_TELLS}")),
-        }
+        })
     }
 
-    fn mails(
+    async fn mails(
         &self,
+        flow: &CalendarFlow,
         target: &Target<'_>,
         key: &MeetingKey,
         (before, after): (Option<&Event>, Option<&Event>),
         home: &TimeZone,
-    ) -> Vec<NewMail> {
+    ) -> StoreResult<Vec<NewMail>> {
+        let told_off = self.world.store.guests_told_off(&flow.workspace, &flow.id, key).await?;
         let now = self.world.clock.now();
         let mut mails = Vec::new();
         let rep = target.calendar.owner.as_str();
@@ -130,11 +136,11 @@ impl Engine {
             let organizer = event.content().and_then(|content| content.organizer.as_ref());
             organizer.is_some_and(|organizer| organizer.email != rep)
         };
-        let all = match before.filter(|before| is_guest(before)) {
+        let all: Vec<Letter> = match before.filter(|before| is_guest(before)) {
             Some(before) => declined(before, after, rep).into_iter().collect(),
             None => letters(before, after),
         };
-        for letter in all {
+        for letter in all.into_iter().flat_map(|letter| letter.in_revisions(&told_off)) {
             let (word, message) = match letter.word {
                 Word::Invited => (GUEST_INVITED.to_owned(), Message::Request),
                 Word::Moved => (GUEST_MOVED.to_owned(), Message::Request),
@@ -156,7 +162,7 @@ impl Engine {
                 letter: said.clone(),
             }));
         }
-        mails
+        Ok(mails)
     }
 
     /// Notes what guests know of an event before it is written, so that they hear of it whatever becomes of the write and of
@@ -210,7 +216,8 @@ impl Engine {
                     }
                 };
                 let home = seeing.home(&untold.calendar);
-                mails = self.mails(&target, &meeting.key, (Some(&untold.event), now.as_ref()), &home);
+                let ends = (Some(&untold.event), now.as_ref());
+                mails = self.mails(flow, &target, &meeting.key, ends, &home).await?;
             }
             let mut meeting = meeting;
             meeting.state.untold = None;

@@ -19,7 +19,11 @@ use syncline_core::{
 };
 use syncline_store::{CalendarState, StoredCopy, WatchState};
 
-use super::{CalendarFlow, CalendarSetup, known_calendars, read::copy, see::seen_copies};
+use super::{
+    CalendarFlow, CalendarSetup, known_calendars,
+    read::{ANEW_MAX, copy, forgets},
+    see::seen_copies,
+};
 use crate::{
     call::with_token,
     engine::{Called, Engine},
@@ -196,6 +200,7 @@ impl Engine {
     ) -> Called<(Option<String>, bool)> {
         let (setup, facet) = self.calendar_facet(flow, calendar)?;
         let (mut cursor, mut zone, mut count, mut calls) = (None::<String>, None, 0, 0);
+        let mut anew = 0;
         let id = self.calendar_id(&flow.reference(calendar), calendar, setup, facet, &mut calls).await?;
         loop {
             let from = cursor.as_deref().map_or(From::Beginning, From::Cursor);
@@ -203,11 +208,12 @@ impl Engine {
             let page = match paid(answer, &mut calls)? {
                 Changes::Page(page) => page,
                 // It begins anew; what came before is only read twice.
-                Changes::Expired => {
+                Changes::Expired if anew < ANEW_MAX => {
                     cursor = None;
-                    count += 1;
+                    anew += 1;
                     continue;
                 }
+                Changes::Expired => return Err(forgets()),
             };
             count += page.events.len();
             zone = page.zone.or(zone);
@@ -245,6 +251,8 @@ fn state(zone: Option<String>) -> CalendarState {
         failures: 0,
         problem: None,
         whole_at: None,
+        unswept: None,
+        confirmed_at: None,
         wake_at: None,
         watch: WatchState::default(),
         read_at: None,

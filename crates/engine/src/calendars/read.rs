@@ -13,6 +13,7 @@ use syncline_core::calendar::{
     event::{Body, Event},
     identity::MeetingKey,
     limits::shorten,
+    recur::Window,
 };
 use syncline_store::{
     CalendarPage, CalendarRef, CalendarState, ChangesRead, Held, JournalEntry, JournalKind, NewCopy,
@@ -30,8 +31,8 @@ use crate::{
 /// Pages of one calendar in one round.
 const PAGES_MAX: usize = 20;
 
-/// Beginnings anew in one round: a vendor that forgets every place at once is asked again later.
-const ANEW_MAX: usize = 2;
+/// Beginnings anew in one round or preview: a vendor that forgets every place at once is asked again later.
+pub(super) const ANEW_MAX: usize = 2;
 
 /// Share of the time between two whole readings by which calendars that were connected together are spread.
 const SWEEP_SPREAD: i64 = 8;
@@ -119,9 +120,8 @@ impl Engine {
         if !confirm_deletes && state.next_at > self.world.clock.now() {
             return Ok(read);
         }
-        let is_between = state.cursor.is_some() && state.settled;
-        if is_between && (confirm_deletes || self.is_to_be_read_whole(reading, &state)) {
-            state = self.begin_anew(reading).await?;
+        if confirm_deletes || self.is_to_be_read_whole(reading, &state) {
+            state = self.begin_anew(reading, confirm_deletes).await?;
         }
         let mut anew = 0;
         for _ in 0..PAGES_MAX {
@@ -135,13 +135,11 @@ impl Engine {
                 Ok(Changes::Page(page)) => page,
                 Ok(Changes::Expired) if anew < ANEW_MAX => {
                     anew += 1;
-                    state = self.begin_anew(reading).await?;
+                    state = self.begin_anew(reading, false).await?;
                     continue;
                 }
                 Ok(Changes::Expired) => {
-                    let text = "it forgets at once where the reading stopped";
-                    let error = Error::new(ErrorKind::Protocol, Retry::Backoff, "read calendar", text);
-                    return self.calendar_failed(reading, &state, error, read).await;
+                    return self.calendar_failed(reading, &state, forgets(), read).await;
                 }
                 Err(error) => return self.calendar_failed(reading, &state, error, read).await,
             };
@@ -154,9 +152,9 @@ impl Engine {
             debug_assert_eq!(state.cursor.as_deref(), Some(cursor.as_str()));
             match how {
                 Reading::More => {}
-                Reading::Changes => return Ok(read),
-                Reading::Whole { .. } => {
-                    return match self.sweep_calendar(reading, &state, how, confirm_deletes, &mut read).await? {
+                Reading::Changes | Reading::Whole { .. } => {
+                    let Some(window) = state.unswept else { return Ok(read) };
+                    return match self.sweep_calendar(reading, &state, window, &mut read).await? {
                         Ok(()) => Ok(read),
                         Err(error) => self.calendar_failed(reading, &state, error, read).await,
                     };
@@ -209,18 +207,19 @@ impl Engine {
         Ok(primary.id.clone())
     }
 
+    /// Whether it is time for a reading from the beginning. While one is under way, that one goes on.
     fn is_to_be_read_whole(&self, reading: &Hold<'_>, state: &CalendarState) -> bool {
         let every = reading.flow.sweep_every;
         // Another part for each calendar, and always the same.
         let part = reading.calendar.name.bytes().fold(0i64, |sum, byte| (sum * 31 + i64::from(byte)) % 1_000);
         let spread = every.as_secs() / SWEEP_SPREAD * part / 1_000;
         let due = state.whole_at.map(|at| later(at, every.saturating_add(SignedDuration::from_secs(spread))));
-        due.is_none_or(|due| due <= self.world.clock.now())
+        due.is_some_and(|due| due <= self.world.clock.now())
     }
 
-    pub(super) async fn begin_anew(&self, reading: &Hold<'_>) -> StoreResult<CalendarState> {
+    async fn begin_anew(&self, reading: &Hold<'_>, confirmed: bool) -> StoreResult<CalendarState> {
         let now = self.world.clock.now();
-        self.world.store.read_calendar_anew(&reading.of, &reading.held, now).await?;
+        self.world.store.read_calendar_anew(&reading.of, &reading.held, now, confirmed).await?;
         self.world.store.begin_calendar(&reading.of, now).await
     }
 
@@ -232,6 +231,12 @@ impl Engine {
             Reading::More => now,
             Reading::Changes | Reading::Whole { .. } => later(now, every),
         };
+        let whole = match page.reading {
+            Reading::Whole { from, to } => {
+                Some(Window { from: from.unwrap_or(Timestamp::MIN), to: to.unwrap_or(Timestamp::MAX) })
+            }
+            Reading::More | Reading::Changes => None,
+        };
         let told_next_at = later(now, every.max(TOLD_EVERY));
         let ends = (page.reading == Reading::Changes).then_some(ChangesRead { began: reading.began, told_next_at });
         let vendor = reading.setup.connector.manifest().vendor;
@@ -242,13 +247,26 @@ impl Engine {
             now,
             copies: page.events.into_iter().map(|event| copy(reading.calendar, event)).collect(),
             cursor: page.cursor,
-            settles: matches!(page.reading, Reading::Whole { .. }),
+            whole,
+            swept: false,
             zone: page.zone,
             next_at,
             ends,
         };
+        self.store_page(reading, state, page).await
+    }
+
+    /// Stores a page. `false` where the lease is another's by now.
+    pub(super) async fn store_page(
+        &self,
+        reading: &Hold<'_>,
+        state: &CalendarState,
+        page: CalendarPage,
+    ) -> StoreResult<bool> {
+        // What could not be asked for after a whole reading is not mended by another page.
+        let mends = page.swept || (page.whole.is_none() && state.unswept.is_none());
         let kept = self.world.store.take_calendar_page(page).await?;
-        if kept && state.problem.is_some() {
+        if kept && mends && state.problem.is_some() {
             self.tell_of(reading, format!("Calendar {} answers again", reading.calendar.name)).await?;
         }
         Ok(kept)
@@ -289,6 +307,12 @@ impl Engine {
         let line = JournalEntry { at: self.world.clock.now(), kind: JournalKind::Connection, text, details };
         self.world.store.note_calendars(&flow.workspace, &flow.id, vec![line]).await
     }
+}
+
+/// That a vendor forgets every place at once.
+pub(super) fn forgets() -> Error {
+    let text = "it forgets at once where the reading stopped";
+    Error::new(ErrorKind::Protocol, Retry::Backoff, "read calendar", text)
 }
 
 /// An event as it is kept: within the limits, with the name by which its other copies are known.

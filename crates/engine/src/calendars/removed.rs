@@ -280,7 +280,8 @@ impl Engine {
                     WriteOutcome::Written(now) => Some(&**now),
                     _ => None,
                 };
-                let letters = self.letters(tells, &target, &meeting.key, (Some(before), after), &seeing.home(name));
+                let (ends, home) = ((Some(before), after), seeing.home(name));
+                let letters = self.letters(flow, tells, &target, &meeting.key, ends, &home).await?;
                 round.events.removed += 1;
                 self.calendar_soon(&flow.reference(target.calendar)).await?;
                 Ok(Ok(Removed {

@@ -7,6 +7,7 @@ use syncline_connect::{Answered, Error, GraphOutcome, Records, Retry};
 use syncline_core::{
     calendar::{
         eligible::{Reason, Verdict},
+        event::Shortened,
         look::Decision,
     },
     ids::RecordId,
@@ -77,6 +78,7 @@ impl Engine {
         }
         let mut pushes: Vec<Push> = Vec::new();
         for (at, (series, seen)) in all.iter().zip(seen).enumerate() {
+            let mut is_capped = series.kept.values().any(|kept| kept.state.shortened.contains(&Shortened::Series));
             for decision in seen.decisions {
                 round.left_out += usize::from(decision.verdict != Verdict::Log);
                 let before = series.kept.get(&decision.key.rid);
@@ -85,6 +87,7 @@ impl Engine {
                     looked[at].1 = Some(looked[at].1.map_or(again, |known| known.min(again)));
                     continue;
                 }
+                save.journal.extend(shortened(&decision, before, now, &mut is_capped));
                 if decision.is_idle() {
                     keep_idle(&decision, before, now, &mut save, round);
                     continue;
@@ -291,6 +294,7 @@ fn state(decision: &Decision, before: Option<&StoredMeeting>) -> MeetingState {
         title: decision.title.clone(),
         start: decision.start,
         first: decision.first,
+        shortened: decision.shortened.clone(),
         problem: None,
         rest_until: None,
         invited,
@@ -305,6 +309,30 @@ fn state(decision: &Decision, before: Option<&StoredMeeting>) -> MeetingState {
 fn waiting(decision: &Decision, before: Option<&StoredMeeting>) -> MeetingState {
     let carried = before.map(|before| before.state.carried.clone()).unwrap_or_default();
     MeetingState { privacy: decision.privacy_before, carried, ..state(decision, before) }
+}
+
+/// What people are told of a meeting of which something is too long, once; of its series once for all that are logged of it.
+fn shortened(
+    decision: &Decision,
+    before: Option<&StoredMeeting>,
+    now: Timestamp,
+    is_capped: &mut bool,
+) -> Option<JournalEntry> {
+    let mut is_known = |what: Shortened| match what {
+        Shortened::Series => std::mem::replace(is_capped, true),
+        what => before.is_some_and(|before| before.state.shortened.contains(&what)),
+    };
+    if decision.verdict != Verdict::Log {
+        return None;
+    }
+    let news: Vec<&str> =
+        decision.shortened.iter().filter(|what| !is_known(**what)).map(|what| what.sentence()).collect();
+    (!news.is_empty()).then(|| JournalEntry {
+        at: now,
+        kind: JournalKind::Unchanged,
+        text: format!("{}: {}", about(decision), news.join("; ")),
+        details: json!({ "meeting": decision.key.to_string() }),
+    })
 }
 
 /// The meeting in a few words.

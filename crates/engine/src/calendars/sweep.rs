@@ -1,16 +1,16 @@
 //! After a calendar was read as a whole: what it did not show any more is asked for by its name, and only what the calendar
 //! itself calls gone is gone. Where too much is missing at once, a person is asked first.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
-use syncline_connect::{Error, calendar::Reading};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use syncline_connect::Error;
 use syncline_core::{
     calendar::{
-        event::{Body, Event, EventId, Status},
+        event::{Body, Content, Event, EventId, Status},
         identity::Rid,
         meeting::{Sweep, sweep},
-        recur::Window,
+        recur::{Window, expand},
     },
     mutant::{self, Mutant},
 };
@@ -27,25 +27,28 @@ use crate::{
 /// Events that are asked for at a time.
 const FETCH_AT_ONCE: usize = 50;
 
+/// How long it counts that a person called whatever is missing deleted on purpose: a reading that takes longer asks again.
+const CONFIRMED_FOR: SignedDuration = SignedDuration::from_hours(24);
+
 impl Engine {
-    /// Looks for what a whole reading did not show. The inner error: the calendar could not be asked; it is read anew.
+    /// Looks for what a whole reading of this time did not show, which ends it. The inner error: the calendar could not be
+    /// asked; it is asked again after the next reading.
     pub(super) async fn sweep_calendar(
         &self,
         reading: &Hold<'_>,
         state: &CalendarState,
-        how: Reading,
-        confirm_deletes: bool,
+        window: Window,
         read: &mut Read,
     ) -> StoreResult<Called<()>> {
-        let Reading::Whole { from, to } = how else { return Ok(Ok(())) };
-        let window = Window { from: from.unwrap_or(Timestamp::MIN), to: to.unwrap_or(Timestamp::MAX) };
         let known = self.world.store.known_copies(&reading.of).await?;
         let seen: BTreeSet<EventId> =
             known.iter().filter(|known| known.epoch >= state.epoch).map(|known| known.event.clone()).collect();
+        let now = self.world.clock.now();
+        let is_confirmed = state.confirmed_at.is_some_and(|at| now.duration_since(at) <= CONFIRMED_FOR);
         let missing = match sweep(&placed(&known, window), &seen, Some(window)) {
-            Sweep::Nothing => return Ok(Ok(())),
+            Sweep::Nothing => Vec::new(),
             Sweep::Confirm(missing) => missing,
-            Sweep::Ask(missing) if confirm_deletes => missing,
+            Sweep::Ask(missing) if is_confirmed => missing,
             Sweep::Ask(missing) => {
                 let (count, name, id) = (missing.len(), &reading.calendar.name, &reading.flow.id);
                 let text = format!(
@@ -53,10 +56,10 @@ impl Engine {
                      that they are gone: `syncline calendars run {id} --confirm-deletes`",
                     known.len()
                 );
-                let alert = alerts::missing(id, name, &text, self.world.clock.now());
+                let alert = alerts::missing(id, name, &text, now);
                 self.world.store.add_alert(&reading.flow.workspace, alert).await?;
                 self.tell_of(reading, text).await?;
-                return Ok(Ok(()));
+                Vec::new()
             }
         };
         let mut copies = Vec::new();
@@ -70,11 +73,7 @@ impl Engine {
                     Some(event) => copy(reading.calendar, event),
                     None => NewCopy { event: gone(id), organizes: false },
                 })),
-                Err(error) => {
-                    // Whatever else is missing is found by reading all of it again.
-                    self.begin_anew(reading).await?;
-                    return Ok(Err(error));
-                }
+                Err(error) => return Ok(Err(error)),
             }
         }
         let page = CalendarPage {
@@ -83,12 +82,14 @@ impl Engine {
             now: self.world.clock.now(),
             copies,
             cursor: state.cursor.clone().unwrap_or_default(),
-            settles: false,
+            whole: None,
+            swept: true,
             zone: None,
             next_at: state.next_at,
             ends: None,
         };
-        self.world.store.take_calendar_page(page).await?;
+        // Where the lease is another's by now, so is what is missing.
+        self.store_page(reading, state, page).await?;
         Ok(Ok(()))
     }
 
@@ -105,15 +106,25 @@ impl Engine {
     }
 }
 
-/// The events with the times by which they lie in a window. What has no time that may be known lies in the one of all times
-/// only.
+/// The events with the times by which they lie in a window: a series with one of its meetings there. What has no time that may
+/// be known lies in the one of all times only.
 fn placed(known: &[KnownCopy], window: Window) -> Vec<(EventId, Timestamp)> {
-    let utc = jiff::tz::TimeZone::UTC;
-    let at = |known: &KnownCopy| match &known.start {
-        Some(start) => Some(start.instant(&utc)),
+    let at = |known: &KnownCopy| match &known.content {
+        Some(content) => Some(place(content, window)),
         None => (window == Window::ALL).then_some(Timestamp::MIN),
     };
     known.iter().filter_map(|known| Some((known.event.clone(), at(known)?))).collect()
+}
+
+/// The start of an event, or of the first meeting of a series that lies in the window. Which of them are called off or moved does
+/// not matter here: whatever is missed is asked for.
+fn place(content: &Content, window: Window) -> Timestamp {
+    let start = content.start.instant(&TimeZone::UTC);
+    if window.has(start) || content.recurrence.is_empty() {
+        return start;
+    }
+    let found = expand(content, &BTreeMap::new(), window, &TimeZone::UTC).unwrap_or_default();
+    found.occurrences.first().map_or(start, |one| one.start.instant(&TimeZone::UTC))
 }
 
 /// What is kept of an event that is gone.

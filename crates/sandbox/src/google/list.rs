@@ -303,7 +303,7 @@ impl Listing<'_> {
 
     fn size(&self) -> Result<usize, Refused> {
         let size = self.query.number("maxResults")?.unwrap_or(PAGE_DEFAULT);
-        if size == 0 { Err(Refused::parameter("maxResults")) } else { Ok(size.min(PAGE_MAX)) }
+        if size == 0 { Err(Refused::parameter("maxResults")) } else { Ok(size.min(PAGE_MAX).min(self.state.page_rows)) }
     }
 
     /// Whether a token can come of this list at all.

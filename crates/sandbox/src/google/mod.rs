@@ -66,6 +66,8 @@ struct State {
     commits: VecDeque<(u64, Timestamp)>,
     /// How far they lag behind.
     list_lag: SignedDuration,
+    /// The most rows of a page, whatever is asked for.
+    page_rows: usize,
     numbers: u64,
     grants: Grants,
     /// Who has agreed before.
@@ -114,6 +116,7 @@ impl GoogleWorkspace {
             ticks: 0,
             commits: VecDeque::new(),
             list_lag: config.list_lag,
+            page_rows: usize::MAX,
             numbers: 0,
             grants: Grants::default(),
             consented: BTreeSet::new(),

@@ -83,6 +83,11 @@ impl GoogleWorkspace {
         self.state().list_lag = lag;
     }
 
+    /// The most rows of a page from now on, whatever is asked for.
+    pub fn set_page_rows(&self, rows: usize) {
+        self.state().page_rows = rows.max(1);
+    }
+
     pub fn set_rates(&self, rates: GoogleRates) {
         self.state().rates.limits = rates;
     }

@@ -238,6 +238,7 @@ pub(crate) fn meeting(uid: &str, title: Option<&str>, verdict: Verdict, privacy:
             title: title.map(str::to_owned),
             start: Some("2027-02-01T09:00:00Z".parse().unwrap()),
             first: false,
+            shortened: BTreeSet::new(),
             problem: None,
             rest_until: None,
             invited: BTreeSet::new(),

@@ -8,6 +8,7 @@ use syncline_core::{
         event::{Body, Content, Etag, Event, EventId, Moment, Party, Status},
         identity::{MeetingKey, Rid, Uid},
         privacy::Privacy,
+        recur::Window,
     },
     ids::{IntegrationId, RecordId},
     record::{Fields, Role, Slot},
@@ -68,7 +69,8 @@ pub(super) fn page(of: &CalendarRef, held: &Held, now: i64, events: Vec<Event>, 
         now: at(now),
         copies: events.into_iter().map(|event| NewCopy { event, organizes: true }).collect(),
         cursor: format!("c{now}"),
-        settles,
+        whole: settles.then_some(Window::ALL),
+        swept: false,
         zone: Some("Europe/Berlin".to_owned()),
         next_at: at(now + 60),
         ends: None,
@@ -93,6 +95,7 @@ fn meeting(id: &str, verdict: Verdict, title: &str) -> StoredMeeting {
             title: Some(title.to_owned()),
             start: Some(at(3600)),
             first: false,
+            shortened: BTreeSet::new(),
             problem: None,
             rest_until: None,
             invited: BTreeSet::new(),
@@ -180,6 +183,43 @@ on_all! {
         }
     }
 
+    /// A reading of everything lasts until what it did not show was asked for, whatever is read meanwhile and whoever goes on
+    /// with it, and so does what a person said of it.
+    ///
+    /// proves: C10
+    async fn a_whole_reading_lasts_until_it_is_swept(world: &World) {
+        let store = world.store().await;
+        let rosa = of("rosa/primary");
+        store.begin_calendar(&rosa, at(0)).await.unwrap();
+        let held = hold(&store, "calendar:rosa", "w1", 0, 100).await.unwrap();
+        let state = || async { store.begin_calendar(&rosa, at(0)).await.unwrap() };
+        let take = |page: CalendarPage| async { assert!(store.take_calendar_page(page).await.unwrap()) };
+        for (began, confirmed) in [(1, false), (20, true), (40, true)] {
+            assert!(store.read_calendar_anew(&rosa, &held, at(began), confirmed).await.unwrap());
+            let said = confirmed.then(|| at(began));
+            let window = Window { from: at(began), ..Window::ALL };
+            take(page(&rosa, &held, began + 1, vec![], false)).await;
+            let between = state().await;
+            assert_eq!((between.whole_at, between.unswept, between.confirmed_at), (None, None, said));
+            take(CalendarPage { whole: Some(window), ..page(&rosa, &held, began + 2, vec![], true) }).await;
+            assert!(store.calendar_failed(&rosa, &held, at(began + 3), at(began + 4), "it is shut").await.unwrap());
+            take(page(&rosa, &held, began + 5, vec![], false)).await;
+            let ended = state().await;
+            assert_eq!((ended.whole_at, ended.unswept, ended.confirmed_at), (None, Some(window), said));
+            assert_eq!((ended.failures, ended.problem.as_deref()), (1, Some("it is shut")));
+            if began == 20 {
+                // It has to begin again, and what was said of it still holds.
+                assert!(store.read_calendar_anew(&rosa, &held, at(26), false).await.unwrap());
+                let again = state().await;
+                assert_eq!((again.unswept, again.confirmed_at), (None, said));
+            }
+            take(CalendarPage { swept: true, ..page(&rosa, &held, began + 7, vec![], false) }).await;
+            let over = state().await;
+            assert_eq!((over.whole_at, over.unswept, over.confirmed_at), (Some(at(began + 7)), None, None));
+            assert_eq!((over.failures, over.problem), (0, None));
+        }
+    }
+
     /// proves: C10, V3
     async fn a_page_and_its_place_are_stored_together(world: &World) {
         let store = world.store().await;
@@ -196,12 +236,13 @@ on_all! {
         let quick = hold(&store, "calendar:rosa", "w2", 100, 200).await.unwrap();
         assert!(!store.take_calendar_page(page(&rosa, &slow, 101, vec![event("c", "Three")], false)).await.unwrap());
         assert!(!store.calendar_failed(&rosa, &slow, at(101), at(102), "no").await.unwrap());
-        assert!(!store.read_calendar_anew(&rosa, &slow, at(101)).await.unwrap());
+        assert!(!store.read_calendar_anew(&rosa, &slow, at(101), false).await.unwrap());
         assert_eq!(store.begin_calendar(&rosa, at(101)).await.unwrap().cursor.as_deref(), Some("c2"));
         assert!(store.calendar_failed(&rosa, &quick, at(102), at(500), "it is shut").await.unwrap());
         let state = store.begin_calendar(&rosa, at(103)).await.unwrap();
         assert_eq!((state.failures, state.problem.as_deref(), state.next_at), (1, Some("it is shut"), at(500)));
-        assert!(store.take_calendar_page(page(&rosa, &quick, 104, vec![], false)).await.unwrap());
+        let swept = CalendarPage { swept: true, ..page(&rosa, &quick, 104, vec![], false) };
+        assert!(store.take_calendar_page(swept).await.unwrap());
         let state = store.begin_calendar(&rosa, at(105)).await.unwrap();
         assert_eq!((state.failures, state.problem, state.settled), (0, None, true), "settled once is settled");
     }
@@ -286,12 +327,12 @@ on_all! {
         let rid = Rid::At(at(3600));
         assert_eq!(by_calendar, [("rosa/primary", true, rid, true), ("sam/primary", false, rid, true)]);
         // Its place is no longer good: all is read anew, and one event does not come.
-        assert!(store.read_calendar_anew(&sam, &held, at(3)).await.unwrap());
+        assert!(store.read_calendar_anew(&sam, &held, at(3), false).await.unwrap());
         let state = store.begin_calendar(&sam, at(3)).await.unwrap();
         assert_eq!((state.cursor, state.epoch, state.settled), (None, 2, true));
         store.take_calendar_page(page(&sam, &held, 4, vec![event("b", "Two")], true)).await.unwrap();
         let known = store.known_copies(&sam).await.unwrap();
-        let epochs: Vec<_> = known.iter().map(|known| (known.event.0.as_str(), known.epoch, known.start.is_some())).collect();
+        let epochs: Vec<_> = known.iter().map(|known| (known.event.0.as_str(), known.epoch, known.content.is_some())).collect();
         assert_eq!(epochs, [("a", 1, true), ("b", 2, true)]);
         // What is known to be gone is not missed once more.
         assert_eq!(store.known_copies(&rosa).await.unwrap().len(), 1);

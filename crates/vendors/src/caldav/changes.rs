@@ -2,7 +2,8 @@
 //! where it has none.
 //!
 //! The token that is kept is always the one of the answer which told the changes: one that is asked for by itself may be
-//! newer, and what lies between is lost. What is not told is never taken for gone.
+//! newer, and what lies between is lost. What is not told is never taken for gone, and where much is gone at once all is read
+//! anew: whoever keeps the events has the brake for that.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +12,11 @@ use syncline_connect::{
     Error, ErrorKind,
     calendar::{Changes, From, Page, Reading},
 };
-use syncline_core::calendar::{event::Event, zone};
+use syncline_core::calendar::{
+    event::{Body, Event},
+    meeting::{is_emptied, is_many},
+    zone,
+};
 
 use super::{
     api::{Answer, Api, Depth},
@@ -35,6 +40,9 @@ pub const WHOLE_MAX: usize = 5_000;
 /// Calls of one page: what the collection can do, the changes (or the refusal and a listing), the whole, and what was
 /// missing in it by name.
 pub const CALLS_MAX: u32 = 4 + (PAGE_MEMBERS / MULTIGET_MAX) as u32;
+
+/// How many members there are is not known where a token stands for them: as in a small calendar, few may be gone.
+const UNCOUNTED: usize = 0;
 
 /// One collection that is being read.
 struct Collection<'a, 'b> {
@@ -95,6 +103,10 @@ impl Collection<'_, '_> {
         let syncs = row.is_none_or(|row| reports(row, "sync-collection"));
         let synced = if syncs { self.sync(None).await? } else { Synced::Expired };
         let listing = match synced {
+            // Of what was cut off there is a list all the same; the token tells the rest again.
+            Synced::Listing(Listing { token: Some(token), cut: true, .. }) => {
+                Listing { token: Some(token), ..self.list().await? }
+            }
             Synced::Listing(listing) if listing.token.is_some() => listing,
             Synced::Listing(_) | Synced::Expired | Synced::Unable(_) => self.list().await?,
         };
@@ -134,11 +146,11 @@ impl Collection<'_, '_> {
             return Ok(None);
         }
         let missing: Vec<String> = missing.into_iter().cloned().collect();
-        events.extend(self.named(&missing).await?);
+        events.extend(self.named(&missing).await?.into_iter().filter(|event| !is_gone(event)));
         Ok(Some(events))
     }
 
-    /// What changed since a token. `None`: nobody knows.
+    /// What changed since a token. `None`: nobody knows, or so much is gone that all is to be read.
     async fn since(&mut self, token: &str) -> Result<Option<Page>, Error> {
         let listing = match self.sync(Some(token)).await? {
             Synced::Listing(listing) => listing,
@@ -146,6 +158,9 @@ impl Collection<'_, '_> {
             Synced::Unable(error) => return Err(error),
         };
         let Some(until) = listing.token.clone() else { return Err(self.api.strange("changes without a token")) };
+        if is_many(listing.gone.len(), UNCOUNTED) {
+            return Ok(None);
+        }
         let mark = Mark::Token(until);
         if listing.members.len() > PAGE_MEMBERS {
             return self.by_name(mark, &listing, Some(token.to_owned()), String::new()).await.map(Some);
@@ -153,11 +168,15 @@ impl Collection<'_, '_> {
         let names: Vec<String> = listing.members.keys().cloned().collect();
         let mut events = self.gone(&listing);
         events.extend(self.named(&names).await?);
+        if is_many(events.iter().filter(|event| is_gone(event)).count(), UNCOUNTED) {
+            return Ok(None);
+        }
         let reading = if listing.cut { Reading::More } else { Reading::Changes };
         Ok(Some(self.page(events, mark, None, reading)))
     }
 
-    /// What changed by the versions of all members. `None`: it is too much to be told.
+    /// What changed by the versions of all members. `None`: it is too much to be told, or more is missing than people delete
+    /// one by one.
     async fn compared_with(&mut self, before: Mark) -> Result<Option<Page>, Error> {
         if let Some(tag) = before.tag() {
             let answer = self.api.find(&self.path, Depth::Itself, ask::mark()).await?;
@@ -168,12 +187,14 @@ impl Collection<'_, '_> {
         }
         let listing = self.list().await?;
         let now = Mark::of(&listing.members, listing.tag.clone());
-        let Some((changed, gone)) = compare(&before, &now) else { return Ok(None) };
-        if changed.len() > PAGE_MEMBERS {
+        let Some((mut names, missing)) = compare(&before, &now) else { return Ok(None) };
+        let (known, count) = (before.count(), listing.members.len());
+        if names.len() > PAGE_MEMBERS || is_many(missing.len(), known) || is_emptied(known, count) {
             return Ok(None);
         }
-        let mut events: Vec<Event> = gone.iter().map(|name| ics::gone(&path::whole(name, &self.path))).collect();
-        events.extend(self.named(&changed).await?);
+        // That a list lacks it says nothing: it is asked for, too.
+        names.extend(missing);
+        let events = self.named(&names).await?;
         Ok(Some(self.page(events, now, None, Reading::Changes)))
     }
 
@@ -203,6 +224,10 @@ impl Collection<'_, '_> {
         names.truncate(PAGE_MEMBERS);
         let mut events = if after.is_empty() { self.gone(listing) } else { Vec::new() };
         events.extend(self.named(&names).await?);
+        if since.is_none() {
+            // What is missing in all that there is, is looked for by whoever knows what there was.
+            events.retain(|event| !is_gone(event));
+        }
         Ok(match names.pop().filter(|_| !is_last) {
             Some(after) => self.page(events, mark, Some(Rest { since, after }), Reading::More),
             None => {
@@ -234,6 +259,9 @@ impl Collection<'_, '_> {
         let answer = self.api.find(&self.path, Depth::Members, ask::members()).await?;
         let told = self.api.told(answer)?;
         let listing = self.listing(&told)?;
+        if listing.cut {
+            return Err(self.api.strange("with a part of what is in the calendar"));
+        }
         Ok(Listing { token: None, ..listing })
     }
 
@@ -308,6 +336,10 @@ impl Collection<'_, '_> {
             None => vec![ics::unreadable(origin, "the server does not hand it out")],
         }
     }
+}
+
+fn is_gone(event: &Event) -> bool {
+    event.body == Body::Bare
 }
 
 /// Whether a collection says that it can tell this; one that says nothing is asked.

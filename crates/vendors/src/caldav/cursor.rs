@@ -76,6 +76,14 @@ impl Mark {
         Mark::Digest { tag, digest: hex::encode(digest.finalize()) }
     }
 
+    /// How many members there were, where it is told.
+    pub fn count(&self) -> usize {
+        match self {
+            Mark::Members { versions, .. } => versions.len(),
+            Mark::Token(_) | Mark::Digest { .. } => 0,
+        }
+    }
+
     /// The word by which the server tells in one short answer that nothing changed.
     pub fn tag(&self) -> Option<&str> {
         match self {

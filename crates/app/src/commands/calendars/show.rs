@@ -193,6 +193,9 @@ pub fn event(view: &MeetingView) -> String {
     } else if state.privacy == Privacy::Frozen {
         line(&mut text, "    It is private by now, and nothing more is written.");
     }
+    for what in view.shortened() {
+        line(&mut text, &format!("    {}", what.sentence()));
+    }
     text
 }
 
@@ -201,7 +204,8 @@ pub fn event_json(view: &MeetingView) -> String {
     json!({ "id": view.id, "uid": view.key.uid.as_str(), "occurrence": view.key.rid.to_string(),
         "title": view.title(), "start": view.start(), "logged": reason.is_none(), "private": view.is_private(),
         "record": view.record, "problem": view.state.problem, "reason": reason.map(Reason::code),
-        "sentence": reason.map(Reason::sentence), "next_step": reason.map(Reason::next_step) })
+        "sentence": reason.map(Reason::sentence), "next_step": reason.map(Reason::next_step),
+        "shortened": view.shortened().map(|what| what.sentence()).collect::<Vec<_>>() })
     .to_string()
 }
 

@@ -37,6 +37,7 @@ fn view(title: Option<&str>, verdict: Verdict, privacy: Privacy) -> MeetingView 
             title: title.map(str::to_owned),
             start: at(9),
             first: false,
+            shortened: std::collections::BTreeSet::new(),
             problem: None,
             rest_until: None,
             invited: std::collections::BTreeSet::new(),
@@ -64,7 +65,6 @@ fn every_reason_can_be_asked_for() {
         Reason::InternalOnly,
         Reason::NoContact,
         Reason::SeriesRule(SeriesRule::Window),
-        Reason::NativeSync,
         Reason::Booked,
         Reason::RemovedInCrm,
     ];
@@ -80,7 +80,6 @@ fn every_reason_can_be_asked_for() {
             | Reason::InternalOnly
             | Reason::NoContact
             | Reason::SeriesRule(_)
-            | Reason::NativeSync
             | Reason::Booked
             | Reason::RemovedInCrm => {}
         }
@@ -160,6 +159,7 @@ fn an_event_says_whether_it_is_logged_or_why_not() {
     let known = json!({ "id": 7, "uid": "u-1", "occurrence": "single", "title": null, "start": "2026-11-23T09:00:00Z",
         "logged": false, "private": false, "record": null, "problem": null, "reason": "internal_only",
         "sentence": "Nobody from outside takes part.",
-        "next_step": "Invite the contact to the event; check the own domains if somebody is missing." });
+        "next_step": "Invite the contact to the event; check the own domains if somebody is missing.",
+        "shortened": [] });
     assert_eq!(told, known);
 }

@@ -120,6 +120,12 @@ impl Radicale {
         assert_eq!(status, 201, "{text}");
     }
 
+    /// Rosa takes an event out of her calendar.
+    pub fn remove(&self, name: &str) {
+        let (status, ..) = self.ask("DELETE", &format!("/rosa/meetings/{name}.ics"), &[], b"");
+        assert!((200..300).contains(&status), "{status}");
+    }
+
     /// Rosa changes her only event by hand.
     pub fn change(&self, change: impl FnOnce(&str) -> String) {
         let folder = self.folder.join("collection-root/rosa/meetings");
@@ -242,7 +248,7 @@ fn copied(connection: &ConnectionSetup) -> ConnectionSetup {
 impl Desk {
     /// Rosa's calendar is on a CalDAV server; Sam has none.
     pub async fn on_caldav(
-        server: &Arc<Radicale>,
+        server: &Arc<impl Answers + 'static>,
         post: Option<&Arc<Post>>,
         change: impl FnOnce(&mut CalendarFlow),
     ) -> Self {
@@ -275,6 +281,22 @@ impl Desk {
         let setup = Setup { connections, calendars, mailer, ..Setup::default() };
         desk.engine = Engine::new(world, setup, Options::default());
         desk
+    }
+
+    /// The same with somebody else in the place of Rosa's and Sam's calendars, or of the CRM.
+    pub fn over(mut self, calendars: Option<Arc<dyn Answers>>, crm: Option<Arc<dyn Answers>>) -> Self {
+        let calendars = calendars.unwrap_or_else(|| self.google.clone());
+        let sites: BTreeMap<String, Arc<dyn Answers>> = BTreeMap::from([
+            ("rosa.sandbox".to_owned(), calendars.clone()),
+            ("sam.sandbox".to_owned(), calendars),
+            ("hub.sandbox".to_owned(), crm.unwrap_or_else(|| self.hub.clone())),
+        ]);
+        let world = World { http: Arc::new(Net(sites)), ..self.engine.world().clone() };
+        let known = self.engine.setup();
+        let connections = known.connections.iter().map(copied).collect();
+        let setup = Setup { connections, calendars: known.calendars.clone(), ..Setup::default() };
+        self.engine = Engine::new(world, setup, Options::default());
+        self
     }
 
     /// Another process over the same database, after the leases of the one before have run out.

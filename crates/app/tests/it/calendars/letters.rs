@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 use syncline_core::{
     Clock,
-    calendar::meeting::{DeleteSettings, OnRecordDeleted},
+    calendar::meeting::{BackRules, DeleteSettings, OnRecordDeleted},
     ids::WorkspaceId,
 };
 
@@ -105,6 +105,51 @@ async fn guests_are_mailed_where_no_server_tells_them() {
     assert!(part.contains("METHOD:CANCEL") && part.contains("SEQUENCE:3"), "{part}");
     desk.calm().await;
     assert_eq!(post.told().len(), 5, "nobody is told twice");
+}
+
+/// A guest who is taken off and comes back is invited once more, by a mail that a guest's program takes for newer than that the
+/// meeting is off; whoever stays hears of none of it.
+///
+/// proves: C9
+#[tokio::test]
+async fn a_guest_who_comes_back_is_invited_once_more() {
+    let (server, post) = (Radicale::start(), std::sync::Arc::new(Post::default()));
+    let desk = Desk::on_caldav(&server, Some(&post), |flow| {
+        flow.rules.back = BackRules { uninvite: true, ..BACK };
+    });
+    let desk = desk.await.active().await;
+    desk.contact(BOB);
+    let logged = desk.log("Kick-off", 24, ROSA, &[ADA, BOB]);
+    desk.calm().await;
+    assert_eq!(post.told().len(), 2, "{:?}", desk.told().await);
+    let bob = desk.contact_of(BOB);
+    let sequence = |number: usize| {
+        let part = unfolded(&post.mails()[number].guest.as_ref().expect("a guest").calendar.body);
+        part.lines().find(|line| line.starts_with("SEQUENCE:")).map(str::to_owned)
+    };
+    // HubSpot tells with a change of the record alone who is on it.
+    let rename =
+        |title: &str| desk.hub.edit("meetings", &logged, &[("hs_meeting_title", title)]).expect("a person may");
+    for (time, (off, invited)) in (1..).zip([(1, 1), (2, 2)]) {
+        desk.hub.disassociate(("meetings", &logged), ("contacts", &bob)).expect("a person may");
+        rename(&format!("Kick-off without {time}"));
+        desk.calm().await;
+        let told_off = told(BOB, &format!("Cancelled: Kick-off without {time}"));
+        let count = post.told().len();
+        assert_eq!(post.told().last().map(|(email, _)| email), Some(&told_off.0), "{:?}", desk.told().await);
+        assert_eq!((count, sequence(count - 1)), (2 * time + 1, Some(format!("SEQUENCE:{off}"))), "{:?}", post.told());
+        desk.hub.associate(("meetings", &logged), ("contacts", &bob), None).expect("a person may");
+        rename(&format!("Kick-off with {time}"));
+        desk.calm().await;
+        assert_eq!(
+            post.told().split_off(count),
+            [told(BOB, &format!("Invitation: Kick-off with {time}"))],
+            "{:?}",
+            desk.told().await
+        );
+        assert_eq!(sequence(count), Some(format!("SEQUENCE:{invited}")));
+    }
+    assert_eq!(post.told().len(), 6, "{:?}", post.told());
 }
 
 /// Whatever becomes of a mail and of the process that sends it, nobody gets it twice; what nobody knows is told to a person, who

@@ -5,13 +5,16 @@ mod back;
 mod dav;
 mod desk;
 mod going_wrong;
+mod guests;
 mod house;
 mod kill;
 mod letters;
 mod occurrences;
 mod office;
 mod removed;
+mod strange;
 mod told;
+mod whole;
 
 use std::collections::BTreeSet;
 

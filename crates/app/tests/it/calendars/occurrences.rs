@@ -67,7 +67,7 @@ impl Desk {
 
     /// Rounds, through whatever goes wrong on the way, until some in a row have nothing to do. Which meetings of a series are to
     /// be known is looked at again and again.
-    async fn at_rest(&self) {
+    pub(super) async fn at_rest(&self) {
         let mut idle = 0;
         for _ in 0..40 {
             self.hands.pass(SignedDuration::from_mins(3));

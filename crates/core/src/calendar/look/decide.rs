@@ -9,7 +9,7 @@ use crate::{
     booking::{diff::Normalise, facts::Facts, project::Links},
     calendar::{
         eligible::{self, Policy, Reason, SeriesRule, Verdict, guests, judge},
-        event::Event,
+        event::{Event, Shortened},
         identity::{MeetingKey, Rid},
         meeting::{
             CalendarDelete, Crm, Decided, FieldRules, Standing, United, called_off, decide, decide_known,
@@ -35,6 +35,8 @@ pub struct Decision {
     pub title: Option<String>,
     pub start: Option<Timestamp>,
     pub first: bool,
+    /// What of it is longer than is kept.
+    pub shortened: BTreeSet<Shortened>,
     /// The links as they are before the plan.
     pub before: Links,
     pub decided: Option<Decided>,
@@ -133,11 +135,18 @@ impl Meeting<'_> {
             title: title.filter(|title| may_know && !title.is_empty()),
             start: start.filter(|_| may_know),
             first: self.first && (decided.is_some() || !before.is_empty()),
+            shortened: self.shortened(&united),
             before,
             decided,
             doubt: self.doubt.clone(),
             is_doubted: self.is_doubted,
         }
+    }
+
+    fn shortened(&self, united: &United<'_>) -> BTreeSet<Shortened> {
+        let mut all = united.content.map(|content| content.shortened.clone()).unwrap_or_default();
+        all.extend(self.is_capped.then_some(Shortened::Series));
+        all
     }
 
     /// What the privacy of the meeting makes of the sight of it.
@@ -247,7 +256,7 @@ impl Deciding<'_> {
             .into_iter()
             .filter(|email| find_person(self.crm.facts, email).is_some())
             .collect();
-        let facts = eligible::Facts { in_crm: &in_crm, selected: self.meeting.selected, logged_by_crm: false };
+        let facts = eligible::Facts { in_crm: &in_crm, selected: self.meeting.selected };
         match judge(event, self.meeting.known(), &policy, facts, self.home) {
             Verdict::Log if self.meeting.booked.is_some() => (Verdict::LeftOut(Reason::Booked), None),
             Verdict::Log if self.united.standing == Standing::On => (Verdict::Log, Some(self.full())),

@@ -18,7 +18,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use self::parts::{Part, Reader};
 use super::{
-    eligible::{Known, Policy, Verdict, before_look, guests},
+    eligible::{Known, Policy, Since, Verdict, before_look, guests},
     event::{Body, Event, Part as Attends, Unreadable},
     identity::Rid,
     meeting::{
@@ -143,8 +143,6 @@ pub struct Look<'a> {
     pub meetings: Vec<Meeting<'a>>,
     /// When the answer changes without news.
     pub look_again: Option<Timestamp>,
-    /// Why later meetings may be missing.
-    pub capped: Option<Cap>,
 }
 
 /// One meeting, by all its copies.
@@ -156,6 +154,8 @@ pub struct Meeting<'a> {
     /// Whether the policy for series chose it; true of what is no series.
     selected: bool,
     first: bool,
+    /// Whether meetings of its series may be missing, because there are too many.
+    is_capped: bool,
     /// The record that a booking has of it.
     booked: Option<RecordId>,
     policy: Policy,
@@ -202,7 +202,8 @@ pub fn look<'a>(
         policy.blocked.extend(blocked);
         let first = chosen.first == Some(rid) || kept.is_some_and(Kept::is_first);
         let selected = chosen.rids.contains(&rid);
-        Meeting { rid, selected, first, booked: None, policy, kept, views, doubt: None, is_doubted: false }
+        let is_capped = chosen.capped.is_some();
+        Meeting { rid, selected, first, is_capped, booked: None, policy, kept, views, doubt: None, is_doubted: false }
     };
     let mut meetings: Vec<Meeting<'a>> =
         rids.into_iter().map(meeting).filter(|meeting| !meeting.views.is_empty()).collect();
@@ -211,7 +212,7 @@ pub fn look<'a>(
     let look_again = doubts.map(|doubt| doubt.look_again(now)).chain(chosen.look_again).min();
     // What was chosen here may be another once it is known what a plan without an answer came to.
     let is_unsettled = kept.values().any(|kept| kept.plan.is_some());
-    Look { meetings, look_again: if is_unsettled { Some(now) } else { look_again }, capped: chosen.capped }
+    Look { meetings, look_again: if is_unsettled { Some(now) } else { look_again } }
 }
 
 /// What the policy for series chose.
@@ -251,7 +252,12 @@ fn choose(parts: &[Part<'_>], kept: &BTreeMap<Rid, Kept>, rules: &Rules, now: Ti
         rids: kept.keys().filter(|rid| logged(rid)).copied().collect(),
     };
     let changed: BTreeSet<Rid> = parts.iter().flat_map(Part::changed).collect();
-    let series = Series { content, overrides: &source.overrides, changed: &changed, home };
+    // Of a series that was there before, the first meeting is the first that counts.
+    let from = match rules.policy.since {
+        Since::Backfill(from) if parts.iter().all(Part::is_baseline) => from,
+        Since::Backfill(_) | Since::Created | Since::Touched => Timestamp::MIN,
+    };
+    let series = Series { content, overrides: &source.overrides, changed: &changed, home, from };
     match wanted(rules.policy.series, &series, &before, now) {
         Ok(wanted) => {
             out.rids.extend(wanted.occurrences.iter().map(|one| one.rid).chain(wanted.called_off));
@@ -283,11 +289,13 @@ impl<'a> Meeting<'a> {
         let is_logged = self.kept.is_some_and(|kept| matches!(kept.privacy, Privacy::Synced | Privacy::Frozen));
         let asks = is_logged || (self.selected && united.standing == Standing::On && self.passes(&united));
         if asks {
-            let internal = |email: &str| self.policy.is_internal(email);
+            let guests = guests(content, &self.policy);
+            // Who uses the CRM is no guest, whatever the address says.
+            let may_be = |email: &&str| self.policy.is_internal(email) || guests.contains(*email);
             let there = content.attendees.iter().filter(|one| one.part != Attends::Resource).map(|one| &one.who);
-            let users = there.chain(&content.organizer).map(|who| who.email.as_str()).filter(|email| internal(email));
+            let users = there.chain(&content.organizer).map(|who| who.email.as_str()).filter(may_be);
             let users = users.chain(united.reps.iter().copied()).map(str::to_owned).collect();
-            ask.extend(questions(&guests(content, &self.policy), &users));
+            ask.extend(questions(&guests, &users));
         }
         ask
     }

@@ -39,6 +39,11 @@ impl<'a> Part<'a> {
         self.copy(event).map(SeenCopy::as_copy)
     }
 
+    /// Whether what it has of the series as a whole was there when the calendar was connected, as far as it has anything.
+    pub fn is_baseline(&self) -> bool {
+        self.whole.master.and_then(|event| self.copy(event)).is_none_or(|copy| copy.baseline)
+    }
+
     /// Special occurrences that say something.
     pub fn told(&self) -> impl Iterator<Item = Rid> {
         self.whole.exceptions.iter().filter(|(_, event)| !matches!(event.body, Body::Bare)).map(|(rid, _)| *rid)

@@ -1,7 +1,10 @@
 //! What guests are mailed where no calendar tells them, and organisers of a guest who does not come: who hears what of a write,
 //! and in which words. Who carries the mail, and when, is not decided here.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use jiff::{Zoned, tz::TimeZone};
 
@@ -44,6 +47,21 @@ impl Letter {
         }
     }
 
+    /// The same in the revisions in which its guests are to hear of it. Who was told before that it is off, so often, knows as
+    /// many more of them than the calendar: programs take no older one for news.
+    pub fn in_revisions(self, told_off: &BTreeMap<String, u32>) -> Vec<Letter> {
+        let mut all: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
+        for email in self.to {
+            all.entry(told_off.get(&email).copied().unwrap_or_default()).or_default().insert(email);
+        }
+        let (word, event) = (self.word, self.event);
+        let apart = |(more, to): (u32, BTreeSet<String>)| {
+            let event = Event { sequence: event.sequence.saturating_add(more), ..event.clone() };
+            Letter { word, event: if word == Word::Off { only(&event, &to) } else { event }, to }
+        };
+        all.into_iter().map(apart).collect()
+    }
+
     /// The revision that it tells of: nobody is told twice of one.
     pub fn revision(&self) -> u32 {
         // Calling off counts as one more change (RFC 5546, 3.2.5).
@@ -70,15 +88,21 @@ pub fn letters(before: Option<&Event>, after: Option<&Event>) -> Vec<Letter> {
     }
     if let Some(before) = before {
         let go: BTreeSet<String> = was.difference(&is).cloned().collect();
-        let mut event = before.clone();
-        event.sequence = after.map_or(before.sequence, |after| after.sequence.max(before.sequence));
-        if let Body::Open(content) = &mut event.body {
-            content.attendees.retain(|one| go.contains(&one.who.email));
-        }
+        let sequence = after.map_or(before.sequence, |after| after.sequence.max(before.sequence));
+        let event = only(&Event { sequence, ..before.clone() }, &go);
         out.push(Letter { word: Word::Off, event, to: go });
     }
     out.retain(|letter| !letter.to.is_empty());
     out
+}
+
+/// The event with these guests alone.
+fn only(event: &Event, guests: &BTreeSet<String>) -> Event {
+    let mut event = event.clone();
+    if let Body::Open(content) = &mut event.body {
+        content.attendees.retain(|one| guests.contains(&one.who.email));
+    }
+    event
 }
 
 /// What an organiser is to be told of a write to a guest's copy: that the guest does not come, who had not said so before.

@@ -4,9 +4,7 @@
 mod alone;
 mod attend;
 mod back;
-mod compare;
 mod deletes;
-mod echo;
 mod fields;
 mod invite;
 mod letters;
@@ -15,14 +13,13 @@ mod plan;
 mod project;
 mod settle;
 mod several;
+mod sweep;
 
 pub use self::{
     alone::{Alone, NotAlone, alone},
     attend::{AttendeeRules, Company, merge_attendees},
     back::{BackRules, CrmSide, carried_back, edit_of, event_of, is_news, links_of},
-    compare::{Action, Seen, Side, Standoff, Sweep, compare, is_emptied, is_many, sweep},
     deletes::{CalendarDelete, CrmDelete, DeleteSettings, OnRecordDeleted, on_calendar_delete, on_crm_delete},
-    echo::{CrmChange, Written, is_crm_echo, is_echo},
     fields::{Clash, FieldRules, MeetingMerge, merge_fields},
     invite::{CrmMeeting, NotInvited, is_significant, may_create},
     letters::{Letter, Word, declined, letters, words},
@@ -31,4 +28,5 @@ pub use self::{
     project::{Crm, MeetingSettings, Projected, ReplyWords, called_off, project, redacted, taken_over},
     settle::{meeting_of, settle},
     several::{Copy, Standing, United, unite},
+    sweep::{Sweep, is_emptied, is_many, sweep},
 };

@@ -36,6 +36,8 @@ pub enum Fault {
     Zone(#[from] UnknownZone),
     #[error("its recurrence is longer than any calendar needs")]
     TooLong,
+    #[error("it recurs many times a day, which is no series of meetings")]
+    TooOften,
 }
 
 impl Fault {

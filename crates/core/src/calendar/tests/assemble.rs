@@ -91,6 +91,7 @@ fn a_cancelled_series_takes_its_occurrences_along() {
         overrides: &overrides,
         changed: &changed,
         home: &HOME,
+        from: jiff::Timestamp::MIN,
     };
     let now = wanted(SeriesPolicy::FirstAndChanged, &known, &logged, instant("2026-03-01T00:00:00Z")).unwrap();
     assert_eq!(now.called_off, BTreeSet::from([rid(1)]));

@@ -16,7 +16,7 @@ use crate::calendar::{
 
 fn verdict(event: &Event, known: Known, policy: &Policy) -> Verdict {
     let in_crm = in_crm();
-    judge(event, known, policy, Facts { in_crm: &in_crm, selected: true, logged_by_crm: false }, &HOME)
+    judge(event, known, policy, Facts { in_crm: &in_crm, selected: true }, &HOME)
 }
 
 fn reason(event: &Event) -> Reason {
@@ -42,11 +42,9 @@ fn each_check_has_its_reason() {
     assert_eq!(reason(&event(meeting(&[PEOPLE[0], PEOPLE[1], PEOPLE[2]]))), Reason::InternalOnly);
     assert_eq!(reason(&event(meeting(&[PEOPLE[0], PEOPLE[4]]))), Reason::NoContact);
     let in_crm = in_crm();
-    let facts = Facts { in_crm: &in_crm, selected: false, logged_by_crm: true };
+    let facts = Facts { in_crm: &in_crm, selected: false };
     let rule = Reason::SeriesRule(SeriesRule::FirstAndChanged);
     assert_eq!(judge(&fine, Known::default(), &policy(), facts, &HOME), Verdict::LeftOut(rule));
-    let facts = Facts { selected: true, ..facts };
-    assert_eq!(judge(&fine, Known::default(), &policy(), facts, &HOME), Verdict::LeftOut(Reason::NativeSync));
 }
 
 /// An invitation from a contact counts as one to a contact does.
@@ -133,7 +131,6 @@ fn every_reason_says_what_and_what_next() {
         Reason::InternalOnly,
         Reason::NoContact,
         Reason::SeriesRule(SeriesRule::NotOver),
-        Reason::NativeSync,
     ];
     let mut codes: Vec<&str> = all.iter().map(Reason::code).collect();
     codes.sort_unstable();
@@ -149,14 +146,13 @@ fn every_reason_says_what_and_what_next() {
 fn policies() -> impl Strategy<Value = Policy> {
     let since =
         prop_oneof![Just(Since::Created), Just(Since::Touched), Just(Since::Backfill(instant("2026-03-20T00:00:00Z")))];
-    (since, any::<bool>(), any::<bool>()).prop_map(|(since, blocks, creates)| Policy {
+    (since, any::<bool>()).prop_map(|(since, blocks)| Policy {
         since,
         blocked: if blocks {
             vec!["@client.example".into(), "bob@client.example".into(), "@gmail.com".into()]
         } else {
             Vec::new()
         },
-        create_contacts: creates,
         series: SeriesPolicy::WhenTakenPlace,
         ..policy()
     })
@@ -195,7 +191,7 @@ proptest! {
     fn what_is_logged_has_a_guest_from_outside(content in contents(), policy in policies(), baseline: bool, touched: bool) {
         let logged = verdict(&event(content.clone()), Known { baseline, touched }, &policy) == Verdict::Log;
         let guests = guests(&content, &policy);
-        let counts = policy.create_contacts || !guests.is_disjoint(&in_crm());
+        let counts = !guests.is_disjoint(&in_crm());
         let is_from_before = baseline && match policy.since {
             Since::Created => true,
             Since::Touched => !touched,

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     calendar::{
         event::{Event, EventId, Moment},
-        identity::{MeetingKey, Rid, UID_CHARS_MAX, Uid, continues},
+        identity::{MeetingKey, Rid, UID_CHARS_MAX, Uid},
     },
     ids::{SharedKey, WorkspaceId},
 };
@@ -49,17 +49,6 @@ fn a_carried_name_is_unwrapped() {
     // One that carries nothing is a name like any other.
     let empty = global("07EA0314", b"vCal-Uid\x01\0\0\0\0");
     assert_eq!(uid(&empty), uid(&global("00000000", b"vCal-Uid\x01\0\0\0\0")));
-}
-
-/// proves: C9
-#[test]
-fn a_series_that_goes_on_is_another_one_told_behind_the_first() {
-    let day = |n: i8| Rid::On(date(2026, 3, n));
-    let (one, other) = (Uid::read("one").unwrap(), Uid::read("other").unwrap());
-    assert!(continues(&[day(9), day(16)], &one, day(16), &other));
-    assert!(!continues(&[day(9)], &one, day(16), &other));
-    assert!(!continues(&[day(16)], &one, day(16), &one));
-    assert!(!continues(&[Rid::Single], &one, Rid::Single, &other));
 }
 
 /// proves: C9

@@ -14,7 +14,7 @@ use crate::{
     booking::{facts::Facts, project::Links},
     calendar::{
         eligible::{Reason, Verdict},
-        event::{Body, Event, EventId, Status},
+        event::{Body, Event, EventId, Shortened, Status},
         identity::{MeetingKey, Rid, Uid},
         look::{self, Calendar, Decision, Kept, LOOKS_MAX, Rules, SeenCopy},
         privacy::Privacy,
@@ -416,6 +416,20 @@ fn what_a_person_deleted_stays_deleted() {
     assert_eq!(world.crm.meetings(), Vec::<&Fields>::new());
     assert_eq!(world.kept[&Rid::Single].verdict, Verdict::LeftOut(Reason::RemovedInCrm));
     assert_eq!((&world.kept[&Rid::Single].links, world.kept[&Rid::Single].privacy), (&Links::new(), Privacy::Synced));
+}
+
+/// Of a series of more meetings than are looked at each says that some are missing; of one that is short none does.
+///
+/// proves: C7, C8
+#[test]
+fn a_series_that_is_cut_short_says_so() {
+    for (rule, is_cut) in [("FREQ=DAILY;BYHOUR=8,11,14,16", true), ("FREQ=WEEKLY", false)] {
+        let mut world = World::new(SeriesPolicy::Materialise { past_days: 3, future_days: 400 });
+        world.edit(Rid::Single, |content| content.recurrence = vec![format!("RRULE:{rule}")]);
+        let sent = world.look(&[Fate::Done]);
+        assert!(!sent.is_empty());
+        assert!(sent.iter().all(|decision| decision.shortened.contains(&Shortened::Series) == is_cut), "{rule}");
+    }
 }
 
 /// What was booked has its record from the booking, and no second one.

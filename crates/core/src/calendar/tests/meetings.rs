@@ -8,16 +8,15 @@ use proptest::prelude::*;
 use super::{
     cases,
     engine::{CONTACTS, Calendar, World},
-    world::{HOME, PEOPLE, attendee, contents, event, instant, meeting, party},
+    world::{PEOPLE, attendee, contents, event, instant, meeting, party},
 };
 use crate::{
     calendar::{
         eligible::Verdict,
-        event::{Body, Content, Etag, Event, Moment, Reply, Status},
+        event::{Body, Content, Event, Moment, Reply, Status},
         meeting::{
-            Action, AttendeeRules, CalendarDelete, Clash, Copy, CrmChange, CrmDelete, DeleteSettings, FieldRules,
-            OnRecordDeleted, Seen, Side, Standing, Standoff, Sweep, Written, compare, is_crm_echo, is_echo, is_emptied,
-            merge_attendees, merge_fields, on_calendar_delete, on_crm_delete, sweep, unite,
+            AttendeeRules, CalendarDelete, Clash, Copy, CrmDelete, DeleteSettings, FieldRules, OnRecordDeleted,
+            Standing, Sweep, merge_attendees, merge_fields, on_calendar_delete, on_crm_delete, sweep, unite,
         },
         privacy::{OnPrivate, Privacy, PrivacyOptions},
         recur::Window,
@@ -454,103 +453,8 @@ proptest! {
     }
 }
 
-/// proves: C9
-#[test]
-fn our_own_write_is_no_news() {
-    let sent = event(meeting(&[PEOPLE[3]]));
-    let written = Written::of(&sent, &HOME);
-    assert!(is_echo(&sent, &written, &HOME));
-    // The same under another version, and another thing under our version.
-    assert!(is_echo(&Event { etag: Some(Etag("2".into())), ..sent.clone() }, &written, &HOME));
-    let other = event(meeting(&[PEOPLE[4]]));
-    assert!(is_echo(&Event { etag: sent.etag.clone(), ..other.clone() }, &written, &HOME));
-    assert!(!is_echo(&Event { etag: Some(Etag("3".into())), ..other.clone() }, &written, &HOME));
-    // Two calendars without versions tell by the form alone.
-    let bare = Written { etag: None, ..written };
-    assert!(!is_echo(&Event { etag: None, ..other }, &bare, &HOME));
-    let at = instant("2026-03-16T08:00:00Z");
-    let change = CrmChange { by_us: true, at, ours_at: at, hash: "h", ours_hash: "h" };
-    assert!(is_crm_echo(&change));
-    assert!(!is_crm_echo(&CrmChange { by_us: false, ..change }));
-    assert!(!is_crm_echo(&CrmChange { at: at + SignedDuration::from_secs(1), ..change }));
-    assert!(!is_crm_echo(&CrmChange { hash: "g", ..change }));
-}
-
 proptest! {
     #![proptest_config(cases(200))]
-
-    /// Two engines copy one calendar to the other in both directions, through servers that write texts in their own way.
-    /// After few messages they are silent.
-    ///
-    /// proves: C9
-    #[test]
-    fn two_engines_fall_silent(start in contents(), edits in prop::collection::vec((0..2usize, contents()), 0..3), habit in 0..3u8) {
-        let server = |content: &Content| {
-            let mut content = content.clone();
-            match habit {
-                0 => content.summary = content.summary.to_uppercase(),
-                1 => content.description = format!("  {}\r\n", content.description),
-                _ => content.summary.truncate(2),
-            }
-            content
-        };
-        let mut calendars = [event(start.clone()), event(start)];
-        let mut seen: [[Option<Written>; 2]; 2] = Default::default();
-        let mut messages = 0;
-        let mut edits = edits.into_iter();
-        loop {
-            let mut quiet = 0;
-            while quiet < 4 {
-                // An engine looks at one calendar and tells the other one.
-                let (engine, from) = (quiet % 2, quiet / 2);
-                let to = 1 - from;
-                let here = calendars[from].clone();
-                if seen[engine][from].as_ref().is_some_and(|known| is_echo(&here, known, &HOME)) {
-                    quiet += 1;
-                    continue;
-                }
-                seen[engine][from] = Some(Written::of(&here, &HOME));
-                let there = Written::of(&calendars[to], &HOME);
-                if !is_echo(&Event { etag: None, ..here.clone() }, &there, &HOME) {
-                    messages += 1;
-                    let etag = Some(Etag(format!("m{messages}")));
-                    calendars[to] = Event { etag, ..event(server(here.content().unwrap())) };
-                    seen[engine][to] = Some(Written::of(&calendars[to], &HOME));
-                }
-                quiet = 0;
-                prop_assert!(messages < 40);
-            }
-            let Some((which, content)) = edits.next() else { break };
-            calendars[which] = Event { etag: Some(Etag(format!("e{messages}"))), ..event(content) };
-        }
-    }
-
-    /// The two-store table loses no edit and lets no deletion win over one.
-    ///
-    /// proves: C9
-    #[test]
-    fn two_stores_come_to_the_same(a in prop::option::of(0..3u8), b in prop::option::of(0..3u8), before in prop::option::of(0..3u8)) {
-        let seen = |now: Option<u8>| match (now, before) {
-            (None, _) => Seen::Absent,
-            (now, before) if now == before => Seen::Unchanged,
-            _ => Seen::Changed,
-        };
-        let (mut left, mut right) = (a, b);
-        match compare(seen(a), seen(b), a == b) {
-            Action::Nothing | Action::Agree | Action::Forget => {}
-            Action::Resolve => right = left,
-            Action::WriteTo(Side::A) => left = right,
-            Action::WriteTo(Side::B) => right = left,
-            Action::DeleteFrom(Side::A) => left = None,
-            Action::DeleteFrom(Side::B) => right = None,
-        }
-        prop_assert_eq!(left, right);
-        for (now, edited) in [(a, seen(a)), (b, seen(b))] {
-            // An edit stays, unless the other side was edited, too.
-            let both = seen(a) == Seen::Changed && seen(b) == Seen::Changed;
-            prop_assert!(edited != Seen::Changed || both || left == now);
-        }
-    }
 
     /// Nothing outside what was read with authority is ever asked for, and never are many taken for gone at once.
     ///
@@ -606,24 +510,6 @@ fn a_deleted_event_is_marked_once_it_is_known_to_be_gone() {
     let delete = DeleteSettings { delete_record: true, ..settings };
     let deleted = on_calendar_delete(true, Standing::Cancelled, Privacy::Synced, delete);
     assert_eq!(deleted, CalendarDelete::DeleteRecord);
-}
-
-/// proves: C10
-#[test]
-fn a_store_that_may_not_be_written_never_is() {
-    for standoff in [Standoff::Error, Standoff::Ignore, Standoff::Revert] {
-        for a in [Seen::Unchanged, Seen::Changed, Seen::Absent] {
-            for b in [Seen::Unchanged, Seen::Changed, Seen::Absent] {
-                let action = standoff.instead(compare(a, b, false), Side::B);
-                let writes =
-                    matches!(action, Some(Action::WriteTo(Side::B) | Action::DeleteFrom(Side::B) | Action::Resolve));
-                assert!(!writes, "{standoff:?} {a:?} {b:?}");
-            }
-        }
-    }
-    assert_eq!(Standoff::Error.instead(Action::WriteTo(Side::B), Side::B), None);
-    assert_eq!(Standoff::Revert.instead(Action::WriteTo(Side::A), Side::B), Some(Action::WriteTo(Side::A)));
-    assert!(is_emptied(3, 0) && !is_emptied(0, 0) && !is_emptied(3, 1));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::{
 use crate::calendar::{
     event::{Content, Moment},
     identity::Rid,
-    recur::{Cap, Override},
+    recur::{Cap, Fault, Override},
     series::{LoggedSeries, Series, SeriesPolicy, Wanted, wanted},
 };
 
@@ -34,17 +34,30 @@ fn moved(to: &str) -> Override {
 
 const CANCELLED: Override = Override { and_following: false, cancelled: true, times: None };
 
-#[derive(Default)]
 struct Case {
     overrides: BTreeMap<Rid, Override>,
     changed: BTreeSet<Rid>,
     logged: LoggedSeries,
+    from: Timestamp,
+}
+
+impl Default for Case {
+    fn default() -> Self {
+        let (overrides, changed) = (BTreeMap::new(), BTreeSet::new());
+        Self { overrides, changed, logged: LoggedSeries::default(), from: Timestamp::MIN }
+    }
 }
 
 impl Case {
     fn at(&self, policy: SeriesPolicy, now: &str) -> Wanted {
         let content = weekly();
-        let series = Series { content: &content, overrides: &self.overrides, changed: &self.changed, home: &HOME };
+        let series = Series {
+            content: &content,
+            overrides: &self.overrides,
+            changed: &self.changed,
+            home: &HOME,
+            from: self.from,
+        };
         wanted(policy, &series, &self.logged, now.parse::<Timestamp>().unwrap()).unwrap()
     }
 }
@@ -79,6 +92,47 @@ fn the_first_is_the_first_once_and_for_all() {
     // Before it was ever logged, the first that there is counts.
     case.logged = LoggedSeries::default();
     assert_eq!(rids(&case.at(SeriesPolicy::FirstAndChanged, "2026-03-10T00:00:00Z")), [rid(1)]);
+}
+
+/// Of a series that began before the day from which on meetings count, the first that counts is the first.
+///
+/// proves: C6, C7
+#[test]
+fn the_first_that_counts_is_the_first() {
+    let case = Case { from: instant("2026-04-01T00:00:00Z"), ..Case::default() };
+    let first = case.at(SeriesPolicy::FirstAndChanged, "2026-03-10T00:00:00Z");
+    assert_eq!((rids(&first), first.first), (vec![rid(3)], Some(rid(3))));
+    let over = Case { from: instant("2027-01-01T00:00:00Z"), ..Case::default() };
+    assert_eq!(rids(&over.at(SeriesPolicy::FirstAndChanged, "2026-03-10T00:00:00Z")), []);
+}
+
+/// A rule that means many meetings a day is none of meetings, where each of them would be logged; whatever people move onto one
+/// day is.
+///
+/// proves: C7
+#[test]
+fn what_recurs_many_times_a_day_is_left_out() {
+    let (overrides, changed) = (BTreeMap::new(), BTreeSet::new());
+    let window = SeriesPolicy::Materialise { past_days: 7, future_days: 30 };
+    let look = |policy: SeriesPolicy, rule: &str| {
+        let content = Content { recurrence: vec![rule.to_owned()], ..weekly() };
+        let from = Timestamp::MIN;
+        let series = Series { content: &content, overrides: &overrides, changed: &changed, home: &HOME, from };
+        wanted(policy, &series, &LoggedSeries::default(), instant("2026-03-20T00:00:00Z"))
+            .map(|all| all.occurrences.len())
+    };
+    for policy in [window, SeriesPolicy::WhenTakenPlace] {
+        for rule in ["FREQ=SECONDLY", "FREQ=MINUTELY", "FREQ=HOURLY", "FREQ=DAILY;BYHOUR=8,10,12,14,16"] {
+            assert_eq!(look(policy, &format!("RRULE:{rule}")), Err(Fault::TooOften), "{rule}");
+        }
+    }
+    assert_eq!(look(window, "RRULE:FREQ=DAILY;BYHOUR=8,11,14,16;COUNT=12"), Ok(12));
+    for policy in [SeriesPolicy::FirstAndChanged, SeriesPolicy::Series] {
+        assert_eq!(look(policy, "RRULE:FREQ=SECONDLY"), Ok(1));
+    }
+    let overrides = (0..10).map(|week| (rid(week), moved("2026-03-17T10:00:00Z"))).collect();
+    let case = Case { overrides, ..Case::default() };
+    assert_eq!(case.at(window, "2026-03-16T00:00:00Z").occurrences.len(), 10);
 }
 
 /// proves: C7
@@ -119,7 +173,8 @@ fn what_cannot_be_told_is_not_called_off() {
         let mut content = weekly();
         content.recurrence = vec![rule.to_owned()];
         let (overrides, changed) = (BTreeMap::new(), BTreeSet::new());
-        let series = Series { content: &content, overrides: &overrides, changed: &changed, home: &HOME };
+        let series =
+            Series { content: &content, overrides: &overrides, changed: &changed, home: &HOME, from: Timestamp::MIN };
         let logged = LoggedSeries { first: Some(rid), rids: BTreeSet::from([rid]) };
         wanted(SeriesPolicy::FirstAndChanged, &series, &logged, instant("2026-03-10T00:00:00Z")).unwrap()
     };

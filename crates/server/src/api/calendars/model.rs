@@ -409,6 +409,8 @@ pub(crate) struct Event {
     pub(crate) reason: Option<String>,
     pub(crate) sentence: Option<String>,
     pub(crate) next_step: Option<String>,
+    /// What of it was shortened, because it is longer than anything that is kept.
+    pub(crate) shortened: Vec<String>,
 }
 
 impl Event {
@@ -428,6 +430,7 @@ impl Event {
             reason: reason.map(|reason| reason.code().to_owned()),
             sentence: reason.map(|reason| reason.sentence()),
             next_step: reason.map(|reason| reason.next_step().to_owned()),
+            shortened: view.shortened().map(|what| what.sentence().to_owned()).collect(),
         }
     }
 }

@@ -1,8 +1,11 @@
 //! Mails to guests: written down with the decision that they tell of, begun before a byte leaves, and settled once it is known
 //! what became of them. What was begun is never begun again by itself: nobody is told twice.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use syncline_core::{
+    calendar::identity::MeetingKey,
     ids::{IntegrationId, WorkspaceId},
     person::normal_email,
 };
@@ -25,6 +28,8 @@ statements! {
     MAIL_ADD = "insert into calendar_mail (workspace, integration, uid, rid, email, revision, word, state, at, due_at, tries, \
         letter) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'due', ?8, ?8, 0, ?9) \
         on conflict (workspace, integration, uid, rid, word, revision, email) do nothing";
+    MAILS_OFF = "select email from calendar_mail where workspace = ?1 and integration = ?2 and uid = ?3 and rid = ?4 \
+        and word = 'off'";
     MAILS_DUE = "select id, uid, rid, email, state, at, tries, letter from calendar_mail where workspace = ?1 \
         and integration = ?2 and state = 'due' and due_at <= ?3 order by due_at, id limit ?4";
     MAILS_BEGUN = "select id, uid, rid, email, state, at, tries, letter from calendar_mail where workspace = ?1 \
@@ -117,6 +122,31 @@ impl Op for Due {
     }
 }
 
+struct ToldOff {
+    workspace: WorkspaceId,
+    integration: IntegrationId,
+    key: MeetingKey,
+}
+
+impl Op for ToldOff {
+    type Out = BTreeMap<String, u32>;
+    const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
+        let rid = self.key.rid.to_string();
+        let by = [self.workspace.as_str(), self.integration.as_str(), self.key.uid.as_str(), &rid].map(P::Text);
+        let mut told = BTreeMap::new();
+        for mut row in db.rows(&MAILS_OFF, &by).await? {
+            *told.entry(row.text(0)?).or_default() += 1;
+        }
+        Ok(told)
+    }
+}
+
 struct Begin {
     workspace: WorkspaceId,
     held: Held,
@@ -185,6 +215,17 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<CalendarMail>> {
         self.run(Due { workspace: workspace.clone(), integration: integration.clone(), now, limit }).await
+    }
+
+    /// How often each guest was told, or is to be, that a meeting is off, by address. Nothing of what was dropped as old.
+    pub async fn guests_told_off(
+        &self,
+        workspace: &WorkspaceId,
+        integration: &IntegrationId,
+        key: &MeetingKey,
+    ) -> Result<BTreeMap<String, u32>> {
+        let (workspace, integration, key) = (workspace.clone(), integration.clone(), key.clone());
+        self.run(ToldOff { workspace, integration, key }).await
     }
 
     /// Notes that a mail is about to leave. `false`, and nothing may leave, where the lease is another's by now or somebody

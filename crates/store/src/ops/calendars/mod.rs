@@ -14,6 +14,7 @@ use syncline_core::{
         canon::canonical,
         event::{Body, Event, EventId},
         identity::Uid,
+        recur::Window,
         zone::zone,
     },
     ids::{ExternalKey, IntegrationId, WorkspaceId},
@@ -33,18 +34,21 @@ statements! {
     CALENDAR_MAKE = "insert into calendar (workspace, integration, calendar, epoch, settled, connected_at, next_at, failures) \
         values (?1, ?2, ?3, 1, 0, ?4, ?4, 0) on conflict (workspace, integration, calendar) do nothing";
     CALENDAR_GET = "select cursor, epoch, settled, zone, connected_at, next_at, failures, problem, whole_at, read_at, \
-        wake_at, watch_at, watch_failures, watch_problem, readings from calendar \
+        wake_at, watch_at, watch_failures, watch_problem, readings, unswept, unswept_from, unswept_to, confirmed_at from calendar \
         where workspace = ?1 and integration = ?2 and calendar = ?3 {lock}";
     CALENDARS = "select cursor, epoch, settled, zone, connected_at, next_at, failures, problem, whole_at, read_at, \
-        wake_at, watch_at, watch_failures, watch_problem, readings, calendar from calendar \
+        wake_at, watch_at, watch_failures, watch_problem, readings, unswept, unswept_from, unswept_to, confirmed_at, calendar from calendar \
         where workspace = ?1 and integration = ?2 order by calendar";
     CALENDAR_READ = "update calendar set cursor = ?4, settled = case when ?5 = 1 then 1 else settled end, zone = coalesce(?6, zone), next_at = ?7, \
-        failures = 0, problem = null, whole_at = coalesce(?8, whole_at), wake_at = ?9, read_at = ?10, readings = readings + ?11 \
+        failures = case when ?12 = 1 then failures else 0 end, problem = case when ?12 = 1 then problem else null end, \
+        whole_at = coalesce(?8, whole_at), wake_at = ?9, read_at = ?10, readings = readings + ?11, unswept = ?12, \
+        unswept_from = ?13, unswept_to = ?14, confirmed_at = ?15 \
         where workspace = ?1 and integration = ?2 and calendar = ?3";
     CALENDAR_FAILED = "update calendar set next_at = ?4, failures = failures + 1, problem = ?5 \
         where workspace = ?1 and integration = ?2 and calendar = ?3";
     CALENDAR_SOON = "update calendar set next_at = ?4 where workspace = ?1 and integration = ?2 and calendar = ?3 and next_at > ?4";
-    CALENDAR_ANEW = "update calendar set cursor = null, epoch = epoch + 1, next_at = ?4 \
+    CALENDAR_ANEW = "update calendar set cursor = null, epoch = epoch + 1, next_at = ?4, whole_at = null, unswept = 0, \
+        unswept_from = null, unswept_to = null, confirmed_at = coalesce(?5, confirmed_at) \
         where workspace = ?1 and integration = ?2 and calendar = ?3";
     COPY_GET = "select copy, uid, rid, baseline, touched, organizes from calendar_copy \
         where workspace = ?1 and integration = ?2 and calendar = ?3 and event = ?4";
@@ -111,6 +115,14 @@ fn state_of(mut row: Row) -> Result<CalendarState> {
             problem: row.opt_text(13)?,
         },
         readings: row.int(14)?,
+        unswept: match row.int(15)? {
+            0 => None,
+            _ => Some(Window {
+                from: row.opt_time(16)?.unwrap_or(Timestamp::MIN),
+                to: row.opt_time(17)?.unwrap_or(Timestamp::MAX),
+            }),
+        },
+        confirmed_at: row.opt_time(18)?,
     })
 }
 
@@ -129,7 +141,7 @@ impl Op for All {
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let by = [P::Text(self.workspace.as_str()), P::Text(self.integration.as_str())];
-        let named = |mut row: Row| Ok((row.text(15)?, state_of(row)?));
+        let named = |mut row: Row| Ok((row.text(19)?, state_of(row)?));
         db.rows(&CALENDARS, &by).await?.into_iter().map(named).collect()
     }
 }
@@ -191,18 +203,24 @@ impl Op for Take {
         let state = state_of(row.ok_or_else(|| Error::corrupt("the row of a calendar is gone"))?)?;
         let news = take_copies(db, page, &state).await?;
         let (next_at, wake_at) = watches::next_look(db, page, &state, news).await?;
+        // A reading of everything ends with the look for what it did not show.
+        let unswept = page.whole.or(state.unswept).filter(|_| !page.swept);
         let read = [
             ws,
             integration,
             calendar,
             P::Text(&page.cursor),
-            P::Int(page.settles.into()),
+            P::Int(page.whole.is_some().into()),
             P::opt_text(page.zone.as_deref()),
             P::time(next_at),
-            P::opt_time(page.settles.then_some(page.now)),
+            P::opt_time(page.swept.then_some(page.now)),
             P::opt_time(wake_at),
             P::time(page.now),
-            P::Int((page.settles || page.ends.is_some()).into()),
+            P::Int((page.whole.is_some() || page.ends.is_some()).into()),
+            P::Int(unswept.is_some().into()),
+            P::opt_time(unswept.map(|window| window.from).filter(|from| *from != Timestamp::MIN)),
+            P::opt_time(unswept.map(|window| window.to).filter(|to| *to != Timestamp::MAX)),
+            P::opt_time(state.confirmed_at.filter(|_| !page.swept)),
         ];
         db.run(&CALENDAR_READ, &read).await?;
         Ok(true)
@@ -369,6 +387,7 @@ struct Anew {
     of: CalendarRef,
     held: Held,
     now: Timestamp,
+    confirmed: bool,
 }
 
 impl Op for Anew {
@@ -383,7 +402,8 @@ impl Op for Anew {
             return Ok(false);
         }
         let [ws, integration, calendar] = self.of.key();
-        Ok(db.run(&CALENDAR_ANEW, &[ws, integration, calendar, P::time(self.now)]).await? > 0)
+        let confirmed_at = P::opt_time(self.confirmed.then_some(self.now));
+        Ok(db.run(&CALENDAR_ANEW, &[ws, integration, calendar, P::time(self.now), confirmed_at]).await? > 0)
     }
 }
 
@@ -426,10 +446,12 @@ impl Op for Known {
         let copy = |mut row: Row| {
             // What cannot be read is not looked for: it is read anew when the calendar shows it.
             let Ok(event) = from_json::<Event>(&row.blob(2)?) else { return Ok(None) };
-            let start = event.content().map(|content| content.start.clone());
-            let is_there = !matches!(event.body, Body::Bare);
-            let known = KnownCopy { event: EventId(row.text(0)?), epoch: row.int(1)?, start };
-            Ok(is_there.then_some(known))
+            let content = match event.body {
+                Body::Bare => return Ok(None),
+                Body::Open(content) => Some(content),
+                Body::Private | Body::Unreadable(_) => None,
+            };
+            Ok(Some(KnownCopy { event: EventId(row.text(0)?), epoch: row.int(1)?, content }))
         };
         db.rows(&COPIES_KNOWN, &self.0.key()).await?.into_iter().filter_map(|row| copy(row).transpose()).collect()
     }
@@ -502,9 +524,16 @@ impl Store {
         self.run(Take(page)).await
     }
 
-    /// Has a calendar read from the beginning, because its vendor no longer knows where we were.
-    pub async fn read_calendar_anew(&self, of: &CalendarRef, held: &Held, now: Timestamp) -> Result<bool> {
-        self.run(Anew { of: of.clone(), held: held.clone(), now }).await
+    /// Has a calendar read from the beginning. `confirmed`: a person said that whatever it does not show then was deleted on
+    /// purpose, which counts until that reading, or another from the beginning in its place, has ended.
+    pub async fn read_calendar_anew(
+        &self,
+        of: &CalendarRef,
+        held: &Held,
+        now: Timestamp,
+        confirmed: bool,
+    ) -> Result<bool> {
+        self.run(Anew { of: of.clone(), held: held.clone(), now, confirmed }).await
     }
 
     /// Notes that a calendar could not be read.

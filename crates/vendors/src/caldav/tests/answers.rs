@@ -206,6 +206,56 @@ fn what_is_not_told_is_not_gone() {
     assert_eq!(fetched.expect_err("an error").kind, ErrorKind::Protocol);
 }
 
+fn listed(names: &[&str]) -> http::Response<Bytes> {
+    parts(&names.iter().map(|name| row(&format!("/office/{name}.ics"), "<getetag>1</getetag>")).collect::<String>())
+}
+
+/// Where a server knows no tokens, a list that lacks a member says nothing about it: the member is asked for. Where a list
+/// lacks much or everything, all is read anew; one that was cut off is none.
+///
+/// proves: C10, fault:N3
+#[test]
+fn what_a_list_lacks_is_not_gone() {
+    let names: Vec<String> = (0..30).map(|n| format!("{n:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let versions =
+        names.iter().map(|name| format!("\"{name}.ics\":\"6b86b273ff34fce1\"")).collect::<Vec<_>>().join(",");
+    let cursor = format!("{{\"mark\":{{\"members\":{{\"tag\":null,\"versions\":{{{versions}}}}}}}}}");
+    let asks = |answers: Vec<http::Response<Bytes>>| scripted(answers).changes(&work(), From::Cursor(&cursor));
+    let (Changes::Page(page), 1) = asks(vec![listed(&names)]).expect("an answer") else { panic!("no page") };
+    assert_eq!(page.events, []);
+    let answer = |status: &str| {
+        parts(&format!("<response><href>/office/29.ics</href><status>HTTP/1.1 {status}</status></response>"))
+    };
+    for (status, gone) in [("404 Not Found", 1), ("403 Forbidden", 0)] {
+        let (changes, calls) = asks(vec![listed(&names[..29]), answer(status)]).expect("an answer");
+        let Changes::Page(page) = changes else { panic!("no page") };
+        assert_eq!((page.events.iter().filter(|event| event.body == Body::Bare).count(), calls), (gone, 2), "{status}");
+    }
+    assert_eq!(asks(vec![listed(&names[..29]), parts("")]).expect_err("an error").kind, ErrorKind::Protocol);
+    for few in [&names[..19], &names[..0]] {
+        assert_eq!(asks(vec![listed(few)]).expect("an answer"), (Changes::Expired, 1));
+    }
+    let cut = "<response><href>/office/</href><status>HTTP/1.1 507 Insufficient Storage</status></response>";
+    assert_eq!(asks(vec![parts(cut)]).expect_err("an error").kind, ErrorKind::Protocol);
+}
+
+/// Where a server tells at once that many are gone, all is read anew, and so whoever keeps them can ask first.
+///
+/// proves: C10
+#[test]
+fn many_that_are_gone_have_all_read_anew() {
+    let gone = |count: usize| {
+        let row =
+            |n: usize| format!("<response><href>/office/{n}.ics</href><status>HTTP/1.1 404 Gone</status></response>");
+        let rows: String = (0..count).map(row).collect();
+        scripted(vec![parts(&format!("{rows}<sync-token>2</sync-token>"))]).changes(&work(), From::Cursor(&token("1")))
+    };
+    let (Changes::Page(page), 1) = gone(10).expect("an answer") else { panic!("no page") };
+    assert_eq!(page.events.len(), 10);
+    assert_eq!(gone(11).expect("an answer"), (Changes::Expired, 1));
+}
+
 /// A token that came with a part of the changes only goes on with the rest.
 #[test]
 fn changes_that_were_cut_off_go_on() {

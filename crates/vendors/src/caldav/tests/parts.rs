@@ -31,6 +31,11 @@ impl List {
         let members = self.members.lock().expect("no panic");
         let is_sync = body.contains("sync-collection");
         let mut rows = String::new();
+        // Whatever is asked for by its name has a row (RFC 4791, 7.9).
+        let named = body.split(['<', '>']).filter(|part| part.starts_with("/c/") && body.contains("multiget"));
+        for path in named.filter(|path| !members.contains_key(*path)) {
+            let _ = write!(rows, "<response><href>{path}</href><status>HTTP/1.1 404 Not Found</status></response>");
+        }
         // A token is the sum of all versions: what is newer than it changed, one member at a time.
         let sum: u32 = members.values().sum();
         let with_data = body.contains("calendar-data");

@@ -41,7 +41,7 @@ enum Command {
     /// Connects an account, in the browser or by its server-to-server grant.
     Connect(connect::ConnectArgs),
     /// Prints the webhook address of every source, and how those stand that are asked by their API.
-    Sources(ConfigArg),
+    Sources(sources::SourcesArgs),
     /// Prints what happened and why.
     Activity(activity::ActivityArgs),
     /// Tries the ways by which people are told of what they must know.
@@ -83,7 +83,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Init(args) => init::run(&args),
         Command::Serve(args) => serve::run(args).await,
         Command::Connect(args) => connect::run(args).await,
-        Command::Sources(args) => sources::run(&args.config).await,
+        Command::Sources(args) => sources::run(args).await,
         Command::Activity(args) => activity::run(args).await,
         Command::Alerts(args) => alerts::run(args).await,
         Command::DryRun(args) => dry_run::run(args).await,

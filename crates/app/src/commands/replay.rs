@@ -2,6 +2,7 @@
 
 use anyhow::bail;
 use clap::Args;
+use serde_json::json;
 use syncline_core::{Clock, ids::ChainId};
 use syncline_store::BookingFilter;
 
@@ -20,6 +21,9 @@ pub struct ReplayArgs {
     /// Every booking that was laid aside.
     #[arg(long)]
     parked: bool,
+    /// One JSON object: how many are tried again, and the ids of those that cannot be.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     config: ConfigArg,
 }
@@ -50,7 +54,10 @@ pub async fn run(args: ReplayArgs) -> anyhow::Result<()> {
         }
     }
     store.close().await;
-    println!("{replayed} to be tried again.");
+    match args.json {
+        true => println!("{}", json!({"replayed": replayed, "unknown": unknown})),
+        false => println!("{replayed} to be tried again."),
+    }
     if !unknown.is_empty() {
         bail!("there is no booking {}; `syncline activity` prints the ids", unknown.join(", "));
     }

@@ -176,6 +176,9 @@ fn what_was_laid_aside_is_replayed() {
     let one = parked["bookings"][0]["booking"].as_str().unwrap_or_else(|| panic!("{parked}")).to_owned();
     assert!(said(&run(&installation, &["replay", &one])).contains("1 to be tried again"));
     assert!(said(&run(&installation, &["replay", "--parked"])).contains("to be tried again"));
+    let again: Value =
+        serde_json::from_str(&said(&run(&installation, &["replay", "--parked", "--json"]))).expect("JSON");
+    assert_eq!(again["unknown"], json!([]), "{again}");
     let unknown = run(&installation, &["replay", "bk_unknown"]);
     assert!(!unknown.status.success() && String::from_utf8_lossy(&unknown.stderr).contains("no booking bk_unknown"));
     server.settle(&installation);

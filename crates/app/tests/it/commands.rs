@@ -384,4 +384,9 @@ fn sources_say_what_only_a_webhook_tells() {
     );
     assert!(told("calendly").starts_with("only its webhook tells: that a no-show mark was taken back; "));
     assert_eq!(told("meetergo"), "cannot be asked: what its webhook does not bring is not found again");
+    let lines = text(&run(&["sources", "--json", "--config", config.to_str().expect("a path")]));
+    let entries: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON a line")).collect();
+    let asked = entries.iter().find(|entry| entry["name"] == "asked").expect("it is there");
+    assert!(asked["address"].as_str().is_some_and(|url| url.contains("/hooks/")), "{asked}");
+    assert!(asked["says"].as_array().is_some_and(|says| !says.is_empty()), "{asked}");
 }

@@ -95,7 +95,8 @@ pub struct Ledger {
     pub transfers: BTreeMap<usize, u64>,
     /// Fields that programs changed.
     pub changes: u64,
-    /// Edits that put back what a field held before: a write between of which nobody heard does not show.
+    /// Edits that put back what a field held before, and deletions of what a program had just made: a write of which nobody
+    /// heard does not show then.
     pub put_back: u64,
     pub acts: u64,
     /// People whose addresses others have borne: by their addresses they are taken for each other, and rightly so.
@@ -175,6 +176,8 @@ impl Ledger {
             }
             let foreign = one.fields.iter().find(|field| !names.has(field));
             match foreign {
+                // Whose contact is deleted names nobody any more.
+                _ if at == 0 && one.fields.iter().any(|field| field == names.person) && one.deed == Deed::Updated => {}
                 _ if at == 0 => sim.violation("confined", format!("{name}: {} is written, and only read", one.id)),
                 Some(foreign) => {
                     sim.violation("confined", format!("{name}: {foreign} of a deal is written, which is not mapped"));
@@ -327,7 +330,10 @@ impl Ledger {
         for entry in &gone {
             touched.insert(entry.shown.who().to_owned());
             // Whom an integration never knew is rightly made from what its other account holds.
-            for flow in in_step(sim, accounts, at, entry.shown.kind, &entry.shown.id) {
+            let flows = in_step(sim, accounts, at, entry.shown.kind, &entry.shown.id);
+            let was_made = entry.by.get(&Fact::Last) == Some(&By::Program);
+            self.put_back += u64::from(flows.is_empty() && was_made);
+            for flow in flows {
                 self.graves.insert((at, entry.shown.who().to_owned(), flow));
             }
         }

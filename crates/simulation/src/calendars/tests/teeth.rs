@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Seeds within which a mutant must be found.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 500;
 
 /// Where they begin: far away from the campaign's.
 const FROM: u64 = 3_000_000;

@@ -55,7 +55,8 @@ pub struct RecordsConfig {
     #[cfg_attr(test, schemars(range(min = 1, max = SWEEP_HOURS_MAX)))]
     pub sweep_hours: u32,
     /// Records that may be transferred in a month. At 80 % and at the limit a line in the activity log says so; at the
-    /// limit nothing more is transferred until the month turns or the limit is raised. 0 for no limit.
+    /// limit nothing more is transferred until the month turns or the limit is raised. A record of which both sides are told
+    /// takes two; where less is left than each that waits takes, that is the limit. 0 for no limit.
     #[serde(default = "default_tasks")]
     pub tasks_per_month: u64,
     /// Which kinds of records belong together. A record of the right side that could belong to several pairs belongs to

@@ -2,7 +2,6 @@
 
 use std::{
     path::Path,
-    process::Output,
     time::{Duration, Instant},
 };
 
@@ -12,7 +11,10 @@ use syncline_sandbox::{
     salesforce::{Comparison, Condition, CustomField, CustomObject, RuleSet, SchemaChange, ValidationRule},
 };
 
-use crate::lab::{Booking, Hook, Installation, PATIENCE, Sandbox, Server, pause};
+use crate::{
+    before::run,
+    lab::{Booking, Hook, Installation, PATIENCE, Sandbox, Server, pause},
+};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_syncline");
 
@@ -124,12 +126,6 @@ fn installed(name: &str, mappings: &str) -> (Sandbox, Installation) {
     let more = format!("[integrations.defaults]\nown_domains = [\"host.example\"]\n{mappings}\n");
     let installation = Installation::new(name, &sandbox, "sqlite:syncline.db", &more);
     (sandbox, installation)
-}
-
-fn run(installation: &Installation, arguments: &[&str]) -> Output {
-    let config = installation.folder.join("syncline.toml");
-    let mut command = std::process::Command::new(BINARY);
-    command.args(arguments).arg("--config").arg(config).output().expect("it runs")
 }
 
 fn ada(number: usize, topic: &str) -> Booking {

@@ -91,8 +91,14 @@ impl RowMerge {
 
     /// Values that were refused for good are not sent again until they change.
     fn hold_refused(&mut self, refused: &[(RuleKey, u64)]) {
+        if refused.is_empty() {
+            return;
+        }
         self.hold_back(|side, change| {
-            refused.contains(&(change.key, payload_digest(side, change.key, &change.target))).then(|| Hold {
+            let is_it = |(key, digest): &(RuleKey, u64)| {
+                *key == change.key && *digest == payload_digest(side, change.key, &change.target)
+            };
+            refused.iter().any(is_it).then(|| Hold {
                 kind: HoldKind::Refused,
                 to: Some(side),
                 reason: "the vendor refused this value before".to_owned(),

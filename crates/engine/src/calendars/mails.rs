@@ -127,7 +127,6 @@ impl Engine {
         (before, after): (Option<&Event>, Option<&Event>),
         home: &TimeZone,
     ) -> StoreResult<Vec<NewMail>> {
-        let told_off = self.world.store.guests_told_off(&flow.workspace, &flow.id, key).await?;
         let now = self.world.clock.now();
         let mut mails = Vec::new();
         let rep = target.calendar.owner.as_str();
@@ -140,6 +139,10 @@ impl Engine {
             Some(before) => declined(before, after, rep).into_iter().collect(),
             None => letters(before, after),
         };
+        if all.is_empty() {
+            return Ok(mails);
+        }
+        let told_off = self.world.store.guests_told_off(&flow.workspace, &flow.id, key).await?;
         for letter in all.into_iter().flat_map(|letter| letter.in_revisions(&told_off)) {
             let (word, message) = match letter.word {
                 Word::Invited => (GUEST_INVITED.to_owned(), Message::Request),

@@ -129,6 +129,13 @@ impl Ledger {
         let (written, last) = account.written_since(self.books[at].seen);
         self.books[at].seen = last;
         let (deals, written): (Vec<_>, Vec<_>) = written.into_iter().partition(|one| one.deal);
+        // Whose contact is deleted names nobody any more, by the CRM's own doing.
+        let person = account.deal_names().person.to_owned();
+        let follows = |one: &&Written| {
+            let deletes = written.iter().any(|one| one.deed == Deed::Deleted);
+            at == 0 && deletes && one.deed == Deed::Updated && one.fields.contains(&person)
+        };
+        let deals: Vec<&Written> = deals.iter().filter(|one| !follows(one)).collect();
         self.deals_by_program(sim, &**account, at, &deals, writer);
         if written.is_empty() {
             return;
@@ -164,7 +171,7 @@ impl Ledger {
         sim: &Sim,
         account: &dyn Account,
         at: usize,
-        written: &[Written],
+        written: &[&Written],
         writer: Option<Writer>,
     ) {
         let (name, names) = (account.name(), account.deal_names());
@@ -176,8 +183,6 @@ impl Ledger {
             }
             let foreign = one.fields.iter().find(|field| !names.has(field));
             match foreign {
-                // Whose contact is deleted names nobody any more.
-                _ if at == 0 && one.fields.iter().any(|field| field == names.person) && one.deed == Deed::Updated => {}
                 _ if at == 0 => sim.violation("confined", format!("{name}: {} is written, and only read", one.id)),
                 Some(foreign) => {
                     sim.violation("confined", format!("{name}: {foreign} of a deal is written, which is not mapped"));

@@ -114,6 +114,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0020_calendar_sweeps.sqlite.sql"),
         postgres: include_str!("../migrations/0020_calendar_sweeps.postgres.sql"),
     },
+    Migration {
+        version: 21,
+        sqlite: include_str!("../migrations/0021_written.sqlite.sql"),
+        postgres: include_str!("../migrations/0021_written.postgres.sql"),
+    },
 ];
 
 /// The advisory lock under which processes that start together take turns: "syncline" in ASCII.

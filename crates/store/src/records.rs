@@ -347,6 +347,8 @@ pub struct EntryChange {
     pub fate: StoredFate,
     /// [`StoredEntry::let_go`].
     pub let_go: bool,
+    /// It was written just now.
+    pub written: bool,
 }
 
 /// A link to be made.

@@ -168,7 +168,8 @@ impl Keep<'_, '_> {
             // A field of which both sides were told is agreed once both are seen to hold the same.
             let due_at = (joint || tied.news).then_some(self.now);
             let link = Some(LinkRef::Known(tied.link));
-            self.save.entries.push(EntryChange { link, seen: row, due_at, ..at_rest(entry) });
+            let written = entry.side == out.side;
+            self.save.entries.push(EntryChange { link, seen: row, due_at, written, ..at_rest(entry) });
         }
         self.save.journal.push(written_line(self.compiled, out, record, self.now));
     }

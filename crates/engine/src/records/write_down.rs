@@ -85,7 +85,7 @@ impl Writing<'_, '_> {
                 if let Some(lost) =
                     both.find(|known| known.unreadable && (known.side, &known.record) == (side, &record))
                 {
-                    let text = format!("{}: what is stored of it cannot be read; it is read anew", named(lost));
+                    let text = format!("{}: what is stored of it cannot be relied on; it is read anew", named(lost));
                     self.line(JournalKind::Unchanged, text, json!({ "action": "unreadable" }));
                 }
                 seeks.push((side, kind, record));
@@ -463,5 +463,6 @@ pub(crate) fn at_rest(entry: &StoredEntry) -> EntryChange {
         tries: 0,
         fate: entry.fate.clone(),
         let_go: entry.let_go,
+        written: false,
     }
 }

@@ -234,6 +234,7 @@ impl Bench<'_> {
                     tries: 0,
                     fate: StoredFate::Live,
                     let_go: false,
+                    written: false,
                 });
                 rows.holds.push((entry.id, Vec::new()));
             }
@@ -269,6 +270,7 @@ impl Bench<'_> {
             tries: 0,
             fate: StoredFate::Live,
             let_go: false,
+            written: false,
         });
         self.save(SaveRows { entries: entries.collect(), ..SaveRows::default() }).await;
         due.len()

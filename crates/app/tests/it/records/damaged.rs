@@ -45,7 +45,10 @@ async fn what_cannot_be_read_of_one_record_holds_up_no_other() {
     let city = |name: &str| people(&desk.right)[&format!("{name}@example.org")].get("CITY").cloned();
     assert_eq!((city("ada"), city("bob"), city("eve")), (None, Some(json!("London")), Some(json!("London"))));
     let told = desk.told().await;
-    assert!(told.iter().any(|line| line.contains("what is stored of it cannot be read; it is read anew")), "{told:?}");
+    assert!(
+        told.iter().any(|line| line.contains("what is stored of it cannot be relied on; it is read anew")),
+        "{told:?}"
+    );
     let holds = desk.holds().await;
     assert_eq!(holds.len(), 1, "{holds:?}");
     assert_eq!((holds[0].hold.kind, holds[0].hold.reason.as_str()), (HoldKind::Unreadable, UNREADABLE));

@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use syncline_core::{
+    Clock,
     expr::Expression,
     merge::{Direction, Policy, RuleDraft, Side},
 };
@@ -199,4 +200,64 @@ async fn opportunities_become_deals() {
     let [_, amount, stage, _] = deal();
     assert_eq!((amount.as_str(), stage.as_str()), ("2000", "closedwon"));
     assert_eq!(company.calm().await, 0, "nothing is left to write");
+}
+
+/// What somebody takes back within the second in which we wrote it reaches the other side, on vendors whose clocks count
+/// whole seconds: it looks like what was read before that write.
+///
+/// proves: V1, V2
+#[tokio::test]
+async fn what_is_taken_back_within_a_second_is_not_passed_over() {
+    let company = Company::changed(|flows| {
+        flows.remove(2);
+        flows.remove(0);
+        flows[0].left.every = SignedDuration::from_millis(100);
+        flows[0].right.every = SignedDuration::from_millis(100);
+    })
+    .await;
+    let id = company.seed("Contact", "ada@example.org");
+    company.calm().await;
+    let there = company.campaign_id("ada@example.org");
+    let flow = &company.engine.setup().records[0];
+    let look = async || {
+        company.hands.pass(SignedDuration::from_millis(150));
+        match company.engine.records_round(flow, false).await.expect("the database answers") {
+            RoundEnd::Done(_) => {}
+            end => panic!("{end:?}"),
+        }
+    };
+    let in_crm = |name: &str| company.org.edit(&id, &fields(json!({ "FirstName": name }))).expect("sound");
+    let in_tool = |name: &str| company.campaign.edit(there, &fields(json!({ "firstName": name }))).expect("sound");
+    let both = || {
+        let there = company.campaign.contact(there).expect("it is there");
+        (company.contact("ada@example.org")["FirstName"].clone(), there["firstName"].clone())
+    };
+    let is = |name: &str| (json!(name), json!(name));
+    let start_second = || {
+        company
+            .hands
+            .pass(SignedDuration::from_nanos(1_000_000_000 - i64::from(company.hands.now().subsec_nanosecond())))
+    };
+    start_second();
+    in_crm("Ada");
+    look().await;
+    assert_eq!(both(), is("Ada"));
+    in_tool("Augusta");
+    look().await;
+    assert_eq!(both(), is("Augusta"));
+    in_crm("Ada");
+    look().await;
+    company.calm().await;
+    assert_eq!(both(), is("Ada"));
+    start_second();
+    in_tool("Byron");
+    look().await;
+    assert_eq!(both(), is("Byron"));
+    in_crm("Lovelace");
+    look().await;
+    assert_eq!(both(), is("Lovelace"));
+    in_tool("Byron");
+    look().await;
+    company.calm().await;
+    assert_eq!(both(), is("Byron"));
 }

@@ -44,7 +44,7 @@ statements! {
     DECIDED = "select decided from record_link where workspace = ?1 and integration = ?2 and id = ?3";
     DECIDED_SET = "update record_link set decided = ?4 where workspace = ?1 and integration = ?2 and id = ?3";
     ENTRY_SET = "update record_entry set link = ?5, seen = ?6, due_at = ?7, note = ?8, tries = ?9, fate = ?10, \
-        into_record = ?11, gone_at = ?12, let_go = ?13 \
+        into_record = ?11, gone_at = ?12, let_go = ?13, written = case when ?14 = 1 then 1 else written end \
         where workspace = ?1 and integration = ?2 and id = ?3 and revision = ?4 {written}";
     ENTRY_ASIDE = "update record_entry set due_at = null, note = ?5, tries = 0 \
         where workspace = ?1 and integration = ?2 and id = ?3 and revision = ?4";
@@ -270,8 +270,8 @@ impl Save {
                 let (note, tries) = (P::opt_text(change.note.as_deref()), P::Int(change.tries.into()));
                 let [fate, into] = fate_columns(&change.fate);
                 let gone = P::opt_time(is_gone(&change.fate).then_some(self.now));
-                let let_go = P::Int(change.let_go.into());
-                [ws, integration, id, revision, link, seen, due, note, tries, fate, into, gone, let_go]
+                let (let_go, written) = (P::Int(change.let_go.into()), P::Int(change.written.into()));
+                [ws, integration, id, revision, link, seen, due, note, tries, fate, into, gone, let_go, written]
             })
             .collect();
         let written = db.each(&ENTRY_SET, &sets).await?;

@@ -22,7 +22,7 @@ use crate::{
 };
 
 statements! {
-    KNOWN = "select id, changed_at, sweep, fate, into_record, match_key, digest from record_entry \
+    KNOWN = "select id, changed_at, sweep, fate, into_record, match_key, digest, written from record_entry \
         where workspace = ?1 and integration = ?2 and side = ?3 and kind = ?4 and record = ?5";
     ADD = "insert into record_entry (workspace, integration, side, kind, record, match_key, changed_at, fate, into_record, \
         due_at, tries, revision, sweep, gone_at, seen, digest) \
@@ -30,7 +30,11 @@ statements! {
         on conflict (workspace, integration, side, kind, record) do nothing {written}";
     NEWS = "update record_entry set match_key = ?3, changed_at = ?4, fate = ?5, into_record = ?6, \
         due_at = case when due_at < ?7 then due_at else ?7 end, sweep = ?8, \
-        gone_at = ?9, seen = ?10, digest = ?11, note = null, tries = 0, revision = revision + 1 where workspace = ?1 and id = ?2";
+        gone_at = ?9, seen = ?10, digest = ?11, written = 0, note = null, tries = 0, revision = revision + 1 \
+        where workspace = ?1 and id = ?2";
+    // What is stored of it reads as nothing that can be relied on: a decision about it reads the record first.
+    DOUBT = "update record_entry set seen = ?3, due_at = case when due_at < ?4 then due_at else ?4 end, sweep = ?5, \
+        note = null, tries = 0, revision = revision + 1 where workspace = ?1 and id = ?2";
     SEEN_AGAIN = "update record_entry set sweep = ?3 where workspace = ?1 and id = ?2";
     HINT = "update record_entry set due_at = ?6, changed_at = null, note = null, tries = 0, revision = revision + 1 \
         where workspace = ?1 and integration = ?2 and side = ?3 and kind = ?4 and record = ?5 {written}";
@@ -65,7 +69,15 @@ enum News {
         id: i64,
         marked: bool,
     },
+    /// As it was before we wrote it, within one second: from before that, or taken back by somebody. Only the record
+    /// itself can tell.
+    Doubtful {
+        id: i64,
+    },
 }
+
+/// Microseconds of a second.
+const SECOND: i64 = 1_000_000;
 
 /// Tells the contents of a row apart (FNV-1a: the same on every machine and in every version).
 fn digest(json: &[u8]) -> i64 {
@@ -92,6 +104,10 @@ fn compare(row: &SeenRow, reading: Reading, digest: i64, known: Option<Row>, swe
         None => false,
     };
     if reading == Reading::Page && says_nothing && fate_of(&mut known, 3)? == row.fate {
+        let is_written = known.int(7)? != 0;
+        if is_written && before.is_some_and(|(now, before)| now == before && now % SECOND == 0) {
+            return Ok(News::Doubtful { id });
+        }
         return Ok(News::Repeated { id, marked: known.int(2)? >= sweep });
     }
     let before = known.opt_text(5)?;
@@ -141,7 +157,7 @@ impl Op for Take {
             .map(|row| [ws, integration, side_column(row.side), P::Text(&row.kind), P::Text(row.record.as_str())])
             .collect();
         let known = db.each(&KNOWN, &keys).await?;
-        let (mut new, mut changed, mut again) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut new, mut changed, mut again, mut doubtful) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut freed = Vec::new();
         for (row, known) in rows.into_iter().zip(known) {
             let sweep = sweep_of(&pulls, row.side, &row.kind);
@@ -159,10 +175,15 @@ impl Op for Take {
                         again.push([ws, P::Int(id), P::Int(sweep)]);
                     }
                 }
+                News::Doubtful { id } => {
+                    taken.changed += 1;
+                    doubtful.push([ws, P::Int(id), P::Blob(&[]), P::time(take.now), P::Int(sweep)]);
+                }
             }
         }
         db.each(&SEEN_AGAIN, &again).await?;
-        taken.changed = changed.len();
+        db.each(&DOUBT, &doubtful).await?;
+        taken.changed += changed.len();
         self.change(db, &flow, &changed).await?;
         taken.new += self.add(db, &flow, &new).await?.into_iter().filter(|added| *added).count();
         wake::bearers(db, &flow, &freed, take.now).await?;

@@ -102,6 +102,7 @@ fn rests(entry: &StoredEntry, link: Option<LinkRef>) -> EntryChange {
         tries: 0,
         fate: entry.fate.clone(),
         let_go: entry.let_go,
+        written: false,
     }
 }
 

@@ -47,6 +47,36 @@ on_all! {
         assert_eq!(store.take_rows(page(5, at_time("newest", 21))).await.unwrap(), taken(0, 1, 0));
     }
 
+    /// A clock of whole seconds cannot tell a page of before our write from one of after somebody took that back: the record
+    /// is due, and what is stored of it counts no longer, so that it is read by its name. A finer clock can tell.
+    ///
+    /// proves: V1, V2
+    async fn what_was_written_and_taken_back_within_a_second_is_not_passed_over(world: &World) {
+        let store = world.store().await;
+        let held = hold(&store, "w1", 0, 900).await;
+        let fine = |text: &str| SeenRow {
+            row: values(text),
+            changed_at: Some(at(10) + jiff::SignedDuration::from_millis(7)),
+            ..seen(Side::Left, "bob", 10)
+        };
+        let coarse = |text: &str| SeenRow { row: values(text), ..seen(Side::Left, "ada", 10) };
+        let page = |now, text: &str| taking(&held, now, vec![coarse(text), fine(text)], Vec::new());
+        store.take_rows(page(1, "theirs")).await.unwrap();
+        for work in due(&store, 1).await {
+            let change = EntryChange { seen: Some(values("ours")), written: true, ..rests(&work.entry, None) };
+            save(&store, &held, 2, SaveRows { entries: vec![change], ..SaveRows::default() }).await;
+        }
+        assert_eq!(due(&store, 2).await.len(), 0);
+        assert_eq!(store.take_rows(page(3, "theirs")).await.unwrap(), taken(0, 1, 1));
+        let [Work { entry, .. }] = &due(&store, 3).await[..] else { panic!("one is due") };
+        assert_eq!((entry.record.as_str(), entry.seen.as_ref(), entry.unreadable), ("ada", None, true));
+        // Read by its name it is what it is, and the next page says nothing more.
+        store.take_named_rows(taking(&held, 4, vec![coarse("theirs")], Vec::new())).await.unwrap();
+        let entry = by_record(&store, Side::Left, "ada").await.unwrap();
+        assert_eq!((entry.seen, entry.unreadable), (Some(values("theirs")), false));
+        assert_eq!(store.take_rows(page(5, "theirs")).await.unwrap(), taken(0, 0, 2));
+    }
+
     /// proves: V1
     async fn rows_come_with_their_cursors_and_a_repetition_says_nothing(world: &World) {
         let store = world.store().await;

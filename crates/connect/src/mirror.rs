@@ -182,6 +182,8 @@ pub struct Changes {
     pub cursor: String,
     /// Whether there is more to read now.
     pub more: bool,
+    /// How long the vendor takes until there is more; nothing where it is there already.
+    pub ask_in: Duration,
 }
 
 /// A record as the vendor shows it.

@@ -169,7 +169,7 @@ impl Engine {
         let mut swept = Vec::new();
         for (state, page) in due.into_iter().zip(pages) {
             let Some(view) = kinds.get(&state.kind) else { continue };
-            let Changes { rows: seen, cursor, more } = page;
+            let Changes { rows: seen, cursor, more, ask_in } = page;
             let anew = reads_others(turn, &state);
             rows.extend(seen.into_iter().map(|seen| match seen_row(side, &state.kind, view, seen) {
                 // Of a field that was not read before nobody knows when it changed.
@@ -179,7 +179,11 @@ impl Engine {
             if !more && state.phase == PullPhase::Sweep {
                 swept.push((state.kind.clone(), state.sweep));
             }
-            read.push(after_page(turn, state, cursor, (!more).then_some(look.calls(round)), now));
+            let then = match more {
+                true => Then::More { at: later(now, SignedDuration::try_from(ask_in).unwrap_or(REST_MAX)) },
+                false => Then::End { calls: look.calls(round) },
+            };
+            read.push(after_page(turn, state, cursor, then, now));
         }
         round.read += rows.len();
         let take = TakeRows {
@@ -274,12 +278,24 @@ fn rest(every: SignedDuration, calls: u32) -> SignedDuration {
     every.max(every.saturating_mul(times).min(REST_MAX))
 }
 
-/// The pull after a page was read: the last of a look of so many calls, or one with more behind it.
-fn after_page(turn: &Turn<'_>, state: PullState, cursor: String, last_of: Option<u32>, now: Timestamp) -> PullState {
-    let (whole, more) = (state.phase != PullPhase::Changes, last_of.is_none());
+/// What comes behind a page.
+enum Then {
+    /// More, from then on.
+    More { at: Timestamp },
+    /// Nothing: it was the last of a look of so many calls.
+    End { calls: u32 },
+}
+
+/// The pull after a page was read.
+fn after_page(turn: &Turn<'_>, state: PullState, cursor: String, then: Then, now: Timestamp) -> PullState {
+    let (whole, more) = (state.phase != PullPhase::Changes, matches!(then, Then::More { .. }));
     let every = turn.flow.side(state.side).every;
-    // What a whole reading showed is not shown again.
-    let next_at = last_of.map_or(now, |calls| later(now, if whole { every } else { rest(every, calls) }));
+    let next_at = match then {
+        Then::More { at } => at,
+        // What a whole reading showed is not shown again.
+        Then::End { .. } if whole => later(now, every),
+        Then::End { calls } => later(now, rest(every, calls)),
+    };
     let view = turn.compiled.kinds(state.side).get(&state.kind);
     PullState {
         phase: if more { state.phase } else { PullPhase::Changes },

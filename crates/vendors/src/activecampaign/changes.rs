@@ -2,7 +2,7 @@
 //!
 //! Pages go by the contacts' numbers, so that nobody is passed over whatever others do meanwhile.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -83,7 +83,7 @@ async fn page(cx: &Cx<'_>, api: &mut Api<'_>, ask: &Ask<'_>) -> Result<Changes, 
         false => Cursor { since: cursor.since, run: Some(Run { began, last: furthest }) },
     };
     let cursor = serde_json::to_string(&next).map_err(|_| wrong("the cursor cannot be written down"))?;
-    Ok(Changes { rows: convert::seen(&page, ask.fields), cursor, more: !is_end })
+    Ok(Changes { rows: convert::seen(&page, ask.fields), cursor, more: !is_end, ask_in: Duration::ZERO })
 }
 
 fn before(moment: Timestamp, span: SignedDuration) -> Timestamp {

@@ -1,6 +1,8 @@
 //! What deals and accounts have in common: pages that are counted from the beginning, and custom fields whose values stand
 //! beside the record.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use syncline_connect::{
@@ -126,7 +128,7 @@ impl Cursor {
             false => Self { since: self.since, run: Some(run) },
         };
         let cursor = serde_json::to_string(&next).map_err(|_| wrong("the cursor cannot be written down"))?;
-        Ok(Changes { rows, cursor, more: !is_end })
+        Ok(Changes { rows, cursor, more: !is_end, ask_in: Duration::ZERO })
     }
 }
 

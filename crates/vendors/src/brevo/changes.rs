@@ -1,6 +1,9 @@
 //! Reading: what changed, page by page, and contacts one by one. The way through the pages is in `walk`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -93,7 +96,7 @@ async fn page(cx: &Cx<'_>, api: &mut Api<'_>, ask: &Ask<'_>) -> Result<Changes, 
     };
     let cursor = serde_json::to_string(&cursor)
         .map_err(|_| api.0.error(ErrorKind::Configuration, Retry::Never, "the cursor cannot be written down"))?;
-    Ok(Changes { rows, cursor, more })
+    Ok(Changes { rows, cursor, more, ask_in: Duration::ZERO })
 }
 
 fn place(contact: &Contact) -> Place {

@@ -129,7 +129,7 @@ pub async fn changes(cx: &Cx<'_>, api: &mut Api<'_>, ask: &Ask<'_>) -> Result<Ch
     let is_fresh =
         |company: &&CrmRecord| made.is_none_or(|made| COMPANIES.made_at(company).is_none_or(|at| at >= made));
     let rows = companies.iter().filter(is_fresh).map(|company| COMPANIES.seen(company, key, ask.fields)).collect();
-    Ok(Changes { rows, cursor, more: !is_end })
+    Ok(Changes { rows, cursor, more: !is_end, ask_in: Duration::ZERO })
 }
 
 /// The contacts of one write that come to a company, and those that leave it.

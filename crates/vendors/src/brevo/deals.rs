@@ -175,7 +175,7 @@ pub async fn changes(cx: &Cx<'_>, api: &mut Api<'_>, ask: &Ask<'_>) -> Result<Ch
     let cursor = serde_json::to_string(&next).map_err(|_| wrong("the cursor cannot be written down"))?;
     let key = DEALS.key(cx.settings);
     let rows = deals.iter().skip(fresh).map(|deal| DEALS.seen(deal, key, ask.fields)).collect();
-    Ok(Changes { rows, cursor, more: !is_end })
+    Ok(Changes { rows, cursor, more: !is_end, ask_in: Duration::ZERO })
 }
 
 /// Where a deal stands in the order of making. Of those made at the same moment the end of the id tells, which counts up.

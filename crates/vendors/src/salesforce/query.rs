@@ -29,6 +29,8 @@ pub const ROWS_PER_PAGE: usize = 2_000;
 pub enum Which {
     /// All rows by id, from behind this one on.
     All { after: Option<RecordId> },
+    /// All rows behind this one, in whatever order: a job that has to sort cannot cut its work into parts.
+    Rest { after: RecordId },
     /// What changed since a moment, by change.
     Since(Timestamp),
     /// The rest of what changed, up to `until`: what lies behind a row.
@@ -61,7 +63,7 @@ impl Display for Query<'_> {
         f.write_str(match self.which {
             Which::All { .. } => " ORDER BY Id",
             Which::Since(_) | Which::Behind { .. } => " ORDER BY SystemModstamp, Id",
-            Which::In(..) => "",
+            Which::In(..) | Which::Rest { .. } => "",
         })?;
         match self.limit {
             Some(limit) => write!(f, " LIMIT {limit}"),
@@ -74,7 +76,7 @@ impl Which {
     fn conditions(&self) -> Vec<String> {
         match self {
             Which::All { after: None } => Vec::new(),
-            Which::All { after: Some(after) } => vec![format!("Id > {}", text(after))],
+            Which::All { after: Some(after) } | Which::Rest { after } => vec![format!("Id > {}", text(after))],
             Which::Since(since) => vec![format!("SystemModstamp >= {}", Literal::Time(*since))],
             Which::Behind { stamp, after, until } => {
                 let stamp = Literal::Time(*stamp);

@@ -273,3 +273,48 @@ async fn a_refused_creation_is_not_sent_again() {
         assert!(company.holds().await.is_empty());
     }
 }
+
+/// The daily reading of a large kind goes by a job, for which the integration waits without asking on and on; whom it does
+/// not show is missing.
+///
+/// proves: R16, R22
+#[tokio::test]
+async fn who_is_missing_among_many_is_told_by_a_job() {
+    let company = Company::changed(|flows| {
+        follows_the_crm(flows);
+        flows[0].pairs[0].right.create = false;
+    })
+    .await;
+    let ids = company.people(20_100);
+    let gone = [(7, "p0007@example.org"), (20_050, "p20050@example.org")];
+    for (_, email) in gone {
+        add(&company.brevo, email, json!({ "LASTNAME": "Lovelace" }));
+    }
+    add(&company.brevo, "p20051@example.org", json!({ "LASTNAME": "King" }));
+    let jobs = || {
+        let calls = company.org.calls().by_endpoint;
+        calls.iter().filter(|(name, _)| name.contains("jobs/query")).map(|(_, count)| *count).sum::<u64>()
+    };
+    for _ in 0..5 {
+        company.end().await;
+        company.hands.pass(SignedDuration::from_mins(1));
+    }
+    company.calm().await;
+    let first = jobs();
+    assert!((3..=5).contains(&first), "{first} calls about the job: {:?}", company.org.calls().by_endpoint);
+    for (number, _) in gone {
+        company.org.delete(&ids[number]).expect("it is there");
+        company.org.purge(&ids[number]).expect("it is in the bin");
+    }
+    company.hands.pass(SignedDuration::from_hours(25));
+    let mut waited = 0;
+    while !matches!(company.end().await, RoundEnd::Done(round) if round.deleted > 0) {
+        waited += 1;
+        assert!(waited < 40, "the reading does not end");
+        company.hands.pass(SignedDuration::from_secs(5));
+    }
+    assert!(waited > 1, "the job takes its time");
+    assert!(jobs() <= 2 * first, "{} calls about both jobs", jobs());
+    company.calm().await;
+    assert_eq!(people(&company.brevo).into_keys().collect::<Vec<_>>(), ["p20051@example.org"]);
+}

@@ -3,6 +3,8 @@
 //! thousand rows that one can reach. A first load and a sweep list instead: a search knows of a write only after a
 //! while, and what a sweep misses counts as gone.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value as Json;
 use syncline_connect::{
@@ -110,7 +112,7 @@ impl Look<'_> {
             Start::At(Cursor::Round { until, .. }) => self.searched(page, limit, *until)?,
             Start::At(Cursor::Tie { until, at, .. }) => tied(page, limit, *until, *at)?,
         };
-        Ok(Changes { rows, cursor: cursor.to_string(), more })
+        Ok(Changes { rows, cursor: cursor.to_string(), more, ask_in: Duration::ZERO })
     }
 
     /// After a page in the order of change. Of the last moment on it there may be more than it showed.

@@ -1,5 +1,5 @@
 //! Records in step: what changed in few calls, many rows written in few calls. A folder file per question: `changes`,
-//! `reading`, `shapes` (descriptions), `collections` and `bulk` (two ways to write), `rows` (what a row says), `refusal`.
+//! `whole` (all of a large kind), `reading`, `shapes` (descriptions), `collections` and `bulk` (two ways to write), `rows` (what a row says), `refusal`.
 //!
 //! Nothing is kept here: what a round has come to stands in its [`cursor`], what a job was given in the rows that the
 //! caller hands over again.
@@ -15,6 +15,7 @@ mod rows;
 mod shapes;
 #[cfg(test)]
 pub(super) mod tests;
+mod whole;
 
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use syncline_connect::{
 };
 use syncline_core::{description::ObjectDescription, ids::RecordId, record::Role};
 
+use self::changes::Pace;
 use super::{Salesforce, query::ROWS_PER_PAGE};
 
 /// Two minutes: with one call a look 720 calls a day, under one in a hundred of what an Enterprise org has.
@@ -77,7 +79,7 @@ impl Mirror for Salesforce {
         cx: &'a Cx<'a>,
         asks: &'a [Ask<'a>],
     ) -> BoxFuture<'a, Result<Answered<Vec<Changes>>, Error>> {
-        Box::pin(changes::changes(cx, asks, ROWS_PER_PAGE))
+        Box::pin(changes::changes(cx, asks, Pace { page: ROWS_PER_PAGE, job_from: whole::JOB_FROM }))
     }
 
     fn fetch<'a>(

@@ -24,6 +24,9 @@ use crate::salesforce::{
 /// Bytes of an answer that a call aims to stay below; the program reads at most ten million.
 const ANSWER_BYTES: usize = 8_000_000;
 
+/// Bytes of a cell of a line, as they are in the middle of many orgs' lines.
+const CELL_BYTES: usize = 30;
+
 /// Bytes of a row without fields, and of one more field, as they are in the middle of many orgs' rows.
 const ROW_BYTES: usize = 200;
 const FIELD_BYTES: usize = 40;
@@ -62,6 +65,11 @@ impl<'a> Table<'a> {
     /// How many rows one of so many queries in a call may answer.
     pub fn rows_in_answer(&self, queries: usize) -> usize {
         ANSWER_BYTES / queries.max(1) / (ROW_BYTES + FIELD_BYTES * self.columns.len())
+    }
+
+    /// How many lines one part of a job's results may have.
+    pub fn lines_in_answer(&self) -> usize {
+        ANSWER_BYTES / (CELL_BYTES * self.columns.len())
     }
 
     /// What a row says.

@@ -7,4 +7,5 @@ mod pure;
 mod reading;
 mod scripted;
 mod spoilt;
+mod whole;
 mod writing;

@@ -24,7 +24,11 @@ use syncline_sandbox::{
 use url::Url;
 
 use crate::{
-    salesforce::{Salesforce, manifest::USER_ID, mirror::changes},
+    salesforce::{
+        Salesforce,
+        manifest::USER_ID,
+        mirror::changes::{self, Pace},
+    },
     testing::site::{Asker, Calls, Hands},
 };
 
@@ -148,6 +152,18 @@ impl Lab {
         fields: &[String],
         start: From<'_>,
         page: usize,
+        between: impl FnMut(usize),
+    ) -> (Vec<Seen>, String) {
+        self.read_at(kind, fields, start, Pace { page, job_from: u64::MAX }, between)
+    }
+
+    /// The same at another pace; while a job is waited for, time passes.
+    pub fn read_at(
+        &self,
+        kind: &str,
+        fields: &[String],
+        start: From<'_>,
+        pace: Pace,
         mut between: impl FnMut(usize),
     ) -> (Vec<Seen>, String) {
         let (mut rows, mut cursor) = (Vec::new(), None::<String>);
@@ -155,10 +171,11 @@ impl Lab {
             let start = cursor.as_deref().map_or(start, From::Cursor);
             let cx = self.asker.cx();
             let asks = [Ask { kind, fields, start }];
-            let answered = changes::changes(&cx, &asks, page).now_or_never().expect("the org answers at once");
+            let answered = changes::changes(&cx, &asks, pace).now_or_never().expect("the org answers at once");
             let mut answered = answered.expect("the org answers");
-            assert_eq!(answered.calls, 1);
             let changes = answered.value.remove(0);
+            assert!(answered.calls == 1 || pace.job_from < u64::MAX, "{} calls", answered.calls);
+            self.pass(i64::try_from(changes.ask_in.as_secs()).unwrap());
             rows.extend(changes.rows);
             if !changes.more {
                 return (rows, changes.cursor);

@@ -21,9 +21,15 @@ fn moment() -> impl Strategy<Value = jiff::Timestamp> {
 
 proptest! {
     #[test]
-    fn a_cursor_is_read_as_it_was_written(id in sound_id(), one in moment(), two in moment()) {
+    fn a_cursor_is_read_as_it_was_written(
+        id in sound_id(), one in moment(), two in moment(), read: u64, locator in "[!-~]{1,40}",
+    ) {
+        let job = |locator| Cursor::Job { began: one, after: id.clone(), id: id.as_str().to_owned(), locator };
         let cursors = [
-            Cursor::All { began: one, after: id.clone() },
+            Cursor::All { began: one, after: id.clone(), read: None },
+            Cursor::All { began: one, after: id.clone(), read: Some(read) },
+            job(None),
+            job(Some(locator)),
             Cursor::Round { until: one, stamp: two, after: id },
             Cursor::Since(one),
         ];
@@ -33,7 +39,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_a_cursor_or_none(text in "(all|round|since)?[ 0-9A-Za-z:.'-]{0,60}") {
+    fn any_text_is_a_cursor_or_none(text in "(all|job|round|since)?[ 0-9A-Za-z:.'-]{0,60}") {
         if let Some(cursor) = Cursor::parse(&text) {
             prop_assert_eq!(Cursor::parse(&cursor.to_string()), Some(cursor));
         }

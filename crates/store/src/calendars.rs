@@ -46,17 +46,23 @@ pub struct CalendarState {
     pub failures: u32,
     /// Why it could not be read the last time.
     pub problem: Option<String>,
-    /// When a reading from the beginning was last over, and what it did not show was asked for; nothing while one is under way.
+    /// When a reading from the beginning was last over, and what it did not show was asked for; nothing while one is under way,
+    /// [`Self::NEVER`] where a person wants one.
     pub whole_at: Option<Timestamp>,
     /// The time that it covered, where it has come to its end and what it did not show is still to be asked for.
     pub unswept: Option<Window>,
-    /// When a person said that whatever the reading under way does not show was deleted on purpose.
+    /// When a person said that whatever the reading under way, or the next one, does not show was deleted on purpose.
     pub confirmed_at: Option<Timestamp>,
     /// When it last answered.
     pub read_at: Option<Timestamp>,
     /// When it is to be read because its vendor said that it changed, until a reading that began then has ended.
     pub wake_at: Option<Timestamp>,
     pub watch: WatchState,
+}
+
+impl CalendarState {
+    /// So long ago that a reading from the beginning is due.
+    pub const NEVER: Timestamp = Timestamp::UNIX_EPOCH;
 }
 
 /// How having its changes told goes.

@@ -173,6 +173,12 @@ impl Engine {
             Some(state) => return Ok(CalendarRoundEnd::NotActive(state.standing)),
             None => return Ok(CalendarRoundEnd::NotActive(FlowStanding::Draft)),
         };
+        if confirm_deletes {
+            // It holds whoever reads them, also where somebody does so just now.
+            for calendar in &flow.calendars {
+                self.world.store.confirm_calendar(&flow.reference(calendar), self.world.clock.now()).await?;
+            }
+        }
         let resting = self.resting_connections(flow).await?;
         if resting.contains(&flow.crm) {
             return Ok(CalendarRoundEnd::Resting { connection: flow.crm.clone() });
@@ -182,14 +188,14 @@ impl Engine {
         let rests: BTreeMap<&str, Timestamp> = known
             .iter()
             .map(|(name, state)| (name.as_str(), state.next_at))
-            .filter(|(_, next_at)| !confirm_deletes && *next_at > started)
+            .filter(|(_, next_at)| *next_at > started)
             .collect();
         round.next_at = rests.values().min().copied();
         // Boxed one by one: a closure over borrowed calendars would keep the whole round from moving between threads.
         let mut reads = Vec::new();
         let asked = flow.calendars.iter().filter(|calendar| !rests.contains_key(calendar.name.as_str()));
         for calendar in asked.filter(|calendar| !resting.contains(&calendar.connection)) {
-            let read = async move { (calendar, self.read_calendar(flow, calendar, confirm_deletes).await) };
+            let read = async move { (calendar, self.read_calendar(flow, calendar).await) };
             reads.push(read.boxed());
         }
         let mut reads = stream::iter(reads).buffer_unordered(READ_AT_ONCE);

@@ -72,16 +72,11 @@ pub(super) struct Hold<'a> {
 
 impl Engine {
     /// Reads a calendar, if it is time and nobody else does.
-    pub(super) async fn read_calendar(
-        &self,
-        flow: &CalendarFlow,
-        calendar: &CalendarSetup,
-        confirm_deletes: bool,
-    ) -> StoreResult<Read> {
+    pub(super) async fn read_calendar(&self, flow: &CalendarFlow, calendar: &CalendarSetup) -> StoreResult<Read> {
         let of = flow.reference(calendar);
         let now = self.world.clock.now();
         let state = self.world.store.begin_calendar(&of, now).await?;
-        if !confirm_deletes && state.next_at > now {
+        if state.next_at > now {
             return Ok(Read::default());
         }
         let (setup, facet) = match self.calendar_facet(flow, calendar) {
@@ -93,7 +88,7 @@ impl Engine {
         let name = format!("calendar:{}:{}", flow.id, calendar.name);
         let Some(held) = self.hold(&flow.workspace, name, lease).await? else { return Ok(Read::default()) };
         let reading = Hold { flow, calendar, of, setup, facet, held, began: now, until };
-        let read = self.read_while_held(&reading, confirm_deletes).await;
+        let read = self.read_while_held(&reading).await;
         self.let_go(&flow.workspace, &reading.held).await;
         read
     }
@@ -112,16 +107,16 @@ impl Engine {
         Ok((setup, facet))
     }
 
-    async fn read_while_held(&self, reading: &Hold<'_>, confirm_deletes: bool) -> StoreResult<Read> {
+    async fn read_while_held(&self, reading: &Hold<'_>) -> StoreResult<Read> {
         let (store, of) = (&self.world.store, &reading.of);
         let mut read = Read::default();
         // Somebody may have read between the look and the lease.
         let mut state = store.begin_calendar(of, self.world.clock.now()).await?;
-        if !confirm_deletes && state.next_at > self.world.clock.now() {
+        if state.next_at > self.world.clock.now() {
             return Ok(read);
         }
-        if confirm_deletes || self.is_to_be_read_whole(reading, &state) {
-            state = self.begin_anew(reading, confirm_deletes).await?;
+        if self.is_to_be_read_whole(reading, &state) {
+            state = self.begin_anew(reading).await?;
         }
         let mut anew = 0;
         for _ in 0..PAGES_MAX {
@@ -135,7 +130,7 @@ impl Engine {
                 Ok(Changes::Page(page)) => page,
                 Ok(Changes::Expired) if anew < ANEW_MAX => {
                     anew += 1;
-                    state = self.begin_anew(reading, false).await?;
+                    state = self.begin_anew(reading).await?;
                     continue;
                 }
                 Ok(Changes::Expired) => {
@@ -217,9 +212,9 @@ impl Engine {
         due.is_some_and(|due| due <= self.world.clock.now())
     }
 
-    async fn begin_anew(&self, reading: &Hold<'_>, confirmed: bool) -> StoreResult<CalendarState> {
+    async fn begin_anew(&self, reading: &Hold<'_>) -> StoreResult<CalendarState> {
         let now = self.world.clock.now();
-        self.world.store.read_calendar_anew(&reading.of, &reading.held, now, confirmed).await?;
+        self.world.store.read_calendar_anew(&reading.of, &reading.held, now).await?;
         self.world.store.begin_calendar(&reading.of, now).await
     }
 

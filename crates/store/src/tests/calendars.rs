@@ -17,8 +17,8 @@ use syncline_core::{
 
 use super::world::*;
 use crate::{
-    CalendarPage, CalendarRef, ChangesRead, DueSeries, GuestLetter, Held, JournalKind, Links, MailState, MeetingFilter,
-    MeetingState, NewCopy, NewMail, SaveMeetings, Store, StoredMeeting, Untold,
+    CalendarPage, CalendarRef, CalendarState, ChangesRead, DueSeries, GuestLetter, Held, JournalKind, Links, MailState,
+    MeetingFilter, MeetingState, NewCopy, NewMail, SaveMeetings, Store, StoredMeeting, Untold,
 };
 
 pub(super) fn integration() -> IntegrationId {
@@ -195,7 +195,12 @@ on_all! {
         let state = || async { store.begin_calendar(&rosa, at(0)).await.unwrap() };
         let take = |page: CalendarPage| async { assert!(store.take_calendar_page(page).await.unwrap()) };
         for (began, confirmed) in [(1, false), (20, true), (40, true)] {
-            assert!(store.read_calendar_anew(&rosa, &held, at(began), confirmed).await.unwrap());
+            if confirmed {
+                store.confirm_calendar(&rosa, at(began)).await.unwrap();
+                let asked = state().await;
+                assert_eq!((asked.whole_at, asked.next_at), (Some(CalendarState::NEVER), at(began)));
+            }
+            assert!(store.read_calendar_anew(&rosa, &held, at(began)).await.unwrap());
             let said = confirmed.then(|| at(began));
             let window = Window { from: at(began), ..Window::ALL };
             take(page(&rosa, &held, began + 1, vec![], false)).await;
@@ -209,7 +214,7 @@ on_all! {
             assert_eq!((ended.failures, ended.problem.as_deref()), (1, Some("it is shut")));
             if began == 20 {
                 // It has to begin again, and what was said of it still holds.
-                assert!(store.read_calendar_anew(&rosa, &held, at(26), false).await.unwrap());
+                assert!(store.read_calendar_anew(&rosa, &held, at(26)).await.unwrap());
                 let again = state().await;
                 assert_eq!((again.unswept, again.confirmed_at), (None, said));
             }
@@ -218,6 +223,32 @@ on_all! {
             assert_eq!((over.whole_at, over.unswept, over.confirmed_at), (Some(at(began + 7)), None, None));
             assert_eq!((over.failures, over.problem), (0, None));
         }
+    }
+
+    /// What a person says while somebody reads the calendar is not lost: that reading ends without it, and the next one begins
+    /// anew with it.
+    ///
+    /// proves: C10
+    async fn a_word_in_the_middle_of_a_reading_holds_for_the_next(world: &World) {
+        let store = world.store().await;
+        let rosa = of("rosa/primary");
+        store.begin_calendar(&rosa, at(0)).await.unwrap();
+        let held = hold(&store, "calendar:rosa", "w1", 0, 100).await.unwrap();
+        let state = || async { store.begin_calendar(&rosa, at(0)).await.unwrap() };
+        assert!(store.read_calendar_anew(&rosa, &held, at(1)).await.unwrap());
+        store.confirm_calendar(&rosa, at(2)).await.unwrap();
+        let whole = CalendarPage { whole: Some(Window::ALL), ..page(&rosa, &held, 3, vec![], true) };
+        let swept = CalendarPage { swept: true, ..page(&rosa, &held, 4, vec![], false) };
+        for page in [whole, swept] {
+            let now = page.now;
+            assert!(store.take_calendar_page(page).await.unwrap());
+            let asked = state().await;
+            assert_eq!((asked.whole_at, asked.confirmed_at), (Some(CalendarState::NEVER), Some(at(2))));
+            assert!(asked.next_at <= now, "{asked:?}");
+        }
+        assert!(store.read_calendar_anew(&rosa, &held, at(5)).await.unwrap());
+        assert!(store.take_calendar_page(CalendarPage { swept: true, ..page(&rosa, &held, 6, vec![], true) }).await.unwrap());
+        assert_eq!((state().await.whole_at, state().await.confirmed_at), (Some(at(6)), None));
     }
 
     /// proves: C10, V3
@@ -236,7 +267,7 @@ on_all! {
         let quick = hold(&store, "calendar:rosa", "w2", 100, 200).await.unwrap();
         assert!(!store.take_calendar_page(page(&rosa, &slow, 101, vec![event("c", "Three")], false)).await.unwrap());
         assert!(!store.calendar_failed(&rosa, &slow, at(101), at(102), "no").await.unwrap());
-        assert!(!store.read_calendar_anew(&rosa, &slow, at(101), false).await.unwrap());
+        assert!(!store.read_calendar_anew(&rosa, &slow, at(101)).await.unwrap());
         assert_eq!(store.begin_calendar(&rosa, at(101)).await.unwrap().cursor.as_deref(), Some("c2"));
         assert!(store.calendar_failed(&rosa, &quick, at(102), at(500), "it is shut").await.unwrap());
         let state = store.begin_calendar(&rosa, at(103)).await.unwrap();
@@ -327,7 +358,7 @@ on_all! {
         let rid = Rid::At(at(3600));
         assert_eq!(by_calendar, [("rosa/primary", true, rid, true), ("sam/primary", false, rid, true)]);
         // Its place is no longer good: all is read anew, and one event does not come.
-        assert!(store.read_calendar_anew(&sam, &held, at(3), false).await.unwrap());
+        assert!(store.read_calendar_anew(&sam, &held, at(3)).await.unwrap());
         let state = store.begin_calendar(&sam, at(3)).await.unwrap();
         assert_eq!((state.cursor, state.epoch, state.settled), (None, 2, true));
         store.take_calendar_page(page(&sam, &held, 4, vec![event("b", "Two")], true)).await.unwrap();

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use syncline_core::calendar::series::SeriesPolicy;
 use syncline_engine::calendars::CalendarRoundEnd;
 use syncline_sandbox::{Delivery, GoogleWorkspace, Reply};
+use syncline_store::WorkerId;
 
 use super::{
     dav::Radicale,
@@ -76,6 +77,34 @@ async fn what_a_person_confirms_counts_for_one_reading() {
     go(&ids[25..50]);
     desk.calm().await;
     assert_eq!(called_off(&desk), 25, "nobody said so of these");
+}
+
+/// What a person confirms while another process reads the calendar holds all the same.
+///
+/// proves: C10
+#[tokio::test]
+async fn what_a_person_confirms_is_not_lost_where_somebody_reads() {
+    let desk = Desk::new().await.active().await;
+    let ids: Vec<String> = (0..60).map(|n| desk.meet(ROSA, &format!("Demo {n:02}"), 24 * 30 + n, &[ADA])).collect();
+    desk.calm().await;
+    ids.iter().for_each(|id| desk.google.delete(ROSA, id).expect("she may"));
+    desk.google.forget_deleted(ROSA).expect("a calendar");
+    desk.google.expire_sync_tokens();
+    desk.calm().await;
+    assert_eq!(called_off(&desk), 0, "that many are asked about");
+    let (world, flow, other) = (desk.engine.world(), desk.flow(), WorkerId("other".to_owned()));
+    let (now, minute) = (world.clock.now(), SignedDuration::from_mins(1));
+    for calendar in &flow.calendars {
+        let name = format!("calendar:{}:{}", flow.id, calendar.name);
+        let held = world.store.acquire_lease(&flow.workspace, &name, &other, now, now + minute).await;
+        assert!(held.expect("the database answers").is_some());
+    }
+    let end = desk.engine.run_calendars_now(flow, true).await.expect("the database answers");
+    assert!(matches!(end, CalendarRoundEnd::Done(_)), "{end:?}");
+    assert_eq!(called_off(&desk), 0);
+    desk.hands.pass(minute);
+    desk.calm().await;
+    assert_eq!(called_off(&desk), 60, "{:?}", desk.told().await);
 }
 
 /// Answers about single events come after the lease has run out, for as long as it is slow.

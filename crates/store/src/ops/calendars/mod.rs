@@ -47,8 +47,10 @@ statements! {
     CALENDAR_FAILED = "update calendar set next_at = ?4, failures = failures + 1, problem = ?5 \
         where workspace = ?1 and integration = ?2 and calendar = ?3";
     CALENDAR_SOON = "update calendar set next_at = ?4 where workspace = ?1 and integration = ?2 and calendar = ?3 and next_at > ?4";
+    CALENDAR_CONFIRM = "update calendar set confirmed_at = ?4, whole_at = ?5, next_at = ?4 \
+        where workspace = ?1 and integration = ?2 and calendar = ?3";
     CALENDAR_ANEW = "update calendar set cursor = null, epoch = epoch + 1, next_at = ?4, whole_at = null, unswept = 0, \
-        unswept_from = null, unswept_to = null, confirmed_at = coalesce(?5, confirmed_at) \
+        unswept_from = null, unswept_to = null \
         where workspace = ?1 and integration = ?2 and calendar = ?3";
     COPY_GET = "select copy, uid, rid, baseline, touched, organizes from calendar_copy \
         where workspace = ?1 and integration = ?2 and calendar = ?3 and event = ?4";
@@ -184,6 +186,26 @@ impl Op for Soon {
     }
 }
 
+struct Confirm {
+    of: CalendarRef,
+    now: Timestamp,
+}
+
+impl Op for Confirm {
+    type Out = ();
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.of.workspace)
+    }
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<()> {
+        let [ws, integration, calendar] = self.of.key();
+        let now = P::time(self.now);
+        db.run(&CALENDAR_MAKE, &[ws, integration, calendar, now]).await?;
+        db.run(&CALENDAR_CONFIRM, &[ws, integration, calendar, now, P::time(CalendarState::NEVER)]).await.map(drop)
+    }
+}
+
 struct Take(CalendarPage);
 
 impl Op for Take {
@@ -205,6 +227,9 @@ impl Op for Take {
         let (next_at, wake_at) = watches::next_look(db, page, &state, news).await?;
         // A reading of everything ends with the look for what it did not show.
         let unswept = page.whole.or(state.unswept).filter(|_| !page.swept);
+        // What a person said while this was read holds for the reading that begins anew.
+        let anew = state.whole_at == Some(CalendarState::NEVER);
+        let (swept, next_at) = if anew { (false, next_at.min(page.now)) } else { (page.swept, next_at) };
         let read = [
             ws,
             integration,
@@ -213,14 +238,14 @@ impl Op for Take {
             P::Int(page.whole.is_some().into()),
             P::opt_text(page.zone.as_deref()),
             P::time(next_at),
-            P::opt_time(page.swept.then_some(page.now)),
+            P::opt_time(swept.then_some(page.now)),
             P::opt_time(wake_at),
             P::time(page.now),
             P::Int((page.whole.is_some() || page.ends.is_some()).into()),
             P::Int(unswept.is_some().into()),
             P::opt_time(unswept.map(|window| window.from).filter(|from| *from != Timestamp::MIN)),
             P::opt_time(unswept.map(|window| window.to).filter(|to| *to != Timestamp::MAX)),
-            P::opt_time(state.confirmed_at.filter(|_| !page.swept)),
+            P::opt_time(state.confirmed_at.filter(|_| !swept)),
         ];
         db.run(&CALENDAR_READ, &read).await?;
         Ok(true)
@@ -387,7 +412,6 @@ struct Anew {
     of: CalendarRef,
     held: Held,
     now: Timestamp,
-    confirmed: bool,
 }
 
 impl Op for Anew {
@@ -402,8 +426,7 @@ impl Op for Anew {
             return Ok(false);
         }
         let [ws, integration, calendar] = self.of.key();
-        let confirmed_at = P::opt_time(self.confirmed.then_some(self.now));
-        Ok(db.run(&CALENDAR_ANEW, &[ws, integration, calendar, P::time(self.now), confirmed_at]).await? > 0)
+        Ok(db.run(&CALENDAR_ANEW, &[ws, integration, calendar, P::time(self.now)]).await? > 0)
     }
 }
 
@@ -524,16 +547,15 @@ impl Store {
         self.run(Take(page)).await
     }
 
-    /// Has a calendar read from the beginning. `confirmed`: a person said that whatever it does not show then was deleted on
-    /// purpose, which counts until that reading, or another from the beginning in its place, has ended.
-    pub async fn read_calendar_anew(
-        &self,
-        of: &CalendarRef,
-        held: &Held,
-        now: Timestamp,
-        confirmed: bool,
-    ) -> Result<bool> {
-        self.run(Anew { of: of.clone(), held: held.clone(), now, confirmed }).await
+    /// A person says that whatever a calendar does not show any more was deleted on purpose. Whoever reads it next begins
+    /// anew, and the word counts until that reading, or another from the beginning in its place, has ended.
+    pub async fn confirm_calendar(&self, of: &CalendarRef, now: Timestamp) -> Result<()> {
+        self.run(Confirm { of: of.clone(), now }).await
+    }
+
+    /// Has a calendar read from the beginning.
+    pub async fn read_calendar_anew(&self, of: &CalendarRef, held: &Held, now: Timestamp) -> Result<bool> {
+        self.run(Anew { of: of.clone(), held: held.clone(), now }).await
     }
 
     /// Notes that a calendar could not be read.

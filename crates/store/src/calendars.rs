@@ -307,9 +307,16 @@ pub struct MeetingView {
     pub state: MeetingState,
     /// The CRM's record of it.
     pub record: Option<RecordId>,
+    /// Who stands on that record, by address: the person whom it is with first.
+    pub people: Vec<String>,
 }
 
 impl MeetingView {
+    /// On whose timelines it is, by address, where that may be told.
+    pub fn people(&self) -> &[String] {
+        if self.is_private() || self.record.is_none() { &[] } else { &self.people }
+    }
+
     /// Whether nothing may be shown of it but that it exists.
     pub fn is_private(&self) -> bool {
         self.state.privacy == Privacy::Frozen || self.state.verdict == Verdict::LeftOut(Reason::Private)

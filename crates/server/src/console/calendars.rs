@@ -147,6 +147,8 @@ struct EventShown {
     left_out: Option<(Shown, Shown)>,
     record: Option<Shown>,
     href: Option<String>,
+    /// On whose timelines it is.
+    people: Option<Shown>,
 }
 
 /// The workspace's integrations of calendars.
@@ -408,6 +410,7 @@ fn event(event: &Event) -> EventShown {
         left_out: left_out.map(|(sentence, next_step)| (Shown::value(sentence), Shown::value(next_step))),
         record: event.record.as_deref().map(Shown::value),
         href: event.record_url.as_deref().and_then(link),
+        people: (!event.people.is_empty()).then(|| Shown::value(&event.people.join(", "))),
     }
 }
 

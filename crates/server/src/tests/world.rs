@@ -29,7 +29,7 @@ use syncline_core::{
     },
     ids::{ChainId, ConnectionId, ExternalKey, IntegrationId, RecordId, WorkspaceId},
     merge::{Blanks, Direction, EndDraft, KindSettings, PairDraft, Policy, RuleDraft, Select, WhenDeleted},
-    record::{Fields, Role, Slot},
+    record::{Fields, Role, Slot, Std, Value},
     step::Link,
 };
 use syncline_engine::{
@@ -228,7 +228,8 @@ fn calendars(workspace: &str, name: &str) -> CalendarFlow {
 
 /// What an integration of calendars keeps of an event.
 pub(crate) fn meeting(uid: &str, title: Option<&str>, verdict: Verdict, privacy: Privacy) -> StoredMeeting {
-    let record = Link::new(Role::Meeting, RecordId::new(format!("00U_{uid}")), None, Fields::new());
+    let with = Fields::from([(Std::Email.into(), Value::text("ada@client.example"))]);
+    let record = Link::new(Role::Meeting, RecordId::new(format!("00U_{uid}")), None, with);
     let links = if verdict == Verdict::Log { [(Slot::Meeting, record)].into() } else { Links::new() };
     StoredMeeting {
         key: MeetingKey { uid: Uid::read(uid).unwrap(), rid: Rid::Single },

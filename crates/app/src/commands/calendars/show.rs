@@ -187,7 +187,8 @@ pub fn event(view: &MeetingView) -> String {
         line(&mut text, &format!("    held back: {problem}"));
         return text;
     }
-    line(&mut text, &format!("    {}", said(&state.verdict)));
+    let with = if view.people().is_empty() { String::new() } else { format!(", with {}", view.people().join(", ")) };
+    line(&mut text, &format!("    {}{with}", said(&state.verdict)));
     if let Verdict::LeftOut(reason) = &state.verdict {
         line(&mut text, &format!("    {}", reason.next_step()));
     } else if state.privacy == Privacy::Frozen {
@@ -203,7 +204,7 @@ pub fn event_json(view: &MeetingView) -> String {
     let reason = view.reason();
     json!({ "id": view.id, "uid": view.key.uid.as_str(), "occurrence": view.key.rid.to_string(),
         "title": view.title(), "start": view.start(), "logged": reason.is_none(), "private": view.is_private(),
-        "record": view.record, "problem": view.state.problem, "reason": reason.map(Reason::code),
+        "record": view.record, "people": view.people(), "problem": view.state.problem, "reason": reason.map(Reason::code),
         "sentence": reason.map(Reason::sentence), "next_step": reason.map(Reason::next_step),
         "shortened": view.shortened().map(|what| what.sentence()).collect::<Vec<_>>() })
     .to_string()

@@ -28,6 +28,7 @@ fn upcoming(title: Option<&str>, hour: i8, verdict: Verdict, if_new: Verdict) ->
 }
 
 fn view(title: Option<&str>, verdict: Verdict, privacy: Privacy) -> MeetingView {
+    let is_logged = verdict == Verdict::Log;
     MeetingView {
         id: 7,
         key: MeetingKey { uid: Uid::read("u-1").expect("a name"), rid: Rid::Single },
@@ -46,7 +47,8 @@ fn view(title: Option<&str>, verdict: Verdict, privacy: Privacy) -> MeetingView 
             untold: None,
             doubt: None,
         },
-        record: None,
+        record: is_logged.then(|| syncline_core::ids::RecordId::new("00U1")),
+        people: vec!["ada@client.example".to_owned(), "bob@client.example".to_owned()],
     }
 }
 
@@ -144,7 +146,7 @@ fn an_event_says_whether_it_is_logged_or_why_not() {
     2026-11-23T09:00:00Z  Demo
         held back: the CRM wants a company
     2026-11-23T09:00:00Z  Demo
-        logged
+        logged, with ada@client.example, bob@client.example
     at an unknown time    (private)
         logged
         It is private by now, and nothing more is written.
@@ -157,7 +159,7 @@ fn an_event_says_whether_it_is_logged_or_why_not() {
     ");
     let told: Value = serde_json::from_str(&show::event_json(&shown[4])).expect("JSON");
     let known = json!({ "id": 7, "uid": "u-1", "occurrence": "single", "title": null, "start": "2026-11-23T09:00:00Z",
-        "logged": false, "private": false, "record": null, "problem": null, "reason": "internal_only",
+        "logged": false, "private": false, "record": null, "people": [], "problem": null, "reason": "internal_only",
         "sentence": "Nobody from outside takes part.",
         "next_step": "Invite the contact to the event; check the own domains if somebody is missing.",
         "shortened": [] });

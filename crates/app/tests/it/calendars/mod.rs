@@ -20,6 +20,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 use syncline_core::calendar::meeting::DeleteSettings;
+use syncline_store::MeetingView;
 
 use self::desk::{ADA, Desk, ROSA, SAM};
 use crate::crms::value;
@@ -47,6 +48,9 @@ async fn meetings_with_contacts_land_on_their_timelines() {
         (of("Before"), of("Demo"), of("Team"), of("Stranger")),
         ("before_connection", "log", "internal_only", "no_contact")
     );
+    let events = desk.events().await;
+    let on_timelines: Vec<&[String]> = events.iter().map(MeetingView::people).filter(|all| !all.is_empty()).collect();
+    assert_eq!(on_timelines, [[ADA.to_owned()]]);
     let (google, hub) = (desk.google.call_count(), desk.hub.call_count());
     desk.calm().await;
     assert_eq!((desk.google.call_count() - google, desk.hub.call_count() - hub), (2, 0), "one call a calendar");

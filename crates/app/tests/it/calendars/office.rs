@@ -197,7 +197,7 @@ fn an_admin_previews_activates_and_asks_why_not() {
     assert_eq!(office.timeline(), expected);
 
     let events = office.run(&["calendars", "events", "meetings"]);
-    assert!(events.contains("  Demo\n    logged\n"), "{events}");
+    assert!(events.contains("  Demo\n    logged, with ada@client.example\n"), "{events}");
     let left_out = office.run(&["calendars", "events", "meetings", "--left-out"]);
     assert!(left_out.contains("  Team\n    Nobody from outside takes part.\n    Invite the contact"), "{left_out}");
     assert!(!left_out.contains("Demo"), "{left_out}");

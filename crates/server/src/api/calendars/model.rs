@@ -403,6 +403,8 @@ pub(crate) struct Event {
     pub(crate) record: Option<String>,
     /// Where people see that record.
     pub(crate) record_url: Option<String>,
+    /// On whose timelines it is, by address: the person whom it is with first.
+    pub(crate) people: Vec<String>,
     /// Why the CRM refused it, and what to do.
     pub(crate) problem: Option<String>,
     /// Why it is not logged. Stable; branch on this.
@@ -426,6 +428,7 @@ impl Event {
             logged: reason.is_none(),
             record: view.record.as_ref().map(|id| id.as_str().to_owned()),
             record_url,
+            people: view.people().to_vec(),
             problem: view.state.problem.clone(),
             reason: reason.map(|reason| reason.code().to_owned()),
             sentence: reason.map(|reason| reason.sentence()),

@@ -8,7 +8,7 @@ use syncline_core::{
         identity::{MeetingKey, Uid},
     },
     ids::{IntegrationId, WorkspaceId},
-    record::Slot,
+    record::{Slot, Std, Value},
 };
 
 use super::{COPIES_OF, DUE_ADD, copy_of, crm::know_records, mails};
@@ -285,7 +285,7 @@ impl Op for List {
             let key = key_of(&row.text(1)?, &row.text(2)?)?;
             let links: Links = row.json(4)?;
             let record = links.get(&Slot::Meeting).map(|link| link.id.clone());
-            Ok(MeetingView { id: row.int(0)?, key, state: row.json(3)?, record })
+            Ok(MeetingView { id: row.int(0)?, key, state: row.json(3)?, record, people: people(&links) })
         };
         rows.into_iter().map(view).filter(is_readable).collect()
     }
@@ -341,6 +341,16 @@ impl Op for Retry {
         let mails = mails::again(db, &self.workspace, &self.integration, self.now).await?;
         Ok(uids.len().saturating_add(usize::try_from(mails).unwrap_or(usize::MAX)))
     }
+}
+
+/// Who stands on a meeting's record, as far as their addresses are known. That of the meeting comes before the others'.
+fn people(links: &Links) -> Vec<String> {
+    let mut people: Vec<String> = Vec::new();
+    for link in links.values() {
+        let email = link.image.get(&Std::Email.into()).and_then(Value::as_text);
+        people.extend(email.filter(|email| !people.iter().any(|known| known == email)).map(str::to_owned));
+    }
+    people
 }
 
 impl Store {

@@ -50,6 +50,8 @@ pub enum Mutant {
     GuestCallsOff,
     /// A record that a person deleted is made again.
     RemovalForgotten,
+    /// A calendar whose vendor tells of changes is asked for none.
+    ToldIsAll,
 }
 
 impl Mutant {
@@ -65,12 +67,13 @@ impl Mutant {
     ];
 
     /// Those that the simulation of calendars finds.
-    pub const OF_CALENDARS: [Mutant; 5] = [
+    pub const OF_CALENDARS: [Mutant; 6] = [
         Mutant::UnknownIsDone,
         Mutant::UnconfirmedGone,
         Mutant::PrivateShown,
         Mutant::GuestCallsOff,
         Mutant::RemovalForgotten,
+        Mutant::ToldIsAll,
     ];
 
     /// Those that the simulation of bookings finds.

@@ -14,12 +14,13 @@ use syncline_core::{
         privacy::Privacy,
     },
 };
+use syncline_sandbox::microsoft::Lifecycle;
 use syncline_store::{StoredCopy, StoredMeeting};
 
 use super::{
     book::{self, Draft},
     ledger::{Contact, CrmEdit, Meeting, Series, Special},
-    office::{BOSS, PEOPLE, Place, integration, uid_in, workspace},
+    office::{BOSS, MIA, PEOPLE, Place, integration, uid_in, workspace},
     plot::{Plot, Trouble},
     wires::Wires,
 };
@@ -122,7 +123,8 @@ impl People {
             Trouble::Delete => self.delete_record(),
             Trouble::Lag => self.lag(),
             Trouble::Log => self.log_or_write(),
-            Trouble::Forget | Trouble::Pages => self.meet(),
+            Trouble::Lives => self.lives(),
+            Trouble::Forget | Trouble::Pages | Trouble::Ends => self.meet(),
         }
     }
 
@@ -504,6 +506,15 @@ impl People {
             lock(&self.wires.ledger).removed.insert(key, known);
             self.struck(Trouble::Delete);
         }
+    }
+
+    /// The vendor speaks of the lives of its watches.
+    fn lives(&mut self) {
+        let says =
+            *self.dice.pick(&[Lifecycle::Missed, Lifecycle::ReauthorizationRequired, Lifecycle::SubscriptionRemoved]);
+        self.wires.office.microsoft.tell_lifecycle(PEOPLE[MIA].email, says);
+        self.wires.sim.note(|| format!("of the watches of {} it is said: {says:?}", PEOPLE[MIA].name));
+        self.struck(Trouble::Lives);
     }
 
     /// Not before the first readings: an event of which a list does not show the latest change is not in it at all.

@@ -12,6 +12,7 @@ mod calm;
 mod campaign;
 mod checks;
 mod ledger;
+mod notices;
 mod office;
 mod plot;
 mod process;

@@ -22,11 +22,16 @@ use syncline_sandbox::{
     hubspot::{HubSpotProperty, HubSpotRates, HubSpotUser},
     microsoft::MicrosoftUser,
 };
+use syncline_server::{HintSetup, ServerOptions};
 use syncline_store::StoredTokens;
 use url::Url;
 
 use super::plot::{Plot, Trouble};
-use crate::{clock::TrueClock, process::connector, story::SECRET};
+use crate::{
+    clock::TrueClock,
+    process::{PATH_KEY, PUBLIC, connector, options},
+    story::SECRET,
+};
 
 /// How often a calendar is asked for changes.
 pub const EVERY: SignedDuration = SignedDuration::from_secs(60);
@@ -102,13 +107,15 @@ impl Office {
         let clock = || Arc::clone(clock) as Arc<dyn Clock>;
         let at = |place: Place| PEOPLE.iter().filter(move |person| person.place == place);
         let secret = format!("{SECRET}-of-an-app-of-32-characters");
+        let usual = GoogleConfig::default();
         let google = GoogleConfig {
             users: at(Place::Google).map(|one| GoogleUser::new(one.email, one.name, "Europe/Berlin")).collect(),
             client_secret: secret.clone(),
             rates: GoogleRates::NONE,
             repeated_rows: if plot.has(Trouble::Pages) { REPEATED_ROWS } else { 0 },
             bare_tombstones: plot.has_bare_tombstones(),
-            ..GoogleConfig::default()
+            channels_live: plot.channels_live.unwrap_or(usual.channels_live),
+            ..usual
         };
         let user = |one: &Person| MicrosoftUser::new("aaaaaaaa-0000-4000-8000-000000000001", one.email, one.name);
         let microsoft = MicrosoftConfig {
@@ -236,6 +243,25 @@ impl Office {
     }
 }
 
+/// Where a person's vendor tells of changes.
+fn hook(name: &str) -> Url {
+    Url::parse(&format!("{PUBLIC}/hooks/{name}/{PATH_KEY}")).expect("the address is well formed")
+}
+
+/// How a server is set up that hears them.
+pub fn hearing(plot: &Plot, setup: &Setup) -> ServerOptions {
+    let calendars = setup.connections.iter().filter(|setup| plot.told && setup.id.as_str() != HUB);
+    let hints = calendars.map(|setup| HintSetup {
+        workspace: workspace(),
+        id: setup.id.clone(),
+        connector: setup.connector,
+        path_key: PATH_KEY.to_owned(),
+        url: hook(setup.id.as_str()).into(),
+        secrets: Vec::new(),
+    });
+    ServerOptions { hints: hints.collect(), ..options() }
+}
+
 fn flow(plot: &Plot) -> CalendarFlow {
     let calendar = |at: &usize| CalendarSetup {
         name: PEOPLE[*at].name.to_owned(),
@@ -244,7 +270,7 @@ fn flow(plot: &Plot) -> CalendarFlow {
         owner: PEOPLE[*at].email.to_owned(),
         blocked: Vec::new(),
         every: EVERY,
-        hook: None,
+        hook: plot.told.then(|| hook(PEOPLE[*at].name)),
     };
     let mut rules = Rules::default();
     rules.policy.own_domains = vec!["host.example".to_owned(), "firm.example".to_owned()];

@@ -17,7 +17,7 @@ use super::{
     acts::People,
     book,
     calm::Operator,
-    checks,
+    checks, notices,
     office::{Office, workspace},
     plot::{Plot, Trouble},
     process::Process,
@@ -128,6 +128,9 @@ async fn perform(plot: Plot, store: Store, trace: bool) -> Report {
     let clocks = processes.iter().map(|process| Arc::clone(&process.clock)).collect();
     tokio::spawn(wrong_clocks(Arc::clone(&sim), clocks, plot.chaos));
     tokio::spawn(book::carry_mails(Arc::clone(&wires)));
+    if plot.told {
+        tokio::spawn(notices::carry(Arc::clone(&wires), processes.clone()));
+    }
     tokio::spawn(people.live());
     tokio::time::sleep(plot.chaos + CHAOS_AFTER).await;
     sim.calm();

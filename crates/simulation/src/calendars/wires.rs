@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::future::FutureExt;
-use http::{HeaderValue, Request, Response, Uri};
+use http::{HeaderValue, Method, Request, Response, Uri};
 use syncline_connect::{BoxFuture, Http, HttpError};
 use syncline_core::Clock;
 use syncline_core::calendar::identity::{Rid, Uid};
@@ -48,8 +48,10 @@ pub struct Wires {
     pub ledger: Mutex<Ledger>,
     weather: Vec<Mutex<Weather>>,
     pub calls: AtomicU64,
-    /// How often each account answered since the calm began.
+    /// How often each account answered what it was asked since the calm began.
     answered: Vec<AtomicU64>,
+    /// How many channels were begun at each account.
+    begun: Vec<AtomicU64>,
     /// How often each trouble struck.
     struck: Mutex<BTreeMap<Trouble, u64>>,
 }
@@ -60,6 +62,7 @@ impl Wires {
             sim: Arc::clone(sim),
             plot: Arc::clone(plot),
             answered: office.hosts.iter().map(|_| AtomicU64::new(0)).collect(),
+            begun: office.hosts.iter().map(|_| AtomicU64::new(0)).collect(),
             weather: office.hosts.iter().map(|_| Mutex::default()).collect(),
             office,
             ledger: Mutex::default(),
@@ -133,9 +136,14 @@ impl Wires {
             self.happened(Trouble::Forget);
         }
         self.look_at_readings();
+        let (is_look, is_channel) = (request.method() == Method::GET, request.uri().path().ends_with("/watch"));
         let answer = office.answer(at, self.with_few_rows(request));
-        if !sim.in_chaos() {
+        if !sim.in_chaos() && is_look {
             self.answered[at].fetch_add(1, Ordering::Relaxed);
+        }
+        let follows = is_channel && answer.status().is_success() && self.begun[at].fetch_add(1, Ordering::Relaxed) > 0;
+        if follows && self.plot.has(Trouble::Ends) {
+            self.happened(Trouble::Ends);
         }
         self.look_at_readings();
         answer
@@ -161,10 +169,11 @@ impl Wires {
         request
     }
 
-    /// Whether every calendar was asked since the calm began.
+    /// Whether every calendar was asked since the calm began: once where changes are told, which takes up to an hour.
     pub fn all_asked(&self) -> bool {
         let calendars = self.office.hosts.iter().enumerate().filter(|(at, _)| !self.office.is_hub(*at));
-        calendars.into_iter().all(|(at, _)| self.answered[at].load(Ordering::Relaxed) > 1)
+        let least = if self.plot.told { 1 } else { 2 };
+        calendars.into_iter().all(|(at, _)| self.answered[at].load(Ordering::Relaxed) >= least)
     }
 
     /// Forgets who was asked.

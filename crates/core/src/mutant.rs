@@ -52,6 +52,8 @@ pub enum Mutant {
     RemovalForgotten,
     /// A calendar whose vendor tells of changes is asked for none.
     ToldIsAll,
+    /// The clocks of a series' zone never change.
+    ClockUnchanged,
 }
 
 impl Mutant {
@@ -67,13 +69,14 @@ impl Mutant {
     ];
 
     /// Those that the simulation of calendars finds.
-    pub const OF_CALENDARS: [Mutant; 6] = [
+    pub const OF_CALENDARS: [Mutant; 7] = [
         Mutant::UnknownIsDone,
         Mutant::UnconfirmedGone,
         Mutant::PrivateShown,
         Mutant::GuestCallsOff,
         Mutant::RemovalForgotten,
         Mutant::ToldIsAll,
+        Mutant::ClockUnchanged,
     ];
 
     /// Those that the simulation of bookings finds.

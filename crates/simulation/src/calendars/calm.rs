@@ -189,10 +189,11 @@ impl Operator<'_> {
         // The CRM is asked for what people did there, every two minutes.
         let asks = if self.wires.plot.has(Trouble::Log) { ASKS_MAX } else { 0 };
         let linked = u32::try_from(self.wires.plot.linked.len()).unwrap_or(0);
-        // While a vendor tells, its calendar is not asked.
-        let least = if self.wires.plot.told { 0 } else { linked };
+        // While a vendor tells, its calendar is not asked. When it is time, it may be the first time for this engine, which then
+        // asks which calendar that is.
+        let (least, most) = if self.wires.plot.told { (0, 2 * linked) } else { (linked, linked) };
         if let Some(last) = calls.last().filter(|_| !is_whole)
-            && (!(least..=linked + asks).contains(&last.calls) || last.decided > 0)
+            && (!(least..=most + asks).contains(&last.calls) || last.decided > 0)
         {
             sim.violation("J3", format!("an idle round of {linked} calendars: {last:?}"));
         }

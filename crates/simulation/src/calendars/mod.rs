@@ -18,6 +18,7 @@ mod plot;
 mod process;
 mod run;
 mod wires;
+mod zones;
 
 pub use self::{
     campaign::{Campaign, Totals},

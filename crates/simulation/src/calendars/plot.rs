@@ -3,11 +3,15 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use syncline_core::calendar::series::SeriesPolicy;
 
-use super::office::{MIA, PEOPLE, Place, ROSA, SAM};
+use super::{
+    office::{MIA, PEOPLE, Place, ROSA, SAM},
+    zones::{self, Zone},
+};
 use crate::{
+    clock::beginning,
     dice::Dice,
     faults::{Fault, FaultSet},
     story::Story,
@@ -29,6 +33,10 @@ const WINDOW_DAYS: u16 = 20;
 const TOLD_PER_MILLE: u64 = 600;
 /// Of a thousand such offices, in how many channels end soon, and vendors speak of their watches' lives.
 const WATCHES_PER_MILLE: u64 = 400;
+/// Of a thousand offices, in how many people meet in zones whose clocks change.
+const CLOCKS_PER_MILLE: u64 = 500;
+/// How long before a change such a run may begin, in minutes: it passes while people act, in the calm, or lies ahead.
+const BEFORE_A_CHANGE: [(u64, u64); 3] = [(1, 25), (25, 600), (600, 60 * 24 * 15)];
 /// How long channels last where they end soon, in minutes.
 const CHANNELS_LIVE: (u64, u64) = (4, 25);
 
@@ -80,6 +88,8 @@ troubles! {
     Lag = "lag" "a calendar shows its changes late",
     Log = "log" "a meeting is logged in the CRM, and written to on either side",
     Ends = "ends" "a channel ends within minutes, and another one follows",
+    Clocks = "clocks" "a meeting or a series is moved or recurs across a change of the clocks",
+    Night = "night" "the clocks change while people act, or in the calm",
     Lives = "lives" "a vendor says of a watch that something was missed, that it is to be renewed, or that it is gone",
 }
 
@@ -121,6 +131,10 @@ pub struct Plot {
     /// Whether the calendars are read for the first time before anything goes wrong.
     pub settled: bool,
     pub sweep_every: SignedDuration,
+    /// When it begins.
+    pub begins: Timestamp,
+    /// Where and when clocks change soon.
+    pub change: Option<(Zone, Timestamp)>,
     /// Whether there is a public address, to which vendors tell of changes.
     pub told: bool,
     /// How long channels last, where they end soon.
@@ -161,6 +175,14 @@ impl Plot {
         for (trouble, place) in [(Trouble::Ends, Place::Google), (Trouble::Lives, Place::Microsoft)] {
             drawn.extend(Some(trouble).filter(|_| notices.chance(WATCHES_PER_MILLE) && told && has(place)));
         }
+        let mut clocks = Dice::of(seed, "clocks", 0);
+        let changes = clocks.chance(CLOCKS_PER_MILLE) && troubles.contains(&Trouble::Clocks);
+        let (from, to) = *clocks.pick(&BEFORE_A_CHANGE);
+        let minutes = i64::try_from(clocks.between(from, to)).unwrap_or(1);
+        let (zone, change) = *clocks.pick(&zones::CHANGES);
+        let change = Timestamp::from_second(change).ok().map(|at| (zone, at)).filter(|_| changes);
+        let begins = change.map_or_else(beginning, |(_, at)| at - SignedDuration::from_mins(minutes));
+        drawn.extend([Trouble::Clocks, Trouble::Night].into_iter().filter(|_| changes));
         let live = notices.between(CHANNELS_LIVE.0, CHANNELS_LIVE.1);
         let live = SignedDuration::from_mins(i64::try_from(live).unwrap_or(i64::MAX));
         let troubles: BTreeSet<Trouble> = drawn.intersection(troubles).copied().collect();
@@ -177,6 +199,8 @@ impl Plot {
             page: Some(page).filter(|_| troubles.contains(&Trouble::Pages)),
             settled,
             sweep_every,
+            begins,
+            change,
             told,
             channels_live: Some(live).filter(|_| troubles.contains(&Trouble::Ends)),
             troubles,

@@ -48,7 +48,7 @@ pub struct Wires {
     pub ledger: Mutex<Ledger>,
     weather: Vec<Mutex<Weather>>,
     pub calls: AtomicU64,
-    /// How often each account answered what it was asked since the calm began.
+    /// How often each account was asked for changes since the calm began.
     answered: Vec<AtomicU64>,
     /// How many channels were begun at each account.
     begun: Vec<AtomicU64>,
@@ -136,7 +136,9 @@ impl Wires {
             self.happened(Trouble::Forget);
         }
         self.look_at_readings();
-        let (is_look, is_channel) = (request.method() == Method::GET, request.uri().path().ends_with("/watch"));
+        let (path, is_get) = (request.uri().path(), request.method() == Method::GET);
+        let is_look = is_get && (path.ends_with("/events") || path.ends_with("/calendarView/delta"));
+        let is_channel = path.ends_with("/watch");
         let answer = office.answer(at, self.with_few_rows(request));
         if !sim.in_chaos() && is_look {
             self.answered[at].fetch_add(1, Ordering::Relaxed);

@@ -20,6 +20,7 @@ use syncline_store::{StoredCopy, StoredMeeting};
 
 use super::{
     book::{self, Draft},
+    crm::Record,
     ledger::{Contact, CrmEdit, Meeting, Series},
     office::{BOSS, MIA, PEOPLE, Place, integration, uid_in, workspace},
     plot::{Plot, Trouble},
@@ -379,7 +380,7 @@ impl People {
 
     fn birth(&mut self) {
         let email = format!("{CANARY}{}@people.example", self.number());
-        let made = self.wires.office.hub.create("contacts", &[("email", &email)]);
+        let made = self.wires.office.crm.add_contact(&email);
         if let Some(id) = self.noted(&format!("contact {email}"), made) {
             let contact = Contact { id, born: self.now(), gone: false };
             lock(&self.wires.ledger).contacts.insert(email, contact);
@@ -396,24 +397,32 @@ impl People {
             self.birth();
         } else {
             let (email, contact) = alive[self.some(alive.len())].clone();
-            let done = self.wires.office.hub.archive("contacts", &contact.id);
-            if self.noted(&format!("contact {email} is deleted"), done).is_some()
-                && let Some(known) = lock(&self.wires.ledger).contacts.get_mut(&email)
-            {
-                known.gone = true;
+            let before = self.wires.office.crm.records();
+            let done = self.wires.office.crm.delete_contact(&contact.id);
+            if self.noted(&format!("contact {email} is deleted"), done).is_some() {
+                lock(&self.wires.ledger).contacts.insert(email, Contact { gone: true, ..contact });
+                self.went_along(before);
             }
         }
         self.struck(Trouble::Contact);
     }
 
+    /// With a contact Salesforce deletes the meetings that are with it.
+    fn went_along(&self, before: Vec<Record>) {
+        let still: BTreeSet<String> = self.wires.office.crm.records().into_iter().map(|record| record.id).collect();
+        for record in before.into_iter().filter(|record| !still.contains(&record.id)) {
+            let stood_for = record.key.as_deref().and_then(|key| self.wires.stands_for(key));
+            let known = stood_for.is_some_and(|(at, rid)| self.is_in_step(at, rid));
+            let mut ledger = lock(&self.wires.ledger);
+            ledger.logged.iter_mut().filter(|logged| logged.id == record.id).for_each(|logged| logged.gone = true);
+            ledger.removed.extend(record.key.map(|key| (key, known)));
+        }
+    }
+
     /// A record of the CRM: its id, its key, its title.
     fn record(&mut self) -> Option<(String, String, String)> {
-        let records = self.wires.office.hub.snapshot().remove("meetings").unwrap_or_default();
-        let record = |record: &syncline_sandbox::hubspot::HubSpotRecord| {
-            let property = |name: &str| record.properties.get(name).cloned();
-            Some((record.id.clone(), property("syncline_key")?, property("hs_meeting_title")?))
-        };
-        let all: Vec<_> = records.iter().filter(|record| !record.archived).filter_map(record).collect();
+        let records = self.wires.office.crm.records().into_iter();
+        let all: Vec<_> = records.filter_map(|record| Some((record.id, record.key?, record.title))).collect();
         if all.is_empty() { None } else { Some(all[self.some(all.len())].clone()) }
     }
 
@@ -439,7 +448,7 @@ impl People {
         let Some((at, rid)) = self.wires.stands_for(&key) else { return };
         let new = format!("{CANARY} edit {}", self.number());
         let known = self.is_in_step(at, rid);
-        let done = self.wires.office.hub.edit("meetings", &id, &[("hs_meeting_title", &new)]);
+        let done = self.wires.office.crm.name(&id, &new);
         if self.noted(&format!("somebody names record {id} {new}"), done).is_none() {
             return;
         }
@@ -455,7 +464,7 @@ impl People {
         let Some((id, key, _)) = self.record() else { return };
         let Some((at, rid)) = self.wires.stands_for(&key) else { return };
         let known = self.is_in_step(at, rid);
-        let done = self.wires.office.hub.archive("meetings", &id);
+        let done = self.wires.office.crm.delete_meeting(&id);
         if self.noted(&format!("somebody deletes record {id}"), done).is_some() {
             lock(&self.wires.ledger).removed.insert(key, known);
             self.struck(Trouble::Delete);

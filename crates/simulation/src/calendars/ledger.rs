@@ -137,6 +137,8 @@ pub struct Logged {
     /// The record.
     pub id: String,
     pub owner: usize,
+    /// Whether it was deleted with its contact.
+    pub gone: bool,
     /// How often people gave it another name, and all names that it ever had.
     pub changes: u64,
     pub names: BTreeSet<String>,

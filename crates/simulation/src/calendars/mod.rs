@@ -11,6 +11,7 @@ mod book;
 mod calm;
 mod campaign;
 mod checks;
+mod crm;
 mod ledger;
 mod notices;
 mod office;

@@ -29,6 +29,8 @@ const LOG_PER_MILLE: u64 = 300;
 /// Days of a window in which all meetings of a series are logged.
 const WINDOW_DAYS: u16 = 20;
 
+/// Of a thousand offices, how many have Salesforce as their CRM.
+const SALESFORCE_PER_MILLE: u64 = 300;
 /// Of a thousand offices, how many have a public address, so that calendars' vendors tell of changes.
 const TOLD_PER_MILLE: u64 = 600;
 /// Of a thousand such offices, in how many channels end soon, and vendors speak of their watches' lives.
@@ -131,6 +133,8 @@ pub struct Plot {
     /// Whether the calendars are read for the first time before anything goes wrong.
     pub settled: bool,
     pub sweep_every: SignedDuration,
+    /// Whether the CRM is Salesforce.
+    pub salesforce: bool,
     /// When it begins.
     pub begins: Timestamp,
     /// Where and when clocks change soon.
@@ -199,6 +203,7 @@ impl Plot {
             page: Some(page).filter(|_| troubles.contains(&Trouble::Pages)),
             settled,
             sweep_every,
+            salesforce: Dice::of(seed, "crm of calendars", 0).chance(SALESFORCE_PER_MILLE),
             begins,
             change,
             told,

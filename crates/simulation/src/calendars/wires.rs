@@ -15,9 +15,9 @@ use http::{HeaderValue, Method, Request, Response, Uri};
 use syncline_connect::{BoxFuture, Http, HttpError};
 use syncline_core::Clock;
 use syncline_core::calendar::identity::{Rid, Uid};
-use syncline_sandbox::hubspot::{HubSpotEffect, HubSpotEffectKind, HubSpotWho};
 
 use super::{
+    crm::Written,
     ledger::{Ledger, Sure},
     office::{Office, PEOPLE, Place, integration, uid_in, workspace},
     plot::{Plot, Trouble},
@@ -36,10 +36,6 @@ use crate::{
 const FORGET_PER_MILLE: u64 = 25;
 /// How many find that access tokens have ended.
 const EXPIRE_PER_MILLE: u64 = 12;
-/// How the CRM says that a meeting is off.
-pub const OFF: &str = "CANCELED";
-pub const PREFIX: &str = "[CANCELLED] ";
-
 /// All accounts and what happens to them.
 pub struct Wires {
     pub sim: Arc<Sim>,
@@ -115,6 +111,10 @@ impl Wires {
     fn arrive(&self, at: usize, request: Request<Bytes>) -> Response<Bytes> {
         let (sim, office) = (&self.sim, &self.office);
         let Some(place) = office.person(at).map(|person| person.place) else {
+            if self.plot.salesforce && sim.strikes("tokens", Fault::T1, EXPIRE_PER_MILLE) && office.crm.expire_tokens()
+            {
+                sim.fired(Fault::T1);
+            }
             let answer = office.answer(at, request);
             self.watch();
             return answer;
@@ -186,52 +186,41 @@ impl Wires {
     /// Looks at what was written into the CRM since the last look.
     fn watch(&self) {
         let mut ledger = lock(&self.ledger);
-        let effects = self.office.hub.effects_since(ledger.effects);
-        for effect in effects {
-            ledger.effects = effect.number;
-            if matches!(effect.who, HubSpotWho::App(_)) && effect.object == "meetings" {
-                ledger.writes += 1;
-                self.written(&mut ledger, &effect);
-            }
+        for written in self.office.crm.written_since(ledger.effects) {
+            ledger.effects = written.number;
+            ledger.writes += 1;
+            self.written(&mut ledger, &written);
         }
     }
 
     /// What must hold of every write.
-    fn written(&self, ledger: &mut Ledger, effect: &HubSpotEffect) {
-        let sim = &self.sim;
-        sim.note(|| format!("hub {:?} {} {:?} {:?}", effect.kind, effect.id, effect.properties, effect.other));
-        if effect.properties.values().any(|value| value.to_lowercase().contains(HUSH)) {
-            sim.violation("private", format!("what is private stands in the CRM: {:?}", effect.properties));
+    fn written(&self, ledger: &mut Ledger, written: &Written) {
+        let (sim, key) = (&self.sim, &written.key);
+        sim.note(|| format!("the CRM has {written:?}"));
+        if written.texts.iter().any(|text| text.to_lowercase().contains(HUSH)) {
+            sim.violation("private", format!("what is private stands in the CRM: {written:?}"));
         }
-        let record = self.office.hub.record("meetings", &effect.id);
-        let property = |name: &str| {
-            let known = record.as_ref().and_then(|record| record.properties.get(name).cloned());
-            effect.properties.get(name).cloned().or(known).unwrap_or_default()
-        };
-        let key = property("syncline_key");
-        if ledger.logged.iter().any(|logged| logged.id == effect.id) {
+        if ledger.logged.iter().any(|logged| logged.id == written.id) {
             return;
         }
-        let Some((at, rid)) = ledger.keys.get(&key).copied() else {
-            sim.violation("stray", format!("a record that stands for no meeting: {} {key}", effect.id));
+        let Some((at, rid)) = ledger.keys.get(key).copied() else {
+            sim.violation("stray", format!("a record that stands for no meeting: {} {key}", written.id));
             return;
         };
         let meeting = &ledger.meetings[at];
-        if effect.kind == HubSpotEffectKind::Created {
+        if written.created {
             if ledger.is_new(meeting, &self.plot.linked) == Sure::No {
                 sim.violation("before", format!("{} was there before, and is logged", meeting.title));
             }
-            let times = ledger.created.get(&key).copied().unwrap_or(0) + 1;
-            let excused = ledger.removed.get(&key) == Some(&false);
+            let times = ledger.created.get(key).copied().unwrap_or(0) + 1;
+            let excused = ledger.removed.get(key) == Some(&false);
             if times > 1 && !excused {
                 sim.violation("double", format!("{} ({rid}) has {times} records by now", meeting.title));
             }
             ledger.created.insert(key.clone(), times);
         }
         let meeting = &ledger.meetings[at];
-        let says_off = effect.properties.get("hs_meeting_outcome").is_some_and(|word| word == OFF)
-            || effect.properties.get("hs_meeting_title").is_some_and(|title| title.starts_with(PREFIX));
-        if says_off && !meeting.ever_off && !meeting.hearsay && !meeting.shown(rid).off {
+        if written.says_off && !meeting.ever_off && !meeting.hearsay && !meeting.shown(rid).off {
             sim.violation("off", format!("{} ({rid}) is called off, and nobody did so", meeting.title));
         }
     }

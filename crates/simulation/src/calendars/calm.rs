@@ -24,6 +24,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(240);
 const BOUND: Duration = Duration::from_secs(30 * 3600);
 /// How long mails are under way at most, with some time to spare.
 const MAILS_AFTER: Duration = Duration::from_secs(120);
+/// Within this time it is looked again at a meeting that is doubted to be off, with some time to spare.
+const DOUBT_LOOKS: SignedDuration = SignedDuration::from_mins(62);
 /// How often a calendar is asked whose vendor tells of changes.
 const TOLD_EVERY: SignedDuration = SignedDuration::from_mins(50);
 /// Within this time the CRM is asked again, with some time to spare.
@@ -119,11 +121,23 @@ impl Operator<'_> {
                 return false;
             }
         }
+        // Whom a guest's calendar says to be off waits for readings of the organiser's, which are rare where changes are told.
+        let soon = now + DOUBT_LOOKS;
+        for due in store.due_series(&flow.workspace, &flow.id, soon, DUE_MAX).await.unwrap_or_default() {
+            let (_, meetings) = store.series(&flow.workspace, &flow.id, &due.uid).await.unwrap_or_default();
+            if meetings.iter().any(|one| one.state.doubt.is_some()) {
+                return false;
+            }
+        }
         let later = now + SignedDuration::from_hours(AHEAD_HOURS);
         let coming = store.due_series(&flow.workspace, &flow.id, later, DUE_MAX).await.unwrap_or_default();
         for due in coming {
             let (_, meetings) = store.series(&flow.workspace, &flow.id, &due.uid).await.unwrap_or_default();
-            if due.tries > 0 || meetings.iter().any(|one| one.plan.is_some() && one.state.problem.is_none()) {
+            // A clock that ran a day ahead may have put off the first look at it.
+            if due.tries > 0
+                || meetings.is_empty()
+                || meetings.iter().any(|one| one.plan.is_some() && one.state.problem.is_none())
+            {
                 return false;
             }
         }

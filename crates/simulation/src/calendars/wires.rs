@@ -136,8 +136,11 @@ impl Wires {
             self.happened(Trouble::Forget);
         }
         self.look_at_readings();
-        let (path, is_get) = (request.uri().path(), request.method() == Method::GET);
-        let is_look = is_get && (path.ends_with("/events") || path.ends_with("/calendarView/delta"));
+        let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
+        let is_list = path.ends_with("/events") || path.ends_with("/calendarView/delta");
+        // A further page shows what there was when the first one was asked for.
+        let is_first = !query.contains("pageToken=") && !query.contains("skiptoken=");
+        let is_look = request.method() == Method::GET && is_list && is_first;
         let is_channel = path.ends_with("/watch");
         let answer = office.answer(at, self.with_few_rows(request));
         if !sim.in_chaos() && is_look {

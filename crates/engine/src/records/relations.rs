@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_core::{
     ids::RecordId,
-    merge::{Counterpart, Counterparts, Named, PairSettings, Row, Side, shown},
+    merge::{Counterpart, Counterparts, Images, Named, PairSettings, Row, Side, shown},
 };
 use syncline_store::{LinkedPair, StoredEntry, Wait, Work};
 
@@ -49,6 +49,13 @@ impl Compiled {
             waits.entry(entry.id).or_default().extend(named);
         }
         waits.into_iter().collect()
+    }
+
+    /// Whether a record names others than the images say: whoever has no counterpart yet stands in none.
+    pub(crate) fn names_others(&self, pair: &str, entry: &StoredEntry, images: &Images) -> bool {
+        let pair = self.flow.pairs.iter().find(|known| known.name == pair && known.relates());
+        let Some((pair, row)) = pair.zip(entry.seen.as_ref()) else { return false };
+        pair.names(entry.side, row) != pair.names(entry.side, &shown(None, images, entry.side))
     }
 
     fn wait(&self, Named { pair, side, record }: Named, known: &Counterparts) -> Option<Wait> {

@@ -213,6 +213,27 @@ async fn a_deal_of_brevo_follows_its_person_to_another_counterpart() {
     assert_eq!(company.calm().await, 0, "nothing is left to write");
 }
 
+/// An opportunity goes to somebody who has no counterpart, and nothing else of it changes: the deal goes to them once they
+/// have one, although the opportunity was seen long before. (Seed 582 of the simulation.)
+///
+/// proves: R7
+#[tokio::test]
+async fn a_deal_that_was_handed_over_waits_for_its_new_person() {
+    let company = Company::changed(with_hubspot).await;
+    add_keys(&company);
+    let ada = seed(&company, "Contact", json!({ "LastName": "Lovelace", "Email": "ada@example.org" }));
+    let grace = seed(&company, "Contact", json!({ "LastName": "Hopper" }));
+    let engine = seed(&company, "Opportunity", opportunity("Engine", &ada, None));
+    company.calm().await;
+    make_primary(&company, &engine, &grace);
+    company.hands.pass(SignedDuration::from_hours(25));
+    assert_eq!(company.calm().await, 0, "nobody is known whom it could go to");
+    assert_eq!(belongs_to(&company, "Engine"), ["ada@example.org"]);
+    company.org.edit(&grace, &fields(json!({ "Email": "grace@example.org" }))).expect("the edit is sound");
+    assert_eq!(company.calm().await, 2, "the person, and whom the deal belongs to");
+    assert_eq!(belongs_to(&company, "Engine"), ["grace@example.org"]);
+}
+
 /// Whatever answer is lost, of a deal or of whom it belongs to: there is one deal, and it belongs to them.
 ///
 /// proves: R7, V2

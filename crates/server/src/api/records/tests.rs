@@ -82,6 +82,7 @@ async fn with_holds(world: &World) -> [i64; 2] {
         tries: 0,
         fate: Fate::Live,
         let_go: false,
+        written: false,
     };
     let ids = [works[0].entry.id, works[1].entry.id];
     let save = SaveRows {

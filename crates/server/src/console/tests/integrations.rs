@@ -106,6 +106,7 @@ async fn with_holds() -> (World, Held, i64) {
         tries: 0,
         fate: entry.fate.clone(),
         let_go: false,
+        written: false,
     };
     let images = Images::from([(PHONE, Base::new(Value::text("1"), Value::text("1")))]);
     let link = NewLink { pair: "people".to_owned(), left: Some(left.id), right: Some(right.id), images };

@@ -119,6 +119,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0021_written.sqlite.sql"),
         postgres: include_str!("../migrations/0021_written.postgres.sql"),
     },
+    Migration {
+        version: 22,
+        sqlite: include_str!("../migrations/0022_named.sqlite.sql"),
+        postgres: include_str!("../migrations/0022_named.postgres.sql"),
+    },
 ];
 
 /// The advisory lock under which processes that start together take turns: "syncline" in ASCII.

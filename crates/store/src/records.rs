@@ -285,7 +285,7 @@ pub struct SaveRows {
     pub month: String,
 }
 
-/// A record that another one names, and whose counterpart that one waits for.
+/// A record that another one names: that one waits until it has a counterpart, or has another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wait {
     /// The pair of kinds in which it may have one, by its configured name.
@@ -293,6 +293,8 @@ pub struct Wait {
     pub side: Side,
     pub kind: String,
     pub record: RecordId,
+    /// The counterpart that it had when this was decided; that it has this one is no news.
+    pub counterpart: Option<RecordId>,
     /// Its counterpart is about to be made, or nobody has decided about it: that it will have none is news, too.
     pub coming: bool,
 }

@@ -210,12 +210,13 @@ async fn check(engine: &Engine, flow: &RecordFlow) -> anyhow::Result<()> {
 fn show_preview(preview: &Preview) {
     println!("Looked at {} of {} records that wait.", preview.looked_at, preview.waiting);
     println!(
-        "Would be tied: {}, made on the left: {}, made on the right: {}, changed: {}, deleted: {}, held back: {}, left alone: {}",
+        "Would be tied: {}, made on the left: {}, made on the right: {}, changed: {}, deleted on the left: {}, deleted on the right: {}, held back: {}, left alone: {}",
         preview.tied,
         preview.created_left,
         preview.created_right,
         preview.changed,
-        preview.deleted,
+        preview.deleted_left,
+        preview.deleted_right,
         preview.held,
         preview.left_alone
     );

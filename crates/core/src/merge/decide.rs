@@ -12,7 +12,7 @@ use super::{
     flow::{Flow, PairSettings, time_key},
     gone::decide_gone,
     mark::mark_key,
-    relation::{Counterparts, Waits, related, waits, with_told},
+    relation::{Counterparts, Waits, images_now, related, waits, with_told},
     row::{First, Images, Pair, Row, RowMerge, first_values, merge_unrefused},
     rule::{Kind, Policy, Rule, RuleKey},
 };
@@ -312,6 +312,9 @@ fn merge_marked(
 ) -> RowMerge {
     let [left, right] =
         [(Side::Left, now.left), (Side::Right, now.right)].map(|(side, row)| with_told(pair, side, row, images));
+    let images = images_now(pair, Side::Left, &left, images, known);
+    let images = images_now(pair, Side::Right, &right, &images, known);
+    let images = images.as_ref();
     let (pair, left) = related(pair, Side::Left, &left, known);
     let (pair, right) = related(&pair, Side::Right, &right, known);
     let (pair, now) = (pair.as_ref(), Pair { left: &left, right: &right });

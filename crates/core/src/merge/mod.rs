@@ -35,7 +35,7 @@ pub use self::{
     flow::{Flow, KindSettings, PairSettings, Select, WhenDeleted, own_key, read_key, time_key},
     mark::{MarkDraft, Marks, mark_key},
     refused::payload_digest,
-    relation::{Awaited, Counterpart, Counterparts, Named, with_told},
+    relation::{Counterpart, Counterparts, Named, with_told},
     row::{Change, First, Images, Pair, Row, RowMerge, first_values, merge_rows},
     rule::{Blanks, Direction, Kind, Policy, Rule, RuleKey},
 };

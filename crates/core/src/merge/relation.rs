@@ -8,6 +8,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{
     Side,
+    base::Base,
     field::{Hold, HoldKind},
     flow::PairSettings,
     row::{Images, Row},
@@ -35,7 +36,8 @@ impl Counterparts {
         self.0.insert((pair.to_owned(), side, record), counterpart);
     }
 
-    fn of(&self, pair: &str, side: Side, record: &RecordId) -> Option<&Counterpart> {
+    /// What is known of this one.
+    pub fn of(&self, pair: &str, side: Side, record: &RecordId) -> Option<&Counterpart> {
         self.0.get(&(pair.to_owned(), side, record.clone()))
     }
 }
@@ -46,14 +48,6 @@ pub struct Named {
     pub pair: String,
     pub side: Side,
     pub record: RecordId,
-}
-
-/// A named record whose counterpart is not there.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Awaited {
-    pub named: Named,
-    /// Whether one is coming ([`Counterpart::Coming`]).
-    pub coming: bool,
 }
 
 impl PairSettings {
@@ -69,22 +63,6 @@ impl PairSettings {
             pairs.into_iter().map(move |pair| Named { pair, side, record: record.clone() })
         };
         self.references(side, row).flat_map(named).collect()
-    }
-
-    /// Whom a record of this side names and who has no counterpart that is there.
-    pub fn awaits(&self, side: Side, row: &Row, known: &Counterparts) -> Vec<Awaited> {
-        let open = |(rule, record): (&Rule, RecordId)| {
-            let pairs = &rule.end(side.other()).counterpart_in;
-            if counterpart(pairs, side, &record, known).is_some() {
-                return Vec::new();
-            }
-            let awaited = |pair: &String| Awaited {
-                coming: known.of(pair, side, &record) == Some(&Counterpart::Coming),
-                named: Named { pair: pair.clone(), side, record: record.clone() },
-            };
-            pairs.iter().map(awaited).collect()
-        };
-        self.references(side, row).flat_map(open).collect()
     }
 
     /// The rules by which a record of this side names others, with the record that each names.
@@ -153,18 +131,47 @@ pub fn with_told<'a>(pair: &PairSettings, side: Side, row: &'a Row, images: &Ima
     shown
 }
 
+/// The images without the word of whom a side was told who is no longer the counterpart of the record that is named, because
+/// another one took that place: the name then counts as new, and the side is told the other.
+pub(super) fn images_now<'a>(
+    pair: &PairSettings,
+    side: Side,
+    row: &Row,
+    images: &'a Images,
+    known: &Counterparts,
+) -> Cow<'a, Images> {
+    let mut images = Cow::Borrowed(images);
+    for (rule, record) in pair.references(side, row) {
+        let Some(base) = images.get(&rule.key) else { continue };
+        let (to, named) = (side.other(), reference(base.of(side)));
+        let (Some(told), true) = (reference(base.of(to)), named.as_ref() == Some(&record)) else { continue };
+        let there = counterpart(&rule.end(to).counterpart_in, side, &record, known);
+        if there.is_none_or(|there| *there == told) {
+            continue;
+        }
+        let told = base.of(to).clone();
+        let base = if side == Side::Left { Base::new(Value::Null, told) } else { Base::new(told, Value::Null) };
+        images.to_mut().insert(rule.key, base);
+    }
+    images
+}
+
 /// Why a record cannot be made yet, or need not be just now: it names another that it has to name, or one whose
 /// counterpart is about to be made, so that one write does for both.
 pub(super) fn waits(pair: &PairSettings, side: Side, row: &Row, known: &Counterparts) -> Option<Waits> {
-    let awaited = pair.awaits(side, row, known);
-    if let Some(coming) = awaited.iter().find(|one| one.coming) {
-        return Some(Waits::Coming(format!("it waits until {} has a counterpart", coming.named.record)));
+    let has = |pairs: &[String], id: &RecordId| counterpart(pairs, side, id, known).is_some();
+    let is_coming = |(rule, record): &(&Rule, RecordId)| {
+        let pairs = &rule.end(side.other()).counterpart_in;
+        let coming = |pair: &String| known.of(pair, side, record) == Some(&Counterpart::Coming);
+        !has(pairs, record) && pairs.iter().any(coming)
+    };
+    if let Some((_, record)) = pair.references(side, row).find(is_coming) {
+        return Some(Waits::Coming(format!("it waits until {record} has a counterpart")));
     }
     let needs = |key: RuleKey| {
         pair.rules.iter().find(|rule| rule.key == key).map(|rule| rule.end(side.other())).filter(|end| {
-            let has = |id: &RecordId| counterpart(&end.counterpart_in, side, id, known).is_some();
             let named = row.get(&key).and_then(reference);
-            end.shape.required && end.shape.createable && named.is_some_and(|id| !has(&id))
+            end.shape.required && end.shape.createable && named.is_some_and(|id| !has(&end.counterpart_in, &id))
         })
     };
     let (end, record) = pair.references(side, row).find_map(|(rule, record)| Some((needs(rule.key)?, record)))?;

@@ -43,8 +43,8 @@ impl Engine {
             lately => format!(", after {lately} within a day"),
         };
         let reason = format!(
-            "{due} of {links} records would be deleted on the other side{lately}; if that is meant, let it go on with `syncline records run {} --confirm-deletes`",
-            flow.id
+            "{due} of {links} records would be deleted on the other side{lately}; `syncline records preview {name}` shows which; if that is meant, let it go on with `syncline records run {name} --confirm-deletes`",
+            name = flow.id
         );
         self.set_standing(flow, FlowStanding::Stopped, Some(reason), None).await?;
         Err(Halt::Stopped)

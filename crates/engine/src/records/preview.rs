@@ -1,9 +1,11 @@
 //! What activating an integration would do, before anything is written: counts, and a sample of each.
 
+use std::collections::HashSet;
+
 use jiff::SignedDuration;
 use serde::Serialize;
-use syncline_core::merge::{Decision, Side};
-use syncline_store::{FlowStanding, Held};
+use syncline_core::merge::{Decision, Fate, Side};
+use syncline_store::{FlowStanding, Held, Work};
 
 use super::{
     Compiled, DECIDE_BATCH, Halt, RecordFlow, RoundEnd, Turn,
@@ -15,13 +17,15 @@ use crate::engine::Engine;
 /// Samples of each kind that are shown.
 const SAMPLES_MAX: usize = 5;
 
-/// Records that a preview looks at: enough to see whether the mapping is what was meant.
+/// Records that a preview looks at, and as many again of those that are missing: enough to see whether the mapping, or a
+/// deletion, is what was meant.
 const PREVIEW_MAX: usize = 2_000;
 
 /// What would be done.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Preview {
-    /// Records that were looked at, of as many as wait.
+    /// Records that were looked at, of as many as wait. Those that are missing, but too many to be believed, wait for a
+    /// person's word: they are counted up to those that were looked at.
     pub looked_at: usize,
     pub waiting: u64,
     /// Whether both sides are read as a whole; otherwise the numbers tell of what was read until now, and the next preview
@@ -32,7 +36,10 @@ pub struct Preview {
     pub created_right: usize,
     /// Tied records of which one side would be told something.
     pub changed: usize,
+    /// Records that would be deleted because their counterparts are gone or missing, on both sides and on each.
     pub deleted: usize,
+    pub deleted_left: usize,
+    pub deleted_right: usize,
     pub held: usize,
     pub left_alone: usize,
     /// Rows of the mapping that cannot work with the accounts as they are.
@@ -45,6 +52,7 @@ pub struct Preview {
 pub struct Sample {
     /// `tied`, `created`, `changed`, `deleted`, `held` or `left alone`.
     pub what: &'static str,
+    /// Of what would be deleted the record that would be.
     pub record: String,
     pub other: Option<String>,
     /// Per field: side, name, value that it would have.
@@ -101,13 +109,15 @@ impl Engine {
             }
         }
         let now = self.world.clock.now();
-        let works = self.world.store.due_rows(&flow.workspace, &flow.id, now, PREVIEW_MAX).await?;
+        let mut works = self.world.store.due_rows(&flow.workspace, &flow.id, now, PREVIEW_MAX).await?;
+        let missing = self.missing_works(flow, &works).await?;
         let mut preview = Preview {
-            waiting: self.world.store.flow_counts(&flow.workspace, &flow.id).await?.due,
+            waiting: self.world.store.flow_counts(&flow.workspace, &flow.id).await?.due + missing.len() as u64,
             complete: !round.more,
             dropped: compiled.left_out_lines(),
             ..Preview::default()
         };
+        works.extend(missing);
         for works in works.chunks(DECIDE_BATCH) {
             let mut batch = self.batch(&turn, works).await?;
             for work in works {
@@ -119,11 +129,22 @@ impl Engine {
         }
         Ok(preview)
     }
+
+    /// Whom the last whole reading did not show, as they will be once a person confirms that: missing.
+    async fn missing_works(&self, flow: &RecordFlow, due: &[Work]) -> Result<Vec<Work>, Halt> {
+        let known: HashSet<i64> = due.iter().map(|work| work.entry.id).collect();
+        let mut unseen = self.world.store.unseen_rows(&flow.workspace, &flow.id, PREVIEW_MAX).await?;
+        unseen.retain(|id| !known.contains(id));
+        let mut works = self.world.store.rows_by_id(&flow.workspace, &flow.id, &unseen).await?;
+        works.iter_mut().for_each(|work| work.entry.fate = Fate::Missing);
+        Ok(works)
+    }
 }
 
 impl Preview {
     fn count(&mut self, compiled: &Compiled, decided: &Decided<'_>) {
         let entry = &decided.work.entry;
+        let mut record = entry;
         let (what, fields, why): (&'static str, Vec<Told>, Option<String>) = match &decided.decision {
             Decision::Adopt { pair, merge, .. } => {
                 self.tied += 1;
@@ -142,9 +163,16 @@ impl Preview {
                 self.changed += 1;
                 ("changed", changes(compiled, &compiled.flow.pairs[*pair].name, merge), None)
             }
-            Decision::Delete { .. } => {
+            Decision::Delete { to } => {
                 self.deleted += 1;
-                ("deleted", Vec::new(), None)
+                match to {
+                    Side::Left => self.deleted_left += 1,
+                    Side::Right => self.deleted_right += 1,
+                }
+                let both = [Some(entry), decided.work.partner.as_ref()].into_iter().flatten();
+                let (goes, gone): (Vec<_>, Vec<_>) = both.partition(|one| one.side == *to);
+                record = goes.first().copied().unwrap_or(entry);
+                ("deleted", Vec::new(), gone.first().map(|gone| format!("{} is gone", named(gone))))
             }
             Decision::Hold(hold) => {
                 self.held += 1;
@@ -161,7 +189,7 @@ impl Preview {
         };
         if self.samples.iter().filter(|sample| sample.what == what).count() < SAMPLES_MAX {
             let other = decided.other.as_ref().map(named);
-            self.samples.push(Sample { what, record: named(entry), other, fields, why });
+            self.samples.push(Sample { what, record: named(record), other, fields, why });
         }
     }
 }

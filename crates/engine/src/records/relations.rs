@@ -1,10 +1,10 @@
-//! Records that name others, such as a deal its person: what is known of the counterparts of those, and who waits for one.
+//! Records that name others, such as a deal its person: what is known of the counterparts of those, and who is to hear of another one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_core::{
     ids::RecordId,
-    merge::{Awaited, Counterpart, Counterparts, Named, PairSettings, Row, Side, shown},
+    merge::{Counterpart, Counterparts, Images, Named, PairSettings, Row, Side, shown},
 };
 use syncline_store::{LinkedPair, StoredEntry, Wait, Work};
 
@@ -40,20 +40,32 @@ impl Compiled {
         })
     }
 
-    /// Whose counterparts the records of a piece of work wait for; nothing where they are of a kind that names nobody.
+    /// Whom the records of a piece of work name, with what is known of their counterparts; nothing where they are of a kind
+    /// that names nobody.
     pub(crate) fn waits(&self, work: &Work, known: &Counterparts) -> Vec<(i64, Vec<Wait>)> {
         let mut waits: BTreeMap<i64, Vec<Wait>> = BTreeMap::new();
         for (pair, entry, row) in self.naming(work) {
-            let awaited = pair.awaits(entry.side, &row, known).into_iter().filter_map(|awaited| self.wait(awaited));
-            waits.entry(entry.id).or_default().extend(awaited);
+            let named = pair.names(entry.side, &row).into_iter().filter_map(|named| self.wait(named, known));
+            waits.entry(entry.id).or_default().extend(named);
         }
         waits.into_iter().collect()
     }
 
-    fn wait(&self, Awaited { named, coming }: Awaited) -> Option<Wait> {
-        let Named { pair, side, record } = named;
+    /// Whether a record names others than the images say: whoever has no counterpart yet stands in none.
+    pub(crate) fn names_others(&self, pair: &str, entry: &StoredEntry, images: &Images) -> bool {
+        let pair = self.flow.pairs.iter().find(|known| known.name == pair && known.relates());
+        let Some((pair, row)) = pair.zip(entry.seen.as_ref()) else { return false };
+        pair.names(entry.side, row) != pair.names(entry.side, &shown(None, images, entry.side))
+    }
+
+    fn wait(&self, Named { pair, side, record }: Named, known: &Counterparts) -> Option<Wait> {
         let kind = self.kind_in(&pair, side)?.to_owned();
-        Some(Wait { pair, side, kind, record, coming })
+        let (counterpart, coming) = match known.of(&pair, side, &record) {
+            Some(Counterpart::There(counterpart)) => (Some(counterpart.clone()), false),
+            Some(Counterpart::Coming) => (None, true),
+            None => (None, false),
+        };
+        Some(Wait { pair, side, kind, record, counterpart, coming })
     }
 }
 

@@ -207,9 +207,9 @@ impl Engine {
             Some(SweepEnd::Done { .. }) => Ok(()),
             Some(SweepEnd::TooMany { missing, total }) => {
                 let reason = format!(
-                    "{missing} of {total} records of kind {kind} are missing on the {} side; if they were deleted on purpose, let it go on with `syncline records run {} --confirm-deletes`",
+                    "{missing} of {total} records of kind {kind} are missing on the {} side; `syncline records preview {name}` shows what would be deleted for them; if they were deleted on purpose, let it go on with `syncline records run {name} --confirm-deletes`",
                     side.as_str(),
-                    turn.flow.id
+                    name = turn.flow.id
                 );
                 self.set_standing(turn.flow, FlowStanding::Stopped, Some(reason), None).await?;
                 Err(Halt::Stopped)

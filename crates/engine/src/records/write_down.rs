@@ -168,7 +168,8 @@ impl Writing<'_, '_> {
         for entry in [tied.left, tied.right] {
             // Where all is agreed the images say what the record shows, save what only the selection reads.
             let covers = |key: &RuleKey| tied.images.contains_key(key) || self.compiled.is_time(tied.pair, *key);
-            let covered = entry.seen.as_ref().is_none_or(|row| row.keys().all(covers));
+            let covered = entry.seen.as_ref().is_none_or(|row| row.keys().all(covers))
+                && !self.compiled.names_others(tied.pair, entry, &tied.images);
             let seen = if open || !covered { entry.seen.clone() } else { None };
             self.save.entries.push(EntryChange { link: Some(tied.link), seen, ..at_rest(entry) });
         }

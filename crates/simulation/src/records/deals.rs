@@ -10,7 +10,7 @@ use syncline_core::{
 use syncline_engine::records::RecordFlow;
 use syncline_store::{HoldView, LinkedPair, StoredFate};
 
-use super::{company::workspace, plot::Trouble, wires::Wires};
+use super::{company::workspace, wires::Wires};
 
 /// The name of the pair.
 pub const DEALS: &str = "deals";
@@ -80,8 +80,6 @@ pub async fn in_the_end(wires: &Wires, flow: &RecordFlow, links: &[LinkedPair], 
     };
     let people: BTreeMap<String, String> =
         links.iter().filter(|pair| pair.link.pair != DEALS).filter_map(both).collect();
-    // Who gets a counterpart by taking another contact's place does not wake the deals that wait for it yet.
-    let was_merged = wires.struck().contains_key(&Trouble::Merge);
     let (mut apart, mut tied) = (0, BTreeSet::new());
     for pair in links.iter().filter(|pair| pair.link.pair == DEALS) {
         let (Some(left), Some(right)) = (&pair.left, &pair.right) else { continue };
@@ -92,7 +90,7 @@ pub async fn in_the_end(wires: &Wires, flow: &RecordFlow, links: &[LinkedPair], 
             continue;
         };
         let person = ours.people.first().and_then(|contact| people.get(contact));
-        let belongs = was_merged || person.is_none_or(|person| theirs.people.iter().eq([person]));
+        let belongs = person.is_none_or(|person| theirs.people.iter().eq([person]));
         if (&ours.name, ours.amount) == (&theirs.name, theirs.amount) && belongs {
             continue;
         }

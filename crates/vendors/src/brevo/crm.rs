@@ -215,14 +215,20 @@ impl Object {
                     api.crm_update(self.path, id.as_str(), body).await?;
                     *begun = true;
                 }
-                let links = draft
-                    .ties
-                    .into_iter()
-                    .flat_map(|(tie, ties)| [(tie.link, ties.linked), (tie.unlink, ties.unlinked)].into_iter());
-                let links: Map<String, Json> =
-                    links.filter_map(|(name, id)| Some((name.to_owned(), json!([id?])))).collect();
-                if !links.is_empty() {
-                    api.crm_link(self.path, id.as_str(), links).await?;
+                let named = |name: &str, id: Json| (name.to_owned(), json!([id]));
+                let come = draft.ties.iter().filter_map(|(tie, ties)| Some(named(tie.link, ties.linked.clone()?)));
+                let go = draft.ties.iter().filter_map(|(tie, ties)| Some(named(tie.unlink, ties.unlinked.clone()?)));
+                let (come, go): (Map<_, _>, Map<_, _>) = (come.collect(), go.collect());
+                if come.is_empty() && go.is_empty() {
+                    return Ok(id.clone());
+                }
+                let both = come.clone().into_iter().chain(go.clone()).collect();
+                match api.crm_link(self.path, id.as_str(), both).await {
+                    // Whom it belonged to may be gone, and is then linked with nothing: it is told the others alone.
+                    Err(error) if error.kind == ErrorKind::Invalid && !come.is_empty() && !go.is_empty() => {
+                        api.crm_link(self.path, id.as_str(), come).await?;
+                    }
+                    linked => linked?,
                 }
                 Ok(id.clone())
             }

@@ -1,7 +1,7 @@
 //! Opportunities as deals that belong to somebody: to the person and the company of the opportunity, once those are in step.
 
 use jiff::SignedDuration;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use syncline_core::{
     expr::Expression,
     merge::{Direction, PairDraft, RuleDraft},
@@ -100,7 +100,7 @@ pub fn opportunity(name: &str, contact: &str, account: Option<&str>) -> Value {
             "ContactId": contact, "AccountId": account })
 }
 
-/// The names of the people and companies that a deal of HubSpot belongs to.
+/// The names of the people and companies that a deal of HubSpot belongs to and that are there.
 fn belongs_to(company: &Company, deal: &str) -> Vec<String> {
     let all = company.hub.snapshot();
     let of = |kind: &str| all.get(kind).into_iter().flatten();
@@ -108,11 +108,11 @@ fn belongs_to(company: &Company, deal: &str) -> Vec<String> {
     let (found, more) = (deals.next().expect("the deal is there"), deals.next());
     assert!(more.is_none(), "{deal} is there twice");
     let name = |link: &syncline_sandbox::hubspot::HubSpotLink| {
-        let record = of(&link.object).find(|record| record.id == link.id).expect("whom it belongs to is there");
+        let record = of(&link.object).find(|record| record.id == link.id)?;
         let property = if link.object == "contacts" { "email" } else { "name" };
-        record.properties.get(property).cloned().unwrap_or_default()
+        Some(record.properties.get(property).cloned().unwrap_or_default())
     };
-    let mut names: Vec<String> = found.links.iter().map(name).collect();
+    let mut names: Vec<String> = found.links.iter().filter_map(name).collect();
     names.sort();
     names
 }
@@ -158,6 +158,80 @@ async fn deals_belong_to_somebody_on_postgresql_as_well() {
     let base = std::env::var("SYNCLINE_TEST_POSTGRES").expect("run ./test, which starts PostgreSQL");
     let url = postgres_database(&base, "deals");
     deals_belong_to_somebody(Company::on(&url, with_hubspot).await).await;
+}
+
+/// The person of a deal loses its counterpart and takes over that of somebody who is merged into it: the deal belongs to that
+/// one, although nobody touched the opportunity.
+///
+/// proves: R7, R16
+#[tokio::test]
+async fn a_deal_follows_its_person_to_another_counterpart() {
+    let company = Company::changed(with_hubspot).await;
+    add_keys(&company);
+    let ada = seed(&company, "Contact", json!({ "LastName": "Lovelace", "Email": "ada@example.org" }));
+    let grace = seed(&company, "Contact", json!({ "LastName": "Hopper", "Email": "grace@example.org" }));
+    seed(&company, "Opportunity", opportunity("Engine", &grace, None));
+    company.calm().await;
+    assert_eq!(belongs_to(&company, "Engine"), ["grace@example.org"]);
+    let all = company.hub.snapshot();
+    let there = |email: &str| all["contacts"].iter().find(|one| one.properties["email"] == email).expect("it is there");
+
+    company.hub.archive("contacts", &there("grace@example.org").id).expect("it is deleted");
+    company.hands.pass(SignedDuration::from_hours(25));
+    company.calm().await;
+    company.org.merge(&grace, &[&ada], &Map::new()).expect("they are merged");
+    let written = company.calm().await;
+    assert_eq!(belongs_to(&company, "Engine"), ["grace@example.org"]);
+    assert_eq!(written, 2, "the counterpart is told who it is now, and the deal whose it is");
+    assert_eq!(company.hub.snapshot()["contacts"].len(), 1, "nobody is made anew");
+    assert_eq!(company.calm().await, 0, "nothing is left to write");
+}
+
+/// The same in Brevo, which refuses to part a deal from a contact that is gone.
+///
+/// proves: R7, R16
+#[tokio::test]
+async fn a_deal_of_brevo_follows_its_person_to_another_counterpart() {
+    let company = Company::changed(with_brevo).await;
+    let ada = seed(&company, "Contact", json!({ "LastName": "Lovelace", "Email": "ada@example.org" }));
+    let grace = seed(&company, "Contact", json!({ "LastName": "Hopper", "Email": "grace@example.org" }));
+    seed(&company, "Opportunity", opportunity("Engine", &grace, None));
+    company.calm().await;
+    let (goes, stays) = ["grace@example.org", "ada@example.org"]
+        .map(|email| company.brevo.contact_with_email(email).expect("it was made"))
+        .into();
+    let people = || company.brevo.deals_snapshot()[0]["linkedContactsIds"].clone();
+    assert_eq!(people(), json!([goes]));
+
+    company.brevo.delete(goes).expect("it is deleted");
+    company.hands.pass(SignedDuration::from_hours(25));
+    company.calm().await;
+    company.org.merge(&grace, &[&ada], &Map::new()).expect("they are merged");
+    let written = company.calm().await;
+    assert_eq!(people(), json!([stays]));
+    assert_eq!(written, 2, "the counterpart is told who it is now, and the deal whose it is");
+    assert_eq!(company.calm().await, 0, "nothing is left to write");
+}
+
+/// An opportunity goes to somebody who has no counterpart, and nothing else of it changes: the deal goes to them once they
+/// have one, although the opportunity was seen long before. (Seed 582 of the simulation.)
+///
+/// proves: R7
+#[tokio::test]
+async fn a_deal_that_was_handed_over_waits_for_its_new_person() {
+    let company = Company::changed(with_hubspot).await;
+    add_keys(&company);
+    let ada = seed(&company, "Contact", json!({ "LastName": "Lovelace", "Email": "ada@example.org" }));
+    let grace = seed(&company, "Contact", json!({ "LastName": "Hopper" }));
+    let engine = seed(&company, "Opportunity", opportunity("Engine", &ada, None));
+    company.calm().await;
+    make_primary(&company, &engine, &grace);
+    company.hands.pass(SignedDuration::from_hours(25));
+    assert_eq!(company.calm().await, 0, "nobody is known whom it could go to");
+    assert_eq!(belongs_to(&company, "Engine"), ["ada@example.org"]);
+    company.org.edit(&grace, &fields(json!({ "Email": "grace@example.org" }))).expect("the edit is sound");
+    assert_eq!(company.calm().await, 2, "the person, and whom the deal belongs to");
+    assert_eq!(belongs_to(&company, "Engine"), ["grace@example.org"]);
 }
 
 /// Whatever answer is lost, of a deal or of whom it belongs to: there is one deal, and it belongs to them.

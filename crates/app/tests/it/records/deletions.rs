@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use serde_json::json;
-use syncline_core::merge::WhenDeleted;
+use syncline_core::merge::{Side, WhenDeleted};
 use syncline_engine::records::{RecordFlow, RoundEnd};
 use syncline_store::{ActivityFilter, FlowStanding, HoldView};
 
@@ -139,6 +139,58 @@ async fn all_deletions_that_wait_are_counted() {
     ids.iter().for_each(|id| company.org.delete(id).expect("it is there"));
     assert_eq!(company.end().await, STOPPED);
     assert_eq!(people(&company.brevo).len(), 120);
+}
+
+/// A preview of an integration that the brake has stopped shows what would be deleted, and where, and leaves it stopped:
+/// whether its vendor told of the deletions (the CRM) or a whole reading showed nobody any more (Brevo).
+///
+/// proves: R16
+#[tokio::test]
+async fn a_stopped_integration_is_previewed() {
+    for side in Side::BOTH {
+        let company = Company::changed(|flows| {
+            follows_the_crm(flows);
+            flows[0].pairs[0].left.deleted = WhenDeleted::Delete;
+        })
+        .await;
+        let ids = company.people(120);
+        company.calm().await;
+        for (n, id) in ids.iter().enumerate().take(100) {
+            let there = company.brevo.contact_with_email(&format!("p{n:04}@example.org")).expect("it was made");
+            match side {
+                Side::Left => company.brevo.delete(there).expect("it is there"),
+                Side::Right => company.org.delete(id).expect("it is there"),
+            }
+        }
+        company.hands.pass(SignedDuration::from_hours(25));
+        assert_eq!(company.end().await, STOPPED);
+        let before = (company.there_now(), people(&company.brevo).len());
+        for _ in 0..2 {
+            let preview = company.engine.records_preview(company.flow()).await.expect("the database answers");
+            let preview = preview.expect("both answer");
+            let wanted = if side == Side::Left { (100, 0) } else { (0, 100) };
+            assert_eq!((preview.deleted_left, preview.deleted_right), wanted, "{preview:?}");
+            assert_eq!((preview.deleted, preview.looked_at), (100, 100));
+            let (goes, gone) = if side == Side::Left { ("Contact ", "contact ") } else { ("contact ", "Contact ") };
+            assert_eq!(preview.samples.len(), 5);
+            for sample in &preview.samples {
+                let why = sample.why.as_deref().unwrap_or_default();
+                assert!(sample.what == "deleted" && sample.record.starts_with(goes), "{sample:?}");
+                assert!(why.starts_with(gone) && why.ends_with(" is gone"), "{sample:?}");
+            }
+            assert_eq!(company.end().await, STOPPED, "it stays stopped");
+        }
+        assert_eq!((company.there_now(), people(&company.brevo).len()), before, "nothing was deleted");
+        assert_eq!(
+            company.told(&format!("`syncline records preview {}` shows", company.flow().id)).await,
+            1,
+            "the stop says so"
+        );
+        let end = company.engine.run_now(company.flow(), true).await.expect("the database answers");
+        assert!(matches!(end, RoundEnd::Done(_)), "{end:?}");
+        company.calm().await;
+        assert_eq!((company.there_now(), people(&company.brevo).len()), (20, 20), "what was shown is what is done");
+    }
 }
 
 /// What a person confirmed holds until what it was said of is done, also where that takes several rounds: here the reading

@@ -181,7 +181,10 @@ pub(crate) struct Previewed {
     created_left: usize,
     created_right: usize,
     changed: usize,
+    /// Records that would be deleted because their counterparts are gone or missing, on both sides and on each.
     deleted: usize,
+    deleted_left: usize,
+    deleted_right: usize,
     held: usize,
     left_alone: usize,
     /// Rows of the mapping that cannot work.
@@ -196,6 +199,7 @@ pub(crate) struct Previewed {
 pub(crate) struct PreviewSample {
     /// `tied`, `created`, `changed`, `deleted`, `held` or `left alone`.
     what: String,
+    /// Of what would be deleted the record that would be.
     record: String,
     other: Option<String>,
     fields: Vec<PreviewField>,
@@ -237,6 +241,8 @@ impl From<Preview> for Previewed {
             created_right: preview.created_right,
             changed: preview.changed,
             deleted: preview.deleted,
+            deleted_left: preview.deleted_left,
+            deleted_right: preview.deleted_right,
             held: preview.held,
             left_alone: preview.left_alone,
             dropped: preview.dropped,

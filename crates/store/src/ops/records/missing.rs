@@ -1,6 +1,6 @@
 //! The end of a whole reading: live records that it did not show are missing, unless they are too many to be believed.
 
-use syncline_core::ids::RecordId;
+use syncline_core::ids::{IntegrationId, RecordId, WorkspaceId};
 
 use super::{
     Flow,
@@ -26,6 +26,10 @@ statements! {
         where workspace = ?1 and integration = ?2 and side = ?3 and kind = ?4 and fate = 0";
     UNSEEN = "select id, record from record_entry where workspace = ?1 and integration = ?2 and side = ?3 and kind = ?4 \
         and record > ?5 and fate = 0 and sweep < ?6 order by record limit ?7";
+    UNSEEN_LINKED = "select e.id from record_entry e join record_pull r on r.workspace = e.workspace \
+        and r.integration = e.integration and r.side = e.side and r.kind = e.kind \
+        where e.workspace = ?1 and e.integration = ?2 and e.fate = 0 and e.link is not null and e.sweep < r.sweep \
+        and r.phase = 'changes' limit ?3";
     MISSING = "update record_entry set fate = ?3, due_at = ?4, note = null, tries = 0, revision = revision + 1 \
         where workspace = ?1 and id = ?2 and fate = 0 and sweep < ?5 {written}";
 }
@@ -93,6 +97,27 @@ impl Op for Unseen {
     }
 }
 
+/// Linked records that the last whole reading did not show and that were not marked.
+struct UnseenLinked {
+    flow: Flow,
+    limit: usize,
+}
+
+impl Op for UnseenLinked {
+    type Out = Vec<i64>;
+    const READS: bool = true;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.flow.workspace)
+    }
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
+        let [ws, integration] = self.flow.key();
+        let limit = P::Int(i64::try_from(self.limit).unwrap_or(i64::MAX));
+        db.rows(&UNSEEN_LINKED, &[ws, integration, limit]).await?.iter().map(|row| row.int(0)).collect()
+    }
+}
+
 /// Marks those of a batch that are still unseen.
 struct MarkMissing {
     end: FinishSweep,
@@ -126,6 +151,17 @@ impl Op for MarkMissing {
 }
 
 impl Store {
+    /// Records with a counterpart, at most `limit`, that the last whole reading of their kind did not show, and that are
+    /// not taken to be missing because they were too many ([`SweepEnd::TooMany`]).
+    pub async fn unseen_rows(
+        &self,
+        workspace: &WorkspaceId,
+        integration: &IntegrationId,
+        limit: usize,
+    ) -> Result<Vec<i64>> {
+        self.run(UnseenLinked { flow: Flow::new(workspace, integration), limit }).await
+    }
+
     /// Ends a whole reading: live records of the kind that it did not show are missing from now on, and due. Where they
     /// are more than fifty and more than one in twenty, or all there are, nothing is done unless a person has confirmed
     /// it. Nothing where the lease is somebody else's by now. Marking goes in batches; after a crash in between the same

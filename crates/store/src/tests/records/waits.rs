@@ -9,6 +9,7 @@ fn wait(record: &str, coming: bool) -> Wait {
         side: Side::Left,
         kind: "contact".to_owned(),
         record: RecordId::new(record),
+        counterpart: None,
         coming,
     }
 }
@@ -100,5 +101,29 @@ on_all! {
         let waits = [("one", wait("ada", false)), ("two", wait("grace", true)), ("three", wait("grace", false))];
         waiting(&store, &held, &waits).await;
         assert_eq!(woken(&store, 2).await, ["one", "two"]);
+    }
+
+    /// Whoever names a record knows its counterpart; only another one is news.
+    ///
+    /// proves: R7
+    async fn a_record_is_woken_when_the_one_that_it_names_has_another_counterpart(world: &World) {
+        let store = world.store().await;
+        let held = hold(&store, "w1", 0, 900).await;
+        store.take_rows(taking(&held, 1, vec![seen(Side::Left, "ada", 0)], Vec::new())).await.unwrap();
+        let link = linked(&store, &held, "ada").await;
+        let ada = by_record(&store, Side::Right, "ada").await.unwrap();
+        let knows = |counterpart: &RecordId| Wait { counterpart: Some(counterpart.clone()), ..wait("ada", false) };
+        waiting(&store, &held, &[("one", knows(&ada.record))]).await;
+        assert!(woken(&store, 3).await.is_empty(), "it knows that one");
+
+        let taken = by_record(&store, Side::Left, "ada").await.unwrap();
+        let parted = SaveRows { drop_links: vec![link.id], ..SaveRows::default() };
+        assert!(!save(&store, &held, 4, parted).await.woken, "a counterpart that goes is nothing to be told");
+        store.take_rows(taking(&held, 5, vec![seen(Side::Right, "byron", 0)], Vec::new())).await.unwrap();
+        let byron = by_record(&store, Side::Right, "byron").await.unwrap();
+        let entries = [&taken, &byron].map(|entry| rests(entry, Some(LinkRef::New(0)))).to_vec();
+        let tied = SaveRows { entries, new_links: vec![joined(Some(&taken), Some(&byron))], ..SaveRows::default() };
+        assert!(save(&store, &held, 6, tied).await.woken);
+        assert_eq!(woken(&store, 6).await, ["one"], "another one took that place");
     }
 }

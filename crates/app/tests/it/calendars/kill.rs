@@ -15,9 +15,15 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use syncline_core::Clock;
-use syncline_sandbox::{GoogleConfig, GoogleWorkspace, MailMethod, google::GoogleUser};
+use syncline_sandbox::{
+    CalendarMail, GoogleConfig, GoogleWorkspace, MailMethod, MicrosoftConfig, MicrosoftTenant, google::GoogleUser,
+    microsoft::MicrosoftUser,
+};
 
-use super::office::connect;
+use super::{
+    office::connect,
+    suite::{Said, Suite},
+};
 use crate::lab::{Installation, PATIENCE, Sandbox, Server, WallClock, free_port, pause, postgres_database, secret};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_syncline");
@@ -66,14 +72,6 @@ enum Place {
     Crm(String),
 }
 
-/// What a calendar or the CRM says of a meeting.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Said {
-    name: String,
-    start: Timestamp,
-    off: bool,
-}
-
 /// The number in a name.
 fn number(name: &str) -> Option<usize> {
     name.strip_prefix("Talk ")?.split(' ').next()?.parse().ok()
@@ -92,26 +90,32 @@ fn object(value: Value) -> Map<String, Value> {
 
 struct Town {
     crm: Sandbox,
-    google: Arc<GoogleWorkspace>,
+    /// Where each rep's calendar is.
+    suites: Vec<Suite>,
     installation: Installation,
     contacts: Vec<String>,
     users: Vec<String>,
 }
 
 impl Town {
-    /// Two reps who have agreed, an integration that works both ways, and calendars that were read once.
-    fn new(name: &str, database: &str) -> Self {
+    /// Two reps who have agreed, with calendars at these vendors, an integration that works both ways, and calendars that were
+    /// read once.
+    fn new(name: &str, database: &str, vendors: [&str; 2]) -> Self {
         let crm = Sandbox::start();
         let users = REPS.map(|(name, email)| GoogleUser::new(email, name, "Europe/Berlin")).to_vec();
         let google = GoogleWorkspace::new(GoogleConfig { users, ..GoogleConfig::default() }, Arc::new(WallClock));
-        let url = crm.beside(&google);
-        let keys = google.credentials(&url);
-        let key = |name: &str| keys[name].as_str().expect("a credential").to_owned();
+        let users = REPS.map(|(name, email)| MicrosoftUser::new(name, email, name)).to_vec();
+        let config = MicrosoftConfig { users, ..MicrosoftConfig::default() };
+        let microsoft = MicrosoftTenant::new(config, Arc::new(WallClock));
+        let urls = [crm.beside(&google), crm.beside(&microsoft)];
+        let keys = [google.credentials(&urls[0]), microsoft.credentials(&urls[1])];
         let mut more = String::new();
-        for (name, _) in REPS {
+        for ((name, _), vendor) in REPS.into_iter().zip(vendors) {
+            let at = usize::from(vendor == "microsoft");
             more += &format!(
-                "[[connections]]\nname = \"{name}\"\nvendor = \"google\"\nclient_id = \"{}\"\nclient_secret = \"file:google.key\"\nsettings = {{ allow_host = \"{url}\" }}\n",
-                key("client_id")
+                "[[connections]]\nname = \"{name}\"\nvendor = \"{vendor}\"\nclient_id = \"{}\"\nclient_secret = \"file:{vendor}.key\"\nsettings = {{ allow_host = \"{}\" }}\n",
+                keys[at]["client_id"].as_str().expect("a credential"),
+                urls[at]
             );
         }
         more += "[[calendars]]\nname = \"meetings\"\ncrm = \"salesforce\"\nown_domains = [\"host.example\"]\ninvite = true\nedits = true\n";
@@ -119,10 +123,15 @@ impl Town {
             more += &format!("[[calendars.people]]\nowner = \"{email}\"\nconnection = \"{name}\"\nevery_seconds = 1\n");
         }
         let installation = Installation::new(name, &crm, database, &more);
-        installation.open_network(&url);
+        for (vendor, (url, keys)) in ["google", "microsoft"].into_iter().zip(urls.iter().zip(&keys)) {
+            if vendors.contains(&vendor) {
+                installation.open_network(url);
+                let key = keys["client_secret"].as_str().expect("a credential");
+                secret(&installation.folder, &format!("{vendor}.key"), key);
+            }
+        }
         // What a killed process held comes back after ten times a call's deadline.
         installation.rewrite("call_seconds = 2", "call_seconds = 1");
-        secret(&installation.folder, "google.key", &key("client_secret"));
         let contact = |email: &&str| {
             let person = json!({ "FirstName": "Some", "LastName": "Body", "Email": email });
             crm.org.seed("Contact", &object(person)).expect("a contact")
@@ -136,21 +145,35 @@ impl Town {
         for (name, _) in REPS {
             connect(&installation, name);
         }
-        let town = Self { crm, google, installation, contacts, users };
+        let suite = |vendor| match vendor {
+            "microsoft" => Suite::Microsoft(Arc::clone(&microsoft)),
+            _ => Suite::Google(Arc::clone(&google)),
+        };
+        let town = Self { crm, suites: vendors.map(suite).to_vec(), installation, contacts, users };
         town.installation.command(Path::new(BINARY), &["calendars", "activate", "meetings", "--agreed-by", "Ada"]);
         town.installation.command(Path::new(BINARY), &["calendars", "run", "meetings"]);
         town
     }
 
+    /// Each vendor once.
+    fn accounts(&self) -> impl Iterator<Item = &Suite> {
+        let is_first = |(at, suite): &(usize, &Suite)| {
+            let kind = std::mem::discriminant::<Suite>;
+            self.suites[..*at].iter().all(|earlier| kind(earlier) != kind(suite))
+        };
+        self.suites.iter().enumerate().filter(is_first).map(|(_, suite)| suite)
+    }
+
     fn calls(&self) -> u64 {
-        self.crm.org.request_count() + self.google.call_count()
+        self.crm.org.request_count() + self.accounts().map(Suite::calls).sum::<u64>()
     }
 
     /// Whatever moves when anything is written.
     fn marks(&self) -> (Vec<String>, usize) {
         let of = |object: &'static str| self.crm.records(object).into_iter();
         let stamp = |one: Map<String, Value>| format!("{} {}", one["Id"], one["SystemModstamp"]);
-        (of("Event").chain(of("EventRelation")).map(stamp).collect(), self.google.effects_since(0).len())
+        let effects = self.accounts().map(Suite::effects).sum();
+        (of("Event").chain(of("EventRelation")).map(stamp).collect(), effects)
     }
 
     /// A round at once, in a process of its own.
@@ -168,13 +191,10 @@ impl Town {
     /// What the organisers' calendars say, by the meetings' numbers; a meeting that is there twice is a failure.
     fn in_calendars(&self) -> BTreeMap<usize, Said> {
         let mut all = BTreeMap::new();
-        for (user, events) in self.google.snapshot() {
-            for event in events.iter().filter(|event| event["organizer"]["email"] == user.as_str()) {
-                let name = event["summary"].as_str().unwrap_or_default().to_owned();
-                let Some(number) = number(&name) else { continue };
-                let start = event["start"]["dateTime"].as_str().and_then(|at| at.parse().ok()).expect("a time");
-                let said = Said { name, start, off: event["status"] == "cancelled" };
-                assert!(all.insert(number, said).is_none(), "meeting {number} is in calendars twice: {events:#?}");
+        for ((_, email), suite) in REPS.into_iter().zip(&self.suites) {
+            for said in suite.organised(email) {
+                let Some(number) = number(&said.name) else { continue };
+                assert!(all.insert(number, said).is_none(), "meeting {number} is in calendars twice");
             }
         }
         all
@@ -195,15 +215,18 @@ impl Town {
         all
     }
 
-    /// Whether both say the same of every meeting. What was called off before anybody looked need not be in the CRM.
-    fn agrees(&self, made: usize) -> bool {
+    /// Whether both say the same of every meeting. What was called off before anybody looked need not be in the CRM, and what
+    /// was called off at Microsoft is in no calendar.
+    fn agrees(&self, made: &[Made]) -> bool {
         let (calendars, crm) = (self.in_calendars(), self.in_crm());
-        let same = |(number, said): (&usize, &Said)| match crm.get(number) {
-            Some(known) if said.off => known.off,
-            Some(known) => known == said,
-            None => said.off,
+        let same = |one: &Made| match (calendars.get(&one.number), crm.get(&one.number)) {
+            (Some(said), Some(known)) if said.off => known.off,
+            (Some(said), Some(known)) => known == said,
+            (Some(said), None) => said.off,
+            (None, Some(known)) => one.off && known.off,
+            (None, None) => one.off,
         };
-        calendars.len() == made && calendars.iter().all(same) && crm.keys().all(|number| calendars.contains_key(number))
+        made.iter().all(same) && calendars.keys().chain(crm.keys()).all(|number| *number < made.len())
     }
 }
 
@@ -228,22 +251,17 @@ impl People<'_> {
             + SignedDuration::from_hours(hours)
     }
 
-    fn times(start: Timestamp) -> (Value, Value) {
-        let at = |at: Timestamp| json!({ "dateTime": at.to_string(), "timeZone": "UTC" });
-        (at(start), at(start + SignedDuration::from_mins(30)))
-    }
-
     /// Somebody makes a meeting with a contact, and perhaps the colleague.
     fn meet(&mut self) {
         let (number, rep) = (self.made.len(), self.dice.pick(REPS.len()));
         let name = self.name(number);
-        let (start, end) = Self::times(self.start());
-        let mut guests = vec![json!({ "email": CONTACTS[self.dice.pick(CONTACTS.len())] })];
-        if self.dice.below(3) == 0 {
-            guests.push(json!({ "email": REPS[1 - rep].1 }));
+        let start = self.start();
+        let mut guests = vec![CONTACTS[self.dice.pick(CONTACTS.len())]];
+        // Nobody carries mails from one vendor to the other here.
+        if self.dice.below(3) == 0 && self.town.accounts().count() == 1 {
+            guests.push(REPS[1 - rep].1);
         }
-        let event = json!({ "summary": name, "start": start, "end": end, "attendees": guests });
-        let id = self.town.google.create(REPS[rep].1, &event).expect("a meeting");
+        let id = self.town.suites[rep].meet(REPS[rep].1, &name, start, &guests);
         self.made.push(Made { number, place: Place::Calendar(rep, id), names: vec![name], off: false });
     }
 
@@ -277,15 +295,15 @@ impl People<'_> {
             }
             (Place::Crm(_), _) => {}
             (Place::Calendar(rep, id), 0..2) => {
-                self.town.google.edit(REPS[rep].1, &id, &json!({ "summary": name })).expect("a rep may");
+                self.town.suites[rep].rename(REPS[rep].1, &id, &name);
                 self.made[at].names.push(name);
             }
             (Place::Calendar(rep, id), 2) => {
-                let (start, end) = Self::times(self.start());
-                self.town.google.edit(REPS[rep].1, &id, &json!({ "start": start, "end": end })).expect("a rep may");
+                let start = self.start();
+                self.town.suites[rep].shift(REPS[rep].1, &id, start);
             }
             (Place::Calendar(rep, id), _) => {
-                self.town.google.delete(REPS[rep].1, &id).expect("a rep may");
+                self.town.suites[rep].call_off(REPS[rep].1, &id);
                 self.made[at].off = true;
             }
         }
@@ -331,8 +349,8 @@ fn kill_on(town: &Town, ports: &[u16], seed: u64) -> Vec<Server> {
     servers.into_iter().flatten().collect()
 }
 
-fn play(name: &str, database: &str, nodes: usize, seed: u64) {
-    let town = Town::new(name, database);
+fn play(name: &str, database: &str, vendors: [&str; 2], nodes: usize, seed: u64) {
+    let town = Town::new(name, database, vendors);
     let ports: Vec<u16> = (0..nodes).map(|_| free_port()).collect();
     let done = AtomicBool::new(false);
     let (servers, made) = std::thread::scope(|scope| {
@@ -343,7 +361,7 @@ fn play(name: &str, database: &str, nodes: usize, seed: u64) {
         (servers, people.join().expect("the people"))
     });
     let started = Instant::now();
-    while !town.agrees(made.len()) {
+    while !town.agrees(&made) {
         let told = || format!("{:#?} {:#?} {}", town.in_calendars(), town.in_crm(), town.installation.log());
         assert!(started.elapsed() < PATIENCE, "they do not agree: {}", told());
         town.ask().wait().expect("it ends");
@@ -357,11 +375,12 @@ fn play(name: &str, database: &str, nodes: usize, seed: u64) {
     let marks = town.marks();
     run();
     assert_eq!(town.marks(), marks, "all is the same, and something is written");
-    assert!(town.agrees(made.len()), "{:#?} {:#?}", town.in_calendars(), town.in_crm());
-    let (calendars, mails) = (town.in_calendars(), town.google.mails_since(0));
+    assert!(town.agrees(&made), "{:#?} {:#?}", town.in_calendars(), town.in_crm());
+    let mails: Vec<CalendarMail> = town.accounts().flat_map(Suite::mails).collect();
+    let calendars = town.in_calendars();
     for one in &made {
-        let name = &calendars[&one.number].name;
-        assert!(one.names.contains(name), "{name} is what nobody wrote: {:?}", one.names);
+        let Some(said) = calendars.get(&one.number) else { continue };
+        assert!(one.names.contains(&said.name), "{} is what nobody wrote: {:?}", said.name, one.names);
         if matches!(one.place, Place::Crm(_)) && one.names.len() == 1 {
             let mails: Vec<_> = mails
                 .iter()
@@ -376,12 +395,18 @@ fn play(name: &str, database: &str, nodes: usize, seed: u64) {
 /// proves: V1, V2, V3, C2, C4, C10, fault:C1, fault:C2
 #[test]
 fn kills_leave_calendars_and_the_crm_saying_the_same_on_sqlite() {
-    play("calendars-kill-sqlite", "sqlite:syncline.db", 1, 20_261_125);
+    play("calendars-kill-sqlite", "sqlite:syncline.db", ["google", "google"], 1, 20_261_125);
+}
+
+/// proves: V1, V2, V3, C2, C4, C10, fault:C1, fault:C2
+#[test]
+fn kills_leave_calendars_of_two_vendors_and_the_crm_saying_the_same() {
+    play("calendars-kill-vendors", "sqlite:syncline.db", ["google", "microsoft"], 1, 20_261_127);
 }
 
 /// proves: V1, V2, C2, C4, C10, O2, fault:L1, fault:L3
 #[test]
 fn kills_leave_calendars_and_the_crm_saying_the_same_on_postgresql_with_two_nodes() {
     let base = std::env::var("SYNCLINE_TEST_POSTGRES").expect("run ./test, which starts PostgreSQL");
-    play("calendars-kill-postgres", &postgres_database(&base, "calendars"), 2, 20_261_126);
+    play("calendars-kill-postgres", &postgres_database(&base, "calendars"), ["google", "google"], 2, 20_261_126);
 }

@@ -13,6 +13,7 @@ mod occurrences;
 mod office;
 mod removed;
 mod strange;
+mod suite;
 mod told;
 mod whole;
 

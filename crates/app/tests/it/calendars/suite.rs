@@ -1,0 +1,127 @@
+//! A rep's calendar at Google or at Microsoft, as people use it.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
+use serde_json::{Value, json};
+use syncline_sandbox::{CalendarMail, GoogleWorkspace, MicrosoftTenant};
+
+/// How long every meeting is.
+const LASTS: SignedDuration = SignedDuration::from_mins(30);
+
+/// Where a rep's calendar is.
+#[derive(Clone)]
+pub enum Suite {
+    Google(Arc<GoogleWorkspace>),
+    Microsoft(Arc<MicrosoftTenant>),
+}
+
+/// What a calendar or the CRM says of a meeting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    pub name: String,
+    pub start: Timestamp,
+    pub off: bool,
+}
+
+impl Suite {
+    /// The rep makes a meeting; its id.
+    pub fn meet(&self, rep: &str, name: &str, start: Timestamp, guests: &[&str]) -> String {
+        match self {
+            Self::Google(google) => {
+                let guests: Vec<Value> = guests.iter().map(|email| json!({ "email": email })).collect();
+                let (start, end) = self.times(start);
+                let event = json!({ "summary": name, "start": start, "end": end, "attendees": guests });
+                google.create(rep, &event).expect("a meeting")
+            }
+            Self::Microsoft(microsoft) => {
+                let guest = |email: &&str| json!({ "emailAddress": { "address": email }, "type": "required" });
+                let guests: Vec<Value> = guests.iter().map(guest).collect();
+                let (start, end) = self.times(start);
+                let event = json!({ "subject": name, "start": start, "end": end, "attendees": guests });
+                microsoft.create(rep, &event).expect("a meeting")
+            }
+        }
+    }
+
+    pub fn rename(&self, rep: &str, id: &str, name: &str) {
+        match self {
+            Self::Google(google) => google.edit(rep, id, &json!({ "summary": name })).expect("a rep may"),
+            Self::Microsoft(microsoft) => microsoft.edit(rep, id, &json!({ "subject": name })).expect("a rep may"),
+        }
+    }
+
+    pub fn shift(&self, rep: &str, id: &str, start: Timestamp) {
+        let (start, end) = self.times(start);
+        let times = json!({ "start": start, "end": end });
+        match self {
+            Self::Google(google) => google.edit(rep, id, &times).expect("a rep may"),
+            Self::Microsoft(microsoft) => microsoft.edit(rep, id, &times).expect("a rep may"),
+        }
+    }
+
+    pub fn call_off(&self, rep: &str, id: &str) {
+        match self {
+            Self::Google(google) => google.delete(rep, id).expect("a rep may"),
+            Self::Microsoft(microsoft) => microsoft.delete(rep, id).expect("a rep may"),
+        }
+    }
+
+    fn times(&self, start: Timestamp) -> (Value, Value) {
+        let at = |at: Timestamp| match self {
+            Self::Google(_) => at.to_string(),
+            Self::Microsoft(_) => at.strftime("%Y-%m-%dT%H:%M:%S").to_string(),
+        };
+        let at = |moment| json!({ "dateTime": at(moment), "timeZone": "UTC" });
+        (at(start), at(start + LASTS))
+    }
+
+    /// The meetings that the rep organises. Microsoft keeps nothing of one that was called off.
+    pub fn organised(&self, rep: &str) -> Vec<Said> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        match self {
+            Self::Google(google) => {
+                let all = google.snapshot().into_iter().filter(|(user, _)| user.as_str() == rep);
+                let all = all.flat_map(|(_, events)| events).filter(|event| event["organizer"]["email"] == rep);
+                let said = |event: Value| Said {
+                    name: text(&event["summary"]),
+                    start: text(&event["start"]["dateTime"]).parse().expect("a time"),
+                    off: event["status"] == "cancelled",
+                };
+                all.map(said).collect()
+            }
+            Self::Microsoft(microsoft) => {
+                let all = microsoft.snapshot().into_iter().filter(|(user, _)| user == rep);
+                let all = all.flat_map(|(_, events)| events).filter(|event| event["isOrganizer"] == true);
+                let said = |event: Value| {
+                    let start: DateTime = text(&event["start"]["dateTime"]).parse().expect("a time");
+                    let start = start.to_zoned(TimeZone::UTC).expect("a time that there is").timestamp();
+                    Said { name: text(&event["subject"]), start, off: event["isCancelled"] == true }
+                };
+                all.map(said).collect()
+            }
+        }
+    }
+
+    pub fn calls(&self) -> u64 {
+        match self {
+            Self::Google(google) => google.call_count(),
+            Self::Microsoft(microsoft) => microsoft.call_count(),
+        }
+    }
+
+    /// How much was ever written.
+    pub fn effects(&self) -> usize {
+        match self {
+            Self::Google(google) => google.effects_since(0).len(),
+            Self::Microsoft(microsoft) => microsoft.effects_since(0).len(),
+        }
+    }
+
+    pub fn mails(&self) -> Vec<CalendarMail> {
+        match self {
+            Self::Google(google) => google.mails_since(0),
+            Self::Microsoft(microsoft) => microsoft.mails_since(0),
+        }
+    }
+}

@@ -50,10 +50,6 @@ pub enum Mutant {
     GuestCallsOff,
     /// A record that a person deleted is made again.
     RemovalForgotten,
-    /// A calendar whose vendor tells of changes is asked for none.
-    ToldIsAll,
-    /// The clocks of a series' zone never change.
-    ClockUnchanged,
 }
 
 impl Mutant {
@@ -69,14 +65,12 @@ impl Mutant {
     ];
 
     /// Those that the simulation of calendars finds.
-    pub const OF_CALENDARS: [Mutant; 7] = [
+    pub const OF_CALENDARS: [Mutant; 5] = [
         Mutant::UnknownIsDone,
         Mutant::UnconfirmedGone,
         Mutant::PrivateShown,
         Mutant::GuestCallsOff,
         Mutant::RemovalForgotten,
-        Mutant::ToldIsAll,
-        Mutant::ClockUnchanged,
     ];
 
     /// Those that the simulation of bookings finds.

@@ -9,10 +9,10 @@ use jiff::{SignedDuration, Timestamp};
 use syncline_core::Clock;
 use tokio::time::Instant;
 
-/// When a run begins that does not say when, in seconds since 1970: 2026-11-23T08:00:00Z, a Monday.
+/// When every run begins, in seconds since 1970: 2026-11-23T08:00:00Z, a Monday.
 const BEGINNING: i64 = 1_795_420_800;
 
-/// The moment at which a run begins that does not say when.
+/// The moment at which every run begins.
 pub fn beginning() -> Timestamp {
     Timestamp::from_second(BEGINNING).unwrap_or(Timestamp::UNIX_EPOCH)
 }
@@ -21,18 +21,12 @@ pub fn beginning() -> Timestamp {
 #[derive(Debug)]
 pub struct TrueClock {
     began: Instant,
-    beginning: Timestamp,
 }
 
 impl TrueClock {
     /// Begins now; to be called within the runtime.
     pub fn start() -> Arc<Self> {
-        Self::start_at(beginning())
-    }
-
-    /// Begins now, which is this moment; likewise.
-    pub fn start_at(beginning: Timestamp) -> Arc<Self> {
-        Arc::new(Self { began: Instant::now(), beginning })
+        Arc::new(Self { began: Instant::now() })
     }
 
     /// Since the beginning of the run.
@@ -44,7 +38,7 @@ impl TrueClock {
 impl Clock for TrueClock {
     fn now(&self) -> Timestamp {
         let passed = SignedDuration::try_from(self.elapsed()).unwrap_or(SignedDuration::MAX);
-        self.beginning.saturating_add(passed).unwrap_or(Timestamp::MAX)
+        beginning().saturating_add(passed).unwrap_or(Timestamp::MAX)
     }
 }
 

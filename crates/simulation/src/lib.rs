@@ -11,7 +11,6 @@ mod campaign;
 mod checks;
 mod clock;
 mod dice;
-mod door;
 mod fate;
 mod faults;
 mod life;

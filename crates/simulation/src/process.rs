@@ -1,8 +1,13 @@
 //! The processes: each is the whole product over the shared database, from start to death and again.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use bytes::Bytes;
+use axum::{Router, body::Body};
+use http::Request;
 use jiff::SignedDuration;
 use syncline_connect::{Connector, Secret, oauth::App};
 use syncline_core::Entropy;
@@ -10,13 +15,13 @@ use syncline_engine::{ConnectionSetup, Engine, GrantKind, Integration, Options, 
 use syncline_server::{Server, ServerOptions, SourceSetup};
 use syncline_store::Gate;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 use url::Url;
 
 use crate::{
     bodies,
     clock::SkewedClock,
     dice::{Dice, Seeded},
-    door::Door,
     faults::Fault,
     life::Life,
     network::{CALL_DEADLINE, Carrier, Network},
@@ -25,9 +30,6 @@ use crate::{
     story::{Customer, SECRET, Source},
 };
 
-/// Where people and vendors reach the servers.
-pub const PUBLIC: &str = "https://syncline.example";
-
 /// Where webhooks go, without the host.
 pub const PATH_KEY: &str = "0123456789abcdef0123456789abcdef";
 
@@ -35,11 +37,17 @@ pub const PATH_KEY: &str = "0123456789abcdef0123456789abcdef";
 pub struct Process {
     pub number: usize,
     pub clock: Arc<SkewedClock>,
-    door: Door,
+    up: Mutex<Option<Up>>,
     sim: Arc<Sim>,
     network: Arc<Network>,
     /// The one point at which it dies, where the run names one.
     dies_at: Option<u64>,
+}
+
+/// The server of a process that is up. Its routes are laid once somebody calls: that takes longer than to answer.
+struct Up {
+    server: Server,
+    router: Option<Router>,
 }
 
 impl Process {
@@ -47,7 +55,7 @@ impl Process {
         Arc::new(Self {
             number,
             clock: SkewedClock::new(Arc::clone(&sim.clock)),
-            door: Door::default(),
+            up: Mutex::default(),
             sim: Arc::clone(sim),
             network: Arc::clone(network),
             dies_at,
@@ -59,7 +67,8 @@ impl Process {
         for lives in 0_u64.. {
             let life = self.life(lives);
             let engine = self.engine(&life, lives);
-            self.door.open(Server::new(Arc::clone(&engine), self.sources(), options()));
+            let server = Server::new(Arc::clone(&engine), self.sources(), options());
+            *lock(&self.up) = Some(Up { server, router: None });
             let alone = self.sim.story.processes == 1;
             let working = async {
                 if alone && let Err(error) = engine.world().store.reclaim_all().await {
@@ -72,7 +81,7 @@ impl Process {
                 () = life.death() => {}
                 () = working => return,
             }
-            self.door.close();
+            *lock(&self.up) = None;
             let away = self.sim.with_dice("restarts", |dice| dice.between(50, 40_000));
             tokio::time::sleep(Duration::from_millis(away)).await;
             if stop.is_cancelled() {
@@ -135,9 +144,19 @@ impl Process {
 
     /// Hands a webhook over; the answer's status and body, or nothing where the process is down.
     pub async fn post(&self, path: &str, headers: &[(&str, String)], body: &str) -> Option<(u16, String)> {
-        let mut headers = headers.to_vec();
-        headers.push(("content-type", "application/json".to_owned()));
-        let (status, body) = self.door.post(path, &headers, Bytes::from(body.to_owned())).await?;
+        let router = {
+            let mut up = lock(&self.up);
+            let Up { server, router } = up.as_mut()?;
+            router.get_or_insert_with(|| server.router()).clone()
+        };
+        let mut request = Request::builder().method("POST").uri(path).header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let request = request.body(Body::from(body.to_owned())).ok()?;
+        let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
+        let status = response.status().as_u16();
+        let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap_or_default();
         Some((status, String::from_utf8_lossy(&body).into_owned()))
     }
 }
@@ -153,9 +172,8 @@ pub fn path_key(customer: usize) -> String {
     format!("{PATH_KEY}{customer}")
 }
 
-/// A server's options.
-pub fn options() -> ServerOptions {
-    let public = Url::parse(PUBLIC).expect("the address is well formed");
+fn options() -> ServerOptions {
+    let public = Url::parse("https://syncline.example").expect("the address is well formed");
     ServerOptions::new(public, Secret::new(format!("{SECRET}-admin-token-of-32-characters")), [7; 32])
 }
 

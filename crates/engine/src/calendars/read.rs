@@ -9,14 +9,11 @@ use syncline_connect::{
     Calendars, Error, ErrorKind, Retry,
     calendar::{CalendarId, Changes, From, Page, Reading},
 };
-use syncline_core::{
-    calendar::{
-        event::{Body, Event},
-        identity::MeetingKey,
-        limits::shorten,
-        recur::Window,
-    },
-    mutant::{self, Mutant},
+use syncline_core::calendar::{
+    event::{Body, Event},
+    identity::MeetingKey,
+    limits::shorten,
+    recur::Window,
 };
 use syncline_store::{
     CalendarPage, CalendarRef, CalendarState, ChangesRead, Held, JournalEntry, JournalKind, NewCopy,
@@ -238,10 +235,7 @@ impl Engine {
             }
             Reading::More | Reading::Changes => None,
         };
-        let told_next_at = match mutant::on(Mutant::ToldIsAll) {
-            true => Timestamp::MAX,
-            false => later(now, every.max(TOLD_EVERY)),
-        };
+        let told_next_at = later(now, every.max(TOLD_EVERY));
         let ends = (page.reading == Reading::Changes).then_some(ChangesRead { began: reading.began, told_next_at });
         let vendor = reading.setup.connector.manifest().vendor;
         metrics::counter!("syncline_calendar_events_total", "vendor" => vendor).increment(page.events.len() as u64);

@@ -123,7 +123,7 @@ impl GoogleWorkspace {
             unticked: BTreeSet::new(),
             epoch: 0,
             rates: Rates::new(config.rates),
-            channels: Channels::new(config.channels_live),
+            channels: Channels::default(),
             waiting: Waiting::default(),
             mails: Mails::default(),
             journal: Journal::new(config.kept_effects),

@@ -17,9 +17,7 @@ pub fn look(wires: &Wires, ledger: &Ledger) {
         office.google.mails_since(0).into_iter().chain(office.microsoft.mails_since(0)).collect();
     for logged in &ledger.logged {
         invited(wires, logged, &mails);
-        if !logged.gone {
-            look_at(wires, logged);
-        }
+        look_at(wires, logged);
     }
 }
 
@@ -32,8 +30,9 @@ fn look_at(wires: &Wires, logged: &Logged) {
     if !logged.stands.contains(title) {
         wrong(format!("the event is called {title}, which somebody replaced who saw it"));
     }
-    let says = wires.office.crm.record(&logged.id).map(|record| record.title);
-    if says.as_ref() != Some(title) {
+    let record = wires.office.hub.record("meetings", &logged.id);
+    let says = record.as_ref().and_then(|record| record.properties.get("hs_meeting_title"));
+    if says != Some(title) {
         wrong(format!("the event is called {title}, and the record {says:?}"));
     }
 }

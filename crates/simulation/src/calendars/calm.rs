@@ -22,14 +22,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(240);
 /// How long it may take until all is done: a vendor may ask for a pause of a day, and a clock that ran a day ahead has put
 /// off everything by as much.
 const BOUND: Duration = Duration::from_secs(30 * 3600);
-/// How long mails are under way at most, with some time to spare.
-const MAILS_AFTER: Duration = Duration::from_secs(120);
-/// Within this time it is looked again at a meeting that is doubted to be off, with some time to spare.
-const DOUBT_LOOKS: SignedDuration = SignedDuration::from_mins(62);
-/// How often a calendar is asked whose vendor tells of changes.
-const TOLD_EVERY: SignedDuration = SignedDuration::from_mins(50);
-/// Within this time the CRM is asked again, with some time to spare.
-const ASKED_EVERY: SignedDuration = SignedDuration::from_mins(3);
 /// How often the operator has tried again what was refused.
 const RETRIES: u32 = 3;
 /// Looks in a row at which nothing was written, after which it is quiet.
@@ -61,10 +53,6 @@ impl Operator<'_> {
         let began = sim.clock.elapsed();
         let until = began + BOUND;
         let (mut retries, mut still, mut before) = (0, 0, None);
-        if self.wires.plot.told {
-            // A calendar that is read before the last mails are in it may not be asked again for an hour.
-            tokio::time::sleep(MAILS_AFTER).await;
-        }
         self.wires.ask_again();
         while sim.clock.elapsed() < until {
             tokio::time::sleep(LOOK_EVERY).await;
@@ -100,8 +88,7 @@ impl Operator<'_> {
         let now = sim.clock.now();
         let states = store.calendars(&flow.workspace, &flow.id).await.unwrap_or_default();
         // Whoever read it last has put the next reading off by the usual time, and not by a pause.
-        let usual = if self.wires.plot.told { EVERY.max(TOLD_EVERY) } else { EVERY };
-        let soon = now + usual + SignedDuration::from_mins(1);
+        let soon = now + EVERY + SignedDuration::from_mins(1);
         let is_read =
             |state: &CalendarState| state.settled && state.problem.is_none() && (now..soon).contains(&state.next_at);
         if !self.wires.all_asked()
@@ -117,15 +104,7 @@ impl Operator<'_> {
             // What people did in the CRM is asked for before it is quiet.
             let from = lock(&self.wires.ledger).active_at.unwrap_or(now);
             let asked = store.begin_crm(&flow.workspace, &flow.id, from).await;
-            if !asked.is_ok_and(|asked| !asked.creating && asked.next_at < now + ASKED_EVERY) {
-                return false;
-            }
-        }
-        // Whom a guest's calendar says to be off waits for readings of the organiser's, which are rare where changes are told.
-        let soon = now + DOUBT_LOOKS;
-        for due in store.due_series(&flow.workspace, &flow.id, soon, DUE_MAX).await.unwrap_or_default() {
-            let (_, meetings) = store.series(&flow.workspace, &flow.id, &due.uid).await.unwrap_or_default();
-            if meetings.iter().any(|one| one.state.doubt.is_some()) {
+            if !asked.is_ok_and(|asked| !asked.creating && asked.next_at < soon + EVERY) {
                 return false;
             }
         }
@@ -133,11 +112,7 @@ impl Operator<'_> {
         let coming = store.due_series(&flow.workspace, &flow.id, later, DUE_MAX).await.unwrap_or_default();
         for due in coming {
             let (_, meetings) = store.series(&flow.workspace, &flow.id, &due.uid).await.unwrap_or_default();
-            // A clock that ran a day ahead may have put off the first look at it.
-            if due.tries > 0
-                || meetings.is_empty()
-                || meetings.iter().any(|one| one.plan.is_some() && one.state.problem.is_none())
-            {
+            if due.tries > 0 || meetings.iter().any(|one| one.plan.is_some() && one.state.problem.is_none()) {
                 return false;
             }
         }
@@ -203,11 +178,8 @@ impl Operator<'_> {
         // The CRM is asked for what people did there, every two minutes.
         let asks = if self.wires.plot.has(Trouble::Log) { ASKS_MAX } else { 0 };
         let linked = u32::try_from(self.wires.plot.linked.len()).unwrap_or(0);
-        // While a vendor tells, its calendar is not asked. When it is time, it may be the first time for this engine, which then
-        // asks which calendar that is.
-        let (least, most) = if self.wires.plot.told { (0, 2 * linked) } else { (linked, linked) };
         if let Some(last) = calls.last().filter(|_| !is_whole)
-            && (!(least..=most + asks).contains(&last.calls) || last.decided > 0)
+            && (!(linked..=linked + asks).contains(&last.calls) || last.decided > 0)
         {
             sim.violation("J3", format!("an idle round of {linked} calendars: {last:?}"));
         }

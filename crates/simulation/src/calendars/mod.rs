@@ -11,15 +11,12 @@ mod book;
 mod calm;
 mod campaign;
 mod checks;
-mod crm;
 mod ledger;
-mod notices;
 mod office;
 mod plot;
 mod process;
 mod run;
 mod wires;
-mod zones;
 
 pub use self::{
     campaign::{Campaign, Totals},

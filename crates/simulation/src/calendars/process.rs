@@ -6,18 +6,13 @@ use std::{sync::Arc, time::Duration};
 use jiff::SignedDuration;
 use syncline_core::Entropy;
 use syncline_engine::{Engine, Options, World};
-use syncline_server::Server;
 use syncline_store::Gate;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    office::hearing,
-    wires::{Carrier, Wires},
-};
+use super::wires::{Carrier, Wires};
 use crate::{
     clock::SkewedClock,
     dice::{Dice, Seeded},
-    door::Door,
     life::Life,
     network::CALL_DEADLINE,
 };
@@ -30,15 +25,13 @@ const PAUSE_IN_CALM: (u64, u64) = (60, 300);
 pub struct Process {
     pub number: usize,
     pub clock: Arc<SkewedClock>,
-    /// Where vendors tell of changes.
-    pub door: Door,
     wires: Arc<Wires>,
 }
 
 impl Process {
     pub fn new(wires: &Arc<Wires>, number: usize) -> Arc<Self> {
         let clock = SkewedClock::new(Arc::clone(&wires.sim.clock));
-        Arc::new(Self { number, clock, door: Door::default(), wires: Arc::clone(wires) })
+        Arc::new(Self { number, clock, wires: Arc::clone(wires) })
     }
 
     /// Lives, dies and comes back until `stop`.
@@ -47,15 +40,12 @@ impl Process {
         for lives in 0_u64.. {
             let life = Life::drawn(sim, self.number, lives, None, Box::new(|| ()));
             let engine = self.engine(&life, lives);
-            let hearing = hearing(&self.wires.plot, engine.setup());
-            self.door.open(Server::new(Arc::clone(&engine), Vec::new(), hearing));
             tokio::select! {
                 biased;
                 () = life.death() => {}
                 () = stop.cancelled() => return,
                 () = self.rounds(&engine) => {}
             }
-            self.door.close();
             let away = sim.with_dice("restarts", |dice| dice.between(50, 40_000));
             tokio::time::sleep(Duration::from_millis(away)).await;
             sim.note(|| format!("p{} starts again", self.number));
@@ -68,9 +58,6 @@ impl Process {
             for flow in &engine.setup().calendars {
                 let end = engine.calendars_round(flow, false).await;
                 sim.note(|| format!("p{} {} {end:?}", self.number, flow.id));
-                if let Err(error) = engine.watch_calendars(flow).await {
-                    sim.note(|| format!("p{} could not see to its watches: {error}", self.number));
-                }
             }
             let (from, to) = if sim.in_chaos() { PAUSE } else { PAUSE_IN_CALM };
             let pause = sim.with_dice("rounds", |dice| dice.between(from * 1000, to * 1000));

@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use syncline_connect::{Answered, Error, GraphOutcome, Records, Retry};
+use syncline_connect::{Answered, Error, ErrorKind, GraphOutcome, Records, Retry};
 use syncline_core::{
     calendar::{
         eligible::{Reason, Verdict},
@@ -173,13 +173,20 @@ impl Engine {
             GraphOutcome::Refused(error) => (error, None),
             GraphOutcome::Unknown(error) => (error, Some(push.plan.clone())),
         };
+        // Whoever is deleted takes the own places at meetings along. Such a place is forgotten, and made anew where somebody is to
+        // have it; there are only so many, and each is forgotten once.
+        let is_gone = |slot: Slot| error.kind == ErrorKind::Gone && error.slot == Some(slot);
+        let is_place = |slot: Slot| matches!(slot, Slot::Attendee(_));
+        let mut links = decision.before.clone();
+        links.retain(|slot, _| !(is_place(*slot) && is_gone(*slot)));
+        let forgets = links.len() < decision.before.len();
         let mut state = waiting(decision, before);
         // A call that was given up may still arrive.
         state.rest_until = plan.is_some().then(|| later(now, self.options.call));
         let is_over = tries >= self.options.max_attempts;
         let pause = match error.retry {
             _ if outcome::waits_for_connection(&error) => Some(RESTING_PAUSE),
-            Retry::Replan => Some(REPLAN_PAUSE).filter(|_| tries < REPLANS_MAX),
+            Retry::Replan => Some(REPLAN_PAUSE).filter(|_| forgets || tries < REPLANS_MAX),
             Retry::Never => None,
             Retry::After(_) | Retry::Backoff | Retry::Reauthorise => {
                 Some(self.pause_after(&error, tries)).filter(|_| !is_over)
@@ -203,8 +210,8 @@ impl Engine {
                 (Some(journal::failed(now, JournalKind::Parked, &error, text)), None)
             }
         };
-        let meeting = StoredMeeting { key: decision.key.clone(), state, links: decision.before.clone(), plan };
-        Settled { meeting, line, again, failed: true }
+        let meeting = StoredMeeting { key: decision.key.clone(), state, links, plan };
+        Settled { meeting, line, again, failed: !forgets }
     }
 }
 

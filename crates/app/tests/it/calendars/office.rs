@@ -354,3 +354,31 @@ fn a_change_that_is_told_lands_without_being_asked_for() {
     assert_eq!(office.timeline(), [("Demo".to_owned(), office.ada.clone())]);
     assert!(server.terminate().success(), "{}", office.installation.log());
 }
+
+/// Whoever is deleted in the CRM takes the own place at meetings along; what changes of the meeting is written all the same.
+///
+/// proves: C4, V1
+#[test]
+fn a_guest_who_is_deleted_does_not_hold_up_the_meeting() {
+    let office = Office::new("calendars-gone-guest");
+    let bob = json!({ "LastName": "Babbage", "Email": "bob@client.example" });
+    let bob = office.sandbox.org.seed("Contact", bob.as_object().expect("a record")).expect("a contact");
+    office.connect();
+    office.run(&["calendars", "activate", "meetings", "--agreed-by", "Rosa"]);
+    office.run(&["calendars", "run", "meetings"]);
+    office.meet("Demo", 25, &[ADA, "bob@client.example"]);
+    office.run(&["calendars", "run", "meetings"]);
+    let places =
+        || office.sandbox.records("EventRelation").into_iter().filter(|place| place["RelationId"] == json!(bob));
+    assert_eq!(places().count(), 1);
+    office.sandbox.org.delete(&bob).expect("a person may");
+    assert_eq!(places().count(), 0, "the place goes with the contact");
+    let events = office.google.snapshot().into_iter().flat_map(|(_, events)| events);
+    let id = events.map(|event| event["id"].as_str().expect("an id").to_owned()).next().expect("the meeting");
+    office.google.edit(ROSA, &id, &json!({ "summary": "Demo, renamed" })).expect("she may");
+    let started = Instant::now();
+    while office.timeline() != [("Demo, renamed".to_owned(), office.ada.clone())] {
+        assert!(started.elapsed() < PATIENCE, "{:?} {}", office.timeline(), office.run(&["activity"]));
+        office.run(&["calendars", "run", "meetings"]);
+    }
+}

@@ -373,7 +373,7 @@ fn a_guest_who_is_deleted_does_not_hold_up_the_meeting() {
     assert_eq!(places().count(), 1);
     office.sandbox.org.delete(&bob).expect("a person may");
     assert_eq!(places().count(), 0, "the place goes with the contact");
-    let events = office.google.snapshot().into_iter().flat_map(|(_, events)| events);
+    let events = office.google.snapshot().into_values().flatten();
     let id = events.map(|event| event["id"].as_str().expect("an id").to_owned()).next().expect("the meeting");
     office.google.edit(ROSA, &id, &json!({ "summary": "Demo, renamed" })).expect("she may");
     let started = Instant::now();

@@ -1,4 +1,5 @@
-//! Records that name others, such as a deal its person: what is known of the counterparts of those, and who is to hear of another one.
+//! Records that name others, such as a deal its person: what is known of the counterparts of those, and who is to hear of
+//! another one.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -139,8 +139,8 @@ pub struct Found {
     pub next: Option<String>,
 }
 
-/// `GET /jobs/query/{id}/results`, of at most so many rows; `None` where the org has them no longer: results are kept for
-/// a week.
+/// `GET /jobs/query/{id}/results`, of at most so many rows; `None` where the org has them no longer (they are kept for a
+/// week), or does not say whether there are more.
 pub async fn query_results(
     cx: &Cx<'_>,
     org: &Org,
@@ -157,8 +157,11 @@ pub async fn query_results(
         _ => return Err(refused(READ, &reply)),
     }
     let header = |name| reply.headers.get(name).and_then(|value| value.to_str().ok());
-    // A cursor holds it as a word.
-    let next = header(LOCATOR).filter(|next| *next != "null" && !next.contains(' ')).map(str::to_owned);
+    // A cursor holds it as a word. Where it does not say whether there is more, nobody knows whether that is all.
+    let Some(next) = header(LOCATOR).filter(|next| !next.contains(' ')) else {
+        return Ok((None, usage(&reply.headers)));
+    };
+    let next = Some(next).filter(|next| *next != "null").map(str::to_owned);
     let rows = header(ROWS).and_then(|rows| rows.parse().ok());
     Ok((Some(Found { csv: text(READ, &reply)?, rows, next }), usage(&reply.headers)))
 }

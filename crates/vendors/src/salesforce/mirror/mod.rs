@@ -1,5 +1,6 @@
 //! Records in step: what changed in few calls, many rows written in few calls. A folder file per question: `changes`,
-//! `whole` (all of a large kind), `reading`, `shapes` (descriptions), `collections` and `bulk` (two ways to write), `rows` (what a row says), `refusal`.
+//! `whole` (all of a large kind), `reading`, `shapes` (descriptions), `collections` and `bulk` (two ways to write), `rows`
+//! (what a row says), `refusal`.
 //!
 //! Nothing is kept here: what a round has come to stands in its [`cursor`], what a job was given in the rows that the
 //! caller hands over again.

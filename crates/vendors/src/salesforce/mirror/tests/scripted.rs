@@ -68,6 +68,39 @@ fn an_answer_that_lacks_something_moves_no_cursor() {
     }
 }
 
+/// A part of a job's results that does not say whether there is more is never the last one: who is behind it would count as
+/// missing. Pages go on instead.
+///
+/// proves: V1, R16
+#[test]
+fn a_part_of_unknown_end_is_not_the_last() {
+    let began = "2026-05-06T12:30:00Z";
+    let (job, pages, all) =
+        (format!("job {began} {ONE} {TWO}"), format!("all {began} {ONE}"), format!("since {began}"));
+    let part = |headers: &[(&'static str, &str)]| Turn::Answer {
+        status: 200,
+        headers: headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
+        body: format!("\"Id\",\"IsDeleted\"\n\"{TWO}\",\"false\"\n").into_bytes(),
+    };
+    let look = |turn| {
+        let world = World::with([turn]);
+        let cursor = format!("{job} abc");
+        let asks = [Ask { kind: "Contact", fields: &[], start: From::Cursor(&cursor) }];
+        let changes = now(Salesforce.changes(&world.cx(), &asks));
+        changes.map(|mut changes| changes.value.remove(0)).map(|one| (one.rows.len(), one.more, one.cursor))
+    };
+    let last = [("sforce-locator", "null"), ("sforce-numberofrecords", "1")];
+    assert_eq!(look(part(&last)).unwrap(), (1, false, all));
+    assert_eq!(look(part(&[("sforce-locator", "def")])).unwrap(), (1, true, format!("{job} def")));
+    for unknown in [&[][..], &[("sforce-locator", "d ef")][..]] {
+        assert_eq!(look(part(unknown)).unwrap(), (0, true, pages.clone()));
+    }
+    for wrong in [[("sforce-locator", "null"), ("sforce-numberofrecords", "2")], [("sforce-locator", "abc"), ("x", "")]]
+    {
+        assert_eq!(look(part(&wrong)).unwrap_err().kind, ErrorKind::Protocol);
+    }
+}
+
 fn outcomes(answer: Json, rows: &[RowWrite]) -> Vec<RowOutcome> {
     let world = World::with([json(200, json!({ "compositeResponse": answer }))]);
     let written = now(Salesforce.write(&world.cx(), "Contact", rows)).unwrap().value;

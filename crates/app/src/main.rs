@@ -4,6 +4,7 @@ mod commands;
 mod config;
 mod http;
 mod mail;
+mod plan;
 mod telemetry;
 mod wiring;
 mod world;
@@ -17,7 +18,7 @@ fn main() -> ExitCode {
     rustls::crypto::ring::default_provider().install_default().expect("nothing else installs a provider");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads can be started");
     match runtime.block_on(commands::run(cli)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("syncline: {error:#}");
             ExitCode::FAILURE

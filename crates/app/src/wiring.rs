@@ -25,9 +25,10 @@ use syncline_core::{
     record::Role,
 };
 use syncline_engine::{
-    ConnectionSetup, Engine, GrantKind, Integration, LEASE_PER_CALL, Options, Setup, TemplateSource, Templating, World,
+    ConnectionSetup, Engine, GrantKind, Integration, LEASE_PER_CALL, Options, Setup, TemplateSource, Templating, Timer,
+    World,
 };
-use syncline_server::SourceSetup;
+use syncline_server::{ServerOptions, SourceSetup};
 use syncline_store::{ConnectionStatus, MasterKey, Store, StoreOptions};
 use url::Url;
 
@@ -126,6 +127,29 @@ impl Installation {
         }
     }
 
+    /// The token of the administrator, which no server is without.
+    fn admin_token(&self) -> anyhow::Result<Secret> {
+        match &self.config.server.admin_token {
+            Some(token) => token.read(&self.base).context("in [server] admin_token"),
+            None => bail!(
+                "[server] admin_token is missing: make one with `openssl rand -hex 32` and point the setting at it"
+            ),
+        }
+    }
+
+    /// Whether a server can start with this, as far as that is known before anything is opened or changed.
+    pub fn judge(&self) -> anyhow::Result<()> {
+        let public = self.public_url()?;
+        self.admin_token()?;
+        self.sources()?;
+        self.engine_options()?;
+        self.setup(&public)?;
+        self.http()?;
+        self.alert_ways(&public)?;
+        self.hints(&public)?;
+        Ok(())
+    }
+
     /// A key for one purpose, derived from the master key.
     pub fn derive(&self, purpose: &[&str]) -> [u8; 32] {
         derive(&self.master_key, purpose)
@@ -158,6 +182,13 @@ impl Installation {
                 Url::parse(&format!("http://{}", self.config.server.listen)).context("the listen address makes no URL")
             }
         }
+    }
+
+    /// How the server behaves, as far as the configuration says so.
+    pub fn server_options(&self, public_url: Url) -> anyhow::Result<ServerOptions> {
+        let mut options = ServerOptions::new(public_url, self.admin_token()?, self.derive(&["session"]));
+        options.separate_admin = self.config.server.admin_listen.is_some();
+        Ok(options)
     }
 
     /// The HTTP client, open to what the operator named.
@@ -325,6 +356,7 @@ impl Installation {
             http: Arc::new(self.http()?),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
+            rest: Arc::new(Timer),
         };
         Ok(Engine::new(world, setup, options))
     }

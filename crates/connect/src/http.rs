@@ -1,6 +1,6 @@
 //! HTTP as a value handed in: a connector builds a request and is given the answer, whoever carries it.
 
-use std::pin::Pin;
+use std::{pin::Pin, time::Duration};
 
 use bytes::Bytes;
 use futures::Stream;
@@ -24,7 +24,7 @@ pub trait Http: Send + Sync {
 
 /// How long the other side of an open exchange may say nothing before it is taken for gone: the longest pause that an
 /// API which is listened to promises (270 s between two signs of life), and half a minute.
-pub const SILENCE_MAX: std::time::Duration = std::time::Duration::from_secs(300);
+pub const SILENCE_MAX: Duration = Duration::from_secs(300);
 
 /// What we say in an open exchange; its end is the end of what we have to say.
 pub type Outgoing = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
@@ -50,6 +50,9 @@ pub enum HttpError {
     /// The request left, and the answer is missing, late, cut or too large.
     #[error("no usable answer from {host}: {reason}")]
     Unanswered { host: String, reason: String },
+    /// The request did not leave: by what the vendor tells of its limits, it would have been one too many.
+    #[error("{host} takes no more calls for {} s", wait.as_secs().max(1))]
+    Paced { host: String, wait: Duration },
     /// Our own policy does not let us call that address.
     #[error("calling {host} is not allowed: {reason}")]
     Forbidden { host: String, reason: String },

@@ -9,6 +9,7 @@ pub mod calendar;
 pub mod error;
 pub mod hints;
 pub mod http;
+pub mod limits;
 pub mod listen;
 pub mod manifest;
 pub mod mirror;
@@ -25,6 +26,7 @@ pub use calendar::{CalendarWrites, Calendars};
 pub use error::{Error, ErrorKind, Retry};
 pub use hints::Hints;
 pub use http::{Http, HttpError};
+pub use limits::{Lane, Limits};
 pub use listen::{Announcements, Heard, Hint, Listen, Opening};
 pub use manifest::{Manifest, RoleSpec};
 pub use mirror::Mirror;
@@ -107,6 +109,11 @@ pub trait Connector: Send + Sync {
 
     /// Tells by webhook that records may have changed.
     fn hints(&self) -> Option<&dyn Hints> {
+        None
+    }
+
+    /// Limits how often it may be called within seconds or hours.
+    fn limits(&self) -> Option<&dyn Limits> {
         None
     }
 

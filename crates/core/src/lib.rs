@@ -15,6 +15,7 @@ pub mod fit;
 pub mod ids;
 pub mod merge;
 pub mod mutant;
+pub mod pace;
 pub mod person;
 pub mod record;
 pub mod step;

@@ -50,6 +50,10 @@ pub enum Mutant {
     GuestCallsOff,
     /// A record that a person deleted is made again.
     RemovalForgotten,
+    /// A calendar whose vendor tells of changes is asked for none.
+    ToldIsAll,
+    /// The clocks of a series' zone never change.
+    ClockUnchanged,
 }
 
 impl Mutant {
@@ -65,12 +69,14 @@ impl Mutant {
     ];
 
     /// Those that the simulation of calendars finds.
-    pub const OF_CALENDARS: [Mutant; 5] = [
+    pub const OF_CALENDARS: [Mutant; 7] = [
         Mutant::UnknownIsDone,
         Mutant::UnconfirmedGone,
         Mutant::PrivateShown,
         Mutant::GuestCallsOff,
         Mutant::RemovalForgotten,
+        Mutant::ToldIsAll,
+        Mutant::ClockUnchanged,
     ];
 
     /// Those that the simulation of bookings finds.

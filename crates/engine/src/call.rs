@@ -11,7 +11,8 @@ macro_rules! with_token {
                 Err(error) => break Err(error),
             };
             let answer = {
-                let cx = engine.cx(setup, &token);
+                let paced = engine.paced(setup, &*engine.world.http);
+                let cx = syncline_connect::Cx { http: &paced, ..engine.cx(setup, &token) };
                 let $cx = &cx;
                 engine.timed(setup, $op, $call).await
             };

@@ -14,7 +14,7 @@ use syncline_store::{Claimed, Known, Links};
 
 use crate::{
     engine::Engine,
-    job::{InVain, Job, context},
+    job::{InVain, Job, as_text, context},
     journal,
     push::crm,
     templates::TemplateSource,
@@ -59,13 +59,14 @@ pub enum DryRunError {
 
 impl Engine {
     /// Works out what these messages of one delivery would do, and does nothing. Messages of several bookings give one
-    /// dry run each. `trial` is a template that is tried instead of what is in force of its kind.
+    /// dry run each. `body` is the delivery as it came; `trial` is a template that is tried instead of what is in force of its kind.
     pub async fn dry_run(
         &self,
         workspace: &WorkspaceId,
         integration: &IntegrationId,
         source: &ConnectionId,
         messages: &[BookingMessage],
+        body: &[u8],
         trial: Option<TemplateSource<'_>>,
     ) -> Result<Vec<DryRun>, DryRunError> {
         let mut bookings: Vec<Claimed> = Vec::new();
@@ -90,7 +91,7 @@ impl Engine {
         }
         let mut runs = Vec::new();
         for (booking, is_known) in bookings.iter().zip(known_before) {
-            runs.push(self.dry_run_of(booking, is_known, now, trial).await?);
+            runs.push(self.dry_run_of(booking, is_known, (messages, body), now, trial).await?);
         }
         Ok(runs)
     }
@@ -99,6 +100,7 @@ impl Engine {
         &self,
         booking: &Claimed,
         is_known: bool,
+        (messages, body): (&[BookingMessage], &[u8]),
         now: Timestamp,
         trial: Option<TemplateSource<'_>>,
     ) -> Result<DryRun, DryRunError> {
@@ -123,7 +125,12 @@ impl Engine {
         let effective = effective.map_err(DryRunError::Template)?;
         let mut jobs = vec![Job::new(booking, view, effective)];
         let mut facts = Facts::default();
-        self.recall(setup, &jobs, &mut facts, now).await?;
+        self.recall(setup, &mut jobs, &mut facts, now).await?;
+        for job in &mut jobs {
+            if messages.iter().any(|message| message.booked.as_deref() == Some(job.view.content)) {
+                job.raw = Some(as_text(body));
+            }
+        }
         if let Some(InVain { error, .. }) =
             self.look_at(setup, crm, &mut jobs, &mut facts, now).await.into_iter().next()
         {

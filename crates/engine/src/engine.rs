@@ -21,8 +21,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::{
-    describe::Descriptions, directory::Directory, push::Blocked, refusals::Refusals, setup::Setup,
-    templates::Templates, token::Tokens,
+    describe::Descriptions,
+    directory::Directory,
+    pacing::{Paces, Rest},
+    push::Blocked,
+    refusals::Refusals,
+    setup::Setup,
+    templates::Templates,
+    token::Tokens,
 };
 
 /// All that the engine needs from outside.
@@ -32,6 +38,7 @@ pub struct World {
     pub http: Arc<dyn Http>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
+    pub rest: Arc<dyn Rest>,
 }
 
 /// Named limits of the engine, with their defaults.
@@ -82,6 +89,7 @@ pub struct Engine {
     pub(crate) templates: Templates,
     pub(crate) tokens: Tokens,
     pub(crate) calls: Semaphore,
+    pub(crate) paces: Paces,
     pub(crate) usage: Mutex<HashMap<(WorkspaceId, syncline_core::ids::ConnectionId), Timestamp>>,
     pub(crate) blocked: Mutex<HashMap<WorkspaceId, Blocked>>,
     pub(crate) checked: crate::mapping_check::CheckedHere,
@@ -157,6 +165,7 @@ impl Engine {
             descriptions: Descriptions::default(),
             templates: Templates::default(),
             tokens: Tokens::default(),
+            paces: Paces::default(),
             usage: Mutex::default(),
             blocked: Mutex::default(),
             checked: Mutex::default(),

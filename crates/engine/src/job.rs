@@ -10,7 +10,7 @@ use syncline_core::{
         ask::{MAX_LOOKS, Recall, questions, recall},
         chain::View,
         facts::{Facts, Questions},
-        mapped::{Outside, described_by, reads_account},
+        mapped::{Outside, described_by, names_message, reads_account},
         project::{Context, Refused, Ties},
         settings::BookingSettings,
     },
@@ -39,6 +39,8 @@ pub(crate) struct Job<'a> {
     relates_many: bool,
     /// What is known of the CRM's objects, where it depends on any.
     objects: Arc<Objects>,
+    /// The message that its content comes from, where a mapping asks for it and it is still kept.
+    pub(crate) raw: Option<String>,
     /// What the CRM refused of it a moment ago.
     pub(crate) refused: Refused,
     /// Whether something had to be looked up, and its share of the calls for that.
@@ -76,6 +78,7 @@ impl<'a> Job<'a> {
             objects_wanted,
             relates_many: false,
             objects: Arc::default(),
+            raw: None,
             refused: Refused::default(),
             asked: false,
             looks: 0.0,
@@ -220,11 +223,11 @@ impl Engine {
         sorted
     }
 
-    /// What we know without asking the CRM: links of other bookings, hosts.
+    /// What we know without asking the CRM: links of other bookings, hosts, the messages themselves.
     pub(crate) async fn recall(
         &self,
         setup: &ConnectionSetup,
-        jobs: &[Job<'_>],
+        jobs: &mut [Job<'_>],
         facts: &mut Facts,
         now: Timestamp,
     ) -> StoreResult<()> {
@@ -239,8 +242,18 @@ impl Engine {
                 facts.add_user(key, user);
             }
         }
+        for job in jobs.iter_mut().filter(|job| names_message(&job.settings)) {
+            let (workspace, chain) = (&setup.workspace, &job.claimed.chain);
+            let body = self.world.store.body_that_said(workspace, chain, job.view.content).await?;
+            job.raw = body.map(|body| as_text(&body));
+        }
         Ok(())
     }
+}
+
+/// A message as a field can hold it.
+pub(crate) fn as_text(body: &[u8]) -> String {
+    String::from_utf8_lossy(body).into_owned()
 }
 
 fn has_company(view: &View<'_>) -> bool {
@@ -301,11 +314,7 @@ pub(crate) fn context<'a>(
         relates_many: job.relates_many,
         // A CRM whose meetings have no field for the one record that they are about has one for each.
         ties: if has(setup, Role::Meeting, Std::What) { Ties::One } else { Ties::All },
-        outside: Outside {
-            objects: &*job.objects,
-            source: job.claimed.source.as_str(),
-            raw: &|booking| serde_json::to_string(booking).ok(),
-        },
+        outside: Outside { objects: &*job.objects, source: job.claimed.source.as_str(), raw: job.raw.as_deref() },
         identify,
         refused: &job.refused,
     }

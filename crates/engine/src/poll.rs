@@ -95,7 +95,7 @@ impl Engine {
         let calls = i32::try_from(poll.calls_per_page()).unwrap_or(i32::MAX);
         // Every call may take its whole time, and once more for the clocks.
         let lease = self.options.call.saturating_mul(calls.saturating_add(1));
-        let Some(held) = self.hold(&source.workspace, format!("poll:{}", source.id), lease).await? else {
+        let Some(held) = self.hold(&source.workspace, lease_name(&source.id), lease).await? else {
             return Ok(Step::Held);
         };
         // Somebody may have read the page between the look and the lease.
@@ -303,6 +303,11 @@ impl Engine {
     }
 }
 
+/// What whoever polls a source holds.
+pub(crate) fn lease_name(source: &ConnectionId) -> String {
+    format!("poll:{source}")
+}
+
 /// The pause that keeps so many calls within the vendor's share.
 fn pace(calls: u32, per_minute: u32) -> SignedDuration {
     SignedDuration::from_millis(i64::from(calls) * 60_000 / i64::from(per_minute.max(1)))
@@ -320,6 +325,7 @@ fn delivery(source: &PolledSource, row: Polled, now: Timestamp) -> Delivery {
         key: row.delivery,
         received: now,
         body: row.body,
+        content_type: None,
         content,
     }
 }

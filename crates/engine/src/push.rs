@@ -146,10 +146,14 @@ impl Engine {
     async fn find_with_token(&self, setup: &ConnectionSetup, finds: &[Find]) -> Called<Answered<Vec<Vec<Record>>>> {
         let crm = crm(setup)?;
         let mut token = self.token(setup, None).await?;
-        let mut answer = self.timed(setup, Op::Find, crm.find(&self.cx(setup, &token), finds)).await;
+        let paced = self.paced(setup, &*self.world.http);
+        let http: &dyn Http = &paced;
+        let cx = Cx { http, ..self.cx(setup, &token) };
+        let mut answer = self.timed(setup, Op::Find, crm.find(&cx, finds)).await;
         if refused_token(&answer) {
             token = self.token(setup, Some(token.version)).await?;
-            answer = self.timed(setup, Op::Find, crm.find(&self.cx(setup, &token), finds)).await;
+            let cx = Cx { http, ..self.cx(setup, &token) };
+            answer = self.timed(setup, Op::Find, crm.find(&cx, finds)).await;
         }
         self.note_usage(setup, &answer).await;
         answer
@@ -192,7 +196,8 @@ impl Engine {
         let mut token = self.token(setup, None).await?;
         // One write may take several calls, each of which has to be covered by the lease.
         let leased = Leased { engine: self, lease_until };
-        let http: &dyn Http = &leased;
+        let paced = self.paced(setup, &leased);
+        let http: &dyn Http = &paced;
         let cx = Cx { http, ..self.cx(setup, &token) };
         let mut answer = self.timed(setup, Op::Write, self.in_time(lease_until, crm.write(&cx, plans))).await;
         if refused_token(&answer) {
@@ -212,10 +217,14 @@ impl Engine {
         objects: &[Object],
     ) -> Called<Answered<Vec<Option<ObjectDescription>>>> {
         let mut token = self.token(setup, None).await?;
-        let mut answer = self.timed(setup, Op::Describe, crm.describe(&self.cx(setup, &token), objects)).await;
+        let paced = self.paced(setup, &*self.world.http);
+        let http: &dyn Http = &paced;
+        let cx = Cx { http, ..self.cx(setup, &token) };
+        let mut answer = self.timed(setup, Op::Describe, crm.describe(&cx, objects)).await;
         if refused_token(&answer) {
             token = self.token(setup, Some(token.version)).await?;
-            answer = self.timed(setup, Op::Describe, crm.describe(&self.cx(setup, &token), objects)).await;
+            let cx = Cx { http, ..self.cx(setup, &token) };
+            answer = self.timed(setup, Op::Describe, crm.describe(&cx, objects)).await;
         }
         self.note_usage(setup, &answer).await;
         answer
@@ -226,7 +235,9 @@ impl Engine {
         let crm = crm(setup)?;
         let token = self.token(setup, None).await?;
         let uses = self.uses(setup);
-        Ok(crm.examine(&self.cx(setup, &token), &uses).await?.value)
+        let paced = self.paced(setup, &*self.world.http);
+        let cx = Cx { http: &paced, ..self.cx(setup, &token) };
+        Ok(crm.examine(&cx, &uses).await?.value)
     }
 
     pub(crate) fn cx<'a>(&'a self, setup: &'a ConnectionSetup, token: &'a Token) -> Cx<'a> {

@@ -106,7 +106,7 @@ impl Engine {
         let mut untold = !broken.is_empty() || !blank.is_empty();
         self.fail_broken(setup, broken).await?;
         self.settle_blank(setup, blank, now).await?;
-        self.recall(setup, &jobs, &mut facts, now).await?;
+        self.recall(setup, &mut jobs, &mut facts, now).await?;
         self.wake_others(&mut untold);
         for InVain { jobs, error } in self.look_at(setup, crm, &mut jobs, &mut facts, now).await {
             untold = true;

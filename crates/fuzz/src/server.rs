@@ -129,6 +129,7 @@ impl Desk {
             http: Arc::new(Always { status: 500, body: bytes::Bytes::new() }),
             clock: Arc::new(StoppedClock),
             entropy: Arc::new(Seeded::default()),
+            rest: Arc::new(syncline_engine::Timer),
         };
         let router = routes(Engine::new(world, Setup::default(), syncline_engine::Options::default()));
         let cookie = runtime().block_on(sign_in(&router));

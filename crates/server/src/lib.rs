@@ -22,6 +22,7 @@ mod shown;
 mod tests;
 
 pub use api::{TOKEN_PREFIX, openapi_json};
+pub use oauth::connect_link::ConnectLink;
 pub use options::{AskKeys, Limits, ServerOptions};
 pub use serve::Server;
 pub use shared::{HintSetup, SourceSetup};

@@ -11,9 +11,6 @@ use crate::shared::HintSetup;
 /// The largest body that is read. Booking webhooks are a few kilobytes; OWASP ASVS 5.0 (4.1) asks for some limit.
 pub const BODY_LIMIT: usize = 1024 * 1024;
 
-/// The deepest nesting of a JSON body that is read; booking payloads have fewer than ten levels.
-pub const JSON_DEPTH_MAX: usize = 64;
-
 /// Request line and headers together. Browsers and vendors stay below 8 KiB.
 pub const HEADERS_MAX: usize = 16 * 1024;
 

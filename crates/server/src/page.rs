@@ -27,6 +27,10 @@ use crate::{
 const CONTENT_POLICY: &str =
     "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
+/// The pages that every page leads to, by their addresses.
+pub(crate) const MENU: [(&str, &str); 4] =
+    [("/", "Overview"), ("/activity", "Activity"), ("/bookings", "Bookings"), ("/integrations", "Integrations")];
+
 /// Characters of an address that the journal keeps.
 const ADDRESS_MAX: usize = 200;
 
@@ -35,6 +39,8 @@ pub(crate) struct Frame {
     pub(crate) title: String,
     /// Absent where nobody is signed in.
     pub(crate) form_token: Option<String>,
+    /// Where the reader is.
+    path: String,
     pub(crate) workspace: String,
     /// More than one: then addresses name it.
     pub(crate) workspaces: Vec<String>,
@@ -43,7 +49,8 @@ pub(crate) struct Frame {
 impl Frame {
     /// A frame without menu, for who is not signed in.
     pub(crate) fn bare(title: &str) -> Self {
-        Self { title: title.to_owned(), form_token: None, workspace: String::new(), workspaces: Vec::new() }
+        let (title, path, workspace) = (title.to_owned(), String::new(), String::new());
+        Self { title, form_token: None, path, workspace, workspaces: Vec::new() }
     }
 
     /// An address within this workspace.
@@ -64,6 +71,11 @@ impl Frame {
         }
     }
 
+    /// Whether the reader is at this page of the menu, or at one that belongs to it.
+    pub(crate) fn is_within(&self, page: &str) -> bool {
+        self.path == page || page != "/" && self.path.starts_with(&format!("{page}/"))
+    }
+
     /// What every form carries beside its own fields.
     pub(crate) fn token(&self) -> &str {
         self.form_token.as_deref().unwrap_or_default()
@@ -74,6 +86,7 @@ impl Frame {
 pub(crate) struct Signed {
     pub(crate) session: Session,
     pub(crate) workspace: WorkspaceId,
+    path: String,
 }
 
 impl Signed {
@@ -81,6 +94,7 @@ impl Signed {
         Frame {
             title: title.into(),
             form_token: Some(shared.sessions.form_token(&self.session)),
+            path: self.path.clone(),
             workspace: self.workspace.as_str().to_owned(),
             workspaces: shared.workspaces.iter().map(|workspace| workspace.as_str().to_owned()).collect(),
         }
@@ -99,7 +113,7 @@ impl FromRequestParts<Arc<Shared>> for Signed {
         let pairs: Vec<_> = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).collect();
         let named = pairs.iter().find(|(key, _)| key == "workspace").map(|(_, value)| &**value);
         let workspace = shared.workspace(named).cloned().ok_or_else(|| problem(Problem::new(Code::NotFound)))?;
-        Ok(Self { session, workspace })
+        Ok(Self { session, workspace, path: parts.uri.path().to_owned() })
     }
 }
 
@@ -201,6 +215,19 @@ pub(crate) fn problem(problem: Problem) -> Response {
         trace: problem.trace.clone(),
     };
     html(problem.status, &page)
+}
+
+/// Whether a browser asks, for people.
+pub(crate) fn is_asked_for(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// A problem as whoever asks can read it: a page for people, JSON for programs.
+pub(crate) fn refusal(headers: &HeaderMap, refused: Problem) -> Response {
+    if is_asked_for(headers) { problem(refused) } else { refused.into_response() }
 }
 
 /// A time as people read it.

@@ -6,7 +6,7 @@ use axum::{
     Router,
     body::Body,
     extract::State,
-    http::{HeaderValue, header},
+    http::{HeaderMap, HeaderValue, header},
     middleware::map_response_with_state,
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -14,7 +14,7 @@ use axum::{
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    api, console, health, hooks, oauth,
+    api, console, health, hooks, oauth, page,
     problem::{Code, Problem},
     shared::Shared,
 };
@@ -50,8 +50,10 @@ fn pages() -> Router<Arc<Shared>> {
 
 fn finish(router: Router<Arc<Shared>>, shared: &Arc<Shared>) -> Router {
     router
-        .fallback(|| async { Problem::new(Code::NotFound) })
-        .method_not_allowed_fallback(|| async { Problem::new(Code::MethodNotAllowed) })
+        .fallback(async |headers: HeaderMap| page::refusal(&headers, Problem::new(Code::NotFound)))
+        .method_not_allowed_fallback(async |headers: HeaderMap| {
+            page::refusal(&headers, Problem::new(Code::MethodNotAllowed))
+        })
         .layer(map_response_with_state(Arc::clone(shared), common_headers))
         .layer(CatchPanicLayer::custom(|_| {
             tracing::error!("A handler panicked");

@@ -9,7 +9,7 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
-use syncline_engine::Engine;
+use syncline_engine::{ConnectionSetup, Engine};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -19,6 +19,7 @@ use tower::ServiceExt;
 
 use crate::{
     console::sign_in::Peer,
+    oauth::connect_link::{self, ConnectLink},
     options::{CONNECTIONS_MAX, HEADERS_COUNT_MAX, HEADERS_MAX, ServerOptions},
     router,
     shared::{Shared, SourceSetup},
@@ -51,6 +52,16 @@ impl Server {
     /// Signing in and connecting an account alone, for a listener on the operator's own machine.
     pub fn connect_router(&self) -> Router {
         router::connect(&self.shared)
+    }
+
+    /// Makes an address by which the owner of an account connects it at this server.
+    ///
+    /// # Errors
+    ///
+    /// The account is connected, needs nobody's agreement in a browser, or the database does not answer.
+    pub async fn connect_link(&self, setup: &ConnectionSetup) -> Result<ConnectLink, String> {
+        let made = connect_link::make(&self.shared, setup).await;
+        made.map_err(|problem| problem.detail.unwrap_or_else(|| problem.code.title().to_owned()))
     }
 
     #[cfg(test)]

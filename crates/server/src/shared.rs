@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use syncline_connect::{Bookings, Connector, Hints, Secret, Watches};
 use syncline_core::ids::{ConnectionId, IntegrationId, WorkspaceId};
-use syncline_engine::{ConnectionSetup, Engine};
+use syncline_engine::{ConnectionSetup, Engine, intake::Sender};
 use syncline_store::Store;
 
 use crate::{
@@ -156,6 +156,14 @@ impl Shared {
     /// The source of this name in the workspace.
     pub(crate) fn source(&self, workspace: &WorkspaceId, name: &str) -> Option<&Source> {
         self.sources.get(name)?.iter().find(|source| source.workspace == *workspace)
+    }
+
+    /// A source of the workspace as messages that were kept are read by.
+    pub(crate) fn sender(&self, workspace: &WorkspaceId, name: &ConnectionId) -> Option<Sender> {
+        let source = self.source(workspace, name.as_str())?;
+        let asked = &self.engine.setup().polled;
+        let polled = asked.iter().any(|asked| asked.workspace == *workspace && asked.id == source.id);
+        Some(Sender { integration: source.integration.clone(), bookings: source.bookings, polled })
     }
 
     /// The workspace's sources by name; one that has several addresses stands once.

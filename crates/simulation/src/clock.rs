@@ -9,10 +9,10 @@ use jiff::{SignedDuration, Timestamp};
 use syncline_core::Clock;
 use tokio::time::Instant;
 
-/// When every run begins, in seconds since 1970: 2026-11-23T08:00:00Z, a Monday.
+/// When a run begins that does not say when, in seconds since 1970: 2026-11-23T08:00:00Z, a Monday.
 const BEGINNING: i64 = 1_795_420_800;
 
-/// The moment at which every run begins.
+/// The moment at which a run begins that does not say when.
 pub fn beginning() -> Timestamp {
     Timestamp::from_second(BEGINNING).unwrap_or(Timestamp::UNIX_EPOCH)
 }
@@ -21,12 +21,18 @@ pub fn beginning() -> Timestamp {
 #[derive(Debug)]
 pub struct TrueClock {
     began: Instant,
+    beginning: Timestamp,
 }
 
 impl TrueClock {
     /// Begins now; to be called within the runtime.
     pub fn start() -> Arc<Self> {
-        Arc::new(Self { began: Instant::now() })
+        Self::start_at(beginning())
+    }
+
+    /// Begins now, which is this moment; likewise.
+    pub fn start_at(beginning: Timestamp) -> Arc<Self> {
+        Arc::new(Self { began: Instant::now(), beginning })
     }
 
     /// Since the beginning of the run.
@@ -38,7 +44,7 @@ impl TrueClock {
 impl Clock for TrueClock {
     fn now(&self) -> Timestamp {
         let passed = SignedDuration::try_from(self.elapsed()).unwrap_or(SignedDuration::MAX);
-        beginning().saturating_add(passed).unwrap_or(Timestamp::MAX)
+        self.beginning.saturating_add(passed).unwrap_or(Timestamp::MAX)
     }
 }
 

@@ -11,6 +11,7 @@ mod campaign;
 mod checks;
 mod clock;
 mod dice;
+mod door;
 mod fate;
 mod faults;
 mod life;

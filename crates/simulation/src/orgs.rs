@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
-use syncline_core::Clock;
+use syncline_core::{Clock, Entropy};
 use syncline_sandbox::{
     SalesforceConfig, SalesforceOrg,
     salesforce::{AppConfig, UserConfig},
@@ -41,6 +41,11 @@ impl Clock for Beginning {
     }
 }
 
+/// An org without records, at less cost than a first one.
+pub fn another(config: SalesforceConfig, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Arc<SalesforceOrg> {
+    first().another_with(config, clock, entropy)
+}
+
 /// A customer's org with its users and the people whom it knows already.
 pub fn org(seed: u64, customer: &Customer, clock: &Arc<TrueClock>) -> Arc<SalesforceOrg> {
     let mut config = SalesforceConfig {
@@ -67,7 +72,7 @@ pub fn org(seed: u64, customer: &Customer, clock: &Arc<TrueClock>) -> Arc<Salesf
         });
     }
     let entropy = Arc::new(Seeded::new(Dice::of(seed, "org", customer.number as u64)));
-    let org = first().another_with(config, Arc::clone(clock) as Arc<dyn Clock>, entropy);
+    let org = another(config, Arc::clone(clock) as Arc<dyn Clock>, entropy);
     for person in &customer.known {
         let person = &customer.people[*person];
         let contact = json!({"FirstName": person.first, "LastName": person.last, "Email": person.email});

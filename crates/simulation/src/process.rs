@@ -1,13 +1,8 @@
 //! The processes: each is the whole product over the shared database, from start to death and again.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body};
-use http::Request;
+use bytes::Bytes;
 use jiff::SignedDuration;
 use syncline_connect::{Connector, Secret, oauth::App};
 use syncline_core::Entropy;
@@ -15,13 +10,13 @@ use syncline_engine::{ConnectionSetup, Engine, GrantKind, Integration, Options, 
 use syncline_server::{Server, ServerOptions, SourceSetup};
 use syncline_store::Gate;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 use url::Url;
 
 use crate::{
     bodies,
     clock::SkewedClock,
     dice::{Dice, Seeded},
+    door::Door,
     faults::Fault,
     life::Life,
     network::{CALL_DEADLINE, Carrier, Network},
@@ -30,6 +25,9 @@ use crate::{
     story::{Customer, SECRET, Source},
 };
 
+/// Where people and vendors reach the servers.
+pub const PUBLIC: &str = "https://syncline.example";
+
 /// Where webhooks go, without the host.
 pub const PATH_KEY: &str = "0123456789abcdef0123456789abcdef";
 
@@ -37,17 +35,11 @@ pub const PATH_KEY: &str = "0123456789abcdef0123456789abcdef";
 pub struct Process {
     pub number: usize,
     pub clock: Arc<SkewedClock>,
-    up: Mutex<Option<Up>>,
+    door: Door,
     sim: Arc<Sim>,
     network: Arc<Network>,
     /// The one point at which it dies, where the run names one.
     dies_at: Option<u64>,
-}
-
-/// The server of a process that is up. Its routes are laid once somebody calls: that takes longer than to answer.
-struct Up {
-    server: Server,
-    router: Option<Router>,
 }
 
 impl Process {
@@ -55,7 +47,7 @@ impl Process {
         Arc::new(Self {
             number,
             clock: SkewedClock::new(Arc::clone(&sim.clock)),
-            up: Mutex::default(),
+            door: Door::default(),
             sim: Arc::clone(sim),
             network: Arc::clone(network),
             dies_at,
@@ -67,8 +59,7 @@ impl Process {
         for lives in 0_u64.. {
             let life = self.life(lives);
             let engine = self.engine(&life, lives);
-            let server = Server::new(Arc::clone(&engine), self.sources(), options());
-            *lock(&self.up) = Some(Up { server, router: None });
+            self.door.open(Server::new(Arc::clone(&engine), self.sources(), options()));
             let alone = self.sim.story.processes == 1;
             let working = async {
                 if alone && let Err(error) = engine.world().store.reclaim_all().await {
@@ -81,7 +72,7 @@ impl Process {
                 () = life.death() => {}
                 () = working => return,
             }
-            *lock(&self.up) = None;
+            self.door.close();
             let away = self.sim.with_dice("restarts", |dice| dice.between(50, 40_000));
             tokio::time::sleep(Duration::from_millis(away)).await;
             if stop.is_cancelled() {
@@ -114,7 +105,7 @@ impl Process {
         let gate: Arc<dyn Gate> = Arc::clone(life) as Arc<dyn Gate>;
         let store = self.sim.store.gated(Arc::clone(&entropy), gate).expect("the simulation's store runs inline");
         let http = Arc::new(Carrier { network: Arc::clone(&self.network), life: Arc::clone(life) });
-        let world = World { store, http, clock: self.clock.clone(), entropy };
+        let world = World { store, http, clock: self.clock.clone(), entropy, rest: Arc::new(syncline_engine::Timer) };
         let call = SignedDuration::try_from(CALL_DEADLINE).unwrap_or(SignedDuration::MAX);
         let options =
             Options { workers: self.sim.story.workers, call, poll: self.sim.story.poll, ..Options::default() };
@@ -144,19 +135,9 @@ impl Process {
 
     /// Hands a webhook over; the answer's status and body, or nothing where the process is down.
     pub async fn post(&self, path: &str, headers: &[(&str, String)], body: &str) -> Option<(u16, String)> {
-        let router = {
-            let mut up = lock(&self.up);
-            let Up { server, router } = up.as_mut()?;
-            router.get_or_insert_with(|| server.router()).clone()
-        };
-        let mut request = Request::builder().method("POST").uri(path).header("content-type", "application/json");
-        for (name, value) in headers {
-            request = request.header(*name, value);
-        }
-        let request = request.body(Body::from(body.to_owned())).ok()?;
-        let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
-        let status = response.status().as_u16();
-        let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap_or_default();
+        let mut headers = headers.to_vec();
+        headers.push(("content-type", "application/json".to_owned()));
+        let (status, body) = self.door.post(path, &headers, Bytes::from(body.to_owned())).await?;
         Some((status, String::from_utf8_lossy(&body).into_owned()))
     }
 }
@@ -172,8 +153,9 @@ pub fn path_key(customer: usize) -> String {
     format!("{PATH_KEY}{customer}")
 }
 
-fn options() -> ServerOptions {
-    let public = Url::parse("https://syncline.example").expect("the address is well formed");
+/// A server's options.
+pub fn options() -> ServerOptions {
+    let public = Url::parse(PUBLIC).expect("the address is well formed");
     ServerOptions::new(public, Secret::new(format!("{SECRET}-admin-token-of-32-characters")), [7; 32])
 }
 

@@ -57,6 +57,9 @@ pub struct CalendarState {
     pub read_at: Option<Timestamp>,
     /// When it is to be read because its vendor said that it changed, until a reading that began then has ended.
     pub wake_at: Option<Timestamp>,
+    /// When the reading began whose pages are not all read yet, which may take many rounds: what was told since then may
+    /// not be in it.
+    pub begun_at: Option<Timestamp>,
     pub watch: WatchState,
 }
 
@@ -80,6 +83,8 @@ pub struct WatchState {
 pub struct CalendarPage {
     pub of: CalendarRef,
     pub held: Held,
+    /// When the round began that asked for it: what its vendor told later may not be in it.
+    pub began: Timestamp,
     pub now: Timestamp,
     pub copies: Vec<NewCopy>,
     pub cursor: String,
@@ -89,17 +94,8 @@ pub struct CalendarPage {
     pub swept: bool,
     pub zone: Option<String>,
     pub next_at: Timestamp,
-    /// What ends with it, where it is the last page of changes.
-    pub ends: Option<ChangesRead>,
-}
-
-/// A reading of all changes.
-#[derive(Debug, Clone, Copy)]
-pub struct ChangesRead {
-    /// When it began: what was told until then is known.
-    pub began: Timestamp,
-    /// When there is a next look where the vendor tells of changes.
-    pub told_next_at: Timestamp,
+    /// Where it is the last page of changes: when there is a next look if the vendor tells of changes.
+    pub told_next_at: Option<Timestamp>,
 }
 
 /// A watch of a calendar.
@@ -216,18 +212,21 @@ pub struct MeetingState {
     /// Edits in the CRM that were carried to the event, which has not shown them yet.
     #[serde(default, skip_serializing_if = "Fields::is_empty")]
     pub carried: Fields,
-    /// A write to the event is on its way of which guests are to be mailed.
+    /// The event as its guests know it, while a write to it is on its way of which they are to be mailed. What they are told is
+    /// what differs once it is known what became of the write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub untold: Option<Box<Untold>>,
+    pub untold: Option<Box<EventIn>>,
+    /// The event that was made of a meeting of the CRM, until its calendar is read, which shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Box<EventIn>>,
     /// Only a guest's copy says that it is called off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<Doubt>,
 }
 
-/// An event as its guests know it, while a write to it is on its way. What they are to be mailed is what differs once it is
-/// known what became of the write.
+/// An event in a calendar.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Untold {
+pub struct EventIn {
     pub calendar: String,
     pub event: Event,
 }
@@ -388,6 +387,8 @@ pub struct CrmState {
     pub creating: bool,
     /// When it was last looked whether records of meetings to come are still there.
     pub records_at: Option<Timestamp>,
+    /// When a person said that those which are not were deleted on purpose, until that is carried out.
+    pub confirmed_at: Option<Timestamp>,
 }
 
 /// A decision about some series, to be stored at once.

@@ -124,6 +124,21 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0022_named.sqlite.sql"),
         postgres: include_str!("../migrations/0022_named.postgres.sql"),
     },
+    Migration {
+        version: 23,
+        sqlite: include_str!("../migrations/0023_begun.sqlite.sql"),
+        postgres: include_str!("../migrations/0023_begun.postgres.sql"),
+    },
+    Migration {
+        version: 24,
+        sqlite: include_str!("../migrations/0024_intake.sqlite.sql"),
+        postgres: include_str!("../migrations/0024_intake.postgres.sql"),
+    },
+    Migration {
+        version: 25,
+        sqlite: include_str!("../migrations/0025_crm_confirmed.sqlite.sql"),
+        postgres: include_str!("../migrations/0025_crm_confirmed.postgres.sql"),
+    },
 ];
 
 /// The advisory lock under which processes that start together take turns: "syncline" in ASCII.

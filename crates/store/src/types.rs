@@ -23,6 +23,8 @@ pub struct Delivery {
     pub received: Timestamp,
     /// The body as it came; sealed before it is stored.
     pub body: Vec<u8>,
+    /// How the body is written, as the sender's `Content-Type` says: all that is kept beside the body.
+    pub content_type: Option<String>,
     pub content: Content,
 }
 
@@ -46,6 +48,18 @@ pub enum TakenIn {
     Stored,
     /// The same message is in the inbox already; nothing was changed.
     Duplicate,
+}
+
+/// A delivery that is kept for a person because it could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptMessage {
+    pub source: ConnectionId,
+    pub received: Timestamp,
+    /// Whether a poll found it: then the source can be asked for it again.
+    pub polled: bool,
+    pub content_type: Option<String>,
+    /// Nothing once it was kept for long enough, or its person was erased.
+    pub body: Option<Vec<u8>>,
 }
 
 /// A token of the API's callers, without the token itself.
@@ -229,6 +243,25 @@ pub struct Summary {
     /// The invitee as people know them.
     pub person: String,
     pub start: Option<Timestamp>,
+}
+
+/// The settings that are in use, without anything secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsInUse {
+    /// As whoever keeps them wrote them.
+    pub settings: String,
+    pub at: Timestamp,
+    pub by: SettingsUse,
+}
+
+/// How settings came into use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SettingsUse {
+    /// Somebody applied them; no server has been started with them yet.
+    Applied,
+    /// A server was started with them.
+    Started,
 }
 
 /// One line of the activity log.

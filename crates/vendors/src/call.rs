@@ -152,6 +152,7 @@ impl<'a> Calling<'a> {
             HttpError::Unanswered { .. } if reads => (ErrorKind::Unavailable, Retry::Backoff),
             HttpError::Unanswered { .. } => (ErrorKind::UnknownOutcome, Retry::Backoff),
             HttpError::Forbidden { .. } => (ErrorKind::Configuration, Retry::Never),
+            HttpError::Paced { wait, .. } => (ErrorKind::RateLimited, Retry::After(*wait)),
         };
         self.error(kind, retry, error.to_string())
     }

@@ -121,6 +121,7 @@ pub async fn revoke(
 fn not_sent(op: &'static str, error: &HttpError) -> Error {
     let (kind, retry) = match error {
         HttpError::Forbidden { .. } => (ErrorKind::Configuration, Retry::Never),
+        HttpError::Paced { wait, .. } => (ErrorKind::RateLimited, Retry::After(*wait)),
         HttpError::NotSent { .. } | HttpError::Unanswered { .. } => (ErrorKind::Unreachable, Retry::Backoff),
     };
     Error::new(kind, retry, op, error.to_string())

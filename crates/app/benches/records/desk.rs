@@ -12,14 +12,14 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
-use syncline_connect::{Connector, Secret, Settings, oauth::App};
+use syncline_connect::{BoxFuture, Connector, Secret, Settings, oauth::App};
 use syncline_core::{
     Clock, Entropy,
     ids::{ConnectionId, IntegrationId, WorkspaceId},
     merge::{Blanks, Direction, EndDraft, KindSettings, PairDraft, Policy, RuleDraft, Select, Side, WhenDeleted},
 };
 use syncline_engine::{
-    ConnectionSetup, Engine, GrantKind, Options, Setup, World,
+    ConnectionSetup, Engine, GrantKind, Options, Rest, Setup, World,
     records::{RecordFlow, Round, RoundEnd, SideSetup},
 };
 use syncline_sandbox::{
@@ -65,6 +65,13 @@ impl Hands {
 impl Clock for Hands {
     fn now(&self) -> Timestamp {
         *self.0.lock().expect("nobody panicked")
+    }
+}
+
+impl Rest for Hands {
+    fn rest(&self, time: std::time::Duration) -> BoxFuture<'_, ()> {
+        self.pass(SignedDuration::try_from(time).expect("a wait is short"));
+        Box::pin(std::future::ready(()))
     }
 }
 
@@ -386,7 +393,7 @@ impl Desk {
         let sites = [(ORG.to_owned(), site(org.clone())), (TOOL.to_owned(), account.site())];
         let net = Arc::new(Net::new(hands.clone(), sites));
         let setup = Setup { connections, records: vec![flow(&workspace, tool)], ..Setup::default() };
-        let world = World { store, http: net.clone(), clock: hands.clone(), entropy: chance(11) };
+        let world = World { store, http: net.clone(), clock: hands.clone(), entropy: chance(11), rest: hands.clone() };
         let engine = Engine::new(world, setup, Options::default());
         let desk = Self { net, tool, hands, org, account, engine, folder, people: [left, right], edits: 0 };
         desk.hands.pass(CALM);

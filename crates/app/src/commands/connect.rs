@@ -28,6 +28,9 @@ pub struct ConnectArgs {
     /// Where the browser comes back to. Register `http://localhost:<port>/oauth/callback/<connection>` with the app.
     #[arg(long, default_value = "127.0.0.1:8717")]
     listen: SocketAddr,
+    /// Prints an address instead, by which the account's owner connects it at the running server, without any other access.
+    #[arg(long, conflicts_with = "listen")]
+    link: bool,
 }
 
 /// Connects, then checks.
@@ -42,6 +45,11 @@ pub async fn run(args: ConnectArgs) -> anyhow::Result<()> {
         let names: Vec<&str> = installation.config.connections.iter().map(|c| c.name.as_str()).collect();
         bail!("there is no connection `{}` in the configuration; there are: {}", args.connection, names.join(", "));
     };
+    if args.link {
+        connect_link(&installation, &engine, setup).await?;
+        engine.world().store.clone().close().await;
+        return Ok(());
+    }
     match setup.grant {
         GrantKind::Browser => in_browser(&installation, &engine, setup, &callback, args.listen).await?,
         GrantKind::JwtBearer { .. } | GrantKind::ClientCredentials | GrantKind::Key { .. } => {
@@ -62,6 +70,20 @@ pub async fn run(args: ConnectArgs) -> anyhow::Result<()> {
     };
     engine.world().store.clone().close().await;
     done
+}
+
+/// Prints what the account's owner is to be sent.
+async fn connect_link(
+    installation: &Installation,
+    engine: &Arc<Engine>,
+    setup: &ConnectionSetup,
+) -> anyhow::Result<()> {
+    let public_url = installation.public_url()?;
+    let server = Server::new(Arc::clone(engine), Vec::new(), installation.server_options(public_url)?);
+    let made = server.connect_link(setup).await.map_err(|why| anyhow::anyhow!("`{}`: {why}", setup.id))?;
+    println!("Send this address to the owner of `{}`, and to nobody else:\n\n  {}\n", setup.id, made.url);
+    println!("It works until {}, or until the account is connected. It opens nothing else.", made.expires_at);
+    Ok(())
 }
 
 /// Sends the person to the vendor and waits for the way back.

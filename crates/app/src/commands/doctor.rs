@@ -3,7 +3,10 @@
 use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::json;
-use syncline_connect::records::{Finding, Remark};
+use syncline_connect::{
+    Error,
+    records::{Finding, Remark},
+};
 use syncline_core::ids::ConnectionId;
 use syncline_engine::{ConnectionSetup, Engine, MappingProblem};
 
@@ -68,7 +71,7 @@ pub(super) struct Looked {
 }
 
 /// Looks at the account and holds the mappings against it. Where only the latter fails, that is a remark.
-pub(super) async fn look_at(engine: &Engine, connection: &ConnectionSetup) -> anyhow::Result<Looked> {
+pub(super) async fn look_at(engine: &Engine, connection: &ConnectionSetup) -> Result<Looked, Error> {
     let mut remarks = engine.examine(connection).await?;
     let mappings = engine.check_mappings(connection).await.unwrap_or_else(|error| {
         remarks.push(Remark::Note(format!("the mappings could not be checked: {error}")));
@@ -82,6 +85,15 @@ impl Looked {
     /// field only.
     pub(super) fn blocking(&self) -> usize {
         self.remarks.iter().filter(|remark| matches!(remark, Remark::Lacks(finding) if finding.blocking)).count()
+    }
+
+    /// What is to be mended, of the account and of what is mapped into it.
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        let of_account = self.remarks.iter().filter_map(|remark| match remark {
+            Remark::Lacks(finding) => Some(finding.clone()),
+            Remark::Note(_) | Remark::Good(_) => None,
+        });
+        of_account.chain(self.mappings.iter().map(finding)).collect()
     }
 
     /// As a person reads it: what must be mended first, what is in order last.
@@ -117,7 +129,7 @@ impl Looked {
             let MappingProblem { integration, meeting_type, problem } = mapping;
             let meeting_type = (!meeting_type.is_empty()).then_some(meeting_type);
             json!({"connection": connection, "integration": integration, "meeting_type": meeting_type,
-                   "field": problem.field, "line": problem.line, "problem": problem.reason, "fix": problem.fix,
+                   "field": problem.field, "problem": problem.reason, "fix": problem.fix,
                    "example": problem.example, "blocking": false})
         });
         of_account.chain(of_mappings).map(|line| line.to_string()).collect()

@@ -77,7 +77,7 @@ pub(super) async fn show(
     let store = installation.open_store().await?;
     let engine = installation.engine(store, &installation.public_url()?, installation.engine_options()?).await?;
     let (integration, id) = (IntegrationId::new(source.integration.clone()), ConnectionId::new(source.name.clone()));
-    let runs = engine.dry_run(&installation.workspace(), &integration, &id, &reading.messages, trial).await;
+    let runs = engine.dry_run(&installation.workspace(), &integration, &id, &reading.messages, &raw.body, trial).await;
     engine.world().store.clone().close().await;
     for run in runs? {
         match args.json {

@@ -2,6 +2,7 @@
 
 mod activity;
 mod alerts;
+mod apply;
 mod calendars;
 mod connect;
 mod demo;
@@ -9,6 +10,7 @@ mod doctor;
 mod dry_run;
 mod init;
 mod person;
+mod plan;
 mod records;
 mod replay;
 mod rotate_key;
@@ -18,7 +20,7 @@ mod sources;
 mod templates;
 mod tokens;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -36,6 +38,11 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Writes a configuration file and a master key to start from.
     Init(init::InitArgs),
+    /// Shows what a changed configuration file means, and changes nothing. Ends with 0 if nothing changes, with 2 if
+    /// something does, and with 1 if the file cannot be used.
+    Plan(plan::PlanArgs),
+    /// Holds the configuration file against the connected accounts, and keeps it as the one that is in use.
+    Apply(apply::ApplyArgs),
     /// Takes bookings in and writes them to the CRM.
     Serve(serve::ServeArgs),
     /// Connects an account, in the browser or by its server-to-server grant.
@@ -76,9 +83,11 @@ struct ConfigArg {
     config: PathBuf,
 }
 
-/// Runs the chosen command.
-pub async fn run(cli: Cli) -> anyhow::Result<()> {
+/// Runs the chosen command. A plan has an exit code of its own.
+pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
+        Command::Plan(args) => return plan::run(args).await,
+        Command::Apply(args) => apply::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Init(args) => init::run(&args),
         Command::Serve(args) => serve::run(args).await,
@@ -97,6 +106,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Sandbox(args) => sandbox::run(args).await,
         Command::RotateKey(args) => rotate_key::run(args).await,
     }
+    .map(|()| ExitCode::SUCCESS)
 }
 
 /// Ctrl-C or SIGTERM. Listened for from the start of a command, so that one that comes before everything runs ends the

@@ -14,7 +14,7 @@ use syncline_engine::{
 use syncline_store::{FlowStanding, HoldView};
 
 use super::ConfigArg;
-use crate::{telemetry, wiring::Installation};
+use crate::{plan::word, telemetry, wiring::Installation};
 
 /// Holds of one page.
 const HOLDS_PAGE: usize = 200;
@@ -338,15 +338,6 @@ fn announced(state: Option<&Listening>) -> String {
         Some(Listening { since, problem: Some(problem), .. }) => {
             format!("changes are not announced since {since:.0}: {problem}; polls go on")
         }
-    }
-}
-
-fn word(standing: FlowStanding) -> &'static str {
-    match standing {
-        FlowStanding::Draft => "a draft",
-        FlowStanding::Active => "active",
-        FlowStanding::Paused => "paused",
-        FlowStanding::Stopped => "stopped",
     }
 }
 

@@ -8,13 +8,18 @@ use jiff::SignedDuration;
 use metrics_exporter_prometheus::PrometheusHandle;
 use syncline_core::Clock;
 use syncline_engine::Engine;
-use syncline_server::{Server, ServerOptions};
-use syncline_store::Retention;
+use syncline_server::Server;
+use syncline_store::{Retention, SettingsInUse, SettingsUse};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{ConfigArg, StopSignal};
-use crate::{telemetry, wiring::Installation, world::SystemClock};
+use super::{ConfigArg, StopSignal, apply::line};
+use crate::{
+    plan::{self, Plan},
+    telemetry,
+    wiring::Installation,
+    world::SystemClock,
+};
 
 /// How often old rows are swept away, and histograms are tidied.
 const UPKEEP_EVERY: Duration = Duration::from_secs(60);
@@ -38,6 +43,8 @@ pub struct ServeArgs {
 /// Serves until SIGTERM or Ctrl-C.
 pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let mut installation = Installation::read(&args.config.config)?;
+    // As the file has them: what is overridden here is so for this process alone.
+    let settings = plan::masked(&installation.config);
     if let Some(database) = args.database {
         installation.config.database = database;
     }
@@ -51,6 +58,9 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let metrics = telemetry::start_metrics()?;
     let mut stop = StopSignal::listen()?;
     let running = Running::start(installation, metrics, None).await?;
+    if let Err(error) = started_with(&running, &settings).await {
+        tracing::warn!(%error, "Could not keep with which settings this server started: {error:#}");
+    }
     tracing::info!("Listening on http://{}", running.address);
     stop.asked().await;
     tracing::info!("Stopping: what is under way is finished first");
@@ -75,19 +85,9 @@ impl Running {
         metrics: PrometheusHandle,
         sign_in_key: Option<syncline_connect::Secret>,
     ) -> anyhow::Result<Self> {
-        let admin_token = match &installation.config.server.admin_token {
-            Some(token) => token.read(&installation.base).context("in [server] admin_token")?,
-            None => bail!(
-                "[server] admin_token is missing: make one with `openssl rand -hex 32` and point the setting at it"
-            ),
-        };
-        let sources = installation.sources()?;
-        let options = installation.engine_options()?;
-        // Whatever is wrong in the configuration is said before anything is opened or changed.
-        installation.setup(&installation.public_url()?)?;
-        installation.http()?;
-        installation.alert_ways(&installation.public_url()?)?;
-        installation.hints(&installation.public_url()?)?;
+        installation.judge()?;
+        let mut server_options = installation.server_options(installation.public_url()?)?;
+        let (sources, options) = (installation.sources()?, installation.engine_options()?);
         let lock = installation.database_file().map(|file| lock(&file.with_extension("lock"))).transpose()?;
         let store = installation.open_store().await?;
         if lock.is_some() {
@@ -106,12 +106,11 @@ impl Running {
         }
         let workers = options.workers;
         let engine = installation.engine(store, &public_url, options).await?;
-        let mut server_options = ServerOptions::new(public_url.clone(), admin_token, installation.derive(&["session"]));
+        server_options.public_url = public_url.clone();
         server_options.sign_in_key = sign_in_key;
         server_options.hints = installation.hints(&public_url)?;
         let installation = Arc::new(installation);
         server_options.ask_keys = installation.ask_keys();
-        server_options.separate_admin = installation.config.server.admin_listen.is_some();
         server_options.metrics = {
             let metrics = metrics.clone();
             Arc::new(move || metrics.render())
@@ -173,6 +172,18 @@ impl Running {
         self.engine.world().store.clone().close().await;
         Ok(())
     }
+}
+
+/// Keeps with which settings a server was started, for `syncline plan` to compare a changed file with. That they are others
+/// than before stands in the activity log.
+async fn started_with(running: &Running, settings: &serde_json::Value) -> anyhow::Result<()> {
+    let (store, workspace) = (&running.engine.world().store, running.installation.workspace());
+    let before = store.settings_in_use(&workspace).await?.and_then(|kept| plan::kept(&kept.settings));
+    let plan = Plan::between(before.as_ref(), settings);
+    let differs = before.is_some() && !plan.is_empty();
+    let line = differs.then(|| line(&plan, "The server was started with other settings than before"));
+    let in_use = SettingsInUse { settings: settings.to_string(), at: SystemClock.now(), by: SettingsUse::Started };
+    Ok(store.keep_settings(&workspace, in_use, line).await?)
 }
 
 /// Takes the lock beside an embedded database.

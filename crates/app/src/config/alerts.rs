@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::bail;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::secrets::SecretRef;
@@ -11,7 +11,7 @@ use super::secrets::SecretRef;
 /// `[alerts]`: mails and webhooks about what a person must know: a quota that runs out, an account that has to be connected
 /// again, work that was laid aside or held back, an integration that stopped. Without them the pages and the activity log tell it alone.
 /// `syncline alerts test` tries them.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AlertsConfig {
@@ -23,7 +23,7 @@ pub struct AlertsConfig {
 
 /// `[alerts.mail]`: by mail, through an SMTP server. Guests of meetings whose calendar tells nobody are mailed through it, too; see
 /// [calendars.md](calendars.md).
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MailConfig {
@@ -47,8 +47,8 @@ pub struct MailConfig {
 }
 
 /// How the way to the mail server is encrypted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MailSecurity {
     /// It begins in the clear and must change to TLS before anything is said.
@@ -61,7 +61,7 @@ pub enum MailSecurity {
 }
 
 /// `[alerts.webhook]`: by a signed POST to an address of yours.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AlertWebhookConfig {

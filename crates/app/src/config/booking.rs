@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, bail};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use syncline_core::booking::{
     check::check,
     mapped::Undescribed,
@@ -13,10 +13,13 @@ use syncline_core::booking::{
     },
 };
 
-use super::mapping::{MappingFile, RecordFile};
+use super::{
+    mapping::{MappingFile, RecordFile},
+    place::{FoundBy, Refused},
+};
 
 /// A booking flow into one CRM.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct IntegrationConfig {
@@ -34,7 +37,7 @@ pub struct IntegrationConfig {
 }
 
 /// Settings of one meeting type: any key of `[integrations.defaults]`, laid over it table by table.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MeetingTypeConfig {
     /// The meeting type's slug, id, URI or name at the source, to the letter. Each stands once in its integration.
@@ -359,7 +362,8 @@ impl SettingsFile {
             self.mapping.into_iter().map(MappingFile::into_mapping).collect::<anyhow::Result<_>>()?;
         let records: Vec<_> = self.record.into_iter().map(RecordFile::into_template).collect::<anyhow::Result<_>>()?;
         if let Some(problem) = check(&mappings, &records, &Undescribed).first() {
-            bail!("{problem}");
+            let found_by = FoundBy::Entry(problem.field.clone());
+            return Err(Refused { found_by, reason: problem.to_string() }.into());
         }
         Ok(BookingSettings {
             person: match self.person {

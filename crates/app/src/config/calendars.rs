@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use anyhow::{Context, bail};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use syncline_core::{
     booking::settings::CancelSettings,
     calendar::{
@@ -25,7 +25,7 @@ use super::booking::PREFIX_CHARS_MAX;
 
 /// An integration that brings the meetings of people's calendars onto the timelines of a CRM; see
 /// [calendars.md](calendars.md).
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CalendarsConfig {
@@ -119,7 +119,7 @@ pub struct CalendarsConfig {
 }
 
 /// The field of the CRM's meeting that says how it stands. Absent: the CRM's own, where it has one.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MeetingStatusConfig {
@@ -132,8 +132,8 @@ pub struct MeetingStatusConfig {
 }
 
 /// The words for what somebody answered, in CRMs that keep them.
-#[derive(Debug, Clone, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ReplyWordsConfig {
     /// Of somebody who comes.
@@ -152,8 +152,8 @@ impl Default for ReplyWordsConfig {
 }
 
 /// Which meetings of a series are logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SeriesRule {
     /// The first, and then whichever changes or is replied to.
@@ -168,8 +168,8 @@ pub enum SeriesRule {
 }
 
 /// What becomes of the record of a meeting that is made private.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Private {
     /// It stays as it was.
@@ -182,8 +182,8 @@ pub enum Private {
 }
 
 /// What becomes of the event of a meeting whose record is deleted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RecordDeleted {
     /// It stays.

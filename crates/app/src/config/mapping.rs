@@ -1,6 +1,6 @@
 //! `mapping` and `record` of a meeting type: values of an admin's own, compiled as they are read.
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use serde::Deserialize;
 use syncline_core::{
     booking::mapping::{Mapping, RecordField, RecordTemplate, Target, When},
@@ -8,6 +8,8 @@ use syncline_core::{
     ids::ObjectName,
     record::Field,
 };
+
+use super::place::{FoundBy, Refused};
 
 /// Longest name of a further record.
 const NAME_CHARS_MAX: usize = 40;
@@ -123,7 +125,7 @@ impl MappingFile {
         Ok(Mapping {
             on,
             field: Field::Native(self.field.clone()),
-            value: compiled(Expression::compile(&self.value), &place)?,
+            value: compiled(Expression::compile, &self.value, &place)?,
             when: self.when.map_or(on.default_when(), When::from),
             name: self.field,
         })
@@ -137,14 +139,14 @@ impl RecordFile {
         }
         api_name(&self.object, &self.name)?;
         let when = self.when.as_deref().map(|when| {
-            compiled(Expression::condition(when), &format!("the condition of the further record `{}`", self.name))
+            compiled(Expression::condition, when, &format!("the condition of the further record `{}`", self.name))
         });
         let mut fields = Vec::with_capacity(self.fields.len());
         for field in self.fields {
             let place = format!("{}.{}", self.name, field.field);
             api_name(&field.field, &place)?;
             fields.push(RecordField {
-                value: compiled(Expression::compile(&field.value), &place)?,
+                value: compiled(Expression::compile, &field.value, &place)?,
                 when: field.when.map_or(When::Always, When::from),
                 name: field.field,
             });
@@ -153,8 +155,16 @@ impl RecordFile {
     }
 }
 
-fn compiled(expression: Result<Expression, CompileError>, place: &str) -> anyhow::Result<Expression> {
-    expression.map_err(|error| anyhow!("the value of `{place}` cannot be used: {error}"))
+fn compiled(
+    compile: impl FnOnce(&str) -> Result<Expression, CompileError>,
+    text: &str,
+    place: &str,
+) -> anyhow::Result<Expression> {
+    compile(text).map_err(|CompileError { line, column, reason, example }| {
+        let found_by = FoundBy::Value { text: text.to_owned(), line, column };
+        let reason = format!("the value of `{place}` cannot be used: {reason}; for example: {example}");
+        Refused { found_by, reason }.into()
+    })
 }
 
 /// A name that some CRM could have: some number their objects (`2-3453932`), and some have names in two parts

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, bail};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use syncline_connect::mirror::MarkSpec;
 use syncline_core::{merge::MarkDraft, person::squeeze};
 
@@ -12,7 +12,7 @@ use super::records::{PairConfig, RecordsConfig};
 
 /// What marks are called. Where a tool has tags, each has a name unless it is given one; where lists are used, each is the
 /// number of a list.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MarksConfig {

@@ -7,6 +7,7 @@ mod file;
 mod limits;
 mod mapping;
 mod marks;
+mod place;
 mod records;
 mod secrets;
 mod source;
@@ -45,7 +46,7 @@ impl Config {
             let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
             anyhow::anyhow!("line {line}: {}", error.message())
         })?;
-        config.check()?;
+        config.check().map_err(|error| place::placed(error, text))?;
         Ok(config)
     }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use syncline_connect::Secret;
 
 /// Bytes of a master key.
@@ -30,6 +30,16 @@ impl<'de> Deserialize<'de> for SecretRef {
             _ => Err(serde::de::Error::custom(
                 "a secret is never written here: put it into an environment variable or a file and write \"env:NAME\" or \"file:path\"",
             )),
+        }
+    }
+}
+
+/// As it stands in the file: where the secret is, never the secret.
+impl Serialize for SecretRef {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Env(name) => serializer.collect_str(&format_args!("env:{name}")),
+            Self::File(path) => serializer.collect_str(&format_args!("file:{}", path.display())),
         }
     }
 }

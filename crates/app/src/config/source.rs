@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use anyhow::{Context, bail};
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{limits, secrets::SecretRef};
@@ -15,7 +15,7 @@ const POLL_SECONDS: RangeInclusive<i64> = 60..=86_400;
 
 /// `[sources.api]`: the API of the source above it. With it, Syncline makes and looks after the webhook itself, and
 /// asks for bookings whose webhooks were lost; see [bookings.md](bookings.md#when-a-webhook-is-lost).
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SourceApiConfig {

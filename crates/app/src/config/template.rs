@@ -4,7 +4,10 @@
 use anyhow::{Context, bail};
 use syncline_core::booking::{mapping::Target, settings::BookingSettings};
 
-use super::booking::{IntegrationConfig, overlay, settings};
+use super::{
+    booking::{IntegrationConfig, overlay, settings},
+    place::{FoundBy, Refused, placed},
+};
 
 /// The longest template.
 pub const TEMPLATE_MAX: usize = 64 * 1024;
@@ -81,7 +84,8 @@ impl TemplateKind {
 /// Reads a template and checks it by itself. The error names line, reason and an example.
 pub fn check(kind: TemplateKind, source: &str) -> anyhow::Result<()> {
     let table = read(kind, source)?;
-    judged(kind, settings(table)?)
+    let made = settings(table).map_err(|error| placed(error, source))?;
+    judged(kind, &made).map_err(|error| placed(error, source))
 }
 
 fn read(kind: TemplateKind, source: &str) -> anyhow::Result<toml::Table> {
@@ -99,11 +103,12 @@ fn read(kind: TemplateKind, source: &str) -> anyhow::Result<toml::Table> {
     Ok(table)
 }
 
-fn judged(kind: TemplateKind, made: BookingSettings) -> anyhow::Result<()> {
+fn judged(kind: TemplateKind, made: &BookingSettings) -> anyhow::Result<()> {
     if let Some(other) = made.mappings.iter().find(|mapping| !kind.maps(mapping.on)) {
         let (on, name) = (other.on.as_str(), &other.name);
         let other = TemplateKind::ALL.into_iter().find(|other| *other != kind).map_or("", TemplateKind::as_str);
-        bail!("`{on}.{name}` belongs into an {other} template");
+        let reason = format!("`{on}.{name}` belongs into an {other} template");
+        return Err(Refused { found_by: FoundBy::Entry(format!("{on}.{name}")), reason }.into());
     }
     Ok(())
 }
@@ -131,7 +136,8 @@ impl IntegrationConfig {
             }
             overlay(&mut table, &over);
         }
-        settings(table)
+        let made = settings(table);
+        made.map_err(|error| templates.iter().fold(error, |error, (_, source)| placed(error, source)))
     }
 }
 
@@ -176,7 +182,7 @@ mod tests {
         let refused = |kind, source: &str| format!("{:#}", check(kind, source).expect_err("it is refused"));
         let misspelt = "\n[[mapping]]\non = \"meeting\"\nfield = \"Subject\"\nvalue = \"{{ booking.titel }}\"\n";
         let said = refused(TemplateKind::Event, misspelt);
-        for part in ["meeting.Subject", "line 1", "titel", "{{ booking.title }}"] {
+        for part in ["line 5, column 13: ", "meeting.Subject", "titel", "{{ booking.title }}"] {
             assert!(said.contains(part), "{said}");
         }
         assert!(
@@ -188,7 +194,13 @@ mod tests {
             refused(TemplateKind::Attendee, "gues")
         );
         let contact = "[[mapping]]\non = \"contact\"\nfield = \"Title\"\nvalue = \"x\"\n";
-        assert!(refused(TemplateKind::Event, contact).contains("belongs into an attendee template"));
+        let elsewhere = refused(TemplateKind::Event, contact);
+        assert!(elsewhere.starts_with("line 3, column 9: ") && elsewhere.contains("belongs into an attendee template"));
+        let twice = refused(TemplateKind::Attendee, &contact.repeat(2));
+        assert!(twice.starts_with("line 7, column 9: contact.Title: it is mapped twice"), "{twice}");
+        let long = "[[mapping]]\non = \"meeting\"\nfield = \"Subject\"\nvalue = \"\"\"\nDear {{ invitee.name }},\n\n  {{ booking.titel }}\"\"\"\n";
+        let said = refused(TemplateKind::Event, long);
+        assert!(said.starts_with("line 7, column 6: the value of `meeting.Subject`"), "{said}");
         assert!(check(TemplateKind::Attendee, contact).is_ok());
         assert!(refused(TemplateKind::Event, &"#".repeat(TEMPLATE_MAX + 1)).contains("at most"));
     }

@@ -184,3 +184,65 @@ fn what_was_laid_aside_is_replayed() {
     server.settle(&installation);
     assert_eq!(sandbox.records("Event").len(), 3);
 }
+
+/// A message that this version can read and the one before could not: one command, or one call, has it read again, and it
+/// becomes its booking; what still cannot be read says so again, with its reason and what to do.
+///
+/// proves: B24, O4
+#[test]
+fn what_could_not_be_read_is_read_again() {
+    let sandbox = Sandbox::start();
+    let installation = Installation::new("read-again", &sandbox, "sqlite:syncline.db", "");
+    let server = installation.start(Path::new(BINARY), &["--workers", "0"]);
+    for number in 0..2 {
+        let mut booking = Booking::new(number, &format!("p{number}@c{number}.example"), "Some Body");
+        booking.created().post(&mut server.connect(), &server.hook).expect("an answer");
+    }
+    Hook::new(&json!({"triggerEvent": "BOOKING_CREATED", "createdAt": "2026-05-05T10:00:00Z", "payload": {"uid": ""}}))
+        .post(&mut server.connect(), &server.hook)
+        .expect("an answer");
+    assert_eq!(server.api("/api/v1/status")["messages_parked"], 1);
+    assert!(server.terminate().success());
+    // As a version that understood less would have left them.
+    let database = rusqlite::Connection::open(installation.folder.join("syncline.db")).expect("the database");
+    let kept = "update inbox set state = 2, messages = null, reason = 'too new' where state = 0";
+    assert_eq!(database.execute(kept, []).expect("the inbox"), 2);
+    database.execute("delete from inbox_new", []).expect("the inbox");
+    drop(database);
+
+    let server = installation.start(Path::new(BINARY), &[]);
+    let messages = server.api("/api/v1/messages");
+    let ids: Vec<i64> = messages["messages"]
+        .as_array()
+        .expect("messages")
+        .iter()
+        .map(|row| row["id"].as_i64().expect("its number"))
+        .collect();
+    let [broken, second, first] = ids[..] else { panic!("{messages}") };
+    let again = server.ask("POST", &format!("/api/v1/messages/{first}/replay"), b"");
+    assert_eq!(again, json!({"status": "read", "reason": null}));
+    server.settle(&installation);
+    assert_eq!(sandbox.records("Event").len(), 1);
+
+    let told = said(&run(&installation, &["replay", &second.to_string()]));
+    assert!(told.contains(&format!("Message {second}: read")), "{told}");
+    let rest: Value =
+        serde_json::from_str(&said(&run(&installation, &["replay", "--parked", "--json"]))).expect("JSON");
+    let rest = &rest["messages"];
+    assert_eq!(
+        (&rest[0]["message"], &rest[0]["status"], rest[1].is_null()),
+        (&json!(broken), &json!("parked"), true),
+        "{rest}"
+    );
+    let log = server.api("/api/v1/activity?kind=message").to_string();
+    let reason = rest[0]["reason"].as_str().expect("a reason");
+    assert!(
+        log.contains(&format!("A message was kept for a person: {reason}; "))
+            && log.contains(&format!("syncline replay {broken}")),
+        "{log}"
+    );
+    let unknown = run(&installation, &["replay", &first.to_string()]);
+    assert!(!unknown.status.success(), "it was read");
+    server.settle(&installation);
+    assert_eq!(sandbox.records("Event").len(), 2);
+}

@@ -155,8 +155,13 @@ fn engine(hands: &Arc<Hands>, net: &Arc<Net>, store: &Store, fields: &[&str]) ->
     let templating: Option<Arc<dyn Templating>> = Some(Arc::new(OneField));
     let setup =
         Setup { connections: vec![connection], integrations: vec![integration], templating, ..Setup::default() };
-    let world =
-        World { store: store.clone(), http: net.clone(), clock: hands.clone(), entropy: Arc::new(Chance::new(11)) };
+    let world = World {
+        store: store.clone(),
+        http: net.clone(),
+        clock: hands.clone(),
+        entropy: Arc::new(Chance::new(11)),
+        rest: hands.clone(),
+    };
     Engine::new(world, setup, Options::default())
 }
 

@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc};
 use serde_json::{Map, Value, json};
 use syncline_core::Clock;
 use syncline_sandbox::{
-    FaultKind, FaultRule, HubSpotAccount, HubSpotConfig,
+    FaultKind, FaultRule, HubSpotAccount, HubSpotConfig, Site,
     hubspot::{HubSpotLink, HubSpotProperty, HubSpotRates, HubSpotRecord},
     serve,
 };
@@ -176,6 +176,14 @@ impl Hub {
         let stop = CancellationToken::new();
         runtime.spawn(serve(listener, Arc::clone(&account), stop.clone()));
         Self { account, url, token, stop, _runtime: runtime }
+    }
+
+    /// Serves another vendor's imitation beside it, and says where.
+    pub fn beside<S: Site>(&self, site: &Arc<S>) -> String {
+        let listener = self._runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        self._runtime.spawn(serve(listener, Arc::clone(site), self.stop.clone()));
+        url
     }
 
     /// The live records of an object.

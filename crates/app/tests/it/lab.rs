@@ -160,7 +160,7 @@ pub struct Installation {
 
 impl Installation {
     /// `database` as in the configuration; `more` is put behind it.
-    pub fn new(name: &str, crm: &impl Crm, database: &str, more: &str) -> Self {
+    pub fn new(name: &str, crm: &dyn Crm, database: &str, more: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("syncline-lab-{}-{name}", std::process::id()));
         drop(std::fs::remove_dir_all(&folder));
         std::fs::create_dir_all(&folder).expect("a folder");
@@ -323,9 +323,14 @@ impl Server {
 
     /// An administrator's GET of the JSON API.
     pub fn api(&self, path: &str) -> Value {
+        self.ask("GET", path, b"")
+    }
+
+    /// An administrator's call of the JSON API that must succeed.
+    pub fn ask(&self, method: &str, path: &str, body: &[u8]) -> Value {
         let authorization = format!("Bearer {ADMIN_TOKEN}");
-        let (status, body) =
-            self.connect().request("GET", path, &[("authorization", &authorization)], b"").expect("an answer");
+        let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
+        let (status, body) = self.connect().request(method, path, &headers, body).expect("an answer");
         assert_eq!(status, 200, "{path}: {}", String::from_utf8_lossy(&body));
         serde_json::from_slice(&body).expect("JSON")
     }
@@ -475,7 +480,7 @@ pub struct Hook {
 }
 
 impl Hook {
-    fn new(body: &Value) -> Self {
+    pub fn new(body: &Value) -> Self {
         let body = body.to_string().into_bytes();
         let mut mac = Hmac::<Sha256>::new_from_slice(CALCOM_SECRET.as_bytes()).expect("any key");
         mac.update(&body);

@@ -3,6 +3,7 @@
 mod alerts;
 mod api;
 mod before;
+mod browser;
 mod calendars;
 mod chains;
 mod checks;
@@ -13,6 +14,7 @@ mod kill;
 mod lab;
 mod mapping;
 mod people;
+mod plan;
 mod polls;
 mod privacy;
 mod records;

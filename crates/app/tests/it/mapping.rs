@@ -54,7 +54,8 @@ fn own_fields(org: &mut SalesforceConfig) {
         field("Booking_Log__c", "Contact__c", "reference", json!({"reference_to": ["Contact"]})),
         field("Booking_Log__c", "Event_Id__c", "string", json!({"length": 18})),
         field("Booking_Log__c", "Status__c", "string", json!({"length": 40})),
-        field("Booking_Log__c", "Raw__c", "textarea", json!({"length": 32000})),
+        field("Booking_Log__c", "Raw__c", "textarea", json!({"length": 131_072})),
+        field("Booking_Log__c", "Raw_Begins__c", "textarea", json!({"length": 255})),
     ]);
 }
 
@@ -184,8 +185,9 @@ fn fields_of_a_known_contact_are_filled_with_care() {
     }
 }
 
-/// A booking has a record of an object of the org's own, related to contact and event, with the raw booking in it; it is
-/// made once, kept in step, and not made for a booking that its condition excludes.
+/// A booking has a record of an object of the org's own, related to contact and event, with the very bytes of its message
+/// in it, which a field that is too short holds the beginning of; it is made once, kept in step, and not made for a booking
+/// that its condition excludes.
 ///
 /// proves: B12, B27
 #[test]
@@ -200,22 +202,33 @@ fn a_booking_has_a_record_of_the_orgs_own() {
             { field = "Event_Id__c", value = "{{ meeting.id }}" },
             { field = "Status__c", value = "{{ booking.status }}, {{ booking.reschedules }}" },
             { field = "Raw__c", value = "{{ booking.raw }}" },
+            { field = "Raw_Begins__c", value = "{{ booking.raw }}" },
         ]
     "#;
     let lab = Lab::new("further", record);
     let mut booking = ada(1, "Looms");
-    lab.say(&booking.created());
+    let created = booking.created();
+    lab.say(&created);
     let (log, contact, event) = (lab.only("Booking_Log__c"), lab.only("Contact"), lab.only("Event"));
     assert_eq!((&log["Contact__c"], &log["Event_Id__c"]), (&contact["Id"], &event["Id"]), "{}", lab.log());
     assert_eq!(log["Status__c"], "active, 0");
-    let raw: Value = serde_json::from_str(log["Raw__c"].as_str().expect("a text")).expect("JSON");
-    assert!(raw.to_string().contains("ada@one.example") && raw.to_string().contains("Looms"), "{raw}");
+    let sent = |hook: &Hook| String::from_utf8(hook.body.clone()).expect("JSON");
+    assert_eq!(log["Raw__c"].as_str(), Some(sent(&created).as_str()), "exactly as it came, and nothing beside it");
+    let begins = log["Raw_Begins__c"].as_str().expect("a text");
+    assert!(sent(&created).starts_with(begins) && begins.len() == 255, "{begins}");
+    let told = "the field Raw_Begins__c of the log was cut to the length that it can hold";
+    assert!(lab.log_of("Introduction with Ada Lovelace").contains(told));
 
-    lab.say(&booking.moved());
+    let now = booking.moved();
+    let dry = lab.server.ask("POST", "/api/v1/dry-run?source=calcom", &now.body);
+    let records = dry["bookings"][0]["records"].as_array().expect("records");
+    let logged = records.iter().find(|record| record["role"] == "Booking_Log__c").unwrap_or_else(|| panic!("{dry}"));
+    assert_eq!(logged["fields"]["@Raw__c"]["then"].as_str(), Some(sent(&now).as_str()), "{dry}");
+    lab.say(&now);
     let moved = lab.only("Booking_Log__c");
     assert_eq!((&moved["Id"], &moved["Status__c"]), (&log["Id"], &json!("active, 1")), "{}", lab.log());
     assert_eq!((&moved["Contact__c"], &moved["Event_Id__c"]), (&contact["Id"], &event["Id"]));
-    assert_ne!(moved["Raw__c"], log["Raw__c"]);
+    assert_eq!(moved["Raw__c"].as_str(), Some(sent(&now).as_str()));
     lab.say(&booking.cancelled());
     assert_eq!(lab.only("Booking_Log__c")["Status__c"], "cancelled, 1", "{}", lab.log());
 
@@ -416,7 +429,10 @@ fn a_mapping_that_does_not_compile_is_refused_at_start() {
     let out = run(&installation, &["serve"]);
     let said = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(!out.status.success(), "{said}");
-    for words in ["in integration `bookings`", "contact.Open_Topic__c", "line 2", "anwser", "{{ answer("] {
+    let file = std::fs::read_to_string(installation.folder.join("syncline.toml")).expect("the configuration");
+    let line = 1 + file.lines().position(|line| line.starts_with("{{ anwser(")).expect("the mistake");
+    let place = format!("line {line}, column 4");
+    for words in ["in integration `bookings`", "contact.Open_Topic__c", place.as_str(), "anwser", "{{ answer("] {
         assert!(said.contains(words), "`{words}` is missing in: {said}");
     }
     assert!(!installation.folder.join("syncline.db").exists(), "nothing was opened or changed");

@@ -281,6 +281,51 @@ fn a_refused_guest_keeps_nobody_else_away() {
     }
 }
 
+/// The CRM does not take what changes about a guest who is there already, and names no field: the meeting goes through with
+/// everybody, that guest stays as the CRM has them, and the warning stands with the booking. So it is for the invitee.
+///
+/// proves: V4, B16
+#[test]
+fn a_refused_change_of_a_guest_leaves_out_that_change_alone() {
+    let mapping = |on: &str| {
+        format!(
+            "[[integrations.defaults.mapping]]\non = \"{on}\"\nfield = \"Description\"\nvalue = \"{{{{ booking.title }}}}\"\nwhen = \"always\"\n"
+        )
+    };
+    let people = ["grace", "frozen", "mary", "stiff", "cold"].map(|name| format!("{name}@navy.example"));
+    for (name, on, frozen) in [
+        ("frozen-one", mapping("guest"), &people[1..2]),
+        ("frozen-all", mapping("guest"), &people[..]),
+        ("frozen-invitee", mapping("contact") + &mapping("guest"), &["ada@one.example".to_owned()][..]),
+    ] {
+        let lab = Lab::new(name, &on);
+        let ada_id = lab.seed("Contact", json!({"LastName": "Lovelace", "Email": "ada@one.example"}));
+        for email in &people {
+            lab.seed("Contact", json!({"LastName": "Guest", "Email": email}));
+        }
+        let rules = frozen.iter().enumerate().map(|(at, email)| ValidationRule {
+            name: format!("Frozen{at}"),
+            object: "Contact".to_owned(),
+            active: true,
+            refuse_when: vec![Condition { field: "Email".to_owned(), op: Comparison::Equals, value: json!(email) }],
+            message: "this contact is frozen".to_owned(),
+            error_field: None,
+        });
+        lab.sandbox.org.set_rules(RuleSet { validation_rules: rules.collect(), ..RuleSet::default() }).expect("rules");
+        lab.say(&ada().with_company(&people, &[]).created());
+        assert_eq!(lab.server.api("/api/v1/status")["parked"], 0, "{}", lab.log());
+        assert_eq!((lab.invited().len(), &lab.event()["WhoId"]), (people.len(), &json!(ada_id)), "{}", lab.log());
+        for email in &people {
+            let said = !lab.one("Contact", "Email", email)["Description"].is_null();
+            assert_eq!(said, !frozen.contains(email), "{email}: {}", lab.log());
+        }
+        let log = lab.log();
+        let whom = if frozen[0].starts_with("ada") { "contact".to_owned() } else { format!("guest {}", frozen[0]) };
+        assert!(log.contains(&format!("the field description of the {whom} was left out: ")), "{log}");
+        assert!(log.contains("a validation rule or trigger of the org refused the record"), "the reason: {log}");
+    }
+}
+
 /// The promised calls: two for somebody new, also with case, opportunity, three guests and two co-hosts; and shared ones for
 /// many that wait.
 ///

@@ -14,7 +14,7 @@ use syncline_core::{
     booking::{chain::ChainState, message::Booking},
     ids::{ConnectionId, IntegrationId, WorkspaceId},
 };
-use syncline_engine::{Engine, Options, PolledSource, Setup, Step, World};
+use syncline_engine::{Engine, Options, PolledSource, Rest, Setup, Step, World};
 use syncline_sandbox::{
     CalcomAccount, CalcomConfig, CalendlyConfig, CalendlyOrg, Site, Webhook, calcom::NewBooking, calendly::NewInvitee,
 };
@@ -36,6 +36,13 @@ impl Hands {
 impl Clock for Hands {
     fn now(&self) -> Timestamp {
         *self.0.lock().expect("a test panicked")
+    }
+}
+
+impl Rest for Hands {
+    fn rest(&self, time: std::time::Duration) -> BoxFuture<'_, ()> {
+        self.pass(SignedDuration::try_from(time).expect("a wait is short"));
+        Box::pin(std::future::ready(()))
     }
 }
 
@@ -140,8 +147,13 @@ impl Town {
             ],
             ..Setup::default()
         };
-        let world =
-            World { store: store.clone(), http: net.clone(), clock: hands.clone(), entropy: Arc::new(Chance::new(11)) };
+        let world = World {
+            store: store.clone(),
+            http: net.clone(),
+            clock: hands.clone(),
+            entropy: Arc::new(Chance::new(11)),
+            rest: hands.clone(),
+        };
         let engine = Engine::new(world, setup, Options::default());
         Self { hands, calcom, calendly, net, store, engine, began }
     }
@@ -186,6 +198,7 @@ impl Town {
             key: reading.delivery,
             received: now,
             body: webhook.body.clone(),
+            content_type: None,
             content: Content::Messages(reading.messages),
         };
         self.store.take_in(delivery).await.expect("the database answers");

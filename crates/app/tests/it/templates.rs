@@ -72,7 +72,7 @@ fn a_template_lives_its_life() {
     let misspelt = b"[[mapping]]\non = \"meeting\"\nfield = \"Subject\"\nvalue = \"Call: {{ booking.titel }}\"\n";
     let misspelt = file(&installation, "wrong.toml", misspelt);
     let why = refused(&installation, &["edit", "calls", "--kind", "event", "--file", &misspelt]);
-    for part in ["meeting.Subject", "line 1", "titel", "{{ booking.title }}"] {
+    for part in ["line 4, column 19: ", "meeting.Subject", "titel", "{{ booking.title }}"] {
         assert!(why.contains(part), "line, reason and an example: {why}");
     }
     let right = b"[[mapping]]\non = \"meeting\"\nfield = \"Subject\"\nvalue = \"Call: {{ booking.title }}\"\n";

@@ -23,8 +23,6 @@ use crate::{
 pub struct Problem {
     /// As `contact.Industry`.
     pub field: String,
-    /// Of its value.
-    pub line: usize,
     pub reason: String,
     pub fix: String,
     pub example: String,
@@ -32,7 +30,7 @@ pub struct Problem {
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}, line {}: {}; {}; for example: {}", self.field, self.line, self.reason, self.fix, self.example)
+        write!(f, "{}: {}; {}; for example: {}", self.field, self.reason, self.fix, self.example)
     }
 }
 
@@ -244,7 +242,7 @@ fn check_field(
 }
 
 fn problem(field: &str, reason: impl Into<String>, fix: impl Into<String>, example: impl Into<String>) -> Problem {
-    Problem { field: field.to_owned(), line: 1, reason: reason.into(), fix: fix.into(), example: example.into() }
+    Problem { field: field.to_owned(), reason: reason.into(), fix: fix.into(), example: example.into() }
 }
 
 /// A value that a field of this kind takes.

@@ -110,14 +110,41 @@ impl Decision {
     }
 
     /// What of this plan may be left out, so that a refusal of the record in this slot, of these fields as far as the CRM
-    /// names them, stops nothing else: mapped fields, or a guest who is new.
+    /// names them, stops nothing else: mapped fields, a guest who is new, or all that changes about somebody who is there.
     pub fn dispensable(&self, settings: &BookingSettings, slot: Slot, fields: &[Field], reason: &str) -> Refused {
         let role = self.plan.steps.iter().find(|step| step.slot == slot).map(|step| step.role);
         let mapped = fields.iter().filter(|field| role.is_some_and(|role| is_mapped(settings, slot, role, field)));
-        let fields: BTreeMap<_, _> = mapped.map(|field| ((slot, field.clone()), reason.to_owned())).collect();
+        let mut fields: BTreeMap<_, _> = mapped.map(|field| ((slot, field.clone()), reason.to_owned())).collect();
+        if fields.is_empty() {
+            let changes = self.changes(settings, |one| one == slot);
+            fields.extend(changes.map(|change| (change, reason.to_owned())));
+        }
         let guest = self.new_guest(slot).filter(|_| fields.is_empty());
         let guests = guest.into_iter().map(|email| (email.to_owned(), reason.to_owned())).collect();
         Refused { guests, fields }
+    }
+
+    /// The fields that the plan changes about guests who are there already.
+    pub fn guest_changes(&self, settings: &BookingSettings) -> impl Iterator<Item = (Slot, Field)> {
+        self.changes(settings, |slot| matches!(slot, Slot::Guest(_) | Slot::GuestAccount(_)))
+    }
+
+    /// Whether the plan changes the record of this slot, rather than making or deleting it.
+    pub fn is_change(&self, slot: Slot) -> bool {
+        self.patched(slot).next().is_some()
+    }
+
+    /// The mapped fields that the plan changes about people and accounts of these slots: of somebody who is there already
+    /// nothing else is written.
+    fn changes(&self, settings: &BookingSettings, of: impl Fn(Slot) -> bool) -> impl Iterator<Item = (Slot, Field)> {
+        let steps = self.plan.steps.iter().filter(move |step| is_shared(step.slot) && of(step.slot));
+        let fields = steps.flat_map(|step| match &step.write {
+            Write::Patch { fields, .. } => fields.keys().map(|field| (step, field)).collect(),
+            Write::Upsert { .. } | Write::Delete { .. } => Vec::new(),
+        });
+        fields
+            .filter(|(step, field)| is_mapped(settings, step.slot, step.role, field))
+            .map(|(step, field)| (step.slot, field.clone()))
     }
 
     /// The address of the guest for whom the plan makes the record of this slot. Whoever is there already is not meant: they

@@ -4,9 +4,8 @@
 use super::{
     chain::{Standing, View},
     check::Descriptions,
-    mapping::{Mapped, Mapping, Present, RecordField, RecordTemplate, Target, When, Wish, apply},
+    mapping::{MESSAGE, Mapped, Mapping, Present, RecordField, RecordTemplate, Target, When, Wish, apply},
     matching::address,
-    message::Booking,
     people::Person,
     project::{Context, Desired, Note, Projection, own_key},
     scope::{Known, Surroundings, attendee, scope},
@@ -19,16 +18,15 @@ use crate::{
     record::{Field, Fields, Record, Role, Slot, Std, Value},
 };
 
-/// The booking as JSON; this crate knows no JSON.
-pub type Raw<'a> = &'a dyn Fn(&Booking) -> Option<String>;
-
 /// What mappings depend on beside the booking and the records.
 #[derive(Clone, Copy)]
 pub struct Outside<'a> {
     pub objects: &'a dyn Descriptions,
     /// Name of the connection that the booking came from.
     pub source: &'a str,
-    pub raw: Raw<'a>,
+    /// The message that the booking's content comes from, as it came; nothing where it is not kept any more, or where
+    /// [`names_message`] says that nobody asks for it.
+    pub raw: Option<&'a str>,
 }
 
 /// Where nothing was described.
@@ -46,7 +44,7 @@ impl Descriptions for Undescribed {
 
 impl Outside<'static> {
     /// Nothing is known of anything outside the booking.
-    pub const NOTHING: Self = Outside { objects: &Undescribed, source: "", raw: &|_| None };
+    pub const NOTHING: Self = Outside { objects: &Undescribed, source: "", raw: None };
 }
 
 /// Whether the settings map anything.
@@ -71,6 +69,11 @@ fn expressions(settings: &BookingSettings) -> impl Iterator<Item = &Expression> 
         .iter()
         .flat_map(|record| record.when.iter().chain(record.fields.iter().map(|field| &field.value)));
     settings.mappings.iter().map(|mapping| &mapping.value).chain(further)
+}
+
+/// Whether a value asks for the message that the booking's content comes from.
+pub fn names_message(settings: &BookingSettings) -> bool {
+    expressions(settings).any(|value| value.names(MESSAGE))
 }
 
 /// The roles that a name of an expression may stand for.
@@ -191,11 +194,7 @@ pub(super) fn write(
     if !maps_something(cx.settings) {
         return;
     }
-    let raw = expressions(cx.settings)
-        .any(|value| value.names("booking.raw"))
-        .then(|| (cx.outside.raw)(view.content))
-        .flatten();
-    let scope = scope_of(cx, view, owner, person, out, raw.as_deref());
+    let scope = scope_of(cx, view, owner, person, out);
     for desired in &mut out.desired {
         let Some(target) = target(desired.slot, desired.role) else { continue };
         let mut wishes = cx.settings.mappings.iter().filter(|mapping| mapping.on == target).peekable();
@@ -237,8 +236,12 @@ fn lay_over(cx: &Context<'_>, desired: &mut Desired, mapped: Mapped, what: &str,
     notes.extend(mapped.notes);
     for (field, value) in mapped.fields {
         if let Some(reason) = cx.refused.fields.get(&(desired.slot, field.clone())) {
+            // Of several guests, which one.
+            let email = desired.remember.get(&Std::Email.into()).and_then(Value::as_text);
+            let whom =
+                email.filter(|_| desired.slot != Slot::Person).map(|email| format!(" {email}")).unwrap_or_default();
             let text = format!(
-                "the field {field} of the {what} was left out: {reason}; correct the mapping, or what the CRM allows"
+                "the field {field} of the {what}{whom} was left out: {reason}; correct the mapping, or what the CRM allows"
             );
             notes.push(Note::new("field_dropped", text));
             continue;
@@ -323,7 +326,6 @@ fn scope_of(
     owner: Option<&RecordId>,
     person: Option<&Person>,
     out: &Projection,
-    raw: Option<&str>,
 ) -> Scope {
     fn record<'a>(cx: &Context<'a>, value: &Value) -> Option<&'a Record> {
         match value {
@@ -342,7 +344,7 @@ fn scope_of(
     let around = Surroundings {
         chain: Some(cx.chain),
         source: Some(cx.outside.source),
-        raw,
+        raw: cx.outside.raw,
         language: Some(cx.settings.language),
         owner,
         person: person.and_then(|person| Known::of(person.role, &person.value, record(cx, &person.value))),

@@ -21,6 +21,9 @@ pub const RECORDS_MAX: usize = 20;
 /// records are up to ten of them.
 pub const OBJECTS_MAX: usize = 5;
 
+/// The name of the message itself, which is not kept for as long as the booking is.
+pub(super) const MESSAGE: &str = "booking.raw";
+
 /// One field with its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
@@ -205,6 +208,7 @@ pub fn apply<'a>(
     present: Present<'_>,
 ) -> Mapped {
     let zone = host_zone(scope);
+    let has_message = has_message(scope);
     let mut out = Mapped::default();
     for wish in wishes {
         if !is_due(&wish, present) {
@@ -216,6 +220,14 @@ pub fn apply<'a>(
                 format!("the field {} of the {what} was left out: {reason}; {fix}", wish.name),
             ));
         };
+        // What stands there is no less true for being kept here no longer.
+        if !has_message && wish.value.names(MESSAGE) {
+            drop(
+                "the message that the booking came with is no longer kept",
+                "keep messages for longer (keep_bodies_days)",
+            );
+            continue;
+        }
         let value = match wish.value.evaluate(scope) {
             Ok(value) => value,
             Err(error) => {
@@ -323,6 +335,10 @@ fn fit_unknown(value: &Datum) -> Result<Fitted, Misfit> {
         other => crate::fit::text_of(other).map_or(Value::Null, Value::Text),
     };
     Ok(Fitted { value, cut: false })
+}
+
+fn has_message(scope: &Scope) -> bool {
+    matches!(scope.get("booking"), Datum::Map(booking) if booking.get("raw").is_some_and(|raw| *raw != Datum::Null))
 }
 
 /// The organiser's zone, in which days are counted.

@@ -24,7 +24,7 @@ pub struct Surroundings<'a> {
     pub chain: Option<&'a ChainId>,
     /// Name of the connection that the booking came from.
     pub source: Option<&'a str>,
-    /// The booking as JSON, where an expression asks for it.
+    /// The message that the content comes from, where an expression asks for it and it is kept.
     pub raw: Option<&'a str>,
     pub language: Option<Language>,
     pub owner: Option<&'a RecordId>,

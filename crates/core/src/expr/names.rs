@@ -52,7 +52,7 @@ names! {
     "booking.calendar_id": "text" = "what a calendar knows the meeting by",
     "booking.record_hint": "text" = "the CRM record id that came with the booking link, unchecked",
     "booking.description": "text" = "the event's standard description, all of the above in words",
-    "booking.raw": "text" = "the newest known content of the booking as JSON",
+    "booking.raw": "text" = "the message that the booking's content comes from, as its source sent it",
     "invitee.email": "text" = "as the person typed it",
     "invitee.name": "text" = "whole name",
     "invitee.first_name": "text" = "first name; missing where only one name is known",

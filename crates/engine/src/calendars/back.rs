@@ -22,7 +22,8 @@ use syncline_core::{
     record::{Field, Fields, Record, Role, Std, Value},
 };
 use syncline_store::{
-    CrmState, JournalEntry, JournalKind, MeetingState, NewMail, Result as StoreResult, SaveMeetings, StoredMeeting,
+    CrmState, EventIn, JournalEntry, JournalKind, MeetingState, NewMail, Result as StoreResult, SaveMeetings,
+    StoredMeeting,
 };
 
 use super::{
@@ -44,22 +45,44 @@ const LOOK_BACK_EVERY: SignedDuration = SignedDuration::from_mins(2);
 /// The pause after an event turned out to be another than was read.
 pub(super) const CHANGED_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 
-/// The changes that an integration has looked at and that its CRM, looking back, shows again.
+/// What this process knows of an integration's looks into its CRM.
 #[derive(Default)]
-pub(crate) struct LookedAt(Mutex<BTreeMap<(WorkspaceId, IntegrationId), BTreeMap<RecordId, Timestamp>>>);
+struct Looked {
+    /// The changes that were looked at and that the CRM, looking back, shows again.
+    known: BTreeMap<RecordId, Timestamp>,
+    /// Until then the CRM, or a calendar that is written to, is left alone: something went wrong.
+    rests_until: Option<Timestamp>,
+}
+
+/// The looks of all integrations.
+#[derive(Default)]
+pub(crate) struct LookedAt(Mutex<BTreeMap<(WorkspaceId, IntegrationId), Looked>>);
 
 impl LookedAt {
+    fn with<T>(&self, flow: &CalendarFlow, act: impl FnOnce(&mut Looked) -> T) -> T {
+        let mut all = self.0.lock().expect("no code panics while it holds this lock");
+        act(all.entry((flow.workspace.clone(), flow.id.clone())).or_default())
+    }
+
     /// Those that are new; from now on only what the page shows is remembered.
     fn news(&self, flow: &CalendarFlow, page: &[(RecordId, Timestamp)]) -> Vec<(RecordId, Timestamp)> {
-        let mut all = self.0.lock().expect("no code panics while it holds this lock");
-        let known = all.entry((flow.workspace.clone(), flow.id.clone())).or_default();
-        known.retain(|id, at| page.iter().any(|(shown, when)| shown == id && when == at));
-        page.iter().filter(|(id, at)| known.get(id) != Some(at)).cloned().collect()
+        self.with(flow, |Looked { known, .. }| {
+            known.retain(|id, at| page.iter().any(|(shown, when)| shown == id && when == at));
+            page.iter().filter(|(id, at)| known.get(id) != Some(at)).cloned().collect()
+        })
     }
 
     fn done(&self, flow: &CalendarFlow, (id, at): &(RecordId, Timestamp)) {
-        let mut all = self.0.lock().expect("no code panics while it holds this lock");
-        all.entry((flow.workspace.clone(), flow.id.clone())).or_default().insert(id.clone(), *at);
+        self.with(flow, |looked| looked.known.insert(id.clone(), *at));
+    }
+
+    fn rests(&self, flow: &CalendarFlow, until: Timestamp) {
+        self.with(flow, |looked| looked.rests_until = Some(until));
+    }
+
+    /// Whether the CRM may be asked before it is time.
+    pub(super) fn may_hurry(&self, flow: &CalendarFlow, now: Timestamp) -> bool {
+        self.with(flow, |looked| looked.rests_until.is_none_or(|until| until <= now))
     }
 }
 
@@ -95,6 +118,7 @@ impl Engine {
             Next::Lost => return Ok(false),
             Next::Later { pause, .. } => {
                 let next_at = later(self.world.clock.now(), pause);
+                self.looked_at.rests(seeing.flow, next_at);
                 self.set_back(seeing, CrmState { next_at, ..state }).await?;
                 return Ok(!state.creating);
             }
@@ -133,6 +157,7 @@ impl Engine {
                 Next::Lost => return Ok(false),
                 Next::Later { pause, doubt } => {
                     let next_at = later(self.world.clock.now(), pause);
+                    self.looked_at.rests(seeing.flow, next_at);
                     let state = CrmState { since: (*at).max(state.since), next_at, creating: doubt, ..state };
                     self.set_back(seeing, state).await?;
                     return Ok(!doubt);
@@ -155,6 +180,7 @@ impl Engine {
         let flow = seeing.flow;
         tracing::warn!(integration.id = %flow.id, error.kind = ?error.kind, "The CRM of {} did not tell what changed", flow.id);
         let next_at = later(self.world.clock.now(), self.pause_after(error, 0));
+        self.looked_at.rests(flow, next_at);
         self.set_back(seeing, CrmState { next_at, ..state }).await?;
         Ok(!state.creating)
     }
@@ -258,6 +284,7 @@ impl Engine {
                     refused: None,
                     carried: Fields::new(),
                     untold: None,
+                    made: Some(Box::new(EventIn { calendar: target.calendar.name.clone(), event: *event })),
                     doubt: None,
                 };
                 let meeting = StoredMeeting { key, state, links: links_of(side, &seeing.rules.policy), plan: None };
@@ -269,6 +296,7 @@ impl Engine {
                 };
                 let text = format!("{about}: {what} {name} now, {guests}{told}");
                 round.events.made += 1;
+                self.calendar_soon(&flow.reference(target.calendar)).await?;
                 let kept = (vec![meeting], mails);
                 self.keep_back(seeing, kept, JournalKind::Written, text, &record.id).await
             }

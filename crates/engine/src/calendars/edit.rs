@@ -69,7 +69,7 @@ impl Engine {
             let waits = meeting.state.problem.is_none();
             return Ok(if waits { Next::Later { pause: CHANGED_PAUSE, doubt: false } } else { Next::Done });
         }
-        let all = meant(seeing, &copies, &meeting.key);
+        let all = meant(seeing, &copies, meeting);
         let Some(own) = all.iter().find(|own| own.organizes) else { return Ok(Next::Done) };
         let Some(target) = self.target(flow, own.calendar) else { return Ok(Next::Done) };
         let about = meeting.state.title.clone().unwrap_or_else(|| "A meeting".to_owned());
@@ -161,6 +161,9 @@ impl Engine {
                 let mut links = meeting.links.clone();
                 links.extend(side.links(&meeting.links, &seeing.rules.policy));
                 let mut state = MeetingState { untold: None, ..meeting.state.clone() };
+                if let Some(made) = &mut state.made {
+                    made.event = *now;
+                }
                 state.carried.extend(edits.clone());
                 let were: BTreeSet<&str> = emails(event.content());
                 let are: BTreeSet<&str> = emails(Some(wanted));

@@ -16,8 +16,8 @@ use syncline_core::{
     },
 };
 use syncline_store::{
-    CalendarMail, CalendarRef, GUEST_INVITED, GUEST_MOVED, GUEST_OFF, GuestLetter, Held, JournalEntry, JournalKind,
-    MailState, NewMail, Result as StoreResult, SaveMeetings, StoredMeeting, Untold, guest_declined,
+    CalendarMail, CalendarRef, EventIn, GUEST_INVITED, GUEST_MOVED, GUEST_OFF, GuestLetter, Held, JournalEntry,
+    JournalKind, MailState, NewMail, Result as StoreResult, SaveMeetings, StoredMeeting, guest_declined,
 };
 
 use super::{
@@ -179,7 +179,7 @@ impl Engine {
     ) -> StoreResult<Option<StoredMeeting>> {
         let mut meeting = meeting.clone();
         // What is known of an earlier write of which nobody was told yet is older, and so is what guests know.
-        let untold = || Box::new(Untold { calendar: calendar.to_owned(), event: event.clone() });
+        let untold = || Box::new(EventIn { calendar: calendar.to_owned(), event: event.clone() });
         meeting.state.untold.get_or_insert_with(untold);
         let meetings = vec![meeting.clone()];
         let save = SaveMeetings { meetings, ..nothing(seeing.flow, seeing.held, self.world.clock.now()) };

@@ -3,10 +3,10 @@
 
 use syncline_core::calendar::{
     event::{Body, Event, EventId},
-    identity::{MeetingKey, Rid},
+    identity::Rid,
     meeting::{Alone, NotAlone, alone},
 };
-use syncline_store::StoredCopy;
+use syncline_store::{StoredCopy, StoredMeeting};
 
 use super::{CalendarFlow, CalendarSetup, back::Target, see::Seeing};
 use crate::{
@@ -24,17 +24,23 @@ pub(super) struct Meant<'a> {
     pub which: Alone<'a>,
 }
 
-/// What each calendar of the integration has of a meeting, by the copies of its series.
-pub(super) fn meant<'a>(seeing: &Seeing<'a>, copies: &'a [StoredCopy], key: &MeetingKey) -> Vec<Meant<'a>> {
+/// What each calendar of the integration has of a meeting, by the copies of its series, and by what was made of it.
+pub(super) fn meant<'a>(seeing: &Seeing<'a>, copies: &'a [StoredCopy], meeting: &'a StoredMeeting) -> Vec<Meant<'a>> {
+    let rid = meeting.key.rid;
     let of = |calendar: &'a CalendarSetup| {
         let own: Vec<&'a StoredCopy> = copies.iter().filter(|copy| copy.calendar == calendar.name).collect();
+        if own.is_empty() {
+            // What was made there is not read yet.
+            let made = meeting.state.made.as_deref().filter(|made| made.calendar == calendar.name)?;
+            return Some(Meant { calendar, organizes: true, which: Alone::Event(&made.event) });
+        }
         // Of what is gone as a whole this calendar says nothing any more.
         own.iter().find(|copy| copy.event.body != Body::Bare)?;
         // What an occurrence does not say of itself, its series does.
         let whole = own.iter().find(|copy| copy.event.rid == Rid::Single && copy.event.body != Body::Bare);
-        let first = whole.or_else(|| own.iter().find(|copy| copy.event.rid == key.rid)).or(own.first())?;
+        let first = whole.or_else(|| own.iter().find(|copy| copy.event.rid == rid)).or(own.first())?;
         let organizes = first.organizes;
-        let which = alone(key.rid, own.iter().map(|copy| &copy.event), &seeing.home(&calendar.name));
+        let which = alone(rid, own.iter().map(|copy| &copy.event), &seeing.home(&calendar.name));
         Some(Meant { calendar, organizes, which })
     };
     seeing.flow.calendars.iter().filter_map(of).collect()

@@ -54,6 +54,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// The shortest pause between two rounds of which the first found nothing to do.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 
+/// How long it counts that a person called whatever is missing deleted on purpose: what takes longer is asked about again.
+const CONFIRMED_FOR: SignedDuration = SignedDuration::from_hours(24);
+
 /// Calls that fit into one lease.
 const LEASE_CALLS: i32 = 10;
 
@@ -134,8 +137,13 @@ struct Asked {
     since: Option<Timestamp>,
     /// The CRM is asked for what people did there although it is not time.
     now: bool,
-    /// Whatever is missing was deleted on purpose.
-    confirm_deletes: bool,
+}
+
+impl Asked {
+    /// From when what people do in the CRM counts: since it was activated, however late the first round comes.
+    fn begins(&self, now: Timestamp) -> Timestamp {
+        self.since.map_or(now, |since| since.min(now))
+    }
 }
 
 /// How a round ended.
@@ -156,7 +164,7 @@ impl Engine {
     /// One round of an integration: every calendar for which it is time is read, and what is new is decided and written.
     ///
     /// With `confirm_deletes`, by which a person says that whatever is missing was deleted on purpose, every calendar is
-    /// read as a whole first.
+    /// read as a whole first. The word is kept until it is carried out, whoever does so.
     pub async fn calendars_round(&self, flow: &CalendarFlow, confirm_deletes: bool) -> StoreResult<CalendarRoundEnd> {
         self.round_of_calendars(flow, confirm_deletes, false).await
     }
@@ -173,10 +181,15 @@ impl Engine {
             Some(state) => return Ok(CalendarRoundEnd::NotActive(state.standing)),
             None => return Ok(CalendarRoundEnd::NotActive(FlowStanding::Draft)),
         };
+        let asked = Asked { since, now };
         if confirm_deletes {
             // It holds whoever reads them, also where somebody does so just now.
+            let now = self.world.clock.now();
+            if flow.rules.follows_removals() {
+                self.world.store.confirm_crm(&flow.workspace, &flow.id, asked.begins(now), now).await?;
+            }
             for calendar in &flow.calendars {
-                self.world.store.confirm_calendar(&flow.reference(calendar), self.world.clock.now()).await?;
+                self.world.store.confirm_calendar(&flow.reference(calendar), now).await?;
             }
         }
         let resting = self.resting_connections(flow).await?;
@@ -193,8 +206,8 @@ impl Engine {
         round.next_at = rests.values().min().copied();
         // Boxed one by one: a closure over borrowed calendars would keep the whole round from moving between threads.
         let mut reads = Vec::new();
-        let asked = flow.calendars.iter().filter(|calendar| !rests.contains_key(calendar.name.as_str()));
-        for calendar in asked.filter(|calendar| !resting.contains(&calendar.connection)) {
+        let due = flow.calendars.iter().filter(|calendar| !rests.contains_key(calendar.name.as_str()));
+        for calendar in due.filter(|calendar| !resting.contains(&calendar.connection)) {
             let read = async move { (calendar, self.read_calendar(flow, calendar).await) };
             reads.push(read.boxed());
         }
@@ -212,7 +225,6 @@ impl Engine {
         let Some(held) = self.hold(&flow.workspace, format!("calendars:{}", flow.id), lease).await? else {
             return Ok(CalendarRoundEnd::Held);
         };
-        let asked = Asked { since, now, confirm_deletes };
         let seen = self.see_due(flow, &held, until, asked, &mut round).await;
         self.let_go(&flow.workspace, &held).await;
         seen?;

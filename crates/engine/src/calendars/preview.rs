@@ -254,6 +254,7 @@ fn state(zone: Option<String>) -> CalendarState {
         unswept: None,
         confirmed_at: None,
         wake_at: None,
+        begun_at: None,
         watch: WatchState::default(),
         read_at: None,
     }

@@ -9,15 +9,17 @@ use syncline_connect::{
     Calendars, Error, ErrorKind, Retry,
     calendar::{CalendarId, Changes, From, Page, Reading},
 };
-use syncline_core::calendar::{
-    event::{Body, Event},
-    identity::MeetingKey,
-    limits::shorten,
-    recur::Window,
+use syncline_core::{
+    calendar::{
+        event::{Body, Event},
+        identity::MeetingKey,
+        limits::shorten,
+        recur::Window,
+    },
+    mutant::{self, Mutant},
 };
 use syncline_store::{
-    CalendarPage, CalendarRef, CalendarState, ChangesRead, Held, JournalEntry, JournalKind, NewCopy,
-    Result as StoreResult,
+    CalendarPage, CalendarRef, CalendarState, Held, JournalEntry, JournalKind, NewCopy, Result as StoreResult,
 };
 
 use super::{CalendarFlow, CalendarSetup, LEASE_CALLS, later, watch::TOLD_EVERY};
@@ -235,13 +237,17 @@ impl Engine {
             }
             Reading::More | Reading::Changes => None,
         };
-        let told_next_at = later(now, every.max(TOLD_EVERY));
-        let ends = (page.reading == Reading::Changes).then_some(ChangesRead { began: reading.began, told_next_at });
+        let told_next_at = match mutant::on(Mutant::ToldIsAll) {
+            true => Timestamp::MAX,
+            false => later(now, every.max(TOLD_EVERY)),
+        };
+        let told_next_at = (page.reading == Reading::Changes).then_some(told_next_at);
         let vendor = reading.setup.connector.manifest().vendor;
         metrics::counter!("syncline_calendar_events_total", "vendor" => vendor).increment(page.events.len() as u64);
         let page = CalendarPage {
             of: reading.of.clone(),
             held: reading.held.clone(),
+            began: reading.began,
             now,
             copies: page.events.into_iter().map(|event| copy(reading.calendar, event)).collect(),
             cursor: page.cursor,
@@ -249,7 +255,7 @@ impl Engine {
             swept: false,
             zone: page.zone,
             next_at,
-            ends,
+            told_next_at,
         };
         self.store_page(reading, state, page).await
     }

@@ -25,7 +25,7 @@ use syncline_core::{
 use syncline_store::{CrmState, JournalEntry, JournalKind, MeetingState, Result as StoreResult, StoredMeeting};
 
 use super::{
-    Asked, CalendarFlow, CalendarRound,
+    Asked, CONFIRMED_FOR, CalendarFlow, CalendarRound,
     back::{CHANGED_PAUSE, Next},
     later,
     mails::Tells,
@@ -94,7 +94,8 @@ impl Engine {
         round: &mut CalendarRound,
     ) -> StoreResult<Next> {
         let (flow, now) = (seeing.flow, self.world.clock.now());
-        let is_time = asked.now || state.records_at.is_none_or(|at| later(at, REMOVALS_EVERY) <= now);
+        let is_confirmed = state.confirmed_at.is_some_and(|at| now.duration_since(at) <= CONFIRMED_FOR);
+        let is_time = asked.now || is_confirmed || state.records_at.is_none_or(|at| later(at, REMOVALS_EVERY) <= now);
         if !flow.rules.follows_removals() || !is_time {
             return Ok(Next::Done);
         }
@@ -108,7 +109,7 @@ impl Engine {
                 return Ok(Next::Later { pause: self.pause_after(&error, 0), doubt: false });
             }
         };
-        if is_many(deleted.len(), count) && !asked.confirm_deletes {
+        if is_many(deleted.len(), count) && !is_confirmed {
             self.ask_about(seeing, deleted.len(), count).await?;
         } else {
             self.removals.with(flow, |found| found.asked = 0);
@@ -118,6 +119,9 @@ impl Engine {
                     next => return Ok(next),
                 }
             }
+        }
+        if let Some(confirmed) = state.confirmed_at {
+            self.world.store.end_crm_confirmation(&flow.workspace, &flow.id, confirmed).await?;
         }
         state.records_at = Some(now);
         Ok(Next::Done)
@@ -184,7 +188,7 @@ impl Engine {
             Err(error) => return Err(error),
         };
         let about = meeting.state.title.clone().unwrap_or_else(|| "A meeting".to_owned());
-        let all = meant(seeing, &copies, &meeting.key);
+        let all = meant(seeing, &copies, meeting);
         let organizes = all.iter().any(|own| own.organizes);
         let deed = on_crm_delete(organizes, false, flow.rules.deletes);
         let mut said = Vec::new();
@@ -209,8 +213,14 @@ impl Engine {
             }
         }
         let verdict = Verdict::LeftOut(Reason::RemovedInCrm);
-        let state =
-            MeetingState { verdict, problem: None, untold: None, invited: BTreeSet::new(), ..meeting.state.clone() };
+        let state = MeetingState {
+            verdict,
+            problem: None,
+            untold: None,
+            made: None,
+            invited: BTreeSet::new(),
+            ..meeting.state.clone()
+        };
         let links = syncline_store::Links::new();
         let meeting = StoredMeeting { state, links, ..meeting.clone() };
         let said = if said.is_empty() { "its event is gone already".to_owned() } else { said.join("; ") };

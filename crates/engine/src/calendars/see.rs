@@ -88,10 +88,8 @@ impl Engine {
         let mut seeing = None;
         if flow.rules.back.asks() || flow.rules.follows_removals() {
             let now = self.world.clock.now();
-            // What people did since it was activated counts, however late the first round comes.
-            let begins = asked.since.map_or(now, |since| since.min(now));
-            let state = store.begin_crm(workspace, &flow.id, begins).await?;
-            if asked.now || state.creating || state.next_at <= now {
+            let state = store.begin_crm(workspace, &flow.id, asked.begins(now)).await?;
+            if asked.now || state.creating || state.next_at <= now || self.hurries(flow, now).await? {
                 match self.seeing(flow, held, until, round).await? {
                     // Whatever is due finds out by itself.
                     Err(_) if !state.creating => {}
@@ -128,6 +126,15 @@ impl Engine {
         }
         round.more = true;
         Ok(())
+    }
+
+    /// Whether the CRM is to be asked before anything else because calendars show something new: it may be the event that
+    /// another Syncline made for a record of this CRM.
+    async fn hurries(&self, flow: &CalendarFlow, now: Timestamp) -> StoreResult<bool> {
+        if !flow.rules.back.invite || !self.looked_at.may_hurry(flow, now) {
+            return Ok(false);
+        }
+        Ok(!self.world.store.due_series(&flow.workspace, &flow.id, now, 1).await?.is_empty())
     }
 
     /// The CRM and what it can hold. The inner error: it could not be asked.

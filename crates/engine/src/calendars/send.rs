@@ -308,6 +308,7 @@ fn state(decision: &Decision, before: Option<&StoredMeeting>) -> MeetingState {
         refused,
         carried: decided.map_or(carried, |decided| decided.carried.clone()),
         untold,
+        made: None,
         doubt: decision.doubt.clone(),
     }
 }

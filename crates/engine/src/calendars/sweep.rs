@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::{Timestamp, tz::TimeZone};
 use syncline_connect::Error;
 use syncline_core::{
     calendar::{
@@ -16,7 +16,10 @@ use syncline_core::{
 };
 use syncline_store::{CalendarPage, CalendarState, KnownCopy, NewCopy, Result as StoreResult};
 
-use super::read::{Hold, Read, copy};
+use super::{
+    CONFIRMED_FOR,
+    read::{Hold, Read, copy},
+};
 use crate::{
     alerts,
     call::with_token,
@@ -24,11 +27,11 @@ use crate::{
     push::Op,
 };
 
+/// Known events that are compared with a reading at a time: what all of them are about is more than is kept in memory at once.
+const KNOWN_AT_ONCE: usize = 500;
+
 /// Events that are asked for at a time.
 const FETCH_AT_ONCE: usize = 50;
-
-/// How long it counts that a person called whatever is missing deleted on purpose: a reading that takes longer asks again.
-const CONFIRMED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 impl Engine {
     /// Looks for what a whole reading of this time did not show, which ends it. The inner error: the calendar could not be
@@ -40,21 +43,18 @@ impl Engine {
         window: Window,
         read: &mut Read,
     ) -> StoreResult<Called<()>> {
-        let known = self.world.store.known_copies(&reading.of).await?;
-        let seen: BTreeSet<EventId> =
-            known.iter().filter(|known| known.epoch >= state.epoch).map(|known| known.event.clone()).collect();
+        let Known { count, placed, seen } = self.known_of(reading, state, window).await?;
         let now = self.world.clock.now();
         let is_confirmed = state.confirmed_at.is_some_and(|at| now.duration_since(at) <= CONFIRMED_FOR);
-        let missing = match sweep(&placed(&known, window), &seen, Some(window)) {
+        let missing = match sweep(&placed, &seen, Some(window)) {
             Sweep::Nothing => Vec::new(),
             Sweep::Confirm(missing) => missing,
             Sweep::Ask(missing) if is_confirmed => missing,
             Sweep::Ask(missing) => {
-                let (count, name, id) = (missing.len(), &reading.calendar.name, &reading.flow.id);
+                let (lacking, name, id) = (missing.len(), &reading.calendar.name, &reading.flow.id);
                 let text = format!(
-                    "Calendar {name} does not show {count} of {} events any more. Nothing is called off until a person says \
-                     that they are gone: `syncline calendars run {id} --confirm-deletes`",
-                    known.len()
+                    "Calendar {name} does not show {lacking} of {count} events any more. Nothing is called off until a person \
+                     says that they are gone: `syncline calendars run {id} --confirm-deletes`"
                 );
                 let alert = alerts::missing(id, name, &text, now);
                 self.world.store.add_alert(&reading.flow.workspace, alert).await?;
@@ -79,6 +79,7 @@ impl Engine {
         let page = CalendarPage {
             of: reading.of.clone(),
             held: reading.held.clone(),
+            began: reading.began,
             now: self.world.clock.now(),
             copies,
             cursor: state.cursor.clone().unwrap_or_default(),
@@ -86,11 +87,25 @@ impl Engine {
             swept: true,
             zone: None,
             next_at: state.next_at,
-            ends: None,
+            told_next_at: None,
         };
         // Where the lease is another's by now, so is what is missing.
         self.store_page(reading, state, page).await?;
         Ok(Ok(()))
+    }
+
+    /// What a calendar had before it was read, without what it is about.
+    async fn known_of(&self, reading: &Hold<'_>, state: &CalendarState, window: Window) -> StoreResult<Known> {
+        let mut known = Known::default();
+        let mut after = Some(EventId(String::new()));
+        while let Some(behind) = after {
+            let (copies, more) = self.world.store.known_copies(&reading.of, &behind, KNOWN_AT_ONCE).await?;
+            known.count += copies.len();
+            known.placed.extend(placed(&copies, window));
+            known.seen.extend(copies.into_iter().filter(|copy| copy.epoch >= state.epoch).map(|copy| copy.event));
+            after = more;
+        }
+        Ok(known)
     }
 
     async fn fetch_events(
@@ -104,6 +119,16 @@ impl Engine {
         let answer = with_token!(self, reading.setup, Op::Calendar, |cx| facet.fetch(cx, &id, ids));
         crate::records::paid(answer, calls)
     }
+}
+
+/// The events that a calendar had.
+#[derive(Default)]
+struct Known {
+    count: usize,
+    /// Those with a place in time.
+    placed: Vec<(EventId, Timestamp)>,
+    /// Those that the reading showed.
+    seen: BTreeSet<EventId>,
 }
 
 /// The events with the times by which they lie in a window: a series with one of its meetings there. What has no time that may

@@ -8,6 +8,7 @@ use syncline_core::{
         unite::leave_surplus,
     },
     ids::{ConnectionId, SharedKey},
+    record::Slot,
     step::{Plan, Write},
 };
 use syncline_store::{Claimed, JournalKind, Outcome, Settlement};
@@ -81,14 +82,17 @@ impl Engine {
         self.refused(&setup.id, push.job.claimed, before, Some(&push.job.view), error, &push.job.shared, now)
     }
 
-    /// Has the booking be written without what the CRM refuses of it, where that can be left out: mapped fields, or a guest
-    /// who is new, and all others who are once it has refused one already, for each refusal costs a call. Whether such a
-    /// thing is remembered. A duplicate is the admin's to rule.
+    /// Has the booking be written without what the CRM refuses of it, where that can be left out: mapped fields, a guest who
+    /// is new, or all that changes about somebody who is there; and that of all other guests once it has refused one already,
+    /// for each refusal costs a call. Whether such a thing is remembered. A duplicate that was to be made is the admin's to
+    /// rule.
     fn leave_out(&self, push: &Push<'_>, error: &Error, now: Timestamp) -> bool {
         let Push { job, decision } = push;
         // What a newer description may mend is planned anew first.
         let is_final = match error.retry {
-            Retry::Never => error.kind != ErrorKind::DuplicateRule,
+            Retry::Never => {
+                error.kind != ErrorKind::DuplicateRule || error.slot.is_some_and(|slot| decision.is_change(slot))
+            }
             Retry::Replan => job.claimed.attempts > 0 && matches!(error.kind, ErrorKind::Invalid | ErrorKind::Field),
             Retry::After(_) | Retry::Backoff | Retry::Reauthorise => false,
         };
@@ -101,6 +105,13 @@ impl Engine {
             let others = decision.new_guests().filter(|email| !refused.guests.contains_key(*email));
             let others: Vec<_> = others.map(|email| (email.to_owned(), "others were refused".to_owned())).collect();
             refused.guests.extend(others);
+        }
+        // Whoever named a field may name another one for the next guest; whoever named none refuses them for what they are.
+        let is_guest = |slot: Slot| matches!(slot, Slot::Guest(_) | Slot::GuestAccount(_));
+        if is_guest(slot) && error.fields.is_empty() && job.refused.fields.keys().any(|(slot, _)| is_guest(*slot)) {
+            let others = decision.guest_changes(&job.settings).filter(|change| !refused.fields.contains_key(change));
+            let others: Vec<_> = others.map(|change| (change, "others were refused".to_owned())).collect();
+            refused.fields.extend(others);
         }
         self.refusals.learn(&job.claimed.workspace, &job.claimed.chain, refused, now);
         true

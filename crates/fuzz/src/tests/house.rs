@@ -182,6 +182,7 @@ impl House {
             http: line.clone(),
             clock: clock.clone(),
             entropy: Arc::new(Seeded::default()),
+            rest: Arc::new(syncline_engine::Timer),
         };
         let setup = Setup { connections: vec![connection], integrations: vec![integration], ..Setup::default() };
         let engine = Engine::new(world, setup, Options::default());

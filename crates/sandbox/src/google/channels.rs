@@ -13,8 +13,6 @@ use super::{
 };
 use crate::HookDelivery;
 
-/// What a channel lives without being asked for more, and at most ("Push notifications", read 2026-11; recorded).
-const LIVES: SignedDuration = SignedDuration::from_hours(7 * 24);
 const ID_MAX: usize = 64;
 const TOKEN_MAX: usize = 256;
 /// Tries of one delivery, and how long after the try before (assumed: the documents say exponential).
@@ -35,10 +33,18 @@ struct Channel {
     messages: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Channels {
     known: BTreeMap<String, Channel>,
     made: u64,
+    /// How long one lives at most.
+    live: SignedDuration,
+}
+
+impl Channels {
+    pub(super) fn new(live: SignedDuration) -> Self {
+        Self { known: BTreeMap::new(), made: 0, live }
+    }
 }
 
 impl State {
@@ -71,7 +77,8 @@ impl State {
         let asked = body.get("expiration").and_then(number).and_then(|ms| Timestamp::from_millisecond(ms).ok());
         let ttl = body.get("params").and_then(|params| number(params.get("ttl")?));
         let asked = asked.or_else(|| Some(now + SignedDuration::from_secs(ttl?)));
-        let expires = asked.unwrap_or(now + LIVES).min(now + LIVES);
+        let last = now + self.channels.live;
+        let expires = asked.unwrap_or(last).min(last);
         let digest = Sha256::digest(format!("{user}:{}", calendar.unwrap_or("list")));
         let resource = URL_SAFE_NO_PAD.encode(&digest[..20]);
         self.channels.made += 1;

@@ -7,6 +7,9 @@ pub(super) const SCOPE_ALL: &str = "https://www.googleapis.com/auth/calendar";
 /// Seeing and changing events.
 pub(super) const SCOPE_EVENTS: &str = "https://www.googleapis.com/auth/calendar.events";
 
+/// What a channel lives without being asked for more, and at most ("Push notifications", read 2026-11; recorded).
+const CHANNELS_LIVE: SignedDuration = SignedDuration::from_hours(7 * 24);
+
 /// What the workspace is like.
 #[derive(Debug, Clone)]
 pub struct GoogleConfig {
@@ -29,6 +32,8 @@ pub struct GoogleConfig {
     pub repeated_rows: usize,
     /// Whether a deleted event keeps nothing but its id, as the documents allow, even on its organiser's calendar.
     pub bare_tombstones: bool,
+    /// The longest life that a channel is given, whatever is asked for.
+    pub channels_live: SignedDuration,
     /// Changes that are remembered.
     pub kept_effects: usize,
 }
@@ -82,6 +87,7 @@ impl Default for GoogleConfig {
             list_lag: SignedDuration::ZERO,
             repeated_rows: 0,
             bare_tombstones: false,
+            channels_live: CHANNELS_LIVE,
             kept_effects: 20_000,
         }
     }

@@ -123,7 +123,7 @@ impl GoogleWorkspace {
             unticked: BTreeSet::new(),
             epoch: 0,
             rates: Rates::new(config.rates),
-            channels: Channels::default(),
+            channels: Channels::new(config.channels_live),
             waiting: Waiting::default(),
             mails: Mails::default(),
             journal: Journal::new(config.kept_effects),

@@ -10,7 +10,7 @@ use axum::{
 use super::{
     Answer, Asked,
     access::{Acting, Admin},
-    model::{Connection, ConnectionList, Disconnected, Health},
+    model::{ConnectLink, Connection, ConnectionList, Disconnected, Health},
     status::InWorkspace,
     workspace,
 };
@@ -81,4 +81,25 @@ pub(crate) async fn disconnect(
     let revoked = oauth::disconnect(&shared, setup).await?;
     acting.done(&shared, workspace).await?;
     Ok(Json(Disconnected { revoked }))
+}
+
+/// Makes an address by which the owner of an account that is not connected connects it, without any other access.
+#[utoipa::path(post, path = "/api/v1/connections/{id}/connect-link", tag = "connections", security(("admin" = [])),
+    params(("id" = String, Path, description = "The configured connection"), InWorkspace),
+    responses(
+        (status = 200, body = ConnectLink),
+        (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
+        (status = "5XX", body = ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn connect_link(
+    State(shared): State<Arc<Shared>>,
+    acting: Acting,
+    Path(id): Path<String>,
+    Asked(asked): Asked<InWorkspace>,
+) -> Answer<ConnectLink> {
+    let workspace = workspace(&shared, asked.workspace.as_deref())?;
+    let setup = shared.connection(workspace, &id).ok_or_else(|| Problem::new(Code::NotFound))?;
+    let made = oauth::connect_link::make(&shared, setup).await?;
+    acting.done(&shared, workspace).await?;
+    Ok(Json(ConnectLink { url: made.url.into(), expires_at: made.expires_at }))
 }

@@ -97,12 +97,13 @@ pub(crate) async fn try_out(
     let source = shared
         .source(workspace, &asked.source)
         .ok_or_else(|| Problem::new(Code::NotFound).detail("there is no such source"))?;
-    let reading = hooks::read_only(&shared, source, request).await?;
+    let (reading, raw) = hooks::read_only(&shared, source, request).await?;
     if reading.messages.is_empty() {
         let ignored = reading.ignored.or_else(|| Some("the message names no booking".to_owned()));
         return Ok(Json(DryRuns { bookings: Vec::new(), ignored }));
     }
-    let runs = shared.engine.dry_run(workspace, &source.integration, &source.id, &reading.messages, None).await;
+    let (integration, id) = (&source.integration, &source.id);
+    let runs = shared.engine.dry_run(workspace, integration, id, &reading.messages, &raw.body, None).await;
     let runs = runs.map_err(|error| match error {
         DryRunError::Store(error) => Problem::store(&shared, &error),
         other => Problem::new(Code::DryRunFailed).detail(other.to_string()),

@@ -7,7 +7,7 @@ pub(crate) mod calendars;
 mod connections;
 mod dry_run;
 pub(crate) mod integration;
-mod messages;
+pub(crate) mod messages;
 pub(crate) mod model;
 mod openapi;
 pub(crate) mod record_asks;
@@ -24,14 +24,14 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 use syncline_core::ids::WorkspaceId;
+use syncline_engine::{depth, intake::JSON_DEPTH_MAX};
 use syncline_store::JournalKind;
 
 pub use access::TOKEN_PREFIX;
 pub use openapi::openapi_json;
 
 use crate::{
-    hooks::{body, depth},
-    options::JSON_DEPTH_MAX,
+    hooks::body,
     problem::{Code, Problem},
     shared::Shared,
 };
@@ -56,7 +56,9 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/api/v1/dry-run", post(dry_run::try_out))
         .route("/api/v1/connections", get(connections::list))
         .route("/api/v1/connections/{id}/disconnect", post(connections::disconnect))
+        .route("/api/v1/connections/{id}/connect-link", post(connections::connect_link))
         .route("/api/v1/messages", get(messages::list))
+        .route("/api/v1/messages/{id}/replay", post(messages::replay))
         .route("/api/v1/records/{integration}/create", post(record_asks::create))
         .route("/api/v1/agreement", get(integration::agreement))
         .merge(records::routes())

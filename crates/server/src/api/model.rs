@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use syncline_engine::intake::Reread;
 use syncline_store::{
     ActivityRow, BookingDetail, BookingRow, ConnectionRow, ConnectionStatus, Counts, InboxRow, InboxState, WorkState,
 };
@@ -247,6 +248,23 @@ pub(crate) struct MessagePage {
     pub(crate) next_before: Option<i64>,
 }
 
+/// What became of a message that was read again.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ReadAgain {
+    /// `read`, `duplicate` (it came again meanwhile), `ignored`, `parked` (it still cannot be read), `asked` (a poll had found
+    /// it, and its source is asked again), or `left` (there is nothing to read it by).
+    status: String,
+    /// Why it did not become news for a booking.
+    reason: Option<String>,
+}
+
+impl From<Reread> for ReadAgain {
+    fn from(again: Reread) -> Self {
+        let status = again.as_str().to_owned();
+        Self { status, reason: again.reason() }
+    }
+}
+
 /// An account at a vendor, or a booking source.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Connection {
@@ -309,4 +327,14 @@ pub(crate) struct Receipt {
 pub(crate) struct Disconnected {
     /// Whether the vendor confirmed that the grant is withdrawn. Our own copy is gone in any case.
     pub(crate) revoked: bool,
+}
+
+/// An address by which the owner of an account connects it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ConnectLink {
+    /// To be sent to the account's owner and to nobody else.
+    pub(crate) url: String,
+    /// It works until then, or until the account is connected.
+    #[schema(value_type = String, format = DateTime)]
+    pub(crate) expires_at: Timestamp,
 }

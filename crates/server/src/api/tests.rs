@@ -7,7 +7,7 @@ use axum::http::{Method, StatusCode};
 use serde_json::{Value as Json, json};
 
 use super::openapi_json;
-use crate::tests::world::{ADMIN, OTHER_HOOK, World};
+use crate::tests::world::{ADMIN, HOOK, OTHER_HOOK, World};
 
 /// proves: O4 (the description)
 #[test]
@@ -71,6 +71,8 @@ async fn answers_are_what_the_description_says() {
     valid("post", "/api/v1/bookings", "200", &receipt);
     let gone = world.api(Method::POST, "/api/v1/connections/crm/disconnect", "").await.json();
     valid("post", "/api/v1/connections/{id}/disconnect", "200", &gone);
+    let link = world.api(Method::POST, "/api/v1/connections/crm/connect-link", "").await.json();
+    valid("post", "/api/v1/connections/{id}/connect-link", "200", &link);
     let status = world.api(Method::GET, "/api/v1/status", "").await.json();
     assert_eq!(
         (status["done"].as_u64(), status["parked"].as_u64(), status["messages_parked"].as_u64()),
@@ -118,7 +120,7 @@ async fn nobody_gets_in_without_the_token() {
             operations += 1;
         }
     }
-    assert_eq!(operations, 37);
+    assert_eq!(operations, 39);
 }
 
 /// proves: sec:S38 (the routes: another workspace's things are not there)
@@ -130,6 +132,7 @@ async fn one_workspace_never_sees_another() {
         (Method::GET, format!("/api/v1/bookings/{chain}")),
         (Method::POST, format!("/api/v1/bookings/{chain}/replay")),
         (Method::POST, "/api/v1/connections/spare/disconnect".to_owned()),
+        (Method::POST, "/api/v1/messages/1/replay".to_owned()),
     ] {
         let answer = world.api(method, &format!("{path}?workspace=other"), "").await;
         assert_eq!((answer.status, answer.code().as_str()), (StatusCode::NOT_FOUND, "not-found"), "{path}");
@@ -190,6 +193,35 @@ async fn a_parked_booking_is_due_again_after_a_replay() {
     let status = world.api(Method::GET, "/api/v1/status", "").await.json();
     assert_eq!((status["parked"].as_u64(), status["waiting"].as_u64()), (Some(0), Some(1)));
     assert_eq!(world.api(Method::POST, "/api/v1/bookings/none/replay", "").await.code(), "not-found");
+}
+
+/// A message that could not be read is read again over the API and from the page, and says again why it cannot be; one that
+/// is not kept, or was read, is not there.
+///
+/// proves: B24, O4
+#[tokio::test]
+async fn a_message_that_could_not_be_read_is_read_again() {
+    let world = World::new();
+    world.hook(HOOK, "{").await;
+    world.hook(HOOK, r#"{"id":"b1","title":"Demo"}"#).await;
+    let listed = world.api(Method::GET, "/api/v1/messages", "").await.json();
+    let id = listed["messages"][0]["id"].as_i64().unwrap();
+    let replay = format!("/api/v1/messages/{id}/replay");
+    let answer = world.api(Method::POST, &replay, "").await.json();
+    assert_eq!((&answer["status"], answer["reason"].is_string()), (&json!("parked"), true), "{answer}");
+    assert_eq!(world.api(Method::POST, &format!("/api/v1/messages/{}/replay", id + 1), "").await.code(), "not-found");
+    assert_eq!(world.api(Method::POST, "/api/v1/messages/x/replay", "").await.status, StatusCode::BAD_REQUEST);
+
+    let cookie = world.sign_in().await;
+    let page = world.page("/", &cookie).await;
+    let form = format!("<form method=\"post\" action=\"/messages/{id}/replay?workspace=main\">");
+    assert!(page.text().contains(&form), "{}", page.text());
+    let token = page.text().split("name=\"form_token\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let read = world.form(&format!("/messages/{id}/replay"), &[("cookie", &cookie)], &[("form_token", &token)]).await;
+    assert_eq!(read.header("location"), "/activity?workspace=main&kind=message");
+    let lines = world.api(Method::GET, "/api/v1/activity?kind=message", "").await.json();
+    let again = lines["lines"].as_array().map_or(0, Vec::len);
+    assert!(lines.to_string().matches("A message was kept for a person").count() == 3, "{again}: {lines}");
 }
 
 /// proves: B28: a dry run over the API: nothing is kept, what cannot be read is refused, and a CRM that is not there is

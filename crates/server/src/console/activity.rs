@@ -149,6 +149,10 @@ struct Log {
     frame: Frame,
     kinds: Vec<(&'static str, bool)>,
     text: Shown,
+    /// The only one whose lines are shown.
+    integration: Option<Shown>,
+    /// Not everything was asked for.
+    sought: bool,
     entries: Vec<Entry>,
     older: Option<String>,
 }
@@ -184,6 +188,8 @@ async fn log(shared: &Shared, signed: &Signed, wanted: Wanted) -> Result<Log, Pr
     let (found, before) = find(shared, &signed.workspace, filter, &sought).await?;
     let frame = signed.frame(shared, "Activity");
     let (kind, text) = (chosen.map(JournalKind::as_str).unwrap_or_default(), text.unwrap_or_default());
+    let sought = !kind.is_empty() || !text.is_empty() || integration.is_some() || wanted.before.is_some();
+    let only = integration.as_deref().map(Shown::new);
     let integration = integration.unwrap_or_default();
     let older = before.map(|before| {
         let before = before.to_string();
@@ -195,6 +201,8 @@ async fn log(shared: &Shared, signed: &Signed, wanted: Wanted) -> Result<Log, Pr
     Ok(Log {
         kinds: KINDS.into_iter().map(|kind| (kind.as_str(), Some(kind) == chosen)).collect(),
         text: Shown::new(&text),
+        integration: only,
+        sought,
         entries: found.iter().map(|row| Entry::new(&frame, row)).collect(),
         older,
         frame,

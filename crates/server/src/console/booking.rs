@@ -70,7 +70,8 @@ fn history(shared: &Shared, signed: &Signed, detail: &BookingDetail) -> History 
         integration: Shown::new(detail.row.integration.as_str()),
         source: Shown::new(detail.row.source.as_str()),
         records: records.collect(),
-        entries: detail.journal.iter().map(|row| Entry::new(&frame, row)).collect(),
+        // All of them are about this booking: none leads away.
+        entries: detail.journal.iter().map(|row| Entry { href: None, ..Entry::new(&frame, row) }).collect(),
         messages: detail.messages.iter().map(message).collect(),
         line,
         frame,

@@ -66,6 +66,8 @@ struct List {
     frame: Frame,
     text: Shown,
     parked: bool,
+    /// Not everything was asked for.
+    sought: bool,
     bookings: Vec<Line>,
     older: Option<String>,
 }
@@ -93,6 +95,7 @@ async fn list(shared: &Shared, signed: &Signed, wanted: Wanted) -> Result<List, 
         shared.store().bookings(&signed.workspace, filter).await.map_err(|error| Problem::store(shared, &error))?;
     let frame = signed.frame(shared, "Bookings");
     let text = text.unwrap_or_default();
+    let sought = parked || !text.is_empty() || wanted.before.is_some();
     let older = next_before(&rows, PAGE_DEFAULT, |row| row.id).map(|before| {
         frame.href_with(
             "/bookings",
@@ -103,6 +106,7 @@ async fn list(shared: &Shared, signed: &Signed, wanted: Wanted) -> Result<List, 
         bookings: rows.iter().map(|row| Line::new(&frame, row)).collect(),
         text: Shown::new(&text),
         parked,
+        sought,
         older,
         frame,
     })

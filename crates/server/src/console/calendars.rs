@@ -33,6 +33,7 @@ use crate::{
             model::{Account, Calendar, Event, Integration, ReasonCount, Tally},
         },
         integration::{Agreed, connections},
+        model::Health,
     },
     page::{self, Frame, Sent, Signed, time},
     problem::{Code, Problem},
@@ -88,6 +89,8 @@ struct AccountShown {
     well: bool,
     reason: Option<Shown>,
     connect: Option<String>,
+    /// Makes an address for the account's owner.
+    link: Option<String>,
 }
 
 struct CalendarShown {
@@ -137,6 +140,8 @@ struct EventsPage {
     /// What the address says, what people read, and whether it is chosen.
     choices: Vec<(&'static str, String, bool)>,
     events: Vec<EventShown>,
+    /// Where all events are listed, if only some were asked for.
+    all: Option<String>,
     older: Option<String>,
 }
 
@@ -195,7 +200,7 @@ async fn detail(shared: &Shared, signed: &Signed, id: &str) -> Result<Detail, Pr
         line(counts.held, "held back", "held"),
         line(counts.left_out, "left out", "left_out"),
     ];
-    let reasons = counts.reasons.iter().map(|(code, count)| line(*count, &in_words(code), code));
+    let reasons = counts.reasons.iter().map(|(code, count)| line(*count, &left_out(code), code));
     Ok(Detail {
         start: start(&frame, &flow, now, known.agreed.as_ref()),
         preview: frame.href(&format!("/integrations/{}/preview", flow.id)),
@@ -299,9 +304,10 @@ async fn events_page(shared: &Shared, signed: &Signed, id: &str, wanted: &Wanted
         found.next_before.map(|before| frame.href_with(&address, &[("show", show), ("before", &before.to_string())]));
     let sorts = [("", "all"), ("logged", "logged"), ("held", "held back"), ("left_out", "left out")];
     let sorts = sorts.into_iter().map(|(value, label)| (value, label.to_owned()));
-    let reasons = REASONS.into_iter().map(|code| (code, format!("left out: {}", in_words(code))));
+    let reasons = REASONS.into_iter().map(|code| (code, left_out(code)));
     Ok(EventsPage {
         integration: frame.href(&format!("/integrations/{}", flow.id)),
+        all: (!show.is_empty() || wanted.before.is_some()).then(|| frame.href(&address)),
         action: address,
         choices: sorts.chain(reasons).map(|(value, label)| (value, label, value == show)).collect(),
         events: found.events.iter().map(event).collect(),
@@ -315,8 +321,8 @@ fn events_address(flow: &CalendarFlow) -> String {
 }
 
 /// A reason's stable word as people read it.
-fn in_words(code: &str) -> String {
-    code.replace('_', " ")
+fn left_out(code: &str) -> String {
+    format!("left out: {}", code.replace('_', " "))
 }
 
 fn current(status: &CalendarFlowState) -> FlowStanding {
@@ -349,13 +355,16 @@ fn start(frame: &Frame, flow: &CalendarFlow, now: FlowStanding, agreed: Option<&
 
 fn account(frame: &Frame, known: &Account) -> AccountShown {
     let (health, well) = how_it_is(known.health, known.connect.is_some());
+    let connects = |page: &str| known.connect.as_ref().map(|_| frame.href(page));
+    let is_awaited = matches!(known.health, Health::NotConnected | Health::NeedsReconnect);
     AccountShown {
         id: Shown::new(&known.connection),
         vendor: known.vendor.clone(),
         health,
         well,
         reason: known.reason.as_deref().map(Shown::value),
-        connect: known.connect.as_ref().map(|_| frame.href(&format!("/connect/{}", known.connection))),
+        connect: connects(&format!("/connect/{}", known.connection)),
+        link: connects(&format!("/connections/{}/connect-link", known.connection)).filter(|_| is_awaited),
     }
 }
 

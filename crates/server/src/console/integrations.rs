@@ -44,21 +44,21 @@ struct List {
 }
 
 /// How an integration stands, in a few lines.
-struct Standing {
-    name: Shown,
-    href: String,
-    left: Shown,
-    right: Shown,
-    word: &'static str,
-    well: bool,
-    reason: Option<Shown>,
-    links: u64,
-    waiting: u64,
-    under_way: u64,
-    held: u64,
+pub(super) struct Standing {
+    pub(super) name: Shown,
+    pub(super) href: String,
+    pub(super) left: Shown,
+    pub(super) right: Shown,
+    pub(super) word: &'static str,
+    pub(super) well: bool,
+    pub(super) reason: Option<Shown>,
+    pub(super) links: u64,
+    pub(super) waiting: u64,
+    pub(super) under_way: u64,
+    pub(super) held: u64,
     /// Transfers of this month and their limit.
-    used: u64,
-    limit: Option<u64>,
+    pub(super) used: u64,
+    pub(super) limit: Option<u64>,
 }
 
 #[derive(Template)]
@@ -78,7 +78,8 @@ struct Detail {
 
 /// How far one kind of one side was read.
 struct Pull {
-    side: &'static str,
+    /// The account.
+    side: Shown,
     kind: Shown,
     read: Option<String>,
     next: String,
@@ -109,15 +110,25 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>, signed: Signed) -> R
 async fn flows(shared: &Shared, signed: &Signed) -> syncline_store::Result<List> {
     let frame = signed.frame(shared, "Integrations");
     let calendars = calendars::standings(shared, &frame, &signed.workspace).await?;
-    let mut flows = Vec::new();
-    for flow in shared.engine.record_flows(&signed.workspace).await? {
-        flows.push(standing(&frame, &flow, &shared.engine.records_status(&flow).await?));
-    }
+    let flows = standings(shared, &frame, &signed.workspace).await?;
     let unusable = [SetupKind::Records, SetupKind::Calendars]
         .into_iter()
         .flat_map(|kind| shared.engine.unusable_flows(&signed.workspace, kind))
         .map(|(name, reason)| (Shown::new(name.as_str()), Shown::value(&reason)));
     Ok(List { frame, flows, calendars, unusable: unusable.collect() })
+}
+
+/// The workspace's integrations of records.
+pub(super) async fn standings(
+    shared: &Shared,
+    frame: &Frame,
+    workspace: &WorkspaceId,
+) -> syncline_store::Result<Vec<Standing>> {
+    let mut all = Vec::new();
+    for flow in shared.engine.record_flows(workspace).await? {
+        all.push(standing(frame, &flow, &shared.engine.records_status(&flow).await?));
+    }
+    Ok(all)
 }
 
 /// `GET /integrations/{id}`.
@@ -156,7 +167,7 @@ async fn detail(shared: &Shared, signed: &Signed, flow: &RecordFlow) -> Result<D
         action: frame.href(&format!("/integrations/{}", flow.id)),
         may_start: standing_now != FlowStanding::Active,
         agreed: agreed.map(|(who, at)| (Shown::value(who), time(*at))),
-        pulls: status.pulls.iter().map(pull).collect(),
+        pulls: status.pulls.iter().map(|state| pull(flow, state)).collect(),
         holds: held.iter().map(|hold| self::held(hold, &names)).collect(),
         more_held: more_held.is_some(),
         entries: lines.iter().map(|row| Entry::new(&frame, row)).collect(),
@@ -262,9 +273,13 @@ fn standing(frame: &Frame, flow: &RecordFlow, status: &RecordFlowState) -> Stand
     }
 }
 
-fn pull(state: &PullState) -> Pull {
+fn pull(flow: &RecordFlow, state: &PullState) -> Pull {
+    let side = match state.side {
+        Side::Left => &flow.left,
+        Side::Right => &flow.right,
+    };
     Pull {
-        side: state.side.as_str(),
+        side: Shown::new(side.connection.as_str()),
         kind: Shown::new(&state.kind),
         read: state.read_at.map(time),
         next: time(state.next_at),

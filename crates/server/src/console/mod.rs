@@ -4,16 +4,18 @@ mod activity;
 mod booking;
 mod bookings;
 mod calendars;
+mod error_page;
 mod integrations;
 mod overview;
 pub(crate) mod sign_in;
 
 use std::sync::Arc;
 
+use askama::Template;
 use axum::{
     Router,
     extract::{FromRequestParts, Path, Query, State},
-    http::{StatusCode, header, request::Parts},
+    http::{HeaderMap, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -21,10 +23,12 @@ use serde::de::DeserializeOwned;
 use syncline_core::ids::ChainId;
 
 use crate::{
+    api::messages,
     oauth, page,
-    page::Sent,
+    page::{Frame, Sent},
     problem::{self, Code, Problem},
     shared::Shared,
+    shown::Shown,
 };
 
 pub(crate) fn routes() -> Router<Arc<Shared>> {
@@ -34,11 +38,13 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/bookings", get(bookings::show))
         .route("/bookings/{chain}", get(booking::show))
         .route("/bookings/{chain}/replay", post(replay))
+        .route("/messages/{id}/replay", post(read_again))
         .route("/integrations", get(integrations::list))
         .route("/integrations/{id}", get(integrations::show).post(integrations::act))
         .route("/integrations/{id}/preview", post(calendars::preview))
         .route("/integrations/{id}/events", get(calendars::events))
         .route("/connections/{id}/disconnect", post(disconnect))
+        .route("/connections/{id}/connect-link", post(connect_link))
         .route("/docs/errors/{code}", get(error_page))
 }
 
@@ -49,10 +55,11 @@ pub(crate) async fn style_sheet() -> impl IntoResponse {
 }
 
 /// `GET /docs/errors/{code}`: what a code of the API means and what to do.
-async fn error_page(Path(code): Path<String>) -> Response {
+async fn error_page(headers: HeaderMap, Path(code): Path<String>) -> Response {
     match problem::page(&code) {
+        Some(text) if page::is_asked_for(&headers) => page::html(StatusCode::OK, &error_page::ErrorPage::new(text)),
         Some(text) => ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response(),
-        None => Problem::new(Code::NotFound).into_response(),
+        None => page::refusal(&headers, Problem::new(Code::NotFound)),
     }
 }
 
@@ -67,6 +74,43 @@ async fn replay(State(shared): State<Arc<Shared>>, Path(chain): Path<String>, se
         }
         Ok(false) => page::problem(Problem::new(Code::NotFound)),
         Err(error) => page::problem(Problem::store(&shared, &error)),
+    }
+}
+
+/// `POST /messages/{id}/replay`. What became of it stands in the activity log.
+async fn read_again(State(shared): State<Arc<Shared>>, Path(id): Path<i64>, sent: Sent) -> Response {
+    match messages::read_again(&shared, &sent.signed.workspace, id).await {
+        Ok(Some(_)) => page::redirect(&sent.signed.frame(&shared, "").href_with("/activity", &[("kind", "message")])),
+        Ok(None) => page::problem(Problem::new(Code::NotFound)),
+        Err(problem) => page::problem(problem),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "connect_link_made.html")]
+struct ConnectLinkMade {
+    frame: Frame,
+    id: Shown,
+    url: String,
+    until: String,
+}
+
+/// `POST /connections/{id}/connect-link`.
+async fn connect_link(State(shared): State<Arc<Shared>>, Path(id): Path<String>, sent: Sent) -> Response {
+    let Some(setup) = shared.connection(&sent.signed.workspace, &id) else {
+        return page::problem(Problem::new(Code::NotFound));
+    };
+    match oauth::connect_link::make(&shared, setup).await {
+        Ok(made) => {
+            let page = ConnectLinkMade {
+                frame: sent.signed.frame(&shared, "An address to send"),
+                id: Shown::new(setup.id.as_str()),
+                url: made.url.into(),
+                until: page::time(made.expires_at),
+            };
+            page::html(StatusCode::OK, &page)
+        }
+        Err(problem) => page::problem(problem),
     }
 }
 

@@ -7,7 +7,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use syncline_engine::GrantKind;
 use syncline_store::{BookingFilter, ConnectionRow, Counts, InboxRow};
 
-use super::{bookings::Line, calendars};
+use super::{bookings::Line, calendars, integrations};
 use crate::{
     api::model::Health,
     page::{self, Frame, Signed, time},
@@ -30,6 +30,9 @@ struct Overview {
     parked: Vec<Line>,
     more_parked: bool,
     messages: Vec<Unread>,
+    /// Integrations that hold something back: their names, their pages, and of how much.
+    held: Vec<(Shown, String, u64)>,
+    records: Vec<integrations::Standing>,
     calendars: Vec<calendars::Standing>,
 }
 
@@ -55,6 +58,7 @@ struct Unread {
     at: String,
     source: Shown,
     reason: Shown,
+    replay: String,
 }
 
 /// `GET /`.
@@ -80,7 +84,11 @@ async fn overview(shared: &Shared, signed: &Signed) -> syncline_store::Result<Ov
         account(shared, &frame, setup.id.as_str(), setup.connector.manifest().display_name, in_browser, row)
     });
     let connections = connections.collect();
+    let records = integrations::standings(shared, &frame, workspace).await?;
     let calendars = calendars::standings(shared, &frame, workspace).await?;
+    let of_records = records.iter().map(|flow| (flow.name.clone(), flow.href.clone(), flow.held));
+    let of_calendars = calendars.iter().map(|flow| (flow.name.clone(), flow.href.clone(), flow.held));
+    let held = of_records.chain(of_calendars).filter(|(_, _, held)| *held > 0).collect();
     let sources = shared.sources(workspace).into_iter();
     Ok(Overview {
         oldest: counts.oldest_waiting.map(time),
@@ -89,7 +97,9 @@ async fn overview(shared: &Shared, signed: &Signed) -> syncline_store::Result<Ov
         connections,
         sources: sources.map(|source| Source { id: Shown::new(source.id.as_str()), vendor: source.vendor }).collect(),
         parked: parked.iter().map(|row| Line::new(&frame, row)).collect(),
-        messages: messages.iter().map(unread).collect(),
+        messages: messages.iter().map(|row| unread(&frame, row)).collect(),
+        held,
+        records,
         calendars,
         frame,
     })
@@ -133,10 +143,11 @@ pub(super) fn how_it_is(health: Health, in_browser: bool) -> (&'static str, bool
     }
 }
 
-fn unread(row: &InboxRow) -> Unread {
+fn unread(frame: &Frame, row: &InboxRow) -> Unread {
     Unread {
         at: time(row.received),
         source: Shown::new(row.source.as_str()),
         reason: Shown::value(row.reason.as_deref().unwrap_or_default()),
+        replay: frame.href(&format!("/messages/{}/replay", row.id)),
     }
 }

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::{
     Extension, Router,
     extract::{Path, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::StatusCode,
     response::Response,
     routing::{get, post},
 };
@@ -16,6 +16,7 @@ use super::Asked;
 use crate::{
     page::{self, Frame, Sent},
     problem::{Code, Problem},
+    session::with_cookie,
     shared::Shared,
 };
 
@@ -107,13 +108,6 @@ async fn sign_out(State(shared): State<Arc<Shared>>, sent: Sent) -> Response {
         shared.sessions.end_all();
     }
     with_cookie(page::redirect("/sign-in"), cookie)
-}
-
-fn with_cookie(mut response: Response, cookie: HeaderValue) -> Response {
-    let headers: &mut HeaderMap = response.headers_mut();
-    headers.insert(header::SET_COOKIE, cookie);
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }
 
 /// Where a sign-in may lead: one of our own pages, named as we name it. Anything else leads to the first page.

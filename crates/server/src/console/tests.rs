@@ -7,7 +7,10 @@ use syncline_core::ids::ChainId;
 use syncline_store::StoredTokens;
 
 use super::sign_in::return_target;
-use crate::tests::world::{ADMIN, BLNS, CRLF, HOOK, UNICODE, World, XSS, strings, ws};
+use crate::{
+    problem::Code,
+    tests::world::{ADMIN, BLNS, CRLF, HOOK, UNICODE, World, XSS, strings, ws},
+};
 
 mod integrations;
 pub(super) mod markup;
@@ -112,6 +115,44 @@ async fn the_activity_is_searched_by_kind_and_text() {
     assert_eq!(lines("/activity").await, 50);
     assert!(world.page("/activity", &cookie).await.text().contains("rel=\"next\""));
     assert_eq!(lines("/activity?text=demo%20with%20ada").await, 1, "a search goes on behind the first page");
+}
+
+/// Somebody at a browser reads a page whatever goes wrong, and a program reads JSON; what a code means is a page, too.
+#[tokio::test]
+async fn a_problem_is_a_page_for_people_and_json_for_programs() {
+    let world = World::new();
+    let browser = [("accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
+    for (path, status) in [("/nowhere", StatusCode::NOT_FOUND), ("/sign-out", StatusCode::METHOD_NOT_ALLOWED)] {
+        let read = world.get(path, &browser).await;
+        assert_eq!(read.status, status, "{path}");
+        assert_eq!(elements(read.text()).iter().filter(|element| element.name == "h1").count(), 1, "{path}");
+        let answered = world.get(path, &[("accept", "application/json")]).await;
+        assert_eq!((answered.status, answered.header("content-type")), (status, "application/problem+json"), "{path}");
+    }
+    for code in Code::ALL {
+        let path = format!("/docs/errors/{}", code.as_str());
+        let page = world.get(&path, &browser).await;
+        let found = elements(page.text());
+        assert!(found.iter().any(|element| element.name == "h2"), "{path}: what to do");
+        assert!(!page.text().contains('`') && !page.text().contains("## "), "{path}: {}", page.text());
+        assert!(world.get(&path, &[]).await.header("content-type").starts_with("text/plain"), "{path}");
+    }
+}
+
+/// Where nothing is there yet, a page says how something comes; where a search found nothing, it leads back.
+#[tokio::test]
+async fn an_empty_page_says_what_to_do_next() {
+    let world = World::new();
+    let cookie = world.sign_in().await;
+    for (path, next) in [
+        ("/bookings", "Enter the address that <code>syncline sources</code> prints"),
+        ("/bookings?parked=yes", ">Show all bookings</a>"),
+        ("/activity", "Whatever Syncline does is written down here."),
+        ("/activity?text=nobody", ">Show everything</a>"),
+    ] {
+        let answer = world.page(path, &cookie).await;
+        assert!(answer.text().contains(next), "{path}: {}", answer.text());
+    }
 }
 
 /// proves: sec:S43

@@ -3,7 +3,6 @@
 
 pub(crate) mod asks;
 pub(crate) mod body;
-pub(crate) mod depth;
 
 use std::{sync::Arc, time::Instant};
 
@@ -17,11 +16,14 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use syncline_connect::{RawRequest, Reading, Refusal, bookings::Malformed};
 use syncline_core::ids::ConnectionId;
+use syncline_engine::{
+    depth,
+    intake::{self, JSON_DEPTH_MAX},
+};
 use syncline_store::{Content, Delivery, TakenIn};
 use tracing::Instrument;
 
 use crate::{
-    options::JSON_DEPTH_MAX,
     problem::{Code, Problem, RETRY_AFTER},
     shared::{Hinting, Shared, Source, Tells},
 };
@@ -158,7 +160,7 @@ async fn take(shared: &Shared, source: &Source, request: Request) -> Result<Take
     let body = body::read(shared, body).await?;
     let raw = RawRequest { headers: head.headers, body };
     source.bookings.verify(&raw, &source.secrets, now).map_err(|refusal| refused(&source.id, refusal))?;
-    let (key, content) = read(source, &raw, now).unwrap_or_else(|malformed| unread(&raw, malformed));
+    let (key, content) = intake::read(source.bookings, &raw, now).unwrap_or_else(|malformed| unread(&raw, malformed));
     let result = store(shared, source, key, raw, content, now).await;
     result.map_err(|error| {
         let problem = Problem::store(shared, &error);
@@ -171,14 +173,20 @@ async fn take(shared: &Shared, source: &Source, request: Request) -> Result<Take
 /// refused, because this caller can mend it.
 pub(crate) async fn take_unsigned(shared: &Shared, source: &Source, request: Request) -> Result<Taken, Problem> {
     let (raw, now) = receive_unsigned(shared, source, request).await?;
-    let (key, content) = read(source, &raw, now).map_err(unreadable)?;
+    let (key, content) = intake::read(source.bookings, &raw, now).map_err(unreadable)?;
     store(shared, source, key, raw, content, now).await.map_err(|error| Problem::store(shared, &error))
 }
 
-/// Reads a message for a caller who bears the admin token, and keeps nothing of it.
-pub(crate) async fn read_only(shared: &Shared, source: &Source, request: Request) -> Result<Reading, Problem> {
+/// Reads a message for a caller who bears the admin token, and keeps nothing of it. The message itself is handed back
+/// beside what it says.
+pub(crate) async fn read_only(
+    shared: &Shared,
+    source: &Source,
+    request: Request,
+) -> Result<(Reading, RawRequest), Problem> {
     let (raw, now) = receive_unsigned(shared, source, request).await?;
-    read_shallow(source, &raw, now).map_err(unreadable)
+    let reading = intake::reading(source.bookings, &raw, now).map_err(unreadable)?;
+    Ok((reading, raw))
 }
 
 async fn receive_unsigned(
@@ -196,25 +204,6 @@ async fn receive_unsigned(
 
 fn unreadable(malformed: Malformed) -> Problem {
     Problem::new(Code::UnreadableBooking).detail(malformed.reason)
-}
-
-/// What a body says that is not nested too deep.
-fn read_shallow(source: &Source, raw: &RawRequest, now: Timestamp) -> Result<Reading, Malformed> {
-    if depth::exceeds(&raw.body, JSON_DEPTH_MAX) {
-        return Err(Malformed { reason: format!("the body is nested deeper than {JSON_DEPTH_MAX} levels") });
-    }
-    source.bookings.read(raw, now)
-}
-
-/// The delivery's key and what it says.
-fn read(source: &Source, raw: &RawRequest, now: Timestamp) -> Result<(String, Content), Malformed> {
-    let reading = read_shallow(source, raw, now)?;
-    let content = match reading.ignored {
-        Some(reason) if reading.messages.is_empty() => Content::Ignored { reason },
-        None if reading.messages.is_empty() => Content::Ignored { reason: "the message names no booking".to_owned() },
-        _ => Content::Messages(reading.messages),
-    };
-    Ok((reading.delivery, content))
 }
 
 /// A verified message that cannot be read is kept for a person: refusing it would make the sender try again, and in the
@@ -243,6 +232,7 @@ async fn store(
         source: source.id.clone(),
         key,
         received: now,
+        content_type: intake::content_type(&raw.headers),
         body: raw.body.into(),
         content,
     };

@@ -15,11 +15,11 @@ use proptest::prelude::*;
 use syncline_core::{Clock, merge::Side};
 use syncline_store::{Held, PullPhase, PullState, TakeRows, WorkerId};
 
-use super::depth;
 use crate::tests::{
     vendor::signature,
     world::{ADMIN, HOOK, OTHER_HOOK, PATH_KEY, SECRET, World, ws},
 };
+use syncline_engine::depth;
 
 const BOOKING: &[u8] = br#"{"id":"b1","name":"Ada","title":"Demo"}"#;
 

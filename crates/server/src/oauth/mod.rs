@@ -1,8 +1,9 @@
 //! Connecting an account in the browser: off to the vendor with state and PKCE, back with a code, and taking it back.
 //!
-//! A flow is bound to the session that began it, to its workspace and to its connection. Nothing is exchanged unless
-//! all three are the same when the vendor sends the person back.
+//! A flow is bound to the session that began it (or the visit, of somebody with a link), to its workspace and to its
+//! connection. Nothing is exchanged unless all three are the same when the vendor sends the person back.
 
+pub(crate) mod connect_link;
 mod pages;
 
 use std::sync::Arc;
@@ -23,7 +24,6 @@ use url::{Url, form_urlencoded};
 use crate::{
     page::{self, Signed},
     problem::{Code, Problem},
-    session::Session,
     shared::Shared,
     shown::Shown,
 };
@@ -39,6 +39,22 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/connect/{connection}", get(begin))
         .route("/connected/{connection}", get(pages::connected))
         .route("/oauth/callback/{connection}", get(callback))
+        .merge(connect_link::routes())
+}
+
+/// Who began a flow, with what it is bound to.
+#[derive(Clone, Copy)]
+enum Holder {
+    SignedIn([u8; 32]),
+    WithLink([u8; 32]),
+}
+
+impl Holder {
+    fn hash(self) -> [u8; 32] {
+        match self {
+            Self::SignedIn(hash) | Self::WithLink(hash) => hash,
+        }
+    }
 }
 
 /// `GET /connect/{connection}`: sends a signed-in person to the vendor.
@@ -51,23 +67,25 @@ async fn begin(
     if page::cross_site(&headers) {
         return page::problem(Problem::new(Code::CrossSite));
     }
-    match authorise(&shared, &signed, &id).await {
+    let Some(setup) = shared.connection(&signed.workspace, &id) else {
+        return page::problem(Problem::new(Code::NotFound));
+    };
+    match authorise(&shared, setup, Holder::SignedIn(signed.session.hash())).await {
         Ok(url) => page::redirect(url.as_str()),
         Err(problem) => page::problem(problem),
     }
 }
 
-async fn authorise(shared: &Shared, signed: &Signed, id: &str) -> Result<Url, Problem> {
-    let setup = shared.connection(&signed.workspace, id).ok_or_else(|| Problem::new(Code::NotFound))?;
+async fn authorise(shared: &Shared, setup: &ConnectionSetup, holder: Holder) -> Result<Url, Problem> {
     let oauth = in_browser(setup)?;
     let entropy = &*shared.engine.world().entropy;
     let (state, verifier) = (pkce::state(entropy), pkce::verifier(entropy));
     let url = oauth.authorize_url(&setup.app, &setup.settings, &state, &pkce::challenge(&verifier));
     let url = url.map_err(|error| Problem::new(Code::NotConnectable).detail(error.message))?;
     let expires = shared.now().saturating_add(jiff::SignedDuration::from_mins(FLOW_MINUTES)).unwrap_or(shared.now());
-    let (workspace, session) = (&setup.workspace, signed.session.hash());
+    let (workspace, holder) = (&setup.workspace, holder.hash());
     let begun =
-        shared.store().begin_oauth(workspace, &setup.id, hash(&state), verifier.expose(), session, expires).await;
+        shared.store().begin_oauth(workspace, &setup.id, hash(&state), verifier.expose(), holder, expires).await;
     begun.map_err(|error| Problem::store(shared, &error))?;
     Ok(url)
 }
@@ -82,13 +100,17 @@ fn in_browser(setup: &ConnectionSetup) -> Result<&'static dyn OAuth, Problem> {
 
 /// `GET /oauth/callback/{connection}`: the vendor sent the person back. Only this exact path is registered.
 async fn callback(State(shared): State<Arc<Shared>>, uri: Uri, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    let session = shared.sessions.read(&headers, shared.now());
-    let finished = match session {
-        Some(session) => finish(&shared, &session, &id, &uri).await,
-        None => Err(Problem::new(Code::OauthState).detail("sign in first, then connect again")),
+    let session = shared.sessions.read(&headers, shared.now()).map(|session| Holder::SignedIn(session.hash()));
+    let visit = shared.sessions.read_visit(&headers).map(Holder::WithLink);
+    let holders: Vec<Holder> = session.into_iter().chain(visit).collect();
+    let finished = if holders.is_empty() {
+        Err(Problem::new(Code::OauthState).detail("sign in first, then connect again"))
+    } else {
+        finish(&shared, &holders, &id, &uri).await
     };
     match finished {
-        Ok(setup) => page::redirect(&connected_address(&shared, setup)),
+        Ok((setup, Holder::SignedIn(_))) => page::redirect(&connected_address(&shared, setup)),
+        Ok((setup, Holder::WithLink(_))) => connect_link::connected(&shared, setup).await,
         Err(problem) => page::problem(problem),
     }
 }
@@ -134,10 +156,10 @@ impl Returned {
 
 async fn finish<'a>(
     shared: &'a Shared,
-    session: &Session,
+    holders: &[Holder],
     id: &str,
     uri: &Uri,
-) -> Result<&'a ConnectionSetup, Problem> {
+) -> Result<(&'a ConnectionSetup, Holder), Problem> {
     let foreign = || Problem::new(Code::OauthState);
     // Another spelling of the same path is not the address that is registered.
     if uri.path() != format!("/oauth/callback/{id}") {
@@ -145,9 +167,15 @@ async fn finish<'a>(
     }
     let returned = Returned::read(uri);
     let state = returned.state.as_deref().ok_or_else(foreign)?;
-    let taken = shared.store().take_oauth(hash(state), session.hash(), shared.now()).await;
-    let (workspace, connection, verifier) =
-        taken.map_err(|error| Problem::store(shared, &error))?.ok_or_else(foreign)?;
+    let mut taken = None;
+    for holder in holders {
+        let found = shared.store().take_oauth(hash(state), holder.hash(), shared.now()).await;
+        if let Some(found) = found.map_err(|error| Problem::store(shared, &error))? {
+            taken = Some((found, *holder));
+            break;
+        }
+    }
+    let ((workspace, connection, verifier), holder) = taken.ok_or_else(foreign)?;
     if connection.as_str() != id {
         return Err(foreign().detail("the answer belongs to another connection"));
     }
@@ -171,7 +199,7 @@ async fn finish<'a>(
         Problem { trace: Some(trace), ..Problem::new(Code::OauthFailed) }.detail(error.message)
     })?;
     keep(shared, setup, &set).await?;
-    Ok(setup)
+    Ok((setup, holder))
 }
 
 /// The issuer of RFC 9207: the host that we sent the person to, or one of the vendor's own domains.

@@ -1,4 +1,5 @@
-//! Who is signed in: a signed cookie, the token that its forms carry, and what ends a session before its time.
+//! Who is signed in: a signed cookie, the token that its forms carry, and what ends a session before its time; and who is not,
+//! and only comes back from a vendor.
 //!
 //! A cookie is `id.end.epoch.signature`. The epoch is drawn when the process starts, so a restart ends every session,
 //! and so does [`Sessions::end_all`]; a single one ends by [`Sessions::end`].
@@ -11,7 +12,10 @@ use std::{
     },
 };
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::{
+    http::{HeaderMap, HeaderValue, header},
+    response::Response,
+};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
@@ -28,8 +32,14 @@ const ID_BYTES: usize = 24;
 /// Sessions that were ended and have not run out; when there are more, all sessions end.
 const ENDED_MAX: usize = 10_000;
 
-const NAME: &str = "syncline_session";
-const NAME_SECURE: &str = "__Host-syncline_session";
+/// The name of a session's cookie, and the one over TLS, which binds it to the host.
+const SESSION: [&str; 2] = ["syncline_session", "__Host-syncline_session"];
+
+/// The same of a visit's.
+const VISIT: [&str; 2] = ["syncline_visit", "__Host-syncline_visit"];
+
+/// How long somebody who is not signed in is known while at a vendor.
+const VISIT_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
 
 /// Somebody who is signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,16 +78,34 @@ impl Sessions {
         let session = Session { id: URL_SAFE_NO_PAD.encode(id), end };
         let content = format!("{}.{end}.{:016x}", session.id, self.epoch.load(Ordering::Acquire));
         let signature = self.sign(&["session", &content]);
-        let cookie = self.cookie(&format!("{content}.{signature}"), LIFETIME.as_secs());
+        let cookie = self.cookie(SESSION, &format!("{content}.{signature}"), LIFETIME);
         (session, cookie)
+    }
+
+    /// A browser whose person is not signed in and goes to a vendor: what that is bound to, and the cookie by which it is known on
+    /// the way back. It opens nothing.
+    pub(crate) fn visit(&self, entropy: &dyn Entropy) -> ([u8; 32], HeaderValue) {
+        let mut id = [0; ID_BYTES];
+        entropy.fill(&mut id);
+        let id = URL_SAFE_NO_PAD.encode(id);
+        (visit_hash(&id), self.cookie(VISIT, &id, VISIT_LIFETIME))
+    }
+
+    /// What a request's visit is bound to.
+    pub(crate) fn read_visit(&self, headers: &HeaderMap) -> Option<[u8; 32]> {
+        self.cookies(headers, VISIT).next().map(visit_hash)
     }
 
     /// The session of a request, where its cookie is ours, in time and not ended.
     pub(crate) fn read(&self, headers: &HeaderMap, now: Timestamp) -> Option<Session> {
-        let name = if self.secure { NAME_SECURE } else { NAME };
+        self.cookies(headers, SESSION).find_map(|value| self.open(value, now))
+    }
+
+    fn cookies<'a>(&self, headers: &'a HeaderMap, names: [&'static str; 2]) -> impl Iterator<Item = &'a str> {
+        let name = names[usize::from(self.secure)];
         let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        pairs.filter(|(key, _)| *key == name).find_map(|(_, value)| self.open(value, now))
+        pairs.filter(move |(key, _)| *key == name).map(|(_, value)| value)
     }
 
     fn open(&self, value: &str, now: Timestamp) -> Option<Session> {
@@ -103,7 +131,7 @@ impl Sessions {
             self.epoch.fetch_add(1, Ordering::AcqRel);
         }
         ended.insert(session.id.clone(), session.end);
-        self.cookie("", 0)
+        self.cookie(SESSION, "", SignedDuration::ZERO)
     }
 
     /// Ends every session.
@@ -120,13 +148,15 @@ impl Sessions {
         self.form_token(session).as_bytes().ct_eq(given.as_bytes()).into()
     }
 
-    fn cookie(&self, value: &str, seconds: i64) -> HeaderValue {
-        let (name, secure) = if self.secure { (NAME_SECURE, "; Secure") } else { (NAME, "") };
+    fn cookie(&self, names: [&str; 2], value: &str, lives: SignedDuration) -> HeaderValue {
+        let (name, seconds) = (names[usize::from(self.secure)], lives.as_secs());
+        let secure = if self.secure { "; Secure" } else { "" };
         let text = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
         HeaderValue::try_from(text).expect("the parts are base64, hexadecimal and digits")
     }
 
-    fn sign(&self, parts: &[&str]) -> String {
+    /// A signature that only this installation makes; the first part says what is signed.
+    pub(crate) fn sign(&self, parts: &[&str]) -> String {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes keys of any length");
         for part in parts {
             mac.update(&(part.len() as u64).to_be_bytes());
@@ -134,6 +164,18 @@ impl Sessions {
         }
         URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
     }
+}
+
+/// An answer that sets a cookie, and that nobody keeps.
+pub(crate) fn with_cookie(mut response: Response, cookie: HeaderValue) -> Response {
+    let headers: &mut HeaderMap = response.headers_mut();
+    headers.insert(header::SET_COOKIE, cookie);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn visit_hash(id: &str) -> [u8; 32] {
+    Sha256::new().chain_update("visit").chain_update(id).finalize().into()
 }
 
 #[cfg(test)]

@@ -47,6 +47,7 @@ async fn one_customers_queue_is_not_before_anothers() {
         http: world.http.clone(),
         clock: world.clock.clone(),
         entropy: Arc::new(Seeded::default()),
+        rest: Arc::new(syncline_engine::Timer),
     };
     let setup = Setup { integrations: vec![integration("main"), integration("other")], ..Setup::default() };
     let engine = Engine::new(parts, setup, Options { batch: BATCH, ..Options::default() });

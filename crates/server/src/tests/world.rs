@@ -246,6 +246,7 @@ pub(crate) fn meeting(uid: &str, title: Option<&str>, verdict: Verdict, privacy:
             refused: None,
             carried: Fields::new(),
             untold: None,
+            made: None,
             doubt: None,
         },
         links,
@@ -286,7 +287,9 @@ impl World {
     fn over(store: Store, entropy: Arc<Seeded>, change: impl FnOnce(&mut ServerOptions)) -> Self {
         let clock = Arc::new(TestClock(AtomicI64::new(1_800_000_000_000_000)));
         let http = Arc::new(RecordedHttp::default());
-        let world = syncline_engine::World { store: store.clone(), http: http.clone(), clock: clock.clone(), entropy };
+        let rest = Arc::new(syncline_engine::Timer);
+        let world =
+            syncline_engine::World { store: store.clone(), http: http.clone(), clock: clock.clone(), entropy, rest };
         let connections = vec![
             connection("main", "crm", GrantKind::Browser),
             connection("main", "spare", GrantKind::Browser),

@@ -2,6 +2,7 @@
 //! looked at elsewhere.
 
 mod logged;
+mod series;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -14,12 +15,14 @@ use syncline_core::{
         privacy::Privacy,
     },
 };
+use syncline_sandbox::microsoft::Lifecycle;
 use syncline_store::{StoredCopy, StoredMeeting};
 
 use super::{
     book::{self, Draft},
-    ledger::{Contact, CrmEdit, Meeting, Series, Special},
-    office::{BOSS, PEOPLE, Place, integration, uid_in, workspace},
+    crm::Record,
+    ledger::{Contact, CrmEdit, Meeting, Series},
+    office::{BOSS, MIA, PEOPLE, Place, integration, uid_in, workspace},
     plot::{Plot, Trouble},
     wires::Wires,
 };
@@ -33,8 +36,6 @@ use crate::{
 const PLAIN_PERCENT: u64 = 40;
 /// Contacts that are in the CRM in the beginning.
 const CONTACTS: u64 = 3;
-/// Meetings of a series at most.
-const SERIES_MAX: u64 = 5;
 /// How long a calendar lags behind at most, in seconds.
 const LAG_MAX: u64 = 300;
 
@@ -43,6 +44,8 @@ pub struct People {
     wires: Arc<Wires>,
     plot: Arc<Plot>,
     dice: Dice,
+    /// For what has to do with zones.
+    clocks: Dice,
     /// Makes every text one of its kind.
     next: u64,
 }
@@ -50,7 +53,8 @@ pub struct People {
 impl People {
     pub fn new(wires: &Arc<Wires>) -> Self {
         let plot = Arc::clone(&wires.plot);
-        Self { wires: Arc::clone(wires), dice: Dice::of(plot.seed, "people", 0), plot, next: 0 }
+        let dice = |part| Dice::of(plot.seed, part, 0);
+        Self { wires: Arc::clone(wires), dice: dice("people"), clocks: dice("zones"), plot, next: 0 }
     }
 
     fn number(&mut self) -> u64 {
@@ -68,6 +72,12 @@ impl People {
 
     fn struck(&self, trouble: Trouble) {
         self.wires.happened(trouble);
+    }
+
+    fn struck_if(&self, is_so: bool, trouble: Trouble) {
+        if is_so {
+            self.struck(trouble);
+        }
     }
 
     fn text(&mut self, private: bool) -> String {
@@ -122,7 +132,9 @@ impl People {
             Trouble::Delete => self.delete_record(),
             Trouble::Lag => self.lag(),
             Trouble::Log => self.log_or_write(),
-            Trouble::Forget | Trouble::Pages => self.meet(),
+            Trouble::Lives => self.lives(),
+            Trouble::Clocks => self.series(),
+            Trouble::Forget | Trouble::Pages | Trouble::Ends | Trouble::Night => self.meet(),
         }
     }
 
@@ -169,16 +181,8 @@ impl People {
         self.make(None, None);
     }
 
-    fn series(&mut self) {
-        let step = *self.dice.pick(&[SignedDuration::from_hours(24), SignedDuration::from_hours(24 * 7)]);
-        let count = i64::try_from(self.dice.between(2, SERIES_MAX + 1)).unwrap_or(2);
-        if self.make(Some((step, count)), None).is_some() {
-            self.struck(Trouble::Series);
-        }
-    }
-
     /// Makes a meeting; `start`: where it is to begin.
-    fn make(&mut self, every: Option<(SignedDuration, i64)>, start: Option<Timestamp>) -> Option<usize> {
+    fn make(&mut self, every: Option<(i64, i64)>, start: Option<Timestamp>) -> Option<usize> {
         let owner = self.owner();
         let private = self.plot.has(Trouble::Private) && self.dice.chance(150);
         let minutes = 15 * i64::try_from(self.dice.between(1, 6)).unwrap_or(1);
@@ -190,9 +194,12 @@ impl People {
         if private {
             guests.insert(format!("{HUSH}{}@people.example", self.number()));
         }
+        let (zone, usual) = self.place(usual, every.is_some());
+        let usual = zone.undoubted(usual, SignedDuration::from_mins(minutes));
         let draft = Draft {
             title: self.text(private),
             start: start.unwrap_or(usual),
+            zone,
             minutes,
             guests: guests.clone(),
             private,
@@ -205,9 +212,13 @@ impl People {
         let made = book::create(&self.wires.office, owner, &draft);
         let id = self.noted(&format!("{} makes {draft:?}", PEOPLE[owner].name), made)?;
         let uid = self.uid_of(owner, &id)?;
-        let series = draft.every.map(|(step, count)| {
-            let mut series = Series { step, count, special: Default::default(), ever: Default::default() };
-            series.ever.extend(series.starts(draft.start));
+        let series = draft.every.map(|(days, count)| {
+            let mut series = Series { days, count, special: Default::default(), ever: Default::default() };
+            let starts = series.starts(draft.start, draft.zone);
+            if starts.iter().any(|at| draft.zone.changes_between(draft.start, *at)) {
+                self.struck(Trouble::Clocks);
+            }
+            series.ever.extend(starts);
             series
         });
         let meeting = Meeting {
@@ -217,6 +228,7 @@ impl People {
             title: draft.title,
             start: draft.start,
             minutes: draft.minutes,
+            zone: draft.zone,
             ever_guests: draft.guests.clone(),
             guests: draft.guests,
             private: draft.private,
@@ -272,9 +284,13 @@ impl People {
     fn shift(&mut self) {
         let Some((at, mut meeting)) = self.one(|one| one.series.is_none()) else { return };
         let minutes = i64::try_from(self.dice.between(20, 3_000)).unwrap_or(60);
-        meeting.start += SignedDuration::from_mins(minutes);
+        let before = meeting.start;
+        let later = meeting.zone.days_later(before, self.days_on()) + SignedDuration::from_mins(minutes);
+        meeting.start = meeting.zone.undoubted(later, SignedDuration::from_mins(meeting.minutes));
+        let is_across = meeting.zone.changes_between(before, meeting.start);
         if self.change(at, meeting, "moves") {
             self.struck(Trouble::Move);
+            self.struck_if(is_across, Trouble::Clocks);
         }
     }
 
@@ -362,68 +378,9 @@ impl People {
         }
     }
 
-    /// Only series at the vendor whose occurrences have names that follow from their starts.
-    fn recurring(&mut self) -> Option<(usize, Meeting, Series)> {
-        let google = |one: &Meeting| PEOPLE[one.owner].place == Place::Google && one.series.is_some() && !one.private;
-        let (at, meeting) = self.one(google)?;
-        let series = meeting.series.clone()?;
-        Some((at, meeting, series))
-    }
-
-    fn occurrence(&mut self) {
-        let Some((at, meeting, mut series)) = self.recurring() else { return };
-        let starts = series.starts(meeting.start);
-        let rid = starts[self.some(starts.len())];
-        let now = self.now();
-        let usual = Special { title: meeting.title.clone(), start: rid, off: false, changed_at: now };
-        let mut special = series.special.get(&rid).cloned().unwrap_or(usual);
-        if special.off {
-            return;
-        }
-        special.changed_at = now;
-        match self.dice.below(3) {
-            0 => special.off = true,
-            1 => special.title = self.text(false),
-            _ => special.start += SignedDuration::from_mins(i64::try_from(self.dice.between(10, 600)).unwrap_or(10)),
-        }
-        let done = book::edit_occurrence(&self.wires.office, &meeting, rid, &special);
-        if self
-            .noted(&format!("{} of {} at {rid}: {special:?}", PEOPLE[meeting.owner].name, meeting.title), done)
-            .is_some()
-        {
-            series.special.insert(rid, special);
-            lock(&self.wires.ledger).meetings[at].series = Some(series);
-            self.struck(Trouble::Occurrence);
-        }
-    }
-
-    /// The series ends before one of its meetings, and another one goes on from there.
-    fn follow(&mut self) {
-        let Some((at, mut meeting, mut series)) = self.recurring() else { return };
-        if series.count < 2 {
-            return;
-        }
-        let starts = series.starts(meeting.start);
-        let from = 1 + self.some(starts.len() - 1);
-        let (owner, minutes, guests) = (meeting.owner, meeting.minutes, meeting.guests.clone());
-        let left = series.count - i64::try_from(from).unwrap_or(1);
-        series.count = i64::try_from(from).unwrap_or(1);
-        let step = series.step;
-        series.special.retain(|rid, _| *rid < starts[from]);
-        meeting.series = Some(series);
-        if !self.change(at, meeting, "ends") {
-            return;
-        }
-        let title = self.text(false);
-        let draft = Draft { title, start: starts[from], minutes, guests, private: false, every: Some((step, left)) };
-        if self.add(owner, draft).is_some() {
-            self.struck(Trouble::Follow);
-        }
-    }
-
     fn birth(&mut self) {
         let email = format!("{CANARY}{}@people.example", self.number());
-        let made = self.wires.office.hub.create("contacts", &[("email", &email)]);
+        let made = self.wires.office.crm.add_contact(&email);
         if let Some(id) = self.noted(&format!("contact {email}"), made) {
             let contact = Contact { id, born: self.now(), gone: false };
             lock(&self.wires.ledger).contacts.insert(email, contact);
@@ -440,24 +397,32 @@ impl People {
             self.birth();
         } else {
             let (email, contact) = alive[self.some(alive.len())].clone();
-            let done = self.wires.office.hub.archive("contacts", &contact.id);
-            if self.noted(&format!("contact {email} is deleted"), done).is_some()
-                && let Some(known) = lock(&self.wires.ledger).contacts.get_mut(&email)
-            {
-                known.gone = true;
+            let before = self.wires.office.crm.records();
+            let done = self.wires.office.crm.delete_contact(&contact.id);
+            if self.noted(&format!("contact {email} is deleted"), done).is_some() {
+                lock(&self.wires.ledger).contacts.insert(email, Contact { gone: true, ..contact });
+                self.went_along(before);
             }
         }
         self.struck(Trouble::Contact);
     }
 
+    /// With a contact Salesforce deletes the meetings that are with it.
+    fn went_along(&self, before: Vec<Record>) {
+        let still: BTreeSet<String> = self.wires.office.crm.records().into_iter().map(|record| record.id).collect();
+        for record in before.into_iter().filter(|record| !still.contains(&record.id)) {
+            let stood_for = record.key.as_deref().and_then(|key| self.wires.stands_for(key));
+            let known = stood_for.is_some_and(|(at, rid)| self.is_in_step(at, rid));
+            let mut ledger = lock(&self.wires.ledger);
+            ledger.logged.iter_mut().filter(|logged| logged.id == record.id).for_each(|logged| logged.gone = true);
+            ledger.removed.extend(record.key.map(|key| (key, known)));
+        }
+    }
+
     /// A record of the CRM: its id, its key, its title.
     fn record(&mut self) -> Option<(String, String, String)> {
-        let records = self.wires.office.hub.snapshot().remove("meetings").unwrap_or_default();
-        let record = |record: &syncline_sandbox::hubspot::HubSpotRecord| {
-            let property = |name: &str| record.properties.get(name).cloned();
-            Some((record.id.clone(), property("syncline_key")?, property("hs_meeting_title")?))
-        };
-        let all: Vec<_> = records.iter().filter(|record| !record.archived).filter_map(record).collect();
+        let records = self.wires.office.crm.records().into_iter();
+        let all: Vec<_> = records.filter_map(|record| Some((record.id, record.key?, record.title))).collect();
         if all.is_empty() { None } else { Some(all[self.some(all.len())].clone()) }
     }
 
@@ -483,7 +448,7 @@ impl People {
         let Some((at, rid)) = self.wires.stands_for(&key) else { return };
         let new = format!("{CANARY} edit {}", self.number());
         let known = self.is_in_step(at, rid);
-        let done = self.wires.office.hub.edit("meetings", &id, &[("hs_meeting_title", &new)]);
+        let done = self.wires.office.crm.name(&id, &new);
         if self.noted(&format!("somebody names record {id} {new}"), done).is_none() {
             return;
         }
@@ -499,11 +464,20 @@ impl People {
         let Some((id, key, _)) = self.record() else { return };
         let Some((at, rid)) = self.wires.stands_for(&key) else { return };
         let known = self.is_in_step(at, rid);
-        let done = self.wires.office.hub.archive("meetings", &id);
+        let done = self.wires.office.crm.delete_meeting(&id);
         if self.noted(&format!("somebody deletes record {id}"), done).is_some() {
             lock(&self.wires.ledger).removed.insert(key, known);
             self.struck(Trouble::Delete);
         }
+    }
+
+    /// The vendor speaks of the lives of its watches.
+    fn lives(&mut self) {
+        let says =
+            *self.dice.pick(&[Lifecycle::Missed, Lifecycle::ReauthorizationRequired, Lifecycle::SubscriptionRemoved]);
+        self.wires.office.microsoft.tell_lifecycle(PEOPLE[MIA].email, says);
+        self.wires.sim.note(|| format!("of the watches of {} it is said: {says:?}", PEOPLE[MIA].name));
+        self.struck(Trouble::Lives);
     }
 
     /// Not before the first readings: an event of which a list does not show the latest change is not in it at all.

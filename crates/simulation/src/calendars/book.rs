@@ -10,6 +10,7 @@ use super::{
     ledger::{Meeting, Special},
     office::{Office, PEOPLE, Place, uid_in},
     wires::Wires,
+    zones::Zone,
 };
 
 /// How often mails are carried, and how long they are under way at most, in seconds.
@@ -23,51 +24,51 @@ pub struct Draft {
     pub minutes: i64,
     pub guests: BTreeSet<String>,
     pub private: bool,
-    /// The time between two meetings, and how many there are.
-    pub every: Option<(SignedDuration, i64)>,
+    pub zone: Zone,
+    /// The days between two meetings, and how many there are.
+    pub every: Option<(i64, i64)>,
 }
 
 fn end(start: Timestamp, minutes: i64) -> Timestamp {
     start + SignedDuration::from_mins(minutes)
 }
 
-fn google_time(at: Timestamp) -> Value {
-    json!({ "dateTime": at.to_string(), "timeZone": "UTC" })
+fn google_time(at: Timestamp, zone: Zone) -> Value {
+    json!({ "dateTime": at.to_string(), "timeZone": zone.iana })
 }
 
-fn microsoft_time(at: Timestamp) -> Value {
-    json!({ "dateTime": at.strftime("%Y-%m-%dT%H:%M:%S").to_string(), "timeZone": "UTC" })
+fn microsoft_time(at: Timestamp, zone: Zone) -> Value {
+    json!({ "dateTime": zone.shown(at), "timeZone": zone.windows })
 }
 
-fn google_rule((step, count): (SignedDuration, i64)) -> Value {
-    let word = if step > SignedDuration::from_hours(24) { "WEEKLY" } else { "DAILY" };
+fn google_rule((days, count): (i64, i64)) -> Value {
+    let word = if days > 1 { "WEEKLY" } else { "DAILY" };
     json!([format!("RRULE:FREQ={word};COUNT={count}")])
 }
 
-fn microsoft_rule((step, count): (SignedDuration, i64), start: Timestamp) -> Value {
-    let day = start.strftime("%A").to_string().to_lowercase();
-    let pattern = if step > SignedDuration::from_hours(24) {
+fn microsoft_rule((days, count): (i64, i64), start: Timestamp, zone: Zone) -> Value {
+    let (date, day) = zone.day(start);
+    let pattern = if days > 1 {
         json!({ "type": "weekly", "interval": 1, "daysOfWeek": [day] })
     } else {
         json!({ "type": "daily", "interval": 1 })
     };
     let range = json!({
-        "type": "numbered", "startDate": start.strftime("%Y-%m-%d").to_string(), "numberOfOccurrences": count,
-        "recurrenceTimeZone": "UTC",
+        "type": "numbered", "startDate": date, "numberOfOccurrences": count, "recurrenceTimeZone": zone.windows,
     });
     json!({ "pattern": pattern, "range": range })
 }
 
 fn body(place: Place, draft: &Draft) -> Value {
-    let ends = end(draft.start, draft.minutes);
+    let (starts, ends, zone) = (draft.start, end(draft.start, draft.minutes), draft.zone);
     let mut body = match place {
         Place::Google => json!({
-            "summary": draft.title, "start": google_time(draft.start), "end": google_time(ends),
+            "summary": draft.title, "start": google_time(starts, zone), "end": google_time(ends, zone),
             "visibility": if draft.private { "private" } else { "default" },
             "attendees": draft.guests.iter().map(|email| json!({ "email": email })).collect::<Vec<_>>(),
         }),
         Place::Microsoft => json!({
-            "subject": draft.title, "start": microsoft_time(draft.start), "end": microsoft_time(ends),
+            "subject": draft.title, "start": microsoft_time(starts, zone), "end": microsoft_time(ends, zone),
             "sensitivity": if draft.private { "private" } else { "normal" },
             "attendees": draft.guests.iter().map(|email| json!({ "emailAddress": { "address": email } })).collect::<Vec<_>>(),
         }),
@@ -75,7 +76,7 @@ fn body(place: Place, draft: &Draft) -> Value {
     if let Some(every) = draft.every {
         body["recurrence"] = match place {
             Place::Google => google_rule(every),
-            Place::Microsoft => microsoft_rule(every, draft.start),
+            Place::Microsoft => microsoft_rule(every, draft.start, zone),
         };
     }
     body
@@ -100,7 +101,8 @@ pub fn edit(office: &Office, meeting: &Meeting) -> Result<(), String> {
         minutes: meeting.minutes,
         guests: meeting.guests.clone(),
         private: meeting.private,
-        every: meeting.series.as_ref().map(|series| (series.step, series.count)),
+        zone: meeting.zone,
+        every: meeting.series.as_ref().map(|series| (series.days, series.count)),
     };
     let body = body(who.place, &draft);
     match who.place {
@@ -117,7 +119,7 @@ pub fn edit_occurrence(office: &Office, meeting: &Meeting, rid: Timestamp, speci
         return office.google.delete(who.email, &id);
     }
     let ends = end(special.start, meeting.minutes);
-    let body = json!({ "summary": special.title, "start": google_time(special.start), "end": google_time(ends) });
+    let body = json!({ "summary": special.title, "start": google_time(special.start, meeting.zone), "end": google_time(ends, meeting.zone) });
     office.google.edit(who.email, &id, &body)
 }
 

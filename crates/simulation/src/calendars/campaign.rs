@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write as _, sync::Mutex};
 
 use super::{
-    plot::{FAULTS, Trouble},
+    plot::{FAULTS, NOTICE_FAULTS, Trouble},
     run::{Options, Report, run},
 };
 use crate::{
@@ -14,6 +14,10 @@ use crate::{
 
 /// Failing seeds that are kept with their words; further ones are counted.
 const FAILURES_KEPT: usize = 60;
+
+fn all_faults() -> impl Iterator<Item = Fault> {
+    FAULTS.into_iter().chain(NOTICE_FAULTS)
+}
 
 /// Which seeds.
 #[derive(Debug, Clone)]
@@ -65,7 +69,7 @@ impl Totals {
     /// The kinds of faults and troubles that struck less than once in a thousand seeds.
     pub fn rare(&self) -> Vec<&'static str> {
         let least = (self.seeds / 1000).max(1);
-        let faults = FAULTS.into_iter().filter(|fault| self.fired.of(*fault) < least).map(Fault::id);
+        let faults = all_faults().filter(|fault| self.fired.of(*fault) < least).map(Fault::id);
         let times = |trouble: Trouble| self.struck.get(&trouble).copied().unwrap_or(0);
         let troubles = Trouble::ALL.iter().copied().filter(|trouble| times(*trouble) < least).map(Trouble::id);
         faults.chain(troubles).collect()
@@ -81,7 +85,7 @@ impl Totals {
             let _ =
                 writeln!(out, "  cargo run --profile sim -p syncline-simulation -- --calendars --seed {seed} --trace");
         }
-        let faults: Vec<String> = FAULTS.into_iter().map(|fault| format!("{fault} {}", self.fired.of(fault))).collect();
+        let faults: Vec<String> = all_faults().map(|fault| format!("{fault} {}", self.fired.of(fault))).collect();
         let troubles: Vec<String> = self.struck.iter().map(|(trouble, times)| format!("{trouble} {times}")).collect();
         let _ = writeln!(out, "seeds       {}", self.seeds);
         let (meetings, records, writes) = (self.meetings, self.records, self.writes);

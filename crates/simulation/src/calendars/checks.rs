@@ -1,7 +1,7 @@
 //! What must hold in the end, by the ledger: every open meeting with a contact that is new is in the CRM once, as its
 //! calendar has it; what was called off says so; everything else has a reason.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use syncline_core::{
@@ -12,15 +12,15 @@ use syncline_core::{
         series::SeriesPolicy,
     },
 };
-use syncline_sandbox::hubspot::HubSpotRecord;
 use syncline_store::{MeetingFilter, MeetingView};
 
 use super::{
     back,
     calm::MEETINGS_MAX,
+    crm::{PREFIX, Record},
     ledger::{Ledger, Meeting, Sure},
     office::{PEOPLE, Place, integration, workspace},
-    wires::{OFF, PREFIX, Wires},
+    wires::Wires,
 };
 use crate::{
     log::Line,
@@ -49,12 +49,9 @@ pub async fn in_the_end(wires: &Wires) -> u64 {
     let ledger = lock(&wires.ledger);
     back::look(wires, &ledger);
     let ledger = ledger;
-    let records = wires.office.hub.snapshot().remove("meetings").unwrap_or_default();
-    let records: BTreeMap<&str, &HubSpotRecord> = records
-        .iter()
-        .filter(|record| !record.archived)
-        .filter_map(|record| Some((record.properties.get("syncline_key")?.as_str(), record)))
-        .collect();
+    let records = wires.office.crm.records();
+    let records: BTreeMap<&str, &Record> =
+        records.iter().filter_map(|record| Some((record.key.as_deref()?, record))).collect();
     let end = End { wires, ledger: &ledger, records, views: &views, now: wires.sim.clock.now() };
     for meeting in &ledger.meetings {
         end.look_at(meeting);
@@ -66,7 +63,7 @@ pub async fn in_the_end(wires: &Wires) -> u64 {
 struct End<'a> {
     wires: &'a Wires,
     ledger: &'a Ledger,
-    records: BTreeMap<&'a str, &'a HubSpotRecord>,
+    records: BTreeMap<&'a str, &'a Record>,
     views: &'a [MeetingView],
     now: Timestamp,
 }
@@ -108,25 +105,30 @@ impl End<'_> {
     }
 
     /// A meeting that has a record.
-    fn record(&self, meeting: &Meeting, rid: Rid, record: &HubSpotRecord) {
+    fn record(&self, meeting: &Meeting, rid: Rid, record: &Record) {
         if !self.is_readable(meeting) {
             return;
         }
-        let says = |name: &str| record.properties.get(name).map(String::as_str).unwrap_or_default();
         let shown = meeting.shown(rid);
         // A guest's calendar that only says that something is gone does not say who did it.
         if (shown.off || meeting.hearsay) && !self.is_own(meeting) {
             return;
         }
-        // A calendar that names nothing of what is gone does not say what was called off before it was read there.
-        let is_nameless = self.wires.plot.has_bare_tombstones() && PEOPLE[meeting.owner].place == Place::Google;
+        // Calendars that name nothing of what is gone do not say what was called off before the organiser's was read.
+        let is_nameless = |guest: &usize| *guest == meeting.owner || PEOPLE[*guest].place == Place::Google;
+        let mut guests = self.wires.plot.linked.iter().filter(|person| meeting.invites(**person));
+        let is_nameless = self.wires.plot.has_bare_tombstones() && guests.all(is_nameless);
         if shown.off && (meeting.off_while_frozen || (is_nameless && meeting.off_unread)) {
             return;
         }
-        let (title, outcome) = (says("hs_meeting_title"), says("hs_meeting_outcome"));
+        let title = record.title.as_str();
         let edit = self.ledger.edits.get(&meeting.key(rid));
-        if shown.off != (outcome == OFF) {
-            let text = format!("off: {}, and the record says {title} {outcome}", shown.off);
+        // Where the name alone says so, whoever gave it another one took that away.
+        if shown.off && edit.is_some() && self.wires.plot.salesforce {
+            return;
+        }
+        if shown.off != record.off {
+            let text = format!("off: {}, and the record says {record:?}", shown.off);
             return self.wrong("equal", meeting, rid, &text);
         }
         if shown.off {
@@ -143,18 +145,17 @@ impl End<'_> {
         {
             self.wrong("edit", meeting, rid, &format!("{} was written into the record, and is gone", edit.title));
         }
-        for (name, at) in [("hs_meeting_start_time", shown.start), ("hs_meeting_end_time", shown.end)] {
-            if time(says(name)) != Some(at) {
-                self.wrong("equal", meeting, rid, &format!("{name} is {}, and not {at}", says(name)));
+        for (name, said, at) in [("start", record.start, shown.start), ("end", record.end, shown.end)] {
+            if said != Some(at) {
+                self.wrong("equal", meeting, rid, &format!("the {name} is {said:?}, and not {at}"));
             }
         }
         self.people(meeting, rid, record);
     }
 
     /// The right contacts.
-    fn people(&self, meeting: &Meeting, rid: Rid, record: &HubSpotRecord) {
-        let links = record.links.iter().filter(|link| link.object == "contacts");
-        let tied: BTreeSet<&str> = links.map(|link| link.id.as_str()).collect();
+    fn people(&self, meeting: &Meeting, rid: Rid, record: &Record) {
+        let tied = &record.contacts;
         let stays = |email: &String| self.ledger.contacts.get(email).is_none_or(|contact| !contact.gone);
         let is_steady = meeting.guests.iter().all(stays);
         let comes = |email: &String| {
@@ -251,13 +252,5 @@ impl End<'_> {
         {
             self.wrong("logged", meeting, Rid::Single, "no meeting of the series is in the CRM");
         }
-    }
-}
-
-/// A moment as the CRM writes it.
-fn time(text: &str) -> Option<Timestamp> {
-    match text.parse::<i64>() {
-        Ok(millis) => Timestamp::from_millisecond(millis).ok(),
-        Err(_) => text.parse().ok(),
     }
 }

@@ -6,7 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use syncline_core::calendar::identity::{MeetingKey, Rid, Uid};
 
-use super::office::{PEOPLE, workspace};
+use super::{
+    office::{PEOPLE, workspace},
+    zones::Zone,
+};
 
 /// A meeting, or a series.
 #[derive(Debug, Clone)]
@@ -18,6 +21,8 @@ pub struct Meeting {
     pub title: String,
     pub start: Timestamp,
     pub minutes: i64,
+    /// By whose clocks it recurs and is moved.
+    pub zone: Zone,
     pub guests: BTreeSet<String>,
     /// Everybody who ever was one.
     pub ever_guests: BTreeSet<String>,
@@ -41,7 +46,8 @@ pub struct Meeting {
 /// That a meeting recurs.
 #[derive(Debug, Clone)]
 pub struct Series {
-    pub step: SignedDuration,
+    /// Days from one to the next.
+    pub days: i64,
     pub count: i64,
     /// Occurrences that differ from the rest, by their original start.
     pub special: BTreeMap<Timestamp, Special>,
@@ -60,9 +66,8 @@ pub struct Special {
 
 impl Series {
     /// The starts that it has by its rule now.
-    pub fn starts(&self, first: Timestamp) -> Vec<Timestamp> {
-        let at = |number: i64| first + self.step.checked_mul(i32::try_from(number).unwrap_or(0)).unwrap_or_default();
-        (0..self.count).map(at).collect()
+    pub fn starts(&self, first: Timestamp, zone: Zone) -> Vec<Timestamp> {
+        (0..self.count).map(|number| zone.days_later(first, self.days * number)).collect()
     }
 }
 
@@ -88,10 +93,10 @@ impl Meeting {
         match (rid, &self.series) {
             (Rid::At(at), Some(series)) => match series.special.get(&at) {
                 Some(one) => {
-                    let off = self.off || one.off || !series.starts(self.start).contains(&at);
+                    let off = self.off || one.off || !series.starts(self.start, self.zone).contains(&at);
                     Shown { title: one.title.clone(), start: one.start, end: one.start + length, off }
                 }
-                None => plain(at, self.off || !series.starts(self.start).contains(&at)),
+                None => plain(at, self.off || !series.starts(self.start, self.zone).contains(&at)),
             },
             _ => plain(self.start, self.off),
         }
@@ -132,6 +137,8 @@ pub struct Logged {
     /// The record.
     pub id: String,
     pub owner: usize,
+    /// Whether it was deleted with its contact.
+    pub gone: bool,
     /// How often people gave it another name, and all names that it ever had.
     pub changes: u64,
     pub names: BTreeSet<String>,

@@ -11,12 +11,15 @@ mod book;
 mod calm;
 mod campaign;
 mod checks;
+mod crm;
 mod ledger;
+mod notices;
 mod office;
 mod plot;
 mod process;
 mod run;
 mod wires;
+mod zones;
 
 pub use self::{
     campaign::{Campaign, Totals},

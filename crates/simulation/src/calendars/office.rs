@@ -17,24 +17,28 @@ use syncline_engine::{
     calendars::{CalendarFlow, CalendarSetup},
 };
 use syncline_sandbox::{
-    GoogleConfig, GoogleWorkspace, HubSpotAccount, HubSpotConfig, MicrosoftConfig, MicrosoftTenant, Site,
+    GoogleConfig, GoogleWorkspace, MicrosoftConfig, MicrosoftTenant, Site,
     google::{GoogleRates, GoogleUser},
-    hubspot::{HubSpotProperty, HubSpotRates, HubSpotUser},
     microsoft::MicrosoftUser,
 };
+use syncline_server::{HintSetup, ServerOptions};
 use syncline_store::StoredTokens;
 use url::Url;
 
-use super::plot::{Plot, Trouble};
-use crate::{clock::TrueClock, process::connector, story::SECRET};
+use super::{
+    crm::Crm,
+    plot::{Plot, Trouble},
+};
+use crate::{
+    clock::TrueClock,
+    process::{PATH_KEY, PUBLIC, connector, options},
+    story::SECRET,
+};
 
 /// How often a calendar is asked for changes.
 pub const EVERY: SignedDuration = SignedDuration::from_secs(60);
 /// Rows of a page that come again on the next one.
 const REPEATED_ROWS: usize = 1;
-/// What the CRM numbers its users and owners from.
-const FIRST_USER: u64 = 6_000;
-const FIRST_OWNER: u64 = 88_843_000;
 /// The CRM's connection.
 pub const HUB: &str = "hub";
 
@@ -75,11 +79,6 @@ pub fn integration() -> IntegrationId {
     IntegrationId::new("meetings")
 }
 
-/// What a person is called as an owner of records in the CRM.
-pub fn owner_in_hub(person: usize) -> u64 {
-    FIRST_OWNER + person as u64
-}
-
 /// Where an account answers.
 fn base(name: &str) -> String {
     format!("https://{name}.accounts.example")
@@ -89,26 +88,27 @@ fn base(name: &str) -> String {
 pub struct Office {
     pub google: Arc<GoogleWorkspace>,
     pub microsoft: Arc<MicrosoftTenant>,
-    pub hub: Arc<HubSpotAccount>,
+    pub crm: Crm,
     /// Names of the accounts that are called, the CRM last.
     pub hosts: Vec<&'static str>,
     google_app: App,
     microsoft_app: App,
-    hub_key: String,
 }
 
 impl Office {
-    pub fn new(plot: &Plot, clock: &Arc<TrueClock>) -> Self {
-        let clock = || Arc::clone(clock) as Arc<dyn Clock>;
+    pub fn new(plot: &Plot, truth: &Arc<TrueClock>) -> Self {
+        let clock = || Arc::clone(truth) as Arc<dyn Clock>;
         let at = |place: Place| PEOPLE.iter().filter(move |person| person.place == place);
         let secret = format!("{SECRET}-of-an-app-of-32-characters");
+        let usual = GoogleConfig::default();
         let google = GoogleConfig {
             users: at(Place::Google).map(|one| GoogleUser::new(one.email, one.name, "Europe/Berlin")).collect(),
             client_secret: secret.clone(),
             rates: GoogleRates::NONE,
             repeated_rows: if plot.has(Trouble::Pages) { REPEATED_ROWS } else { 0 },
             bare_tombstones: plot.has_bare_tombstones(),
-            ..GoogleConfig::default()
+            channels_live: plot.channels_live.unwrap_or(usual.channels_live),
+            ..usual
         };
         let user = |one: &Person| MicrosoftUser::new("aaaaaaaa-0000-4000-8000-000000000001", one.email, one.name);
         let microsoft = MicrosoftConfig {
@@ -124,35 +124,14 @@ impl Office {
         };
         let google_app = app(&google.client_id, &google.client_secret);
         let microsoft_app = app(&microsoft.client_id, &microsoft.client_secret);
-        // Allowances have faults of their own.
-        let rates = HubSpotRates {
-            oauth_per_ten_seconds: u32::MAX,
-            private_per_ten_seconds: u32::MAX,
-            daily: u32::MAX,
-            searches_per_second: u32::MAX,
-        };
-        let mut hub = HubSpotConfig { rates, users: Vec::new(), ..HubSpotConfig::default() };
-        for kind in ["contacts", "companies", "deals", "tickets", "meetings"] {
-            hub.properties.push((kind.to_owned(), HubSpotProperty::text("syncline_key").unique()));
-        }
-        hub.users.extend(PEOPLE.iter().enumerate().map(|(person, who)| HubSpotUser {
-            user_id: FIRST_USER + person as u64,
-            owner_id: owner_in_hub(person),
-            email: who.email.to_owned(),
-            first_name: who.name.to_owned(),
-            last_name: "Host".to_owned(),
-            active: true,
-        }));
-        let hub_key = hub.private_apps[0].token.clone();
         let linked = plot.linked.iter().map(|at| PEOPLE[*at].name);
         Self {
             google: GoogleWorkspace::new(google, clock()),
             microsoft: MicrosoftTenant::new(microsoft, clock()),
-            hub: HubSpotAccount::new(hub, clock()).expect("the usual account contradicts itself nowhere"),
+            crm: Crm::new(plot, truth),
             hosts: linked.chain([HUB]).collect(),
             google_app,
             microsoft_app,
-            hub_key,
         }
     }
 
@@ -176,7 +155,7 @@ impl Office {
         match self.person(at).map(|person| person.place) {
             Some(Place::Google) => self.google.handle(&base, request).response,
             Some(Place::Microsoft) => self.microsoft.handle(&base, request).response,
-            None => self.hub.handle(&base, request).response,
+            None => self.crm.answer(&base, request),
         }
     }
 
@@ -215,25 +194,32 @@ impl Office {
                 budget_share: 1.0,
             }
         };
-        let hub = ConnectionSetup {
-            workspace: workspace(),
-            id: HUB.into(),
-            connector: connector("hubspot"),
-            settings: Settings::from([("allow_host".to_owned(), base(HUB))]),
-            app: App { client_id: String::new(), client_secret: None, redirect_uri: None },
-            grant: GrantKind::Key {
-                key: Secret::new(self.hub_key.clone()),
-                base_url: Url::parse(&base(HUB)).expect("the address is well formed"),
-            },
-            budget_share: 1.0,
-        };
         let linked = plot.linked.iter().map(|at| &PEOPLE[*at]);
         Setup {
-            connections: linked.map(connection).chain([hub]).collect(),
+            connections: linked.map(connection).chain([self.crm.connection(&base(HUB))]).collect(),
             calendars: vec![flow(plot)],
             ..Setup::default()
         }
     }
+}
+
+/// Where a person's vendor tells of changes.
+fn hook(name: &str) -> Url {
+    Url::parse(&format!("{PUBLIC}/hooks/{name}/{PATH_KEY}")).expect("the address is well formed")
+}
+
+/// How a server is set up that hears them.
+pub fn hearing(plot: &Plot, setup: &Setup) -> ServerOptions {
+    let calendars = setup.connections.iter().filter(|setup| plot.told && setup.id.as_str() != HUB);
+    let hints = calendars.map(|setup| HintSetup {
+        workspace: workspace(),
+        id: setup.id.clone(),
+        connector: setup.connector,
+        path_key: PATH_KEY.to_owned(),
+        url: hook(setup.id.as_str()).into(),
+        secrets: Vec::new(),
+    });
+    ServerOptions { hints: hints.collect(), ..options() }
 }
 
 fn flow(plot: &Plot) -> CalendarFlow {
@@ -244,7 +230,7 @@ fn flow(plot: &Plot) -> CalendarFlow {
         owner: PEOPLE[*at].email.to_owned(),
         blocked: Vec::new(),
         every: EVERY,
-        hook: None,
+        hook: plot.told.then(|| hook(PEOPLE[*at].name)),
     };
     let mut rules = Rules::default();
     rules.policy.own_domains = vec!["host.example".to_owned(), "firm.example".to_owned()];

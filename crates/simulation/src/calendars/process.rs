@@ -6,13 +6,18 @@ use std::{sync::Arc, time::Duration};
 use jiff::SignedDuration;
 use syncline_core::Entropy;
 use syncline_engine::{Engine, Options, World};
+use syncline_server::Server;
 use syncline_store::Gate;
 use tokio_util::sync::CancellationToken;
 
-use super::wires::{Carrier, Wires};
+use super::{
+    office::hearing,
+    wires::{Carrier, Wires},
+};
 use crate::{
     clock::SkewedClock,
     dice::{Dice, Seeded},
+    door::Door,
     life::Life,
     network::CALL_DEADLINE,
 };
@@ -25,13 +30,15 @@ const PAUSE_IN_CALM: (u64, u64) = (60, 300);
 pub struct Process {
     pub number: usize,
     pub clock: Arc<SkewedClock>,
+    /// Where vendors tell of changes.
+    pub door: Door,
     wires: Arc<Wires>,
 }
 
 impl Process {
     pub fn new(wires: &Arc<Wires>, number: usize) -> Arc<Self> {
         let clock = SkewedClock::new(Arc::clone(&wires.sim.clock));
-        Arc::new(Self { number, clock, wires: Arc::clone(wires) })
+        Arc::new(Self { number, clock, door: Door::default(), wires: Arc::clone(wires) })
     }
 
     /// Lives, dies and comes back until `stop`.
@@ -40,28 +47,38 @@ impl Process {
         for lives in 0_u64.. {
             let life = Life::drawn(sim, self.number, lives, None, Box::new(|| ()));
             let engine = self.engine(&life, lives);
+            let hearing = hearing(&self.wires.plot, engine.setup());
+            self.door.open(Server::new(Arc::clone(&engine), Vec::new(), hearing));
             tokio::select! {
                 biased;
                 () = life.death() => {}
-                () = stop.cancelled() => return,
-                () = self.rounds(&engine) => {}
+                () = self.rounds(&engine, &stop) => return,
             }
+            self.door.close();
             let away = sim.with_dice("restarts", |dice| dice.between(50, 40_000));
             tokio::time::sleep(Duration::from_millis(away)).await;
             sim.note(|| format!("p{} starts again", self.number));
         }
     }
 
-    async fn rounds(&self, engine: &Engine) {
+    /// One round after another. When it is to stop, the one under way comes to its end, as the product does it.
+    async fn rounds(&self, engine: &Engine, stop: &CancellationToken) {
         let sim = &self.wires.sim;
-        loop {
+        while !stop.is_cancelled() {
             for flow in &engine.setup().calendars {
                 let end = engine.calendars_round(flow, false).await;
                 sim.note(|| format!("p{} {} {end:?}", self.number, flow.id));
+                if let Err(error) = engine.watch_calendars(flow).await {
+                    sim.note(|| format!("p{} could not see to its watches: {error}", self.number));
+                }
             }
             let (from, to) = if sim.in_chaos() { PAUSE } else { PAUSE_IN_CALM };
             let pause = sim.with_dice("rounds", |dice| dice.between(from * 1000, to * 1000));
-            tokio::time::sleep(Duration::from_millis(pause)).await;
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(Duration::from_millis(pause)) => {}
+            }
         }
     }
 
@@ -73,7 +90,7 @@ impl Process {
         let gate: Arc<dyn Gate> = Arc::clone(life) as Arc<dyn Gate>;
         let store = sim.store.gated(Arc::clone(&entropy), gate).expect("the simulation's store runs inline");
         let http = Arc::new(Carrier { wires: Arc::clone(&self.wires), life: Arc::clone(life) });
-        let world = World { store, http, clock: self.clock.clone(), entropy };
+        let world = World { store, http, clock: self.clock.clone(), entropy, rest: Arc::new(syncline_engine::Timer) };
         let call = SignedDuration::try_from(CALL_DEADLINE).unwrap_or(SignedDuration::MAX);
         let setup = self.wires.office.setup(&self.wires.plot);
         Engine::new(world, setup, Options { call, ..Options::default() })

@@ -7,6 +7,7 @@ use std::{
 };
 
 use jiff::SignedDuration;
+use syncline_core::Clock;
 #[cfg(feature = "mutants")]
 use syncline_core::mutant::{self, Mutant};
 use syncline_engine::{Engine, Options as EngineOptions, World};
@@ -17,11 +18,12 @@ use super::{
     acts::People,
     book,
     calm::Operator,
-    checks,
+    checks, notices,
     office::{Office, workspace},
     plot::{Plot, Trouble},
     process::Process,
     wires::{Carrier, Wires},
+    zones,
 };
 use crate::{
     clock::TrueClock,
@@ -108,7 +110,7 @@ pub fn run(seed: u64, options: &Options) -> Report {
 }
 
 async fn perform(plot: Plot, store: Store, trace: bool) -> Report {
-    let clock = TrueClock::start();
+    let clock = TrueClock::start_at(plot.begins);
     let sim = Sim::new(plot.story(), clock, store, false, trace);
     let _log = tracing::subscriber::set_default(Listener::new(&sim));
     sim.note(|| format!("{plot:?}, faults {}", plot.faults));
@@ -128,6 +130,9 @@ async fn perform(plot: Plot, store: Store, trace: bool) -> Report {
     let clocks = processes.iter().map(|process| Arc::clone(&process.clock)).collect();
     tokio::spawn(wrong_clocks(Arc::clone(&sim), clocks, plot.chaos));
     tokio::spawn(book::carry_mails(Arc::clone(&wires)));
+    if plot.told {
+        tokio::spawn(notices::carry(Arc::clone(&wires), processes.clone()));
+    }
     tokio::spawn(people.live());
     tokio::time::sleep(plot.chaos + CHAOS_AFTER).await;
     sim.calm();
@@ -143,6 +148,9 @@ async fn perform(plot: Plot, store: Store, trace: bool) -> Report {
     }
     let kept = operator.kept().await;
     let journal = log::journal(&sim, &workspace()).await;
+    if zones::CHANGING.iter().any(|zone| zone.changes_between(plot.begins, sim.clock.now())) {
+        wires.happened(Trouble::Night);
+    }
     checks::nothing_private(&sim, &kept, &journal);
     let records = if rests { checks::in_the_end(&wires).await } else { 0 };
     for line in &journal {
@@ -174,7 +182,13 @@ fn operator_engine(wires: &Arc<Wires>) -> Arc<Engine> {
     let life = Life::new(Arc::clone(sim), plot.processes, None, false, None, Box::new(|| ()));
     let entropy = Arc::new(Seeded::new(Dice::of(plot.seed, "operator", 0)));
     let http = Arc::new(Carrier { wires: Arc::clone(wires), life });
-    let world = World { store: sim.store.clone(), http, clock: sim.clock.clone(), entropy };
+    let world = World {
+        store: sim.store.clone(),
+        http,
+        clock: sim.clock.clone(),
+        entropy,
+        rest: Arc::new(syncline_engine::Timer),
+    };
     Engine::new(world, wires.office.setup(plot), EngineOptions::default())
 }
 

@@ -11,13 +11,13 @@ use std::{
 
 use bytes::Bytes;
 use futures::future::FutureExt;
-use http::{HeaderValue, Request, Response, Uri};
+use http::{HeaderValue, Method, Request, Response, Uri};
 use syncline_connect::{BoxFuture, Http, HttpError};
 use syncline_core::Clock;
 use syncline_core::calendar::identity::{Rid, Uid};
-use syncline_sandbox::hubspot::{HubSpotEffect, HubSpotEffectKind, HubSpotWho};
 
 use super::{
+    crm::Written,
     ledger::{Ledger, Sure},
     office::{Office, PEOPLE, Place, integration, uid_in, workspace},
     plot::{Plot, Trouble},
@@ -36,10 +36,6 @@ use crate::{
 const FORGET_PER_MILLE: u64 = 25;
 /// How many find that access tokens have ended.
 const EXPIRE_PER_MILLE: u64 = 12;
-/// How the CRM says that a meeting is off.
-pub const OFF: &str = "CANCELED";
-pub const PREFIX: &str = "[CANCELLED] ";
-
 /// All accounts and what happens to them.
 pub struct Wires {
     pub sim: Arc<Sim>,
@@ -48,8 +44,10 @@ pub struct Wires {
     pub ledger: Mutex<Ledger>,
     weather: Vec<Mutex<Weather>>,
     pub calls: AtomicU64,
-    /// How often each account answered since the calm began.
+    /// How often each account was asked for changes since the calm began.
     answered: Vec<AtomicU64>,
+    /// How many channels were begun at each account.
+    begun: Vec<AtomicU64>,
     /// How often each trouble struck.
     struck: Mutex<BTreeMap<Trouble, u64>>,
 }
@@ -60,6 +58,7 @@ impl Wires {
             sim: Arc::clone(sim),
             plot: Arc::clone(plot),
             answered: office.hosts.iter().map(|_| AtomicU64::new(0)).collect(),
+            begun: office.hosts.iter().map(|_| AtomicU64::new(0)).collect(),
             weather: office.hosts.iter().map(|_| Mutex::default()).collect(),
             office,
             ledger: Mutex::default(),
@@ -112,6 +111,10 @@ impl Wires {
     fn arrive(&self, at: usize, request: Request<Bytes>) -> Response<Bytes> {
         let (sim, office) = (&self.sim, &self.office);
         let Some(place) = office.person(at).map(|person| person.place) else {
+            if self.plot.salesforce && sim.strikes("tokens", Fault::T1, EXPIRE_PER_MILLE) && office.crm.expire_tokens()
+            {
+                sim.fired(Fault::T1);
+            }
             let answer = office.answer(at, request);
             self.watch();
             return answer;
@@ -133,9 +136,19 @@ impl Wires {
             self.happened(Trouble::Forget);
         }
         self.look_at_readings();
+        let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
+        let is_list = path.ends_with("/events") || path.ends_with("/calendarView/delta");
+        // A further page shows what there was when the first one was asked for.
+        let is_first = !query.contains("pageToken=") && !query.contains("skiptoken=");
+        let is_look = request.method() == Method::GET && is_list && is_first;
+        let is_channel = path.ends_with("/watch");
         let answer = office.answer(at, self.with_few_rows(request));
-        if !sim.in_chaos() {
+        if !sim.in_chaos() && is_look {
             self.answered[at].fetch_add(1, Ordering::Relaxed);
+        }
+        let follows = is_channel && answer.status().is_success() && self.begun[at].fetch_add(1, Ordering::Relaxed) > 0;
+        if follows && self.plot.has(Trouble::Ends) {
+            self.happened(Trouble::Ends);
         }
         self.look_at_readings();
         answer
@@ -161,10 +174,11 @@ impl Wires {
         request
     }
 
-    /// Whether every calendar was asked since the calm began.
+    /// Whether every calendar was asked since the calm began: once where changes are told, which takes up to an hour.
     pub fn all_asked(&self) -> bool {
         let calendars = self.office.hosts.iter().enumerate().filter(|(at, _)| !self.office.is_hub(*at));
-        calendars.into_iter().all(|(at, _)| self.answered[at].load(Ordering::Relaxed) > 1)
+        let least = if self.plot.told { 1 } else { 2 };
+        calendars.into_iter().all(|(at, _)| self.answered[at].load(Ordering::Relaxed) >= least)
     }
 
     /// Forgets who was asked.
@@ -175,52 +189,41 @@ impl Wires {
     /// Looks at what was written into the CRM since the last look.
     fn watch(&self) {
         let mut ledger = lock(&self.ledger);
-        let effects = self.office.hub.effects_since(ledger.effects);
-        for effect in effects {
-            ledger.effects = effect.number;
-            if matches!(effect.who, HubSpotWho::App(_)) && effect.object == "meetings" {
-                ledger.writes += 1;
-                self.written(&mut ledger, &effect);
-            }
+        for written in self.office.crm.written_since(ledger.effects) {
+            ledger.effects = written.number;
+            ledger.writes += 1;
+            self.written(&mut ledger, &written);
         }
     }
 
     /// What must hold of every write.
-    fn written(&self, ledger: &mut Ledger, effect: &HubSpotEffect) {
-        let sim = &self.sim;
-        sim.note(|| format!("hub {:?} {} {:?} {:?}", effect.kind, effect.id, effect.properties, effect.other));
-        if effect.properties.values().any(|value| value.to_lowercase().contains(HUSH)) {
-            sim.violation("private", format!("what is private stands in the CRM: {:?}", effect.properties));
+    fn written(&self, ledger: &mut Ledger, written: &Written) {
+        let (sim, key) = (&self.sim, &written.key);
+        sim.note(|| format!("the CRM has {written:?}"));
+        if written.texts.iter().any(|text| text.to_lowercase().contains(HUSH)) {
+            sim.violation("private", format!("what is private stands in the CRM: {written:?}"));
         }
-        let record = self.office.hub.record("meetings", &effect.id);
-        let property = |name: &str| {
-            let known = record.as_ref().and_then(|record| record.properties.get(name).cloned());
-            effect.properties.get(name).cloned().or(known).unwrap_or_default()
-        };
-        let key = property("syncline_key");
-        if ledger.logged.iter().any(|logged| logged.id == effect.id) {
+        if ledger.logged.iter().any(|logged| logged.id == written.id) {
             return;
         }
-        let Some((at, rid)) = ledger.keys.get(&key).copied() else {
-            sim.violation("stray", format!("a record that stands for no meeting: {} {key}", effect.id));
+        let Some((at, rid)) = ledger.keys.get(key).copied() else {
+            sim.violation("stray", format!("a record that stands for no meeting: {} {key}", written.id));
             return;
         };
         let meeting = &ledger.meetings[at];
-        if effect.kind == HubSpotEffectKind::Created {
+        if written.created {
             if ledger.is_new(meeting, &self.plot.linked) == Sure::No {
                 sim.violation("before", format!("{} was there before, and is logged", meeting.title));
             }
-            let times = ledger.created.get(&key).copied().unwrap_or(0) + 1;
-            let excused = ledger.removed.get(&key) == Some(&false);
+            let times = ledger.created.get(key).copied().unwrap_or(0) + 1;
+            let excused = ledger.removed.get(key) == Some(&false);
             if times > 1 && !excused {
                 sim.violation("double", format!("{} ({rid}) has {times} records by now", meeting.title));
             }
             ledger.created.insert(key.clone(), times);
         }
         let meeting = &ledger.meetings[at];
-        let says_off = effect.properties.get("hs_meeting_outcome").is_some_and(|word| word == OFF)
-            || effect.properties.get("hs_meeting_title").is_some_and(|title| title.starts_with(PREFIX));
-        if says_off && !meeting.ever_off && !meeting.hearsay && !meeting.shown(rid).off {
+        if written.says_off && !meeting.ever_off && !meeting.hearsay && !meeting.shown(rid).off {
             sim.violation("off", format!("{} ({rid}) is called off, and nobody did so", meeting.title));
         }
     }

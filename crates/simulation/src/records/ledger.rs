@@ -63,6 +63,13 @@ struct Entry {
     fresh: bool,
 }
 
+/// Somebody who was taken out of an account.
+struct Grave {
+    email: Option<String>,
+    /// The records that the account on the integration's other side had of them by then.
+    others: BTreeSet<String>,
+}
+
 /// One account's records.
 #[derive(Debug, Default)]
 struct Book {
@@ -86,7 +93,7 @@ pub struct Ledger {
     held: BTreeSet<(usize, String, Fact, Option<String>)>,
     /// People who were taken out of an account by its people, and by nobody put back, with each integration that had them
     /// in step.
-    graves: BTreeSet<(usize, String, usize)>,
+    graves: BTreeMap<(usize, String, usize), Grave>,
     /// The same of deals, by their names.
     deal_graves: BTreeSet<(usize, String, usize)>,
     /// Writes of programs to deals.
@@ -111,7 +118,7 @@ impl Ledger {
             books: (0..accounts).map(|_| Book::default()).collect(),
             edits: Vec::new(),
             held: BTreeSet::new(),
-            graves: BTreeSet::new(),
+            graves: BTreeMap::new(),
             deal_graves: BTreeSet::new(),
             deal_writes: 0,
             transfers: BTreeMap::new(),
@@ -232,7 +239,7 @@ impl Ledger {
 
     fn made(&mut self, sim: &Sim, account: &dyn Account, at: usize, shown: Shown, writer: Option<Writer>) {
         let (who, name) = (shown.who().to_owned(), account.name());
-        let rises = writer.is_some_and(|writer| self.graves.contains(&(at, who.clone(), writer.flow)));
+        let rises = writer.is_some_and(|writer| self.is_of_the_buried(at, &shown, writer.flow));
         if rises && !self.is_confused(&who) && !self.is_somebody_else(&who) {
             sim.violation("risen", format!("{name}: {who} was deleted and is made again"));
         }
@@ -254,6 +261,21 @@ impl Ledger {
         self.remember(at, &shown);
         let by = shown.facts.keys().map(|fact| (*fact, By::Program)).collect();
         self.books[at].entries.insert(shown.id.clone(), Entry { shown, by, fresh: true });
+    }
+
+    /// Whether this integration makes again whom people took out of an account. Somebody whom another integration made anew since,
+    /// and to whom people gave another address, is nobody whom this one ever knew.
+    fn is_of_the_buried(&self, at: usize, shown: &Shown, flow: usize) -> bool {
+        let Some(grave) = self.graves.get(&(at, shown.who().to_owned(), flow)) else { return false };
+        grave.email.as_deref() == shown.get(Fact::Email)
+            || self.others(at, flow, shown.who()).any(|id| grave.others.contains(id))
+    }
+
+    /// A person's records in the account that this integration keeps in step with this one.
+    fn others<'a>(&'a self, at: usize, flow: usize, who: &'a str) -> impl Iterator<Item = &'a String> {
+        let other = if at == 0 { flow + 1 } else { 0 };
+        let entries = self.books[other].entries.iter();
+        entries.filter(move |(_, entry)| entry.shown.who() == who).map(|(id, _)| id)
     }
 
     /// Whether somebody gave them another address: whoever knew them by the former one only takes them for somebody else.
@@ -339,7 +361,10 @@ impl Ledger {
             let was_made = entry.by.get(&Fact::Last) == Some(&By::Program);
             self.put_back += u64::from(flows.is_empty() && was_made);
             for flow in flows {
-                self.graves.insert((at, entry.shown.who().to_owned(), flow));
+                let who = entry.shown.who();
+                let others = self.others(at, flow, who).cloned().collect();
+                let grave = Grave { email: entry.shown.get(Fact::Email).map(str::to_owned), others };
+                self.graves.insert((at, who.to_owned(), flow), grave);
             }
         }
         for shown in now.into_values() {
@@ -366,7 +391,7 @@ impl Ledger {
             }
             if is_new {
                 // Somebody who is put in anywhere may be made everywhere.
-                self.graves.retain(|(_, who, _)| who != shown.who());
+                self.graves.retain(|(_, who, _), _| who != shown.who());
             }
             self.remember(at, &shown);
             let fresh = known.is_some_and(|entry| entry.fresh);

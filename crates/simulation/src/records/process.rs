@@ -81,7 +81,7 @@ impl Process {
         let gate: Arc<dyn Gate> = Arc::clone(life) as Arc<dyn Gate>;
         let store = sim.store.gated(Arc::clone(&entropy), gate).expect("the simulation's store runs inline");
         let http = Arc::new(Carrier { wires: Arc::clone(&self.wires), life: Arc::clone(life) });
-        let world = World { store, http, clock: self.clock.clone(), entropy };
+        let world = World { store, http, clock: self.clock.clone(), entropy, rest: Arc::new(syncline_engine::Timer) };
         let call = SignedDuration::try_from(CALL_DEADLINE).unwrap_or(SignedDuration::MAX);
         let quota = self.plot.quota.filter(|_| sim.in_chaos());
         Engine::new(world, self.wires.company.setup(&self.plot, quota), Options { call, ..Options::default() })

@@ -189,7 +189,13 @@ fn operator_engine(wires: &Arc<Wires>, plot: &Plot) -> Arc<Engine> {
     let life = Life::new(Arc::clone(sim), plot.processes, None, false, None, Box::new(|| ()));
     let entropy = Arc::new(Seeded::new(Dice::of(plot.seed, "operator", 0)));
     let http = Arc::new(Carrier { wires: Arc::clone(wires), life });
-    let world = World { store: sim.store.clone(), http, clock: sim.clock.clone(), entropy };
+    let world = World {
+        store: sim.store.clone(),
+        http,
+        clock: sim.clock.clone(),
+        entropy,
+        rest: Arc::new(syncline_engine::Timer),
+    };
     Engine::new(world, wires.company.setup(plot, None), EngineOptions::default())
 }
 

@@ -106,6 +106,7 @@ fn delivery(workspace: &WorkspaceId, number: usize, now: Timestamp) -> Delivery 
         key: format!("{number:064x}"),
         received: now,
         body: vec![b'x'; BODY_BYTES],
+        content_type: None,
         content: Content::Messages(vec![message]),
     }
 }

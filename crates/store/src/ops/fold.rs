@@ -487,7 +487,7 @@ async fn set_aside<D: Db>(
         .map(|(id, reason)| JournalEntry {
             at: now,
             kind: JournalKind::Message,
-            text: format!("A message was kept for a person: {reason}"),
+            text: intake::kept(reason, *id),
             details: json!({ "message": id, "parked": true }),
         })
         .collect();

@@ -6,7 +6,7 @@ use syncline_core::mutant::{self, Mutant};
 use super::journal::{self, Line};
 use crate::{
     Content, Delivery, JournalEntry, JournalKind, Store, TakenIn,
-    db::{Db, Op, P, Scope, Sql, statements, to_json},
+    db::{Db, Op, P, Scope, statements, to_json},
     error::Result,
     vault::{self, Place},
 };
@@ -17,17 +17,17 @@ pub(super) const IGNORED: i64 = 1;
 pub(super) const PARKED: i64 = 2;
 
 statements! {
-    INBOX_ADD = "insert into inbox (workspace, integration, source, key, received, state, reason, messages, body) \
-        values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) on conflict (workspace, source, key) do nothing {written}";
+    INBOX_ADD = "insert into inbox (workspace, integration, source, key, received, state, reason, messages, body, \
+        polled, content_type) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) on conflict (workspace, source, key) do nothing {written}";
     NEW_ADD = "insert into inbox_new (workspace, id, after) values (?1, ?2, 0)";
     QUIET_ADD = "insert into inbox_new (workspace, id, after, quiet) values (?1, ?2, 0, 1)";
 }
 
 /// A delivery that is ready to be stored.
 pub(super) struct TakeIn {
-    delivery: Delivery,
-    messages: Option<Vec<u8>>,
-    sealed: Vec<u8>,
+    pub(super) delivery: Delivery,
+    pub(super) messages: Option<Vec<u8>>,
+    pub(super) sealed: Vec<u8>,
 }
 
 /// Where a raw body belongs.
@@ -43,17 +43,17 @@ impl Op for TakeIn {
     }
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<TakenIn> {
-        self.add(db, &NEW_ADD).await
+        self.add(db, false).await
     }
 }
 
 impl TakeIn {
-    /// Stores it as one that makes its booking due only if it says something new.
+    /// Stores it as a poll's row, which makes its booking due only if it says something new.
     pub(super) async fn add_quietly<D: Db>(&self, db: &mut D) -> Result<TakenIn> {
-        self.add(db, &QUIET_ADD).await
+        self.add(db, true).await
     }
 
-    async fn add<D: Db>(&self, db: &mut D, new: &'static Sql) -> Result<TakenIn> {
+    async fn add<D: Db>(&self, db: &mut D, polled: bool) -> Result<TakenIn> {
         let delivery = &self.delivery;
         let (state, reason) = match &delivery.content {
             Content::Messages(_) => (MESSAGES, None),
@@ -71,12 +71,14 @@ impl TakeIn {
             P::opt_text(reason),
             P::opt_blob(self.messages.as_deref()),
             P::Blob(&self.sealed),
+            P::Int(polled.into()),
+            P::opt_text(delivery.content_type.as_deref()),
         ];
         let Some(row) = db.each(&INBOX_ADD, &[params]).await?.remove(0) else { return Ok(TakenIn::Duplicate) };
         let id = row.int(0)?;
         match reason {
             None => {
-                db.run(new, &[workspace, P::Int(id)]).await?;
+                db.run(if polled { &QUIET_ADD } else { &NEW_ADD }, &[workspace, P::Int(id)]).await?;
             }
             Some(reason) => {
                 let entry = set_aside(delivery, state, reason, id);
@@ -88,13 +90,20 @@ impl TakeIn {
 }
 
 fn set_aside(delivery: &Delivery, state: i64, reason: &str, id: i64) -> JournalEntry {
-    let what = if state == PARKED { "A message was kept for a person" } else { "A message was left alone" };
+    let text = if state == PARKED { kept(reason, id) } else { format!("A message was left alone: {reason}") };
     JournalEntry {
         at: delivery.received,
         kind: JournalKind::Message,
-        text: format!("{what}: {reason}"),
+        text,
         details: json!({ "source": delivery.source, "message": id, "parked": state == PARKED }),
     }
+}
+
+/// The line for a message that could not be read, with what to do about it.
+pub(super) fn kept(reason: &str, id: i64) -> String {
+    format!(
+        "A message was kept for a person: {reason}; once Syncline is upgraded or its settings are mended, have it read again: syncline replay {id}"
+    )
 }
 
 impl Store {

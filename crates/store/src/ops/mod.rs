@@ -17,8 +17,11 @@ mod oauth;
 mod person;
 mod plan;
 mod polls;
+mod raw;
 mod reading;
 mod records;
+mod reread;
+mod settings;
 mod settle;
 mod shared;
 mod sweep;
@@ -46,7 +49,10 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static (&'static str, &'sta
         oauth::STATEMENTS,
         plan::STATEMENTS,
         polls::STATEMENTS,
+        raw::STATEMENTS,
         reading::STATEMENTS,
+        reread::STATEMENTS,
+        settings::STATEMENTS,
         settle::STATEMENTS,
         shared::STATEMENTS,
         sweep::STATEMENTS,

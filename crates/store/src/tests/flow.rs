@@ -63,7 +63,7 @@ on_all! {
         assert_eq!(parked[0].reason.as_deref(), Some("no start"));
         let lines = store.activity(&ws(), crate::ActivityFilter { limit: 10, kind: Some(JournalKind::Message), ..Default::default() }).await.unwrap();
         assert_eq!(lines.iter().map(|line| line.entry.text.as_str()).collect::<Vec<_>>(), [
-            "A message was kept for a person: no start",
+            "A message was kept for a person: no start; once Syncline is upgraded or its settings are mended, have it read again: syncline replay 2",
             "A message was left alone: a ping",
         ]);
     }

@@ -6,7 +6,7 @@ use super::{
     calendars::{event, hold, integration, of, page},
     world::*,
 };
-use crate::{CalendarPage, CalendarRef, CalendarState, ChangesRead, HeardWatch, Held, Store, StoredWatch};
+use crate::{CalendarPage, CalendarRef, CalendarState, HeardWatch, Held, Store, StoredWatch};
 
 const LEASE: &str = "watch:meetings:rosa";
 
@@ -31,8 +31,9 @@ fn word(name: &str, of: &CalendarRef) -> HeardWatch {
 
 /// A reading of changes that began then, and ends now.
 fn changes(of: &CalendarRef, held: &Held, began: i64, now: i64, news: &[&str]) -> CalendarPage {
-    let ends = Some(ChangesRead { began: at(began), told_next_at: at(now + 3_000) });
-    CalendarPage { ends, ..page(of, held, now, news.iter().map(|id| event(id, &format!("{now}"))).collect(), false) }
+    let (began, told_next_at) = (at(began), Some(at(now + 3_000)));
+    let news = news.iter().map(|id| event(id, &format!("{now}"))).collect();
+    CalendarPage { began, told_next_at, ..page(of, held, now, news, false) }
 }
 
 async fn state(store: &Store, of: &CalendarRef) -> CalendarState {
@@ -89,6 +90,30 @@ on_all! {
         assert_eq!(look(&store, &rosa).await, (at(10_000), None));
         store.take_calendar_page(changes(&rosa, &held, 10_000, 10_001, &[])).await.unwrap();
         assert_eq!(look(&store, &rosa).await, (at(10_061), None));
+    }
+
+    /// proves: C10: a reading that takes many rounds knows what was told before its first page, and not what was told until
+    /// its last round began.
+    async fn a_word_survives_a_reading_of_many_rounds(world: &World) {
+        let store = world.store().await;
+        let (rosa, held) = watched(&store).await;
+        let more = |began| CalendarPage { began: at(began), ..page(&rosa, &held, began + 1, vec![], false) };
+        store.hear_watches(&ws(), vec![word("n1", &rosa)], at(98), at(100)).await.unwrap();
+        store.take_calendar_page(more(101)).await.unwrap();
+        store.hear_watches(&ws(), vec![word("n1", &rosa)], at(110), at(112)).await.unwrap();
+        store.take_calendar_page(more(120)).await.unwrap();
+        assert_eq!(state(&store, &rosa).await.begun_at, Some(at(101)));
+        store.take_calendar_page(changes(&rosa, &held, 130, 131, &["a"])).await.unwrap();
+        assert_eq!(look(&store, &rosa).await, (at(112), Some(at(112))));
+        assert_eq!(state(&store, &rosa).await.begun_at, None);
+        // The same, and nothing is told meanwhile.
+        store.take_calendar_page(more(140)).await.unwrap();
+        store.take_calendar_page(changes(&rosa, &held, 150, 151, &["a"])).await.unwrap();
+        assert_eq!(look(&store, &rosa).await, (at(3_151), None));
+        // What begins anew has not begun.
+        store.take_calendar_page(more(160)).await.unwrap();
+        assert!(store.read_calendar_anew(&rosa, &held, at(165)).await.unwrap());
+        assert_eq!(state(&store, &rosa).await.begun_at, None);
     }
 
     /// proves: C10: news of which nothing was told make a watch doubtful, until it tells something.

@@ -221,6 +221,7 @@ pub(crate) fn delivery(key: &str, seconds: i64, messages: Vec<BookingMessage>) -
         key: key.to_owned(),
         received: at(seconds),
         body: format!("{{\"raw\":\"{key}\"}}").into_bytes(),
+        content_type: None,
         content: Content::Messages(messages),
     }
 }

@@ -103,10 +103,10 @@ impl Bench {
     }
 
     fn ours(&self, folder: &Folder, events: usize) -> Run {
-        let mut command = Command::new(std::env::current_exe().expect("this program"));
-        command.arg(reading::WORD).arg(&self.base).arg(folder.0.join("cursor"));
+        let cursor = folder.0.join("cursor");
+        let task = reading::Task { vendor: "caldav", base: &self.base, bearer: "user:secret", cursor: &cursor };
         self.site.take();
-        let (seconds, _, told) = watched(command);
+        let (seconds, _, told) = watched(task.command());
         let said: reading::Said = serde_json::from_str(&told).expect("it says what it read");
         let tally = self.site.take();
         assert_eq!((said.events, said.calls as usize), (events, tally.requests));
@@ -159,7 +159,7 @@ fn started(python: &Path) -> f64 {
 }
 
 /// Runs a command to its good end: seconds, the most memory it was seen to take, and what it said.
-fn watched(mut command: Command) -> (f64, usize, String) {
+pub fn watched(mut command: Command) -> (f64, usize, String) {
     let began = Instant::now();
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
@@ -191,10 +191,10 @@ fn heard(child: &mut Child) -> (String, String) {
 }
 
 /// A folder that goes with its value.
-struct Folder(PathBuf);
+pub struct Folder(pub PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let memory = Path::new("/dev/shm");
         let base = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
         let folder = base.join(format!("syncline-calendars-{}", std::process::id()));
@@ -211,7 +211,7 @@ impl Drop for Folder {
     }
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()

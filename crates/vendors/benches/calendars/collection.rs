@@ -22,7 +22,7 @@ const TOKEN: &str = "http://calendars.example/sync/1";
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tally {
     pub requests: usize,
-    /// Bodies and headers, there and back.
+    /// Bodies, there and back, and of the collection headers, too.
     pub bytes: usize,
     /// What answering took.
     pub busy: Duration,

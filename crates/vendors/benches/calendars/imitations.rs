@@ -1,24 +1,23 @@
-//! The same number of events at the imitation Google and Microsoft accounts, which are called as functions: calls, bytes,
-//! and the time that is ours and not the imitation's.
+//! The same number of events at the imitation Google and Microsoft accounts, which answer over a socket from this process
+//! while ours reads in one of its own: calls, bytes, the time that is ours and not the imitation's, and memory.
 
 use std::{
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use syncline_connect::{
-    BoxFuture, Calendars, Cx, Http, HttpError, Secret, Settings,
-    calendar::{CalendarId, Changes, From, Reading},
-};
 use syncline_core::Clock;
-use syncline_sandbox::{GoogleConfig, GoogleWorkspace, MicrosoftConfig, MicrosoftTenant, Site};
-use syncline_vendors::{google::Google, microsoft::Microsoft};
+use syncline_sandbox::{GoogleConfig, GoogleWorkspace, MicrosoftConfig, MicrosoftTenant, Reply, Site, serve};
+use tokio_util::sync::CancellationToken;
 
 use super::{
+    beside::{Folder, median, watched},
+    collection::Tally,
     events::{self, Shape},
+    reading::{Said, Task, Today},
     row,
 };
 
@@ -26,14 +25,13 @@ const ROSA: &str = "rosa@host.example";
 const MIA: &str = "mia@firm.example";
 
 /// Both accounts.
-pub fn both(size: usize) {
-    let clock = Hands::new();
-    let site = GoogleWorkspace::new(GoogleConfig::default(), clock.clone());
+pub fn both(size: usize, times: usize) {
+    let site = GoogleWorkspace::new(GoogleConfig::default(), Arc::new(Today));
     let token = site.install(ROSA).expect("she has a calendar");
     for number in 0..size {
         site.create(ROSA, &google(number)).expect("an event");
     }
-    Desk::new(site, clock, &token).report("Google", &Google, size);
+    report("google", site, &token, size, times);
 
     let clock = Hands::new();
     let site = MicrosoftTenant::new(MicrosoftConfig::default(), clock.clone());
@@ -43,7 +41,7 @@ pub fn both(size: usize) {
     // They were there long before anybody reads them.
     clock.pass(SignedDuration::from_hours(24));
     let token = site.install(MIA).expect("there is a mailbox");
-    Desk::new(site, clock, &token).report("Microsoft", &Microsoft, size);
+    report("microsoft", site, &token, size, times);
 }
 
 fn times(number: usize) -> (String, String) {
@@ -96,12 +94,13 @@ fn microsoft(number: usize) -> Value {
     event
 }
 
-/// The time, moved by hand.
+/// The time of an account, moved by hand until it is today.
 struct Hands(Mutex<Timestamp>);
 
 impl Hands {
+    /// A day ago.
     fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new("2026-03-12T08:00:00Z".parse().expect("a time"))))
+        Arc::new(Self(Mutex::new(Today.now() - SignedDuration::from_hours(24))))
     }
 
     fn pass(&self, span: SignedDuration) {
@@ -115,92 +114,70 @@ impl Clock for Hands {
     }
 }
 
-/// What was said to an account, and how long its imitation worked.
-#[derive(Clone, Copy, Default)]
-struct Said {
-    calls: usize,
-    bytes: usize,
-    busy: Duration,
-}
-
-/// Carries requests to an imitation, as a function.
+/// An account on a socket.
 struct Way<S> {
     site: Arc<S>,
-    said: Mutex<Said>,
+    said: Mutex<Tally>,
 }
 
-impl<S: Site> Http for Way<S> {
-    fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'_, Result<http::Response<Bytes>, HttpError>> {
+impl<S: Site> Site for Way<S> {
+    fn handle(&self, base: &str, request: http::Request<Bytes>) -> Reply {
         let asked = request.body().len();
         let began = Instant::now();
-        let response = self.site.handle("http://sandbox", request).response;
+        let reply = self.site.handle(base, request);
         let mut said = self.said.lock().expect("nothing panicked");
         said.busy += began.elapsed();
-        said.calls += 1;
-        said.bytes += asked + response.body().len();
-        Box::pin(std::future::ready(Ok(response)))
+        said.requests += 1;
+        said.bytes += asked + reply.response.body().len();
+        reply
     }
 }
 
-/// Somebody's calendar.
-struct Desk<S> {
-    way: Way<S>,
-    clock: Arc<Hands>,
-    bearer: Secret,
-}
-
-/// What a reading came to.
-struct Read {
+/// What readings of one kind came to.
+#[derive(Default)]
+struct Runs {
     events: usize,
-    said: Said,
-    /// Without the imitation.
-    seconds: f64,
+    tally: Tally,
+    /// From the first question to the last event, without the imitation.
+    seconds: Vec<f64>,
+    /// Of those the imitation's.
+    busy: Vec<f64>,
+    peak_kb: Vec<f64>,
 }
 
-impl<S: Site> Desk<S> {
-    fn new(site: Arc<S>, clock: Arc<Hands>, token: &Value) -> Self {
-        let token = token["access_token"].as_str().expect("a token").to_owned();
-        Self { way: Way { site, said: Mutex::default() }, clock, bearer: Secret::new(token) }
-    }
-
-    fn report(&self, name: &str, calendars: &dyn Calendars, size: usize) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        let mut cursor = None;
-        let first = runtime.block_on(self.read(calendars, &mut cursor));
-        assert!(first.events >= size, "{name}: {} of {size} events", first.events);
-        let idle = runtime.block_on(self.read(calendars, &mut cursor));
-        assert_eq!(idle.events, 0, "{name}: nothing changed");
-        for (what, read, goal) in [("first reading", first, ""), ("nothing changed", idle, "1 call")] {
-            let said = read.said;
-            row(&format!("{name}, {what}: calls"), said.calls, goal);
-            row(&format!("{name}, {what}: bytes of bodies"), said.bytes, "");
-            let times = format!("{:.4} s, {:.4} s", read.seconds, said.busy.as_secs_f64());
-            row(&format!("{name}, {what}: ours for {} events, and the imitation's", read.events), times, "");
+/// Reads everything and then nothing new, so many times.
+fn report<S: Site>(vendor: &str, site: Arc<S>, token: &Value, size: usize, times: usize) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let way = Arc::new(Way { site, said: Mutex::default() });
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a free port");
+    let base = format!("http://{}/", listener.local_addr().expect("a bound port has an address"));
+    runtime.spawn(serve(listener, Arc::clone(&way), CancellationToken::new()));
+    let bearer = token["access_token"].as_str().expect("a token");
+    let (mut first, mut idle) = (Runs::default(), Runs::default());
+    for _ in 0..times {
+        let folder = Folder::new();
+        let cursor = folder.0.join("cursor");
+        for runs in [&mut first, &mut idle] {
+            *way.said.lock().expect("nothing panicked") = Tally::default();
+            let (_, _, told) = watched(Task { vendor, base: &base, bearer, cursor: &cursor }.command());
+            let said: Said = serde_json::from_str(&told).expect("it says what it read");
+            runs.tally = *way.said.lock().expect("nothing panicked");
+            runs.events = said.events;
+            let busy = runs.tally.busy.as_secs_f64();
+            runs.seconds.push(said.seconds - busy);
+            runs.busy.push(busy);
+            runs.peak_kb.push(f64::from(u32::try_from(said.peak_kb).unwrap_or(u32::MAX)));
         }
     }
-
-    /// Reads to the end, and goes on from there the next time.
-    async fn read(&self, calendars: &dyn Calendars, cursor: &mut Option<String>) -> Read {
-        let base_url = "http://sandbox".parse().expect("an address");
-        let settings = Settings::new();
-        *self.way.said.lock().expect("nothing panicked") = Said::default();
-        let began = Instant::now();
-        let mut events = Vec::new();
-        loop {
-            self.clock.pass(SignedDuration::from_secs(1));
-            let now = self.clock.now();
-            let cx = Cx { http: &self.way, now, base_url: &base_url, bearer: &self.bearer, settings: &settings };
-            let from = cursor.as_deref().map_or(From::Beginning, From::Cursor);
-            let calendar = CalendarId("primary".into());
-            let answered = calendars.changes(&cx, &calendar, from).await.expect("the imitation answers");
-            let Changes::Page(page) = answered.value else { panic!("the cursor is known") };
-            events.extend(page.events);
-            *cursor = Some(page.cursor);
-            if page.reading != Reading::More {
-                break;
-            }
-        }
-        let said = *self.way.said.lock().expect("nothing panicked");
-        Read { events: events.len(), said, seconds: (began.elapsed() - said.busy).as_secs_f64() }
+    assert!(first.events >= size && idle.events == 0, "{vendor}: {} and {} of {size}", first.events, idle.events);
+    for (what, runs, goal) in [("first reading", first, ""), ("nothing changed", idle, "1 call")] {
+        row(&format!("{vendor}, {what}: calls"), runs.tally.requests, goal);
+        row(&format!("{vendor}, {what}: bytes of bodies"), runs.tally.bytes, "");
+        let (seconds, busy) = (median(runs.seconds.into_iter()), median(runs.busy.into_iter()));
+        let times = format!("{seconds:.4} s, {busy:.4} s");
+        row(&format!("{vendor}, {what}: ours for {} events, and the imitation's", runs.events), times, "");
+        let peak = median(runs.peak_kb.into_iter()) / 1024.0;
+        row(&format!("{vendor}, {what}: peak, resident"), format!("{peak:.1} MB"), "");
     }
 }

@@ -1,7 +1,7 @@
 //! What reading calendars costs: `cargo bench -p syncline-vendors --bench calendars`.
 //!
 //! A collection is read by us and by vdirsyncer from the same server in the same run (`beside`), and the imitation accounts
-//! of the other vendors by us (`imitations`). Words behind `--` choose parts, a number the size:
+//! of the other vendors by us (`imitations`), each time in a process of its own. Words behind `--` choose parts, a number the size:
 //! `cargo bench -p syncline-vendors --bench calendars -- beside 1000`. vdirsyncer is installed by
 //! `crates/sandbox/clients/install`. Under `cargo test` a few events are read, so that it cannot rot.
 
@@ -11,14 +11,10 @@ mod events;
 mod imitations;
 mod reading;
 
-use std::path::Path;
-
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    if let [word, base, cursor] = &args[..]
-        && word == reading::WORD
-    {
-        let said = reading::read(base, Path::new(cursor));
+    if let Some(task) = reading::Task::of(&args) {
+        let said = reading::read(&task);
         println!("{}", serde_json::to_string(&said).expect("numbers can be written"));
         return;
     }
@@ -36,7 +32,7 @@ fn main() {
         beside::beside(size, times);
     }
     if wanted("imitations") {
-        imitations::both(size);
+        imitations::both(size, times);
     }
 }
 

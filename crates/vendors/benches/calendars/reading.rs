@@ -1,6 +1,6 @@
 //! Our reading, in a process of its own: the connector over a socket, and what it says of itself at the end.
 
-use std::{path::Path, time::Instant};
+use std::{path::Path, process::Command, time::Instant};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -11,13 +11,16 @@ use syncline_connect::{
     BoxFuture, Calendars, Cx, Http, HttpError, Secret, Settings,
     calendar::{CalendarId, Changes, From, Reading},
 };
-use syncline_vendors::caldav::CalDav;
+use syncline_core::Clock;
+use syncline_vendors::{caldav::CalDav, google::Google, microsoft::Microsoft};
 use tokio::{net::TcpStream, sync::Mutex};
 
 use super::collection::PATH;
 
 /// The word with which the benchmark starts itself.
-pub const WORD: &str = "--read";
+const WORD: &str = "--read";
+/// The day that it is for whoever reads.
+const TODAY: &str = "2026-03-13T08:00:00Z";
 
 /// What a reading says of itself.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -29,24 +32,64 @@ pub struct Said {
     pub peak_kb: usize,
 }
 
-/// Reads what is new since the cursor in the file, everything where there is none, and leaves the new one there.
-pub fn read(base: &str, cursor: &Path) -> Said {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(reading(base, cursor))
+/// Who reads, where, and as whom.
+pub struct Task<'a> {
+    /// `caldav`, `google` or `microsoft`.
+    pub vendor: &'a str,
+    pub base: &'a str,
+    pub bearer: &'a str,
+    /// The file with the cursor.
+    pub cursor: &'a Path,
 }
 
-async fn reading(base: &str, file: &Path) -> Said {
+impl<'a> Task<'a> {
+    /// The task of a process that [`Task::command`] started.
+    pub fn of(args: &'a [String]) -> Option<Self> {
+        let [word, vendor, base, bearer, cursor] = args else { return None };
+        (word == WORD).then(|| Self { vendor, base, bearer, cursor: Path::new(cursor) })
+    }
+
+    /// This program once more, to do it.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(std::env::current_exe().expect("this program"));
+        command.args([WORD, self.vendor, self.base, self.bearer]).arg(self.cursor);
+        command
+    }
+}
+
+/// The clock of whoever reads, and of the imitations.
+pub struct Today;
+
+impl Clock for Today {
+    fn now(&self) -> jiff::Timestamp {
+        TODAY.parse().expect("a time")
+    }
+}
+
+/// Reads what is new since the cursor in the file, everything where there is none, and leaves the new one there.
+pub fn read(task: &Task<'_>) -> Said {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(reading(task))
+}
+
+async fn reading(task: &Task<'_>) -> Said {
     let http = Line { connection: Mutex::default() };
-    let (base_url, bearer, settings) = (base.parse().expect("an address"), Secret::new("user:secret"), Settings::new());
-    let now = "2026-11-22T12:00:00Z".parse().expect("a time");
-    let cx = Cx { http: &http, now, base_url: &base_url, bearer: &bearer, settings: &settings };
-    let calendar = CalendarId(PATH.to_owned());
+    let (base_url, bearer) = (task.base.parse().expect("an address"), Secret::new(task.bearer));
+    let settings = Settings::new();
+    let cx = Cx { http: &http, now: Today.now(), base_url: &base_url, bearer: &bearer, settings: &settings };
+    let (calendars, calendar): (&dyn Calendars, _) = match task.vendor {
+        "google" => (&Google, "primary"),
+        "microsoft" => (&Microsoft, "primary"),
+        _ => (&CalDav, PATH),
+    };
+    let calendar = CalendarId(calendar.to_owned());
+    let file = task.cursor;
     let mut cursor = std::fs::read_to_string(file).ok();
     let began = Instant::now();
     let (mut events, mut calls) = (Vec::new(), 0);
     loop {
         let from = cursor.as_deref().map_or(From::Beginning, From::Cursor);
-        let answered = CalDav.changes(&cx, &calendar, from).await.expect("the server answers");
+        let answered = calendars.changes(&cx, &calendar, from).await.expect("the server answers");
         let Changes::Page(page) = answered.value else { panic!("the cursor is known") };
         calls += answered.calls;
         cursor = Some(page.cursor);

@@ -15,6 +15,7 @@ mod deals;
 mod describe;
 mod hints;
 mod hook;
+mod limits;
 mod wire;
 mod write;
 
@@ -24,7 +25,7 @@ mod tests;
 use std::time::Duration;
 
 use syncline_connect::{
-    Answered, BoxFuture, Connector, Cx, Error, ErrorKind, Hints, Manifest, Mirror, RawRequest, Retry, Settings,
+    Answered, BoxFuture, Connector, Cx, Error, ErrorKind, Hints, Limits, Manifest, Mirror, RawRequest, Retry, Settings,
     mirror::{Ask, Changes, KindSpec, Lookup, MarkSpec, Named, RowWrite, Seen, Written},
 };
 use syncline_core::{description::ObjectDescription, ids::RecordId, record::Role};
@@ -84,6 +85,10 @@ impl Connector for ActiveCampaign {
     }
 
     fn hints(&self) -> Option<&dyn Hints> {
+        Some(self)
+    }
+
+    fn limits(&self) -> Option<&dyn Limits> {
         Some(self)
     }
 }

@@ -9,7 +9,7 @@ use super::{convert::EMAIL, wire::Refusal};
 use crate::call::Heard;
 
 /// The header that says in how many seconds the allowance starts afresh: a refusal has no `Retry-After`.
-const RESET: &str = "x-sib-ratelimit-reset";
+pub const RESET: &str = "x-sib-ratelimit-reset";
 
 /// A code is a short word; anything else that stands in its place is not repeated.
 const CODE_CHARS_MAX: usize = 60;

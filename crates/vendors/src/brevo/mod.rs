@@ -14,6 +14,7 @@ mod deals;
 mod hints;
 mod hook;
 mod import;
+mod limits;
 mod schema;
 mod walk;
 mod wire;
@@ -25,7 +26,7 @@ mod tests;
 use std::time::Duration;
 
 use syncline_connect::{
-    Answered, BoxFuture, Connector, Cx, Error, ErrorKind, Hints, Manifest, Mirror, RawRequest, Retry, Settings,
+    Answered, BoxFuture, Connector, Cx, Error, ErrorKind, Hints, Limits, Manifest, Mirror, RawRequest, Retry, Settings,
     mirror::{Ask, Changes, KindSpec, Lookup, MarkSpec, Named, RowWrite, Seen, Written},
 };
 use syncline_core::{description::ObjectDescription, ids::RecordId, record::Role};
@@ -101,6 +102,10 @@ impl Connector for Brevo {
     }
 
     fn hints(&self) -> Option<&dyn Hints> {
+        Some(self)
+    }
+
+    fn limits(&self) -> Option<&dyn Limits> {
         Some(self)
     }
 }

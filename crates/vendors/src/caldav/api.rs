@@ -171,6 +171,7 @@ impl<'a> Api<'a> {
             HttpError::Unanswered { .. } if writes => (ErrorKind::UnknownOutcome, Retry::Backoff),
             HttpError::Unanswered { .. } => (ErrorKind::Unavailable, Retry::Backoff),
             HttpError::Forbidden { .. } => (ErrorKind::Configuration, Retry::Never),
+            HttpError::Paced { wait, .. } => (ErrorKind::RateLimited, Retry::After(*wait)),
         };
         self.error(kind, retry, error.to_string())
     }

@@ -81,7 +81,7 @@ pub async fn changes(api: &mut Api<'_>, calendar: &str, from: From<'_>) -> Resul
         path.push('/');
     }
     let mut collection = Collection { api, path, zone: None, compared: Compared::default() };
-    let From::Cursor(text) = from else { return collection.beginning().await.map(Changes::Page) };
+    let From::Cursor(text) = from else { return collection.beginning().await.map(told) };
     // A cursor that is none of ours stands for nothing.
     let Some(cursor) = Cursor::read(text) else { return Ok(Changes::Expired) };
     collection.zone.clone_from(&cursor.zone);
@@ -90,12 +90,17 @@ pub async fn changes(api: &mut Api<'_>, calendar: &str, from: From<'_>) -> Resul
         (None, Mark::Token(token)) => collection.since(&token).await?,
         (None, mark) => collection.compared_with(mark).await?,
     };
-    Ok(page.map_or(Changes::Expired, Changes::Page))
+    Ok(told(page))
+}
+
+/// A page, or that all is to be read anew.
+fn told(page: Option<Page>) -> Changes {
+    page.map_or(Changes::Expired, Changes::Page)
 }
 
 impl Collection<'_, '_> {
     /// All that is there.
-    async fn beginning(&mut self) -> Result<Page, Error> {
+    async fn beginning(&mut self) -> Result<Option<Page>, Error> {
         let answer = self.api.find(&self.path, Depth::Itself, ask::abilities()).await?;
         let told = self.api.told(answer)?;
         let row = told.rows.first();
@@ -117,9 +122,9 @@ impl Collection<'_, '_> {
         if listing.members.len() <= WHOLE_MAX
             && let Some(events) = self.whole(&listing).await?
         {
-            return Ok(self.page(events, mark, None, Reading::EVERYTHING));
+            return Ok(Some(self.page(events, mark, None, Reading::EVERYTHING)));
         }
-        self.by_name(mark, &listing, None, String::new()).await
+        self.by_name(mark, &listing, Rest::default()).await
     }
 
     /// Everything in one answer, and by name what that lacks. `None`: the server does not do it, or not at once.
@@ -163,7 +168,7 @@ impl Collection<'_, '_> {
         }
         let mark = Mark::Token(until);
         if listing.members.len() > PAGE_MEMBERS {
-            return self.by_name(mark, &listing, Some(token.to_owned()), String::new()).await.map(Some);
+            return self.by_name(mark, &listing, Rest { since: Some(token.to_owned()), ..Rest::default() }).await;
         }
         let names: Vec<String> = listing.members.keys().cloned().collect();
         let mut events = self.gone(&listing);
@@ -208,17 +213,13 @@ impl Collection<'_, '_> {
                 Synced::Unable(error) => return Err(error),
             },
         };
-        self.by_name(mark, &listing, rest.since, rest.after).await.map(Some)
+        self.by_name(mark, &listing, rest).await
     }
 
-    /// The next members by name. What is gone comes with the first of them.
-    async fn by_name(
-        &mut self,
-        mark: Mark,
-        listing: &Listing,
-        since: Option<String>,
-        after: String,
-    ) -> Result<Page, Error> {
+    /// The next members by name. What is gone comes with the first of them. `None`: so much of what changed is gone that all is
+    /// to be read.
+    async fn by_name(&mut self, mark: Mark, listing: &Listing, rest: Rest) -> Result<Option<Page>, Error> {
+        let Rest { since, after, gone } = rest;
         let mut names: Vec<String> = listing.members.keys().filter(|name| **name > after).cloned().collect();
         let is_last = names.len() <= PAGE_MEMBERS;
         names.truncate(PAGE_MEMBERS);
@@ -228,13 +229,17 @@ impl Collection<'_, '_> {
             // What is missing in all that there is, is looked for by whoever knows what there was.
             events.retain(|event| !is_gone(event));
         }
-        Ok(match names.pop().filter(|_| !is_last) {
-            Some(after) => self.page(events, mark, Some(Rest { since, after }), Reading::More),
+        let gone = gone + events.iter().filter(|event| is_gone(event)).count();
+        if is_many(gone, UNCOUNTED) {
+            return Ok(None);
+        }
+        Ok(Some(match names.pop().filter(|_| !is_last) {
+            Some(after) => self.page(events, mark, Some(Rest { since, after, gone }), Reading::More),
             None => {
                 let reading = if since.is_none() { Reading::EVERYTHING } else { Reading::Changes };
                 self.page(events, mark, None, reading)
             }
-        })
+        }))
     }
 
     fn page(&self, events: Vec<Event>, mark: Mark, rest: Option<Rest>, reading: Reading) -> Page {

@@ -42,13 +42,16 @@ pub enum Mark {
 }
 
 /// Members are read by name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Rest {
     /// The token since which they changed; `None`: all that are there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
     /// The last that is read.
     pub after: String,
+    /// How many of those that are read are gone.
+    #[serde(default)]
+    pub gone: usize,
 }
 
 impl Cursor {

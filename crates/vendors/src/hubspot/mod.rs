@@ -10,6 +10,7 @@ mod classify;
 mod convert;
 mod describe;
 mod hints;
+mod limits;
 pub mod manifest;
 mod mirror;
 mod oauth;
@@ -24,7 +25,7 @@ mod wire;
 mod tests;
 
 use syncline_connect::{
-    BoxFuture, Connector, Error, Grant, Hints, Manifest, Mirror, OAuth, Records, Secret, Settings, TokenSet,
+    BoxFuture, Connector, Error, Grant, Hints, Limits, Manifest, Mirror, OAuth, Records, Secret, Settings, TokenSet,
     oauth::{App, TokenCx},
 };
 use url::Url;
@@ -49,6 +50,10 @@ impl Connector for HubSpot {
     }
 
     fn hints(&self) -> Option<&dyn Hints> {
+        Some(self)
+    }
+
+    fn limits(&self) -> Option<&dyn Limits> {
         Some(self)
     }
 

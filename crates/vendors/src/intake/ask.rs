@@ -141,6 +141,7 @@ impl<'a> Asking<'a> {
             HttpError::NotSent { .. } => self.error(ErrorKind::Unreachable, Retry::Backoff, error.to_string()),
             HttpError::Unanswered { .. } => self.error(ErrorKind::Unavailable, Retry::Backoff, error.to_string()),
             HttpError::Forbidden { .. } => self.error(ErrorKind::Configuration, Retry::Never, error.to_string()),
+            HttpError::Paced { wait, .. } => self.error(ErrorKind::RateLimited, Retry::After(*wait), error.to_string()),
         }
     }
 

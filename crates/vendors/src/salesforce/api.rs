@@ -310,6 +310,7 @@ async fn send(cx: &Cx<'_>, request: Request<Bytes>) -> Result<Reply, HttpError> 
 fn not_sent(op: &'static str, error: &HttpError) -> Error {
     match error {
         HttpError::Forbidden { .. } => Error::new(ErrorKind::Configuration, Retry::Never, op, error.to_string()),
+        HttpError::Paced { wait, .. } => Error::new(ErrorKind::RateLimited, Retry::After(*wait), op, error.to_string()),
         _ => Error::new(ErrorKind::Unreachable, Retry::Backoff, op, error.to_string()),
     }
 }

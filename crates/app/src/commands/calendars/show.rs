@@ -16,6 +16,8 @@ use syncline_engine::calendars::{
 };
 use syncline_store::{CalendarState, FlowStanding, MeetingView};
 
+use crate::plan::word;
+
 /// Events that a preview shows of each sort.
 const SAMPLES: usize = 5;
 
@@ -170,12 +172,7 @@ pub fn status_json(name: &IntegrationId, state: &CalendarFlowState) -> String {
 }
 
 fn standing_of(state: &CalendarFlowState) -> &'static str {
-    match state.state.as_ref().map_or(FlowStanding::Draft, |state| state.standing) {
-        FlowStanding::Draft => "a draft",
-        FlowStanding::Active => "active",
-        FlowStanding::Paused => "paused",
-        FlowStanding::Stopped => "stopped",
-    }
+    word(state.state.as_ref().map_or(FlowStanding::Draft, |state| state.standing))
 }
 
 /// When, what, and whether it is logged or why not.

@@ -45,6 +45,7 @@ fn view(title: Option<&str>, verdict: Verdict, privacy: Privacy) -> MeetingView 
             refused: None,
             carried: syncline_core::record::Fields::new(),
             untold: None,
+            made: None,
             doubt: None,
         },
         record: is_logged.then(|| syncline_core::ids::RecordId::new("00U1")),

@@ -2,14 +2,14 @@
 
 use anyhow::bail;
 use jiff::SignedDuration;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use syncline_core::calendar::eligible::Policy;
 
 use super::{address, entries, told, within};
 use crate::config::is_name;
 
 /// One calendar of one person.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CalendarPersonConfig {

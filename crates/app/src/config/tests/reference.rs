@@ -16,7 +16,7 @@ const OPENING: &str = "# Configuration
 
 One file in TOML, `syncline.toml` unless `--config` or the environment variable `SYNCLINE_CONFIG` names another.
 `syncline init` writes one to start from. Unknown keys are errors: what is misspelt is never passed over. Changes take
-effect at the next start.
+effect at the next start; `syncline plan` shows beforehand what they mean, see [operating.md](operating.md#changing-the-configuration).
 
 A *secret* never stands in the file: `\"env:NAME\"` reads an environment variable, `\"file:path\"` a file that only its owner
 may read (`chmod 600`). Relative paths start at the configuration file's folder.

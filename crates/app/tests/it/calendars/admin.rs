@@ -37,7 +37,8 @@ impl<'s> Browser<'s> {
     }
 
     fn agree(&self, name: &str) {
-        agree(&mut self.server.connect(), &self.session, &format!("/connect/{name}"), name);
+        let landed = agree(&mut self.server.connect(), &self.session, &format!("/connect/{name}"), name);
+        assert_eq!(landed, format!("/connected/{name}"));
     }
 
     fn page(&self, path: &str) -> String {
@@ -154,7 +155,7 @@ fn story(name: &str, database: &str) {
     assert!(page.contains(&format!("<a href=\"{url}\"")) && page.contains("Nobody from outside takes part."), "{page}");
     let of_one_reason = browser.page("/integrations/meetings/events?show=internal_only");
     assert!(of_one_reason.contains("Team") && !of_one_reason.contains("Demo"), "{of_one_reason}");
-    assert!(browser.page("/").contains("1 events logged · 2 left out"));
+    assert!(browser.page("/").contains("1 event logged · 2 left out"));
     let mut told = server.api(&format!("{MEETINGS}/events"))["events"].as_array().expect("a list").clone();
     told.reverse();
     for event in &mut told {
@@ -170,7 +171,14 @@ fn story(name: &str, database: &str) {
     let (status, told) = put(&format!("{MEETINGS}?version={version}"), &settings(&people));
     assert_eq!(status, 200, "{told}");
     office.google.create(SAM, &office.event("Sam's old one", 27, &[CLIENT])).expect("a meeting");
-    browser.agree("sam");
+    let said = office.run(&["connect", "sam", "--link"]);
+    let link = &said[said.find("/connect-link/").unwrap_or_else(|| panic!("{said}"))..];
+    let link = link.split_whitespace().next().expect("its end");
+    let page = server.connect().exchange("GET", link, &[], b"").expect("an answer");
+    let page = String::from_utf8(page.body).expect("text");
+    assert!(page.contains("Its calendar is read") && page.contains(&format!("href=\"{link}/begin\"")), "{page}");
+    assert_eq!(agree(&mut server.connect(), "", &format!("{link}/begin"), "sam"), "/connect-link/used");
+    assert!(office.refused(&["connect", "sam", "--link"]).contains("it is connected"));
     assert_eq!(asked(&server, "POST", &format!("{MEETINGS}/activate"), &json!({})).0, 204, "Rosa agreed before");
     until(&office, &server, MEETINGS, |told| told["calendars"][1]["whole"] == json!(true));
     office.google.create(SAM, &office.event("Sam's new one", 28, &[CLIENT])).expect("a meeting");

@@ -250,3 +250,32 @@ async fn a_second_edit_stands_before_the_first_is_read_back() {
         }
     }
 }
+
+/// What is edited in the CRM before the calendar has shown the event that was made reaches that event at once: that it is not
+/// read yet does not mean that it is not there (seed 1711 of the simulation with notices).
+///
+/// proves: C2, V1
+#[tokio::test]
+async fn an_edit_reaches_an_event_that_is_not_read_yet() {
+    for house in HOUSES {
+        let desk = desk(house).await;
+        let logged = desk.log("Kick-off", 24, ROSA, &[ADA]);
+        desk.hands.pass(SignedDuration::from_mins(3));
+        desk.round().await;
+        assert_eq!(desk.in_calendar(ROSA).len(), 1, "{house:?}: {:?}", desk.told().await);
+        for title in ["Kick-off, in Berlin", "Kick-off, in Paris"] {
+            desk.hub.edit("meetings", &logged, &[("hs_meeting_title", title)]).expect("a person may");
+            desk.trouble_reading(FaultKind::Status);
+            desk.hands.pass(SignedDuration::from_mins(3));
+            desk.round().await;
+            assert_eq!(desk.in_calendar(ROSA)[0].title, title, "{house:?}: {:?}", desk.told().await);
+        }
+        desk.through().await;
+        let told = desk.told().await;
+        assert_eq!(
+            (desk.in_calendar(ROSA).len(), desk.titles()),
+            (1, vec!["Kick-off, in Paris".to_owned()]),
+            "{told:?}"
+        );
+    }
+}

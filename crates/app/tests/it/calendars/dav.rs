@@ -126,6 +126,20 @@ impl Radicale {
         assert!((200..300).contains(&status), "{status}");
     }
 
+    /// Rosa puts other values into lines of an event.
+    pub fn rewrite(&self, name: &str, lines: &[(&str, &str)]) {
+        let path = self.folder.join(format!("collection-root/rosa/meetings/{name}.ics"));
+        let mut text = unfolded(&std::fs::read_to_string(path).expect("an event"));
+        for (field, value) in lines {
+            let old =
+                text.lines().find(|line| line.split([':', ';']).next() == Some(field)).expect("a line").to_owned();
+            text = text.replacen(&old, &format!("{field}:{value}"), 1);
+        }
+        let head = [("content-type", "text/calendar; charset=utf-8")];
+        let (status, ..) = self.ask("PUT", &format!("/rosa/meetings/{name}.ics"), &head, text.as_bytes());
+        assert!((200..300).contains(&status), "{status}: {text}");
+    }
+
     /// Rosa changes her only event by hand.
     pub fn change(&self, change: impl FnOnce(&str) -> String) {
         let folder = self.folder.join("collection-root/rosa/meetings");

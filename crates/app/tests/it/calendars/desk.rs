@@ -85,6 +85,19 @@ pub async fn connection(
     }
 }
 
+/// An account with the key property on everything, room for any number of calls, and nobody in it.
+pub fn hub(hands: &Arc<Hands>) -> Arc<HubSpotAccount> {
+    let rates = HubSpotRates {
+        oauth_per_ten_seconds: u32::MAX,
+        private_per_ten_seconds: u32::MAX,
+        daily: u32::MAX,
+        searches_per_second: u32::MAX,
+    };
+    let mut config = HubSpotConfig { rates, ..HubSpotConfig::default() };
+    config.properties.extend(KEYED.map(|kind| (kind.to_owned(), HubSpotProperty::text("syncline_key").unique())));
+    HubSpotAccount::new(config, hands.clone()).expect("an account")
+}
+
 impl Desk {
     pub async fn new() -> Self {
         Self::with(|_| ()).await
@@ -101,16 +114,30 @@ impl Desk {
         let person = |id: &str, email: &str| MicrosoftUser::new(id, email, email);
         let users = vec![person("1", ROSA), person("2", SAM)];
         let microsoft = MicrosoftTenant::new(MicrosoftConfig { users, ..MicrosoftConfig::default() }, hands.clone());
-        let rates = HubSpotRates {
-            oauth_per_ten_seconds: u32::MAX,
-            private_per_ten_seconds: u32::MAX,
-            daily: u32::MAX,
-            searches_per_second: u32::MAX,
-        };
-        let mut config = HubSpotConfig { rates, ..HubSpotConfig::default() };
-        config.properties.extend(KEYED.map(|kind| (kind.to_owned(), HubSpotProperty::text("syncline_key").unique())));
-        let token = config.private_apps[0].token.clone();
-        let hub = HubSpotAccount::new(config, hands.clone()).expect("an account");
+        let hub = hub(&hands);
+        let desk = Self::over_all(house, hands, (google, microsoft), (hub, "hub"), change).await;
+        desk.contact(ADA);
+        desk
+    }
+
+    /// Another Syncline, with a database of its own, over the same calendars and this CRM, which it calls so.
+    pub async fn another(
+        &self,
+        (hub, crm): (&Arc<HubSpotAccount>, &str),
+        change: impl FnOnce(&mut CalendarFlow),
+    ) -> Self {
+        let suites = (self.google.clone(), self.microsoft.clone());
+        Self::over_all(self.house, self.hands.clone(), suites, (hub.clone(), crm), change).await
+    }
+
+    async fn over_all(
+        house: House,
+        hands: Arc<Hands>,
+        (google, microsoft): (Arc<GoogleWorkspace>, Arc<MicrosoftTenant>),
+        (hub, crm): (Arc<HubSpotAccount>, &str),
+        change: impl FnOnce(&mut CalendarFlow),
+    ) -> Self {
+        let token = HubSpotConfig::default().private_apps[0].token.clone();
         let key: [u8; 32] = std::array::from_fn(|n| u8::try_from(n).expect("small"));
         let options = StoreOptions {
             key: MasterKey::new(&key).expect("a key"),
@@ -134,11 +161,11 @@ impl Desk {
             };
             connections.push(connection(&store, id, connector, &tokens.expect("a grant"), app.clone()).await);
         }
-        store.ensure_connection(&workspace(), &ConnectionId::new("hub"), "hubspot").await.expect("a row");
+        store.ensure_connection(&workspace(), &ConnectionId::new(crm), "hubspot").await.expect("a row");
         let base_url = Url::parse("https://hub.sandbox").expect("a URL");
         connections.push(ConnectionSetup {
             workspace: workspace(),
-            id: ConnectionId::new("hub"),
+            id: ConnectionId::new(crm),
             connector: &HubSpot,
             settings: Settings::new(),
             app: App { client_id: String::new(), client_secret: None, redirect_uri: None },
@@ -157,7 +184,7 @@ impl Desk {
         let mut flow = CalendarFlow {
             workspace: workspace(),
             id: IntegrationId::new("meetings"),
-            crm: ConnectionId::new("hub"),
+            crm: ConnectionId::new(crm),
             calendars: vec![calendar("rosa", ROSA), calendar("sam", SAM)],
             rules: Rules::default(),
             sweep_every: SignedDuration::from_hours(168),
@@ -179,11 +206,10 @@ impl Desk {
             http: Arc::new(Net(sites)),
             clock: hands.clone(),
             entropy: Arc::new(Chance::new(11)),
+            rest: hands.clone(),
         };
         let engine = Engine::new(world, setup, Options::default());
-        let desk = Self { hands, house, google, microsoft, hub, store, engine };
-        desk.contact(ADA);
-        desk
+        Self { hands, house, google, microsoft, hub, store, engine }
     }
 
     pub fn flow(&self) -> &CalendarFlow {

@@ -13,7 +13,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use syncline_core::Clock;
 use syncline_sandbox::{
     CalendarMail, GoogleConfig, GoogleWorkspace, MailMethod, MicrosoftConfig, MicrosoftTenant, google::GoogleUser,
@@ -21,18 +21,18 @@ use syncline_sandbox::{
 };
 
 use super::{
+    dav::Radicale,
     office::connect,
     suite::{Said, Suite},
+    timeline::Timeline,
 };
-use crate::lab::{Installation, PATIENCE, Sandbox, Server, WallClock, free_port, pause, postgres_database, secret};
+use crate::lab::{Installation, PATIENCE, Server, WallClock, free_port, pause, postgres_database, secret};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_syncline");
 
 /// The reps, who are users of the CRM as well.
 const REPS: [(&str, &str); 2] = [("rosa", "rosa@host.example"), ("carl", "carl@host.example")];
 const CONTACTS: [&str; 3] = ["ada@client.example", "bob@client.example", "eve@other.example"];
-/// Before the subject of what is called off.
-const PREFIX: &str = "[CANCELLED] ";
 /// Kills in one run.
 const KILLS: usize = 10;
 /// Calls that are made before a kill at most, and how long they are waited for: some die in the middle of a round, some
@@ -43,15 +43,15 @@ const CALLS_WAITED: Duration = Duration::from_secs(3);
 const BREATH_MILLIS: u64 = 250;
 
 /// A small generator of random numbers, the same for the same seed.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn below(&mut self, limit: u64) -> u64 {
+    pub fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % limit
     }
 
-    fn pick(&mut self, of: usize) -> usize {
+    pub fn pick(&mut self, of: usize) -> usize {
         usize::try_from(self.below(of as u64)).expect("small")
     }
 }
@@ -60,7 +60,6 @@ impl Dice {
 #[derive(Clone)]
 struct Made {
     number: usize,
-    /// In whose calendar it is, and its id there; or its id in the CRM.
     place: Place,
     names: Vec<String>,
     off: bool,
@@ -68,8 +67,10 @@ struct Made {
 
 #[derive(Clone)]
 enum Place {
+    /// In whose calendar it is, and its id there.
     Calendar(usize, String),
-    Crm(String),
+    /// Who logged it, and its id in the CRM.
+    Crm(usize, String),
 }
 
 /// The number in a name.
@@ -77,19 +78,25 @@ fn number(name: &str) -> Option<usize> {
     name.strip_prefix("Talk ")?.split(' ').next()?.parse().ok()
 }
 
-fn text(record: &Map<String, Value>, field: &str) -> String {
-    record.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        other => panic!("{other} is no object"),
+/// The reps' calendars at a vendor.
+fn start(vendor: &str) -> Suite {
+    match vendor {
+        "caldav" => Suite::Dav(Radicale::start()),
+        "microsoft" => {
+            let users = REPS.map(|(name, email)| MicrosoftUser::new(name, email, name)).to_vec();
+            let config = MicrosoftConfig { users, ..MicrosoftConfig::default() };
+            Suite::Microsoft(MicrosoftTenant::new(config, Arc::new(WallClock)))
+        }
+        _ => {
+            let users = REPS.map(|(name, email)| GoogleUser::new(email, name, "Europe/Berlin")).to_vec();
+            let config = GoogleConfig { users, ..GoogleConfig::default() };
+            Suite::Google(GoogleWorkspace::new(config, Arc::new(WallClock)))
+        }
     }
 }
 
 struct Town {
-    crm: Sandbox,
+    crm: Timeline,
     /// Where each rep's calendar is.
     suites: Vec<Suite>,
     installation: Installation,
@@ -98,58 +105,60 @@ struct Town {
 }
 
 impl Town {
-    /// Two reps who have agreed, with calendars at these vendors, an integration that works both ways, and calendars that were
-    /// read once.
-    fn new(name: &str, database: &str, vendors: [&str; 2]) -> Self {
-        let crm = Sandbox::start();
-        let users = REPS.map(|(name, email)| GoogleUser::new(email, name, "Europe/Berlin")).to_vec();
-        let google = GoogleWorkspace::new(GoogleConfig { users, ..GoogleConfig::default() }, Arc::new(WallClock));
-        let users = REPS.map(|(name, email)| MicrosoftUser::new(name, email, name)).to_vec();
-        let config = MicrosoftConfig { users, ..MicrosoftConfig::default() };
-        let microsoft = MicrosoftTenant::new(config, Arc::new(WallClock));
-        let urls = [crm.beside(&google), crm.beside(&microsoft)];
-        let keys = [google.credentials(&urls[0]), microsoft.credentials(&urls[1])];
+    /// Two reps who have agreed, with calendars at these vendors, an integration with this CRM that works both ways, and
+    /// calendars that were read once.
+    fn new(name: &str, database: &str, crm: &str, vendors: [&str; 2]) -> Self {
+        let crm = Timeline::start(crm, &REPS);
         let mut more = String::new();
+        let (mut suites, mut keys, mut urls): (Vec<Suite>, BTreeMap<String, String>, Vec<String>) = Default::default();
         for ((name, _), vendor) in REPS.into_iter().zip(vendors) {
-            let at = usize::from(vendor == "microsoft");
-            more += &format!(
-                "[[connections]]\nname = \"{name}\"\nvendor = \"{vendor}\"\nclient_id = \"{}\"\nclient_secret = \"file:{vendor}.key\"\nsettings = {{ allow_host = \"{}\" }}\n",
-                keys[at]["client_id"].as_str().expect("a credential"),
-                urls[at]
-            );
+            let known =
+                vendors.iter().zip(&suites).find(|(known, _)| **known == vendor).map(|(_, suite)| suite.clone());
+            let suite = known.unwrap_or_else(|| start(vendor));
+            let (url, credentials) = match &suite {
+                Suite::Google(google) => {
+                    let url = crm.beside(google);
+                    (url.clone(), google.credentials(&url))
+                }
+                Suite::Microsoft(microsoft) => {
+                    let url = crm.beside(microsoft);
+                    (url.clone(), microsoft.credentials(&url))
+                }
+                Suite::Dav(server) => (server.url(), json!({ "client_secret": "rosa:secret" })),
+            };
+            let text = |name: &str| credentials[name].as_str().expect("a credential");
+            more += &format!("[[connections]]\nname = \"{name}\"\nvendor = \"{vendor}\"\n");
+            more += &match &suite {
+                Suite::Dav(_) => format!("grant = \"key\"\napi_key = \"file:{name}.key\"\nurl = \"{url}/\"\n"),
+                _ => format!(
+                    "client_id = \"{}\"\nclient_secret = \"file:{name}.key\"\nsettings = {{ allow_host = \"{url}\" }}\n",
+                    text("client_id")
+                ),
+            };
+            keys.insert(name.to_owned(), text("client_secret").to_owned());
+            urls.push(url);
+            suites.push(suite);
         }
-        more += "[[calendars]]\nname = \"meetings\"\ncrm = \"salesforce\"\nown_domains = [\"host.example\"]\ninvite = true\nedits = true\n";
+        more += &format!(
+            "[[calendars]]\nname = \"meetings\"\ncrm = \"{}\"\nown_domains = [\"host.example\"]\ninvite = true\nedits = true\n",
+            crm.vendor()
+        );
         for (name, email) in REPS {
             more += &format!("[[calendars.people]]\nowner = \"{email}\"\nconnection = \"{name}\"\nevery_seconds = 1\n");
         }
-        let installation = Installation::new(name, &crm, database, &more);
-        for (vendor, (url, keys)) in ["google", "microsoft"].into_iter().zip(urls.iter().zip(&keys)) {
-            if vendors.contains(&vendor) {
-                installation.open_network(url);
-                let key = keys["client_secret"].as_str().expect("a credential");
-                secret(&installation.folder, &format!("{vendor}.key"), key);
-            }
-        }
+        let installation = crm.installation(name, database, &more);
+        urls.iter().for_each(|url| installation.open_network(url));
+        keys.iter().for_each(|(name, key)| secret(&installation.folder, &format!("{name}.key"), key));
         // What a killed process held comes back after ten times a call's deadline.
         installation.rewrite("call_seconds = 2", "call_seconds = 1");
-        let contact = |email: &&str| {
-            let person = json!({ "FirstName": "Some", "LastName": "Body", "Email": email });
-            crm.org.seed("Contact", &object(person)).expect("a contact")
-        };
-        let contacts = CONTACTS.iter().map(contact).collect();
-        let user = |(_, email): (&str, &str)| {
-            let user = crm.records("User").into_iter().find(|user| user["Email"] == email);
-            text(&user.expect("a user"), "Id")
-        };
-        let users = REPS.map(user).to_vec();
-        for (name, _) in REPS {
-            connect(&installation, name);
+        let contacts = CONTACTS.iter().map(|email| crm.contact(email)).collect();
+        let users = REPS.map(|(_, email)| crm.user(email)).to_vec();
+        for ((name, _), suite) in REPS.into_iter().zip(&suites) {
+            if !matches!(suite, Suite::Dav(_)) {
+                connect(&installation, name);
+            }
         }
-        let suite = |vendor| match vendor {
-            "microsoft" => Suite::Microsoft(Arc::clone(&microsoft)),
-            _ => Suite::Google(Arc::clone(&google)),
-        };
-        let town = Self { crm, suites: vendors.map(suite).to_vec(), installation, contacts, users };
+        let town = Self { crm, suites, installation, contacts, users };
         town.installation.command(Path::new(BINARY), &["calendars", "activate", "meetings", "--agreed-by", "Ada"]);
         town.installation.command(Path::new(BINARY), &["calendars", "run", "meetings"]);
         town
@@ -165,15 +174,12 @@ impl Town {
     }
 
     fn calls(&self) -> u64 {
-        self.crm.org.request_count() + self.accounts().map(Suite::calls).sum::<u64>()
+        self.crm.calls() + self.accounts().map(Suite::calls).sum::<u64>()
     }
 
     /// Whatever moves when anything is written.
-    fn marks(&self) -> (Vec<String>, usize) {
-        let of = |object: &'static str| self.crm.records(object).into_iter();
-        let stamp = |one: Map<String, Value>| format!("{} {}", one["Id"], one["SystemModstamp"]);
-        let effects = self.accounts().map(Suite::effects).sum();
-        (of("Event").chain(of("EventRelation")).map(stamp).collect(), effects)
+    fn marks(&self) -> Vec<String> {
+        self.accounts().flat_map(Suite::marks).chain(self.crm.marks()).collect()
     }
 
     /// A round at once, in a process of its own.
@@ -203,20 +209,15 @@ impl Town {
     /// What the CRM says.
     fn in_crm(&self) -> BTreeMap<usize, Said> {
         let mut all = BTreeMap::new();
-        // Of a meeting with a colleague who is a user Salesforce keeps a copy for that one.
-        for record in self.crm.records("Event").into_iter().filter(|record| record["IsChild"] != json!(true)) {
-            let subject = text(&record, "Subject");
-            let name = subject.strip_prefix(PREFIX).unwrap_or(&subject).to_owned();
-            let Some(number) = number(&name) else { continue };
-            let start = text(&record, "StartDateTime").replace("+0000", "Z").parse().expect("a time");
-            let said = Said { off: name != subject, name, start };
+        for said in self.crm.said() {
+            let Some(number) = number(&said.name) else { continue };
             assert!(all.insert(number, said).is_none(), "meeting {number} is in the CRM twice");
         }
         all
     }
 
     /// Whether both say the same of every meeting. What was called off before anybody looked need not be in the CRM, and what
-    /// was called off at Microsoft is in no calendar.
+    /// was called off anywhere but at Google is in no calendar.
     fn agrees(&self, made: &[Made]) -> bool {
         let (calendars, crm) = (self.in_calendars(), self.in_crm());
         let same = |one: &Made| match (calendars.get(&one.number), crm.get(&one.number)) {
@@ -270,13 +271,9 @@ impl People<'_> {
         let (number, rep, who) = (self.made.len(), self.dice.pick(REPS.len()), self.dice.pick(CONTACTS.len()));
         let name = self.name(number);
         let start = self.start();
-        let at = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        let event = json!({
-            "Subject": name, "WhoId": self.town.contacts[who], "OwnerId": self.town.users[rep],
-            "StartDateTime": at(start), "EndDateTime": at(start + SignedDuration::from_mins(30)),
-        });
-        let id = self.town.crm.org.seed("Event", &object(event)).expect("an event");
-        self.made.push(Made { number, place: Place::Crm(id), names: vec![name], off: false });
+        let town = self.town;
+        let id = town.crm.log(&name, start, &town.users[rep], &town.contacts[who]);
+        self.made.push(Made { number, place: Place::Crm(rep, id), names: vec![name], off: false });
     }
 
     /// Somebody renames, moves or calls off a meeting where it was made; some that were logged nobody ever touches.
@@ -289,11 +286,11 @@ impl People<'_> {
         let (place, act) = (self.made[at].place.clone(), self.dice.below(4));
         let name = self.name(at);
         match (place, act) {
-            (Place::Crm(id), 0..2) if at.is_multiple_of(2) => {
-                self.town.crm.org.edit(&id, &object(json!({ "Subject": name }))).expect("a person may");
+            (Place::Crm(_, id), 0..2) if at.is_multiple_of(2) => {
+                self.town.crm.rename(&id, &name);
                 self.made[at].names.push(name);
             }
-            (Place::Crm(_), _) => {}
+            (Place::Crm(..), _) => {}
             (Place::Calendar(rep, id), 0..2) => {
                 self.town.suites[rep].rename(REPS[rep].1, &id, &name);
                 self.made[at].names.push(name);
@@ -349,8 +346,8 @@ fn kill_on(town: &Town, ports: &[u16], seed: u64) -> Vec<Server> {
     servers.into_iter().flatten().collect()
 }
 
-fn play(name: &str, database: &str, vendors: [&str; 2], nodes: usize, seed: u64) {
-    let town = Town::new(name, database, vendors);
+fn play(name: &str, database: &str, (crm, vendors): (&str, [&str; 2]), nodes: usize, seed: u64) {
+    let town = Town::new(name, database, crm, vendors);
     let ports: Vec<u16> = (0..nodes).map(|_| free_port()).collect();
     let done = AtomicBool::new(false);
     let (servers, made) = std::thread::scope(|scope| {
@@ -381,7 +378,8 @@ fn play(name: &str, database: &str, vendors: [&str; 2], nodes: usize, seed: u64)
     for one in &made {
         let Some(said) = calendars.get(&one.number) else { continue };
         assert!(one.names.contains(&said.name), "{} is what nobody wrote: {:?}", said.name, one.names);
-        if matches!(one.place, Place::Crm(_)) && one.names.len() == 1 {
+        let tells = |rep: usize| !matches!(town.suites[rep], Suite::Dav(_));
+        if matches!(one.place, Place::Crm(rep, _) if tells(rep)) && one.names.len() == 1 {
             let mails: Vec<_> = mails
                 .iter()
                 .filter(|mail| mail.method == MailMethod::Request && number(&mail.subject) == Some(one.number))
@@ -392,21 +390,24 @@ fn play(name: &str, database: &str, vendors: [&str; 2], nodes: usize, seed: u64)
     println!("{} meetings, {} mails, {} calls", made.len(), mails.len(), town.calls());
 }
 
+/// Rosa's calendar is on a real CalDAV server, and the CRM is HubSpot.
+///
 /// proves: V1, V2, V3, C2, C4, C10, fault:C1, fault:C2
 #[test]
-fn kills_leave_calendars_and_the_crm_saying_the_same_on_sqlite() {
-    play("calendars-kill-sqlite", "sqlite:syncline.db", ["google", "google"], 1, 20_261_125);
+fn kills_leave_a_caldav_server_and_hubspot_saying_the_same() {
+    play("calendars-kill-caldav", "sqlite:syncline.db", ("hubspot", ["caldav", "google"]), 1, 20_261_125);
 }
 
 /// proves: V1, V2, V3, C2, C4, C10, fault:C1, fault:C2
 #[test]
 fn kills_leave_calendars_of_two_vendors_and_the_crm_saying_the_same() {
-    play("calendars-kill-vendors", "sqlite:syncline.db", ["google", "microsoft"], 1, 20_261_127);
+    play("calendars-kill-vendors", "sqlite:syncline.db", ("salesforce", ["google", "microsoft"]), 1, 20_261_127);
 }
 
 /// proves: V1, V2, C2, C4, C10, O2, fault:L1, fault:L3
 #[test]
 fn kills_leave_calendars_and_the_crm_saying_the_same_on_postgresql_with_two_nodes() {
     let base = std::env::var("SYNCLINE_TEST_POSTGRES").expect("run ./test, which starts PostgreSQL");
-    play("calendars-kill-postgres", &postgres_database(&base, "calendars"), ["google", "google"], 2, 20_261_126);
+    let database = postgres_database(&base, "calendars");
+    play("calendars-kill-postgres", &database, ("salesforce", ["google", "google"]), 2, 20_261_126);
 }

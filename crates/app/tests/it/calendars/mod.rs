@@ -9,12 +9,15 @@ mod guests;
 mod house;
 mod kill;
 mod letters;
+mod loops;
 mod occurrences;
-mod office;
+pub mod office;
 mod removed;
 mod strange;
 mod suite;
+mod timeline;
 mod told;
+mod untold;
 mod whole;
 
 use std::collections::BTreeSet;

@@ -102,7 +102,7 @@ impl Office {
     }
 
     /// What a command says that fails.
-    fn refused(&self, arguments: &[&str]) -> String {
+    pub fn refused(&self, arguments: &[&str]) -> String {
         let config = self.installation.folder.join("syncline.toml");
         let out = Command::new(BINARY).args(arguments).arg("--config").arg(config).output().expect("it runs");
         assert!(!out.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&out.stdout));
@@ -134,14 +134,18 @@ pub fn connect(installation: &Installation, name: &str) {
     let mut here = Connection::open(listen.parse().expect("an address"));
     let signed = here.exchange("GET", path, &[], b"").expect("an answer");
     let begin = signed.header("location").expect("the way on").to_owned();
-    agree(&mut here, &cookie(&signed), &begin, name);
+    let landed = agree(&mut here, &cookie(&signed), &begin, name);
+    assert_eq!(landed, format!("/connected/{name}"));
     connect.line_with(&format!("Connected `{name}`"));
     connect.line_with("syncline calendars check");
 }
 
-/// Whoever is signed in here is sent to the vendor, agrees there as the owner of the account, and comes back.
-pub fn agree(here: &mut Connection, session: &str, begin: &str, name: &str) {
+/// Whoever is signed in here, or has a link, is sent to the vendor, agrees there as the owner of the account, and comes back: where
+/// to.
+pub fn agree(here: &mut Connection, session: &str, begin: &str, name: &str) -> String {
     let sent = here.exchange("GET", begin, &[("cookie", session)], b"").expect("an answer");
+    let given = sent.header("set-cookie").map(|_| cookie(&sent));
+    let session = given.as_deref().unwrap_or(session);
     let vendor = url::Url::parse(sent.header("location").expect("the vendor's page")).expect("an address");
     let address = format!("127.0.0.1:{}", vendor.port().expect("a port")).parse().expect("an address");
     let page = format!("{}?{}&login_hint={name}@host.example", vendor.path(), vendor.query().expect("a query"));
@@ -149,7 +153,7 @@ pub fn agree(here: &mut Connection, session: &str, begin: &str, name: &str) {
     let back = agreed.header("location").expect("the way back").to_owned();
     let back = &back[back.find(&format!("/oauth/callback/{name}?")).expect("the registered address")..];
     let returned = here.exchange("GET", back, &[("cookie", session)], b"").expect("an answer");
-    assert_eq!(returned.header("location"), Some(format!("/connected/{name}").as_str()));
+    returned.header("location").unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&returned.body))).to_owned()
 }
 
 /// From the browser to the timeline: an account is connected, what would happen is seen before it does, somebody agrees, a

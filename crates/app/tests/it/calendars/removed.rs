@@ -3,7 +3,9 @@
 use jiff::SignedDuration;
 use serde_json::json;
 use syncline_core::calendar::meeting::{BackRules, DeleteSettings, OnRecordDeleted};
+use syncline_engine::calendars::CalendarRoundEnd;
 use syncline_sandbox::{FaultKind, FaultRule};
+use syncline_store::WorkerId;
 
 use super::{
     back::BACK,
@@ -67,6 +69,25 @@ async fn a_deleted_record_takes_its_event_along_where_that_is_chosen() {
             assert!(log.iter().any(|text| text.contains("its record was deleted in the CRM")), "{log:?}");
         }
     }
+}
+
+/// A record that is deleted before the calendar has shown the event that was made of it takes that event along, too.
+///
+/// proves: C3
+#[tokio::test]
+async fn a_deleted_record_takes_along_an_event_that_is_not_read_yet() {
+    let desk = desk(OnRecordDeleted::DeleteAndTell).await;
+    let logged = desk.log("Kick-off", 24, ROSA, &[ADA]);
+    desk.hands.pass(SignedDuration::from_mins(3));
+    desk.round().await;
+    assert_eq!(desk.in_calendar(ROSA).len(), 1, "{:?}", desk.told().await);
+    desk.hub.archive("meetings", &logged).expect("a person may");
+    desk.trouble_reading(FaultKind::Status);
+    desk.hands.pass(SignedDuration::from_mins(16));
+    desk.round().await;
+    assert_eq!(desk.in_calendar(ROSA), vec![], "{:?}", desk.told().await);
+    desk.calm_down().await;
+    assert_eq!((desk.in_calendar(ROSA), desk.titles()), (vec![], Vec::<String>::new()), "{:?}", desk.told().await);
 }
 
 /// Where a rep is only a guest the rep declines; the organiser's event stays, and so do others.
@@ -154,6 +175,53 @@ async fn many_deleted_records_are_asked_about_first() {
     drop(desk.engine.run_calendars_now(desk.flow(), true).await.expect("the database answers"));
     desk.calm_down().await;
     assert_eq!(desk.in_calendar(ROSA).len(), 2, "{:?}", desk.told().await);
+}
+
+/// What a person says of many deleted records is not lost where another process has the integration just then, or where the CRM
+/// cannot be asked; it is said of these and of no others, and not for longer than a day.
+///
+/// proves: C3
+#[tokio::test]
+async fn what_a_person_confirms_of_the_crm_holds_until_it_is_done() {
+    let delete = |desk: &Desk| {
+        for record in &desk.records()[..12] {
+            desk.hub.archive("meetings", &record.id).expect("a person may");
+        }
+    };
+    let desk = desk(OnRecordDeleted::DeleteAndTell).await;
+    for n in 0..40 {
+        desk.log(&format!("Demo {n:02}"), 24 * 7 + n, ROSA, &[ADA]);
+    }
+    desk.calm().await;
+    let confirm = async || desk.engine.run_calendars_now(desk.flow(), true).await.expect("the database answers");
+    let left = || desk.in_calendar(ROSA).len();
+    // Nobody can be asked for longer than the word counts.
+    delete(&desk);
+    desk.calm_down().await;
+    desk.hub.faults().add(FaultRule::always(FaultKind::Status).on("POST", "/crm/v3/objects/meetings"));
+    confirm().await;
+    desk.hands.pass(SignedDuration::from_hours(25));
+    desk.hub.faults().clear();
+    desk.calm_down().await;
+    assert_eq!(left(), 40, "{:?}", desk.told().await);
+    // Another has the integration, and then the CRM does not answer.
+    let (world, flow, other) = (desk.engine.world(), desk.flow(), WorkerId("other".to_owned()));
+    let (now, minute) = (world.clock.now(), SignedDuration::from_mins(1));
+    let name = format!("calendars:{}", flow.id);
+    let held = world.store.acquire_lease(&flow.workspace, &name, &other, now, now + minute).await;
+    assert!(held.expect("the database answers").is_some());
+    assert_eq!(confirm().await, CalendarRoundEnd::Held);
+    desk.hands.pass(minute);
+    desk.hub.faults().add(FaultRule::always(FaultKind::Status).times(3).on("POST", "/crm/v3/objects/meetings"));
+    for _ in 0..6 {
+        desk.hands.pass(SignedDuration::from_mins(3));
+        desk.round().await;
+    }
+    desk.calm_down().await;
+    assert_eq!(left(), 28, "{:?}", desk.told().await);
+    delete(&desk);
+    desk.calm_down().await;
+    assert_eq!(left(), 28, "nobody said so of these: {:?}", desk.told().await);
 }
 
 /// Whom the CRM invited and takes off is taken off the event where that is chosen; whom the calendar's owner invited stays, and

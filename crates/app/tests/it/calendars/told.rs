@@ -122,6 +122,7 @@ impl Told {
             http: Arc::new(Net(sites)),
             clock: desk.hands.clone(),
             entropy: Arc::new(Chance::new(13)),
+            rest: desk.hands.clone(),
         };
         let engine = Engine::new(world, setup, Options::default());
         let server = serve(&engine, "mia", &Microsoft);

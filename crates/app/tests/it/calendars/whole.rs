@@ -79,6 +79,25 @@ async fn what_a_person_confirms_counts_for_one_reading() {
     assert_eq!(called_off(&desk), 25, "nobody said so of these");
 }
 
+/// What is missing is found behind all that a comparison keeps in memory at once.
+///
+/// proves: C10
+#[tokio::test]
+async fn what_is_missing_in_a_large_calendar_is_found() {
+    let desk = Desk::with(|flow| flow.calendars.truncate(1)).await.active().await;
+    let mut ids: Vec<String> = (0..510).map(|n| desk.meet(ROSA, "Desk work", 24 * 30 + n, &[])).collect();
+    ids.sort();
+    let last = &ids[ids.len() - 1];
+    desk.google.edit(ROSA, last, &json!({ "summary": "Goes", "attendees": [{ "email": ADA }] })).expect("she may");
+    desk.calm().await;
+    assert_eq!(desk.titles(), ["Goes"]);
+    desk.google.delete(ROSA, last).expect("she may");
+    desk.google.forget_deleted(ROSA).expect("a calendar");
+    desk.google.expire_sync_tokens();
+    desk.calm().await;
+    assert_eq!(desk.titles(), ["[CANCELLED] Goes"], "{:?}", desk.told().await);
+}
+
 /// What a person confirms while another process reads the calendar holds all the same.
 ///
 /// proves: C10

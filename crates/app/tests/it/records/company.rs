@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use jiff::SignedDuration;
@@ -45,6 +48,22 @@ pub struct Company {
     pub campaign: Arc<ActiveCampaignAccount>,
     pub hub: Arc<HubSpotAccount>,
     pub engine: Arc<Engine>,
+    /// Calls that an account refused because they were too many.
+    too_many: Arc<AtomicUsize>,
+}
+
+/// A site whose refusals of calls that are too many are counted.
+struct Counted {
+    site: Arc<dyn Answers>,
+    too_many: Arc<AtomicUsize>,
+}
+
+impl Answers for Counted {
+    fn answer(&self, base: &str, request: http::Request<bytes::Bytes>) -> syncline_sandbox::Reply {
+        let reply = self.site.answer(base, request);
+        self.too_many.fetch_add(usize::from(reply.response.status() == 429), Ordering::Relaxed);
+        reply
+    }
 }
 
 fn text(credentials: &Value, names: &[&str]) -> String {
@@ -231,17 +250,25 @@ impl Company {
         ];
         change(&mut records);
         let setup = Setup { connections, records, ..Setup::default() };
-        let site = |site: Arc<dyn Answers>| site;
+        let too_many = Arc::new(AtomicUsize::new(0));
+        let site = |site: Arc<dyn Answers>| -> Arc<dyn Answers> {
+            Arc::new(Counted { site, too_many: Arc::clone(&too_many) })
+        };
         let sites = BTreeMap::from([
             ("org.sandbox".to_owned(), site(org.clone())),
             ("brevo.sandbox".to_owned(), site(brevo.clone())),
             ("campaign.sandbox".to_owned(), site(campaign.clone())),
             ("hub.sandbox".to_owned(), site(hub.clone())),
         ]);
-        let world =
-            World { store, http: Arc::new(Net(sites)), clock: hands.clone(), entropy: Arc::new(Chance::new(11)) };
+        let world = World {
+            store,
+            http: Arc::new(Net(sites)),
+            clock: hands.clone(),
+            entropy: Arc::new(Chance::new(11)),
+            rest: hands.clone(),
+        };
         let engine = Engine::new(world, setup, Options::default());
-        let company = Self { hands, org, brevo, campaign, hub, engine };
+        let company = Self { hands, org, brevo, campaign, hub, engine, too_many: Arc::clone(&too_many) };
         for flow in &company.engine.setup().records {
             let checked = company.engine.records_check(flow).await.expect("the database answers").expect("both answer");
             assert!(checked.refused.is_empty(), "{checked:?}");
@@ -292,6 +319,11 @@ impl Company {
             }
         }
         panic!("it does not come to rest");
+    }
+
+    /// How many calls were too many by now.
+    pub fn too_many(&self) -> usize {
+        self.too_many.load(Ordering::Relaxed)
     }
 
     pub fn contact(&self, email: &str) -> Map<String, Value> {

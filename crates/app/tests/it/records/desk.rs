@@ -171,6 +171,7 @@ impl Desk {
             http: Arc::new(Net(sites)),
             clock: hands.clone(),
             entropy: Arc::new(Chance::new(11)),
+            rest: hands.clone(),
         };
         let engine = Engine::new(world, setup, Options::default());
         Self { hands, left, right, store, engine }

@@ -14,6 +14,7 @@ mod found;
 mod kill;
 mod listening;
 mod marks;
+mod paces;
 mod selection;
 
 use jiff::SignedDuration;

@@ -105,6 +105,25 @@ fn everything() -> ObjectDescription {
     ])
 }
 
+/// What was written from a message stays when the message is no longer kept, and the note says why nothing new came.
+///
+/// proves: B27
+#[test]
+fn a_message_that_is_kept_no_longer_clears_nothing() {
+    let state = fold(&[story::message("sample", 0, MessageKind::Booked, Some(sample()))]);
+    let wishes = [mapping("Area", "{{ booking.raw }}", When::Always)];
+    let with = |raw: Option<&str>, present: Present<'_>| {
+        let scope = scope(&state.view().unwrap(), &Surroundings { raw, ..Surroundings::default() });
+        apply(wishes.iter().map(Into::into), &scope, Some(&everything()), "log", present)
+    };
+    let area = |text: &str| Fields::from([(Field::Native("Area".to_owned()), Value::text(text))]);
+    assert_eq!(with(Some("{\"uid\": 1}"), Present::New), Mapped { fields: area("{\"uid\": 1}"), notes: Vec::new() });
+    let image = area("{\"uid\": 1}");
+    let [new, there] = [Present::New, Present::There { now: None, image: &image }].map(|present| with(None, present));
+    assert_eq!((&new.fields, &new), (&Fields::new(), &there), "neither cleared nor written");
+    assert_snapshot!(new.notes[0].text, @"the field Area of the log was left out: the message that the booking came with is no longer kept; keep messages for longer (keep_bodies_days)");
+}
+
 /// proves: B13
 #[test]
 fn each_kind_takes_what_it_can_hold() {
@@ -228,18 +247,18 @@ fn what_no_booking_could_make_right_is_found_on_save() {
     ];
     let found: Vec<String> = check(&mappings, &records, &org).iter().map(ToString::to_string).collect();
     assert_snapshot!(found.join("\n"), @r#"
-    contact.Text, line 1: it is mapped twice; leave one of the two; for example: {{ answer("Company") }}
-    contact.text, line 1: it is mapped twice; leave one of the two; for example: {{ answer("Company") }}
-    contact.text, line 1: Contact has no such field; it is spelled Text; for example: {{ answer("Company") }}
-    contact.Pick, line 1: its value is none of the picklist's active ones (Hot, Cold); add it to the picklist, or map it, as {{ {"Yes": "Hot"}[answer("Interested")] }}; for example: Hot
-    contact.Pick, line 1: it is mapped twice; leave one of the two; for example: {{ answer("Company") }}
-    contact.Frozen, line 1: it can only be set when the record is made; say so: when = "never"; for example: {{ answer("Company") }}
-    contact.Frozen, line 1: it is mapped twice; leave one of the two; for example: {{ answer("Company") }}
-    contact.Locked, line 1: it cannot be written at all; allow it in the CRM's field permissions, or take it out of the mapping; for example: {{ answer("Company") }}
-    contact.Other, line 1: fields of its kind are not written; take it out of the mapping; for example: {{ answer("Company") }}
-    log.Contact__c, line 1: no Log__c can be made without it, and it is not mapped; map it; for example: {{ person.id }}
-    log, line 1: another further record has this name, or one that is too much like it; choose another name; for example: name = "booking_log"
-    gone, line 1: the CRM has no object Gone__c, or Syncline's user may not see it; correct the name, or let the user see the object; for example: object = "Booking_Log__c"
+    contact.Text: it is mapped twice; leave one of the two; for example: {{ answer("Company") }}
+    contact.text: it is mapped twice; leave one of the two; for example: {{ answer("Company") }}
+    contact.text: Contact has no such field; it is spelled Text; for example: {{ answer("Company") }}
+    contact.Pick: its value is none of the picklist's active ones (Hot, Cold); add it to the picklist, or map it, as {{ {"Yes": "Hot"}[answer("Interested")] }}; for example: Hot
+    contact.Pick: it is mapped twice; leave one of the two; for example: {{ answer("Company") }}
+    contact.Frozen: it can only be set when the record is made; say so: when = "never"; for example: {{ answer("Company") }}
+    contact.Frozen: it is mapped twice; leave one of the two; for example: {{ answer("Company") }}
+    contact.Locked: it cannot be written at all; allow it in the CRM's field permissions, or take it out of the mapping; for example: {{ answer("Company") }}
+    contact.Other: fields of its kind are not written; take it out of the mapping; for example: {{ answer("Company") }}
+    log.Contact__c: no Log__c can be made without it, and it is not mapped; map it; for example: {{ person.id }}
+    log: another further record has this name, or one that is too much like it; choose another name; for example: name = "booking_log"
+    gone: the CRM has no object Gone__c, or Syncline's user may not see it; correct the name, or let the user see the object; for example: object = "Booking_Log__c"
     "#);
     let sound = [mapping("Text", "{{ booking.title }}", When::Always), mapping("Pick", "Hot", When::IfEmpty)];
     assert_eq!(check(&sound, &records[1..2], &org), []);
@@ -276,7 +295,7 @@ fn a_field_that_is_only_read_is_looked_for() {
     );
     let problems: Vec<String> =
         found("{{ person.fields.Gone__c }}{{ person.fields.Gone__c }}").iter().map(ToString::to_string).collect();
-    assert_snapshot!(problems.join("\n"), @r#"contact.Text, line 1: it reads person.fields.Gone__c, but Contact has no such field; create it in the CRM, let Syncline's user see it, or take it out of the mapping; for example: {{ answer("Company") }}"#);
+    assert_snapshot!(problems.join("\n"), @r#"contact.Text: it reads person.fields.Gone__c, but Contact has no such field; create it in the CRM, let Syncline's user see it, or take it out of the mapping; for example: {{ answer("Company") }}"#);
 }
 
 /// A further record keeps its place whichever others come and go. proves: B12

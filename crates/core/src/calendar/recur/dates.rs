@@ -10,7 +10,7 @@ use jiff::{
 
 use super::rule::{Frequency, Rule};
 
-/// The steps that one look at a rule may take: looking at a day, or giving a time. Some ten milliseconds. A rule with a
+/// The steps that one look at a rule may take: looking at a day, making or giving a time, or looking for a position. Some ten milliseconds. A rule with a
 /// count has to be counted from its beginning, which for one of every day is enough for more than two thousand years.
 pub const WORK_MAX: u32 = 1_000_000;
 
@@ -102,6 +102,7 @@ impl<'a> Times<'a> {
                 self.pass_over(period);
                 continue;
             }
+            self.spend(count(self.rule.positions.len()))?;
             self.chosen = self.choose();
             return Some(());
         }
@@ -127,7 +128,7 @@ impl<'a> Times<'a> {
         self.next = period.after(rule, (missing.saturating_add(step - 1) / step).max(1));
     }
 
-    /// The days and times of a period; gives back how many days were looked at.
+    /// The days and times of a period; gives back how many days were looked at, and times made.
     fn fill(&mut self, period: Period) -> u32 {
         let (rule, start) = (self.rule, self.start);
         self.days.clear();
@@ -141,6 +142,7 @@ impl<'a> Times<'a> {
         };
         if rule.frequency > Frequency::Daily {
             self.times = times_of(rule, start.time(), period.first.time());
+            return examined.saturating_add(count(self.times.len()));
         }
         examined
     }
@@ -301,6 +303,9 @@ impl Period {
     fn begins(self, frequency: Frequency) -> DateTime {
         match frequency {
             Frequency::Yearly => self.first.checked_sub(DAYS_A_WEEK.days()).unwrap_or(DateTime::MIN),
+            // The first of them bears the start's minutes and seconds, others of the same hour or minute may come before it.
+            Frequency::Hourly => self.first.date().at(self.first.hour(), 0, 0, 0),
+            Frequency::Minutely => self.first.date().at(self.first.hour(), self.first.minute(), 0, 0),
             _ => self.first,
         }
     }
@@ -378,6 +383,10 @@ fn periods_before(frequency: Frequency, first: DateTime, from: DateTime) -> i64 
             seconds_between(first, from) / unit_seconds(frequency)
         }
     }
+}
+
+fn count(steps: usize) -> u32 {
+    u32::try_from(steps).unwrap_or(u32::MAX)
 }
 
 fn unit_seconds(frequency: Frequency) -> i64 {

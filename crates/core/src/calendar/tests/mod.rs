@@ -15,6 +15,7 @@ mod privacy;
 mod recur;
 mod rules;
 mod series;
+mod walk;
 mod world;
 mod zone;
 

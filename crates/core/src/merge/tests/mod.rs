@@ -7,6 +7,7 @@ mod consent;
 mod ends;
 mod invariants;
 mod marks;
+mod record_level;
 mod relations;
 mod stories;
 mod table;

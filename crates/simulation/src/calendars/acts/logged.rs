@@ -10,8 +10,9 @@ use super::People;
 use crate::{
     calendars::{
         book,
+        crm::Entry,
         ledger::Logged,
-        office::{PEOPLE, integration, owner_in_hub, uid_in, workspace},
+        office::{PEOPLE, integration, uid_in, workspace},
         plot::Trouble,
     },
     sim::lock,
@@ -46,23 +47,21 @@ impl People {
         let start =
             Timestamp::from_second((self.wires.sim.clock.now() + ahead).as_second() / 60 * 60).unwrap_or_default();
         let end = start + SignedDuration::from_mins(30);
-        let owner_id = owner_in_hub(owner).to_string();
-        let (start, end) = (start.to_string(), end.to_string());
-        let hub = &self.wires.office.hub;
-        let fields = [
-            ("hs_timestamp", start.as_str()),
-            ("hs_meeting_title", title.as_str()),
-            ("hs_meeting_start_time", start.as_str()),
-            ("hs_meeting_end_time", end.as_str()),
-            ("hubspot_owner_id", owner_id.as_str()),
-        ];
-        let made = hub.create("meetings", &fields);
-        let Some(id) = self.noted(&format!("somebody logs {title} of {}", PEOPLE[owner].name), made) else { return };
         let (email, contact) = known[self.some(known.len())].clone();
-        let done = self.wires.office.hub.associate(("meetings", &id), ("contacts", &contact), None);
-        self.noted(&format!("with {email}"), done);
+        let made = self.wires.office.crm.log(&Entry { title: &title, start, end, owner, contact: &contact });
+        let Some(id) = self.noted(&format!("somebody logs {title} of {} with {email}", PEOPLE[owner].name), made)
+        else {
+            return;
+        };
         let names = BTreeSet::from([title.clone()]);
-        lock(&self.wires.ledger).logged.push(Logged { id, owner, changes: 0, names: names.clone(), stands: names });
+        lock(&self.wires.ledger).logged.push(Logged {
+            id,
+            owner,
+            gone: false,
+            changes: 0,
+            names: names.clone(),
+            stands: names,
+        });
         self.struck(Trouble::Log);
     }
 
@@ -74,8 +73,7 @@ impl People {
         }
         let at = self.some(all.len());
         let one = all[at].clone();
-        let record = self.wires.office.hub.record("meetings", &one.id)?;
-        let title = record.properties.get("hs_meeting_title")?.clone();
+        let title = self.wires.office.crm.record(&one.id)?.title;
         let listed = one.events(&self.wires.office).into_iter().next();
         Some((at, one, title, listed))
     }
@@ -109,7 +107,7 @@ impl People {
         let Some((at, one, title, listed)) = self.one_logged() else { return self.log() };
         let new = self.text(false);
         let settled = self.is_settled(&title, listed.as_ref());
-        let done = self.wires.office.hub.edit("meetings", &one.id, &[("hs_meeting_title", &new)]);
+        let done = self.wires.office.crm.name(&one.id, &new);
         if self.noted(&format!("somebody names logged {} {new}, settled: {settled}", one.id), done).is_some() {
             self.wrote(at, (title.as_str(), listed.as_ref().map(|(_, _, there)| there.as_str())), new, settled);
         }

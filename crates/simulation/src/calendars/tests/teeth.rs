@@ -19,12 +19,14 @@ const FROM: u64 = 3_000_000;
 /// A mutant, the promises of which it must be found to break one, and faults that make it show.
 type Tooth = (Mutant, &'static [&'static str], &'static [Fault]);
 
-const TEETH: [Tooth; 5] = [
+const TEETH: [Tooth; 7] = [
     (Mutant::UnknownIsDone, &["equal", "logged", "J3"], &[Fault::N2]),
     (Mutant::UnconfirmedGone, &["off", "equal", "logged"], &[]),
     (Mutant::PrivateShown, &["private"], &[]),
     (Mutant::GuestCallsOff, &["off"], &[]),
     (Mutant::RemovalForgotten, &["double"], &[]),
+    (Mutant::ToldIsAll, &["J1"], &[Fault::W4]),
+    (Mutant::ClockUnchanged, &["stray", "equal", "logged"], &[]),
 ];
 
 /// How many seeds it takes, and which promise breaks.

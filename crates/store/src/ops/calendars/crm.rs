@@ -18,9 +18,12 @@ use crate::{
 statements! {
     CRM_MAKE = "insert into calendar_crm (workspace, integration, since, next_at, creating) values (?1, ?2, ?3, ?3, 0) \
         on conflict (workspace, integration) do nothing";
-    CRM_GET = "select since, next_at, creating, records_at from calendar_crm where workspace = ?1 and integration = ?2";
+    CRM_GET = "select since, next_at, creating, records_at, confirmed_at from calendar_crm where workspace = ?1 and integration = ?2";
     CRM_SET = "update calendar_crm set since = ?3, next_at = ?4, creating = ?5, records_at = ?6 \
         where workspace = ?1 and integration = ?2";
+    CRM_CONFIRM = "update calendar_crm set confirmed_at = ?3, next_at = ?3 where workspace = ?1 and integration = ?2";
+    CRM_CONFIRM_END = "update calendar_crm set confirmed_at = null \
+        where workspace = ?1 and integration = ?2 and confirmed_at = ?3";
     RECORD_GET = "select uid from calendar_record where workspace = ?1 and integration = ?2 and record = ?3";
     RECORD_PUT = "insert into calendar_record (workspace, integration, record, uid) values (?1, ?2, ?3, ?4) \
         on conflict (workspace, integration, record) do update set uid = excluded.uid";
@@ -64,6 +67,7 @@ impl Op for Begin {
             next_at: row.time(1)?,
             creating: row.int(2)? != 0,
             records_at: row.opt_time(3)?,
+            confirmed_at: row.opt_time(4)?,
         })
     }
 }
@@ -87,11 +91,52 @@ impl Op for Set {
         if !is_held(db, &self.workspace, &self.held, self.now).await? {
             return Ok(false);
         }
-        let CrmState { since, next_at, creating, records_at } = self.state;
+        // What a person said meanwhile stays.
+        let CrmState { since, next_at, creating, records_at, confirmed_at: _ } = self.state;
         let [ws, integration] = [P::Text(self.workspace.as_str()), P::Text(self.integration.as_str())];
         let creating = P::Int(creating.into());
         let set = [ws, integration, P::time(since), P::time(next_at), creating, P::opt_time(records_at)];
         Ok(db.run(&CRM_SET, &set).await? > 0)
+    }
+}
+
+struct Confirm {
+    workspace: WorkspaceId,
+    integration: IntegrationId,
+    from: Timestamp,
+    now: Timestamp,
+}
+
+impl Op for Confirm {
+    type Out = ();
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<()> {
+        let [ws, integration] = [P::Text(self.workspace.as_str()), P::Text(self.integration.as_str())];
+        db.run(&CRM_MAKE, &[ws, integration, P::time(self.from)]).await?;
+        db.run(&CRM_CONFIRM, &[ws, integration, P::time(self.now)]).await.map(drop)
+    }
+}
+
+struct EndConfirmation {
+    workspace: WorkspaceId,
+    integration: IntegrationId,
+    confirmed: Timestamp,
+}
+
+impl Op for EndConfirmation {
+    type Out = ();
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::One(&self.workspace)
+    }
+
+    async fn run<D: Db>(&self, db: &mut D) -> Result<()> {
+        let [ws, integration] = [P::Text(self.workspace.as_str()), P::Text(self.integration.as_str())];
+        db.run(&CRM_CONFIRM_END, &[ws, integration, P::time(self.confirmed)]).await.map(drop)
     }
 }
 
@@ -135,7 +180,29 @@ impl Store {
         self.run(Begin { workspace: workspace.clone(), integration: integration.clone(), from }).await
     }
 
-    /// Keeps how far it was asked. Nothing, and `false`, where the lease is another's by now.
+    /// A person says that the records of meetings which are gone from the CRM were deleted on purpose: it is asked at once,
+    /// by whoever is next. Where it never was asked, it begins at `from`.
+    pub async fn confirm_crm(
+        &self,
+        workspace: &WorkspaceId,
+        integration: &IntegrationId,
+        from: Timestamp,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.run(Confirm { workspace: workspace.clone(), integration: integration.clone(), from, now }).await
+    }
+
+    /// What was confirmed then is carried out. A later word stays.
+    pub async fn end_crm_confirmation(
+        &self,
+        workspace: &WorkspaceId,
+        integration: &IntegrationId,
+        confirmed: Timestamp,
+    ) -> Result<()> {
+        self.run(EndConfirmation { workspace: workspace.clone(), integration: integration.clone(), confirmed }).await
+    }
+
+    /// Keeps how far it was asked, but for what a person confirmed. Nothing, and `false`, where the lease is another's by now.
     pub async fn set_crm(
         &self,
         workspace: &WorkspaceId,

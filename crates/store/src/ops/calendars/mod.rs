@@ -34,15 +34,15 @@ statements! {
     CALENDAR_MAKE = "insert into calendar (workspace, integration, calendar, epoch, settled, connected_at, next_at, failures) \
         values (?1, ?2, ?3, 1, 0, ?4, ?4, 0) on conflict (workspace, integration, calendar) do nothing";
     CALENDAR_GET = "select cursor, epoch, settled, zone, connected_at, next_at, failures, problem, whole_at, read_at, \
-        wake_at, watch_at, watch_failures, watch_problem, readings, unswept, unswept_from, unswept_to, confirmed_at from calendar \
-        where workspace = ?1 and integration = ?2 and calendar = ?3 {lock}";
+        wake_at, watch_at, watch_failures, watch_problem, readings, unswept, unswept_from, unswept_to, confirmed_at, begun_at \
+        from calendar where workspace = ?1 and integration = ?2 and calendar = ?3 {lock}";
     CALENDARS = "select cursor, epoch, settled, zone, connected_at, next_at, failures, problem, whole_at, read_at, \
-        wake_at, watch_at, watch_failures, watch_problem, readings, unswept, unswept_from, unswept_to, confirmed_at, calendar from calendar \
-        where workspace = ?1 and integration = ?2 order by calendar";
+        wake_at, watch_at, watch_failures, watch_problem, readings, unswept, unswept_from, unswept_to, confirmed_at, begun_at, \
+        calendar from calendar where workspace = ?1 and integration = ?2 order by calendar";
     CALENDAR_READ = "update calendar set cursor = ?4, settled = case when ?5 = 1 then 1 else settled end, zone = coalesce(?6, zone), next_at = ?7, \
         failures = case when ?12 = 1 then failures else 0 end, problem = case when ?12 = 1 then problem else null end, \
         whole_at = coalesce(?8, whole_at), wake_at = ?9, read_at = ?10, readings = readings + ?11, unswept = ?12, \
-        unswept_from = ?13, unswept_to = ?14, confirmed_at = ?15 \
+        unswept_from = ?13, unswept_to = ?14, confirmed_at = ?15, begun_at = ?16 \
         where workspace = ?1 and integration = ?2 and calendar = ?3";
     CALENDAR_FAILED = "update calendar set next_at = ?4, failures = failures + 1, problem = ?5 \
         where workspace = ?1 and integration = ?2 and calendar = ?3";
@@ -50,7 +50,7 @@ statements! {
     CALENDAR_CONFIRM = "update calendar set confirmed_at = ?4, whole_at = ?5, next_at = ?4 \
         where workspace = ?1 and integration = ?2 and calendar = ?3";
     CALENDAR_ANEW = "update calendar set cursor = null, epoch = epoch + 1, next_at = ?4, whole_at = null, unswept = 0, \
-        unswept_from = null, unswept_to = null \
+        unswept_from = null, unswept_to = null, begun_at = null \
         where workspace = ?1 and integration = ?2 and calendar = ?3";
     COPY_GET = "select copy, uid, rid, baseline, touched, organizes from calendar_copy \
         where workspace = ?1 and integration = ?2 and calendar = ?3 and event = ?4";
@@ -60,7 +60,7 @@ statements! {
         epoch = excluded.epoch, touched = excluded.touched, organizes = excluded.organizes, copy = excluded.copy";
     COPY_SEEN = "update calendar_copy set epoch = ?5 where workspace = ?1 and integration = ?2 and calendar = ?3 and event = ?4";
     COPIES_KNOWN = "select event, epoch, copy from calendar_copy where workspace = ?1 and integration = ?2 and calendar = ?3 \
-        order by event";
+        and event > ?4 order by event limit ?5";
     COPY_UID = "select uid from calendar_copy where workspace = ?1 and integration = ?2 and calendar = ?3 and event = ?4";
     COPIES_NAMED = "update calendar_copy set uid = ?4 where workspace = ?1 and integration = ?2 and uid = ?3";
     COPIES_OF = "select calendar, copy, uid, rid, baseline, touched, organizes from calendar_copy \
@@ -125,6 +125,7 @@ fn state_of(mut row: Row) -> Result<CalendarState> {
             }),
         },
         confirmed_at: row.opt_time(18)?,
+        begun_at: row.opt_time(19)?,
     })
 }
 
@@ -143,7 +144,7 @@ impl Op for All {
 
     async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
         let by = [P::Text(self.workspace.as_str()), P::Text(self.integration.as_str())];
-        let named = |mut row: Row| Ok((row.text(19)?, state_of(row)?));
+        let named = |mut row: Row| Ok((row.text(20)?, state_of(row)?));
         db.rows(&CALENDARS, &by).await?.into_iter().map(named).collect()
     }
 }
@@ -225,6 +226,9 @@ impl Op for Take {
         let state = state_of(row.ok_or_else(|| Error::corrupt("the row of a calendar is gone"))?)?;
         let news = take_copies(db, page, &state).await?;
         let (next_at, wake_at) = watches::next_look(db, page, &state, news).await?;
+        // What goes on has begun when its first page was asked for, whoever reads the rest.
+        let goes_on = page.told_next_at.is_none() && page.whole.is_none() && !page.swept;
+        let begun_at = goes_on.then(|| state.begun_at.unwrap_or(page.began));
         // A reading of everything ends with the look for what it did not show.
         let unswept = page.whole.or(state.unswept).filter(|_| !page.swept);
         // What a person said while this was read holds for the reading that begins anew.
@@ -241,11 +245,12 @@ impl Op for Take {
             P::opt_time(swept.then_some(page.now)),
             P::opt_time(wake_at),
             P::time(page.now),
-            P::Int((page.whole.is_some() || page.ends.is_some()).into()),
+            P::Int((page.whole.is_some() || page.told_next_at.is_some()).into()),
             P::Int(unswept.is_some().into()),
             P::opt_time(unswept.map(|window| window.from).filter(|from| *from != Timestamp::MIN)),
             P::opt_time(unswept.map(|window| window.to).filter(|to| *to != Timestamp::MAX)),
             P::opt_time(state.confirmed_at.filter(|_| !swept)),
+            P::opt_time(begun_at),
         ];
         db.run(&CALENDAR_READ, &read).await?;
         Ok(true)
@@ -455,28 +460,40 @@ impl Op for Failed {
     }
 }
 
-struct Known(CalendarRef);
+struct Known {
+    of: CalendarRef,
+    after: EventId,
+    limit: usize,
+}
 
 impl Op for Known {
-    type Out = Vec<KnownCopy>;
+    type Out = (Vec<KnownCopy>, Option<EventId>);
     const READS: bool = true;
 
     fn scope(&self) -> Scope<'_> {
-        Scope::One(&self.0.workspace)
+        Scope::One(&self.of.workspace)
     }
 
-    async fn run<D: Db>(&self, db: &mut D) -> Result<Vec<KnownCopy>> {
-        let copy = |mut row: Row| {
+    async fn run<D: Db>(&self, db: &mut D) -> Result<Self::Out> {
+        let [ws, integration, calendar] = self.of.key();
+        let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
+        let page = [ws, integration, calendar, P::Text(&self.after.0), P::Int(limit)];
+        let rows = db.rows(&COPIES_KNOWN, &page).await?;
+        let is_full = rows.len() == self.limit;
+        let (mut copies, mut last) = (Vec::new(), None);
+        for mut row in rows {
+            let event = EventId(row.text(0)?);
+            last = Some(event.clone());
             // What cannot be read is not looked for: it is read anew when the calendar shows it.
-            let Ok(event) = from_json::<Event>(&row.blob(2)?) else { return Ok(None) };
-            let content = match event.body {
-                Body::Bare => return Ok(None),
+            let Ok(copy) = from_json::<Event>(&row.blob(2)?) else { continue };
+            let content = match copy.body {
+                Body::Bare => continue,
                 Body::Open(content) => Some(content),
                 Body::Private | Body::Unreadable(_) => None,
             };
-            Ok(Some(KnownCopy { event: EventId(row.text(0)?), epoch: row.int(1)?, content }))
-        };
-        db.rows(&COPIES_KNOWN, &self.0.key()).await?.into_iter().filter_map(|row| copy(row).transpose()).collect()
+            copies.push(KnownCopy { event, epoch: row.int(1)?, content });
+        }
+        Ok((copies, last.filter(|_| is_full)))
     }
 }
 
@@ -570,8 +587,14 @@ impl Store {
         self.run(Failed { of: of.clone(), held: held.clone(), now, next_at, problem: problem.to_owned() }).await
     }
 
-    /// What is in a calendar as far as is known.
-    pub async fn known_copies(&self, of: &CalendarRef) -> Result<Vec<KnownCopy>> {
-        self.run(Known(of.clone())).await
+    /// Events that are in a calendar as far as is known, and where there may be more of them the name behind which they come:
+    /// so many at a time, in the order of their names, since their contents are long.
+    pub async fn known_copies(
+        &self,
+        of: &CalendarRef,
+        after: &EventId,
+        limit: usize,
+    ) -> Result<(Vec<KnownCopy>, Option<EventId>)> {
+        self.run(Known { of: of.clone(), after: after.clone(), limit }).await
     }
 }

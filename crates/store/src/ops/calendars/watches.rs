@@ -43,15 +43,15 @@ pub(super) async fn next_look<D: Db>(
     news: bool,
 ) -> Result<(Timestamp, Option<Timestamp>)> {
     let sooner = |at: Timestamp, wake: Option<Timestamp>| wake.map_or(at, |wake| wake.min(at));
-    let Some(ends) = page.ends else { return Ok((sooner(page.next_at, state.wake_at), state.wake_at)) };
-    let wake_at = state.wake_at.filter(|at| *at > ends.began);
+    let Some(told_next_at) = page.told_next_at else { return Ok((sooner(page.next_at, state.wake_at), state.wake_at)) };
+    let wake_at = state.wake_at.filter(|at| *at > state.begun_at.unwrap_or(page.began));
     let [ws, integration, calendar] = page.of.key();
     let mut rest = page.next_at;
     for mut row in db.rows(&WATCH_WORKS, &[ws, integration, calendar, P::time(page.now)]).await? {
         if news && state.wake_at.is_none() {
             db.run(&WATCH_DOUBT, &[ws, P::Text(&row.text(0)?)]).await?;
         } else {
-            rest = rest.max(ends.told_next_at.min(row.time(1)?));
+            rest = rest.max(told_next_at.min(row.time(1)?));
         }
     }
     Ok((sooner(rest, wake_at), wake_at))

@@ -8,6 +8,32 @@ const ERASED: &str = "(erased)";
 /// Parts of the names of fields that hold what is personal beside an address.
 const PERSONAL: &[&str] = &["name", "phone", "address", "email"];
 
+/// A text that holds JSON itself, as a message that was kept or written somewhere does.
+enum Within {
+    Nothing,
+    Read(Value),
+    /// It begins like JSON and cannot be read, as one that was cut.
+    Broken,
+}
+
+fn within(text: &str) -> Within {
+    if !text.trim_start().starts_with(['{', '[']) {
+        return Within::Nothing;
+    }
+    serde_json::from_str(text).map_or(Within::Broken, Within::Read)
+}
+
+/// Whether a text holds the address, or is JSON that does, however that spells it.
+pub(super) fn said(text: &str, address: &str) -> bool {
+    in_text(text, address)
+        || match within(text) {
+            Within::Nothing => false,
+            Within::Read(value) => anywhere(&value, address),
+            // A line's end is spelt with a letter there, which would belong to the address.
+            Within::Broken => text.to_lowercase().contains(address),
+        }
+}
+
 /// Whether a text holds the address by itself, not as a part of a longer one. The address is in its normal form.
 pub(super) fn in_text(text: &str, address: &str) -> bool {
     places(&text.to_lowercase(), address).next().is_some()
@@ -28,7 +54,7 @@ fn places<'a>(text: &'a str, address: &'a str) -> impl Iterator<Item = usize> + 
 /// Whether any text of the value, names of fields included, holds the address.
 pub(super) fn anywhere(value: &Value, address: &str) -> bool {
     match value {
-        Value::String(text) => in_text(text, address),
+        Value::String(text) => said(text, address),
         Value::Array(values) => values.iter().any(|value| anywhere(value, address)),
         Value::Object(fields) => fields.iter().any(|(name, value)| in_text(name, address) || anywhere(value, address)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
@@ -56,7 +82,15 @@ fn collect_invitees<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
 /// Takes the person out: whoever has the address loses name and number with it, and no other text holds it.
 pub(super) fn take_out(value: &mut Value, address: &str) {
     match value {
-        Value::String(text) => *text = without(text, address),
+        Value::String(text) if said(text, address) => match within(text) {
+            Within::Nothing => *text = without(text, address),
+            Within::Read(mut inner) => {
+                take_out(&mut inner, address);
+                *text = inner.to_string();
+            }
+            // Rather too much than too little.
+            Within::Broken => *text = ERASED.to_owned(),
+        },
         Value::Array(values) => values.iter_mut().for_each(|value| take_out(value, address)),
         Value::Object(fields) => {
             let is_address = |value: &Value| value.as_str().and_then(normal_email).as_deref() == Some(address);
@@ -73,7 +107,7 @@ pub(super) fn take_out(value: &mut Value, address: &str) {
             }
             fields.values_mut().for_each(|value| take_out(value, address));
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
@@ -150,5 +184,20 @@ mod tests {
         assert_eq!(value, left);
         assert!(!anywhere(&value, ADA));
         assert_eq!(without("İ ada@example.org", ADA), ERASED, "rather too much than too little");
+    }
+
+    /// A message that was written into a field whole is remembered with the record, and names the person in its own way.
+    ///
+    /// proves: sec:G1, B27
+    #[test]
+    fn a_message_within_a_text_is_left_without_the_person() {
+        let message =
+            r#"{"also":"with:\nada@example.org","guests":[{"email":"ada@example.org","name":"Ada"},{"name":"Bob"}]}"#;
+        let mut image = json!({ "Raw__c": message, "Cut__c": &message[..40], "Subject": "Intro" });
+        assert!(anywhere(&json!(&message[..40]), ADA), "behind a line's end that is spelt with a letter");
+        take_out(&mut image, ADA);
+        let left = r#"{"also":"with:\n(erased)","guests":[{"email":"","name":""},{"name":"Bob"}]}"#;
+        assert_eq!(image, json!({ "Raw__c": left, "Cut__c": ERASED, "Subject": "Intro" }));
+        assert!(!anywhere(&image, ADA));
     }
 }

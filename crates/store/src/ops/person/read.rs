@@ -134,7 +134,7 @@ impl Op for Pages<Messages> {
             };
             let in_messages = messages.as_ref().is_some_and(|value| mention::anywhere(value, &self.address));
             let in_body =
-                body.as_ref().is_some_and(|body| mention::in_text(&String::from_utf8_lossy(body), &self.address));
+                body.as_ref().is_some_and(|body| mention::said(&String::from_utf8_lossy(body), &self.address));
             if in_messages || in_body {
                 let own = messages.as_ref().is_some_and(|value| mention::is_own(value, &self.address));
                 let (id, received, source) = (row.int(0)?, row.time(3)?, ConnectionId::new(source));

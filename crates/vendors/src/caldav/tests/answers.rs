@@ -9,7 +9,10 @@ use syncline_connect::{
 };
 use syncline_core::calendar::event::{Body, EventId};
 
-use super::world::Account;
+use super::{
+    super::changes::{MULTIGET_MAX, PAGE_MEMBERS},
+    world::Account,
+};
 
 /// Stands for an answer that never comes.
 pub const LOST: u16 = 999;
@@ -254,6 +257,48 @@ fn many_that_are_gone_have_all_read_anew() {
     let (Changes::Page(page), 1) = gone(10).expect("an answer") else { panic!("no page") };
     assert_eq!(page.events.len(), 10);
     assert_eq!(gone(11).expect("an answer"), (Changes::Expired, 1));
+}
+
+/// The same holds where so much has changed that it is read page by page, and a server knows nothing of many of those: on one
+/// page or on several.
+///
+/// proves: C10, fault:N3
+#[test]
+fn many_that_are_gone_among_many_changes_have_all_read_anew() {
+    let names: Vec<String> = (0..PAGE_MEMBERS * 2).map(|n| format!("{n:04}")).collect();
+    let all = names.iter().map(|name| row(&format!("/office/{name}.ics"), "<getetag>1</getetag>")).collect::<String>();
+    let text = |name: &str| {
+        format!(
+            "<c:calendar-data>BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:{name}\nDTSTART:20270101T000000Z\nEND:VEVENT\nEND:VCALENDAR</c:calendar-data>"
+        )
+    };
+    // Where every so many of them are not there any more.
+    let reads = |every: usize| {
+        let member = |name: &String| match name.parse::<usize>().expect("a number") % every {
+            0 => format!("<response><href>/office/{name}.ics</href><status>HTTP/1.1 404 Gone</status></response>"),
+            _ => row(&format!("/office/{name}.ics"), &text(name)),
+        };
+        let pages = names.chunks(PAGE_MEMBERS).flat_map(|page| {
+            let listing = parts(&format!("{all}<sync-token>2</sync-token>"));
+            let members = page.chunks(MULTIGET_MAX).map(|some| parts(&some.iter().map(member).collect::<String>()));
+            std::iter::once(listing).chain(members.collect::<Vec<_>>())
+        });
+        let account = scripted(pages.collect());
+        let mut read = Vec::new();
+        let mut cursor = token("1");
+        loop {
+            let (changes, _) = account.changes(&work(), From::Cursor(&cursor)).expect("an answer");
+            let Changes::Page(page) = changes else { return (read, Reading::More) };
+            read.push(page.events.iter().filter(|event| event.body == Body::Bare).count());
+            if page.reading != Reading::More {
+                return (read, page.reading);
+            }
+            cursor = page.cursor;
+        }
+    };
+    assert_eq!(reads(100), (vec![5, 5], Reading::Changes));
+    assert_eq!(reads(83), (vec![7], Reading::More), "six more are too many");
+    assert_eq!(reads(40), (vec![], Reading::More), "thirteen are too many at once");
 }
 
 /// A token that came with a part of the changes only goes on with the rest.

@@ -166,6 +166,7 @@ pub fn refused(status: u32, code: &str) -> Error {
 fn broken(error: &HttpError) -> Error {
     let (kind, retry) = match error {
         HttpError::Forbidden { .. } => (ErrorKind::Configuration, Retry::Never),
+        HttpError::Paced { wait, .. } => (ErrorKind::RateLimited, Retry::After(*wait)),
         HttpError::NotSent { .. } => (ErrorKind::Unreachable, Retry::Backoff),
         HttpError::Unanswered { .. } => (ErrorKind::Unavailable, Retry::Backoff),
     };

@@ -1,8 +1,8 @@
-//! The demo's four accounts: who is in them at the beginning, and whether they have the same names.
+//! The demo's four accounts, and who is in them at the beginning.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde_json::{Map, Value, json};
 use syncline_sandbox::{
     ActiveCampaignAccount, ActiveCampaignConfig, BrevoAccount, BrevoConfig, HubSpotAccount, HubSpotConfig,
@@ -58,7 +58,9 @@ pub async fn open(stop: &CancellationToken) -> anyhow::Result<Accounts> {
     let config = HubSpotConfig { rates, ..HubSpotConfig::default() };
     let hub = HubSpotAccount::new(config, clock()).map_err(anyhow::Error::msg)?;
     let key = HubSpotProperty { unique: true, ..HubSpotProperty::text("syncline_key") };
-    hub.add_property("contacts", &key).map_err(anyhow::Error::msg)?;
+    for kind in ["contacts", "deals"] {
+        hub.add_property(kind, &key).map_err(anyhow::Error::msg)?;
+    }
     let urls = [
         on_socket(&org, stop).await?,
         on_socket(&brevo, stop).await?,
@@ -79,7 +81,16 @@ pub fn email(n: usize) -> String {
     format!("person{n}@example.org")
 }
 
-/// People in the CRM, some of them a lead, and a part of them in each tool, with something that the CRM does not know.
+/// What the opportunity of a person is called.
+pub fn opportunity(n: usize) -> String {
+    format!("Engine {n}")
+}
+
+/// One in so many people has an opportunity.
+const PEOPLE_PER_OPPORTUNITY: usize = 20;
+
+/// People in the CRM, some of them a lead and some with an opportunity, and a part of them in each tool, with something that
+/// the CRM does not know.
 pub fn settle_in(accounts: &Accounts, people: usize) -> anyhow::Result<()> {
     let told = |error: String| anyhow::anyhow!(error);
     for n in 0..people {
@@ -88,7 +99,12 @@ pub fn settle_in(accounts: &Accounts, people: usize) -> anyhow::Result<()> {
         if kind == "Lead" {
             record["Company"] = json!(format!("Company {n}"));
         }
-        accounts.org.seed(kind, &object(record)).map_err(told)?;
+        let id = accounts.org.seed(kind, &object(record)).map_err(told)?;
+        if n % PEOPLE_PER_OPPORTUNITY == 0 {
+            let deal = json!({ "Name": opportunity(n), "Amount": 500.5, "StageName": "Prospecting",
+                "CloseDate": "2026-09-30", "ContactId": id });
+            accounts.org.seed("Opportunity", &object(deal)).map_err(told)?;
+        }
         if n % 3 == 0 {
             let row = json!({ "email": email(n), "attributes": { "JOB_TITLE": format!("Engineer {n}") } });
             accounts.brevo.add_contact(&object(row)).map_err(told)?;
@@ -101,61 +117,9 @@ pub fn settle_in(accounts: &Accounts, people: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub fn record(accounts: &Accounts, object: &str, email: &str) -> anyhow::Result<String> {
-    let found = accounts.org.records(object).into_iter().find(|record| record["Email"] == json!(email));
+/// The id of the record of the CRM whose field says so.
+pub fn record(accounts: &Accounts, object: &str, field: &str, says: &str) -> anyhow::Result<String> {
+    let found = accounts.org.records(object).into_iter().find(|record| record.get(field) == Some(&json!(says)));
     let id = found.and_then(|record| record["Id"].as_str().map(str::to_owned));
-    id.with_context(|| format!("there is no {object} {email}"))
-}
-
-/// First and last name by address.
-type Names = BTreeMap<String, (String, String)>;
-
-/// Whether everybody in the CRM has the same names in all tools.
-pub fn same_everywhere(accounts: &Accounts) -> anyhow::Result<()> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let mut crm = Names::new();
-    for kind in ["Contact", "Lead"] {
-        for record in accounts.org.records(kind) {
-            let live = record["IsDeleted"] != json!(true) && record.get("IsConverted") != Some(&json!(true));
-            if live && record["Email"].is_string() {
-                let names = (text(&record["FirstName"]), text(&record["LastName"]));
-                crm.insert(text(&record["Email"]), names);
-            }
-        }
-    }
-    let brevo: Names = accounts
-        .brevo
-        .contacts_snapshot()
-        .iter()
-        .map(|row| {
-            let fields = &row["attributes"];
-            (text(&row["email"]), (text(&fields["FIRSTNAME"]), text(&fields["LASTNAME"])))
-        })
-        .collect();
-    let campaign: Names = accounts
-        .campaign
-        .contacts_snapshot()
-        .iter()
-        .map(|row| (text(&row["email"]), (text(&row["firstName"]), text(&row["lastName"]))))
-        .collect();
-    let field = |record: &syncline_sandbox::hubspot::HubSpotRecord, name: &str| {
-        record.properties.get(name).cloned().unwrap_or_default()
-    };
-    let hub: Names = accounts
-        .hub
-        .snapshot()
-        .get("contacts")
-        .into_iter()
-        .flatten()
-        .map(|row| (field(row, "email"), (field(row, "firstname"), field(row, "lastname"))))
-        .collect();
-    for (tool, names) in [("Brevo", &brevo), ("ActiveCampaign", &campaign), ("HubSpot", &hub)] {
-        for (email, expected) in &crm {
-            if names.get(email) != Some(expected) {
-                bail!("{email} is {expected:?} in the CRM and {:?} in {tool}", names.get(email));
-            }
-        }
-    }
-    println!("    {} people are the same in all four", crm.len());
-    Ok(())
+    id.with_context(|| format!("there is no {object} {says}"))
 }

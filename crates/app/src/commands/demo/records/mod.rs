@@ -1,7 +1,9 @@
 //! `syncline demo records`: a CRM and three marketing tools on this machine alone. People are on some of them, edits are
-//! made on all of them, and what became of each is printed, until all have the same names and nothing is left to write.
+//! made on all of them, and what became of each is printed, until every mapped field is the same on both sides and nothing is
+//! left to write.
 
 mod accounts;
+mod mapped;
 mod wiring;
 
 use std::{
@@ -23,7 +25,10 @@ use syncline_sandbox::salesforce::LeadConversion;
 use syncline_store::{ActivityFilter, FlowStanding, JournalKind, PAGE_MAX};
 use tokio_util::sync::CancellationToken;
 
-use self::accounts::{Accounts, OPT_OUT, email, object, record};
+use self::{
+    accounts::{Accounts, OPT_OUT, email, object, opportunity, record},
+    mapped::same_everywhere,
+};
 use crate::{
     commands::{StopSignal, init::write_key, serve::Running},
     config::TelemetryConfig,
@@ -159,7 +164,8 @@ impl Stage {
         let (accounts, people, seen) = (&self.accounts, self.people, &mut self.seen);
         let flows = &engine.setup().records;
         println!(
-            "A CRM with {people} people, a third of them in Brevo, a quarter in ActiveCampaign, none in HubSpot.\n"
+            "A CRM with {people} people, some with an opportunity; a third of them in Brevo, a quarter in ActiveCampaign, \
+             none in HubSpot.\n"
         );
         for flow in flows {
             preview(engine, flow).await?;
@@ -167,7 +173,7 @@ impl Stage {
         }
         *seen = newest(engine, flows).await?;
         act(engine, seen, "All three are activated", false).await?;
-        accounts::same_everywhere(accounts)?;
+        same_everywhere(accounts)?;
 
         let told = |error: String| anyhow::anyhow!(error);
         let brevo = |n: usize| accounts.brevo.contact_with_email(&email(n)).context("the contact is in Brevo");
@@ -182,7 +188,7 @@ impl Stage {
             accounts.brevo.edit(id, &object(json!({ "EMAIL": format!("moved{n}@example.org") }))).map_err(told)?;
         }
         act(engine, seen, "Twenty addresses change at once in Brevo", false).await?;
-        let lead = record(accounts, "Lead", &email(9))?;
+        let lead = record(accounts, "Lead", "Email", &email(9))?;
         let conversion = LeadConversion {
             lead_id: lead,
             converted_status: "Closed - Converted".to_owned(),
@@ -191,11 +197,15 @@ impl Stage {
         };
         accounts.org.convert_lead(&conversion).map_err(told)?;
         act(engine, seen, "A lead becomes a contact", true).await?;
-        let (master, loser) = (record(accounts, "Contact", &email(5))?, record(accounts, "Contact", &email(6))?);
+        let (master, loser) =
+            (record(accounts, "Contact", "Email", &email(5))?, record(accounts, "Contact", "Email", &email(6))?);
         accounts.org.merge(&master, &[&loser], &Map::new()).map_err(told)?;
         act(engine, seen, "Two contacts are merged in the CRM", true).await?;
+        let won = record(accounts, "Opportunity", "Name", &opportunity(0))?;
+        accounts.org.edit(&won, &object(json!({ "StageName": "Closed Won" }))).map_err(told)?;
+        act(engine, seen, "An opportunity is won in the CRM, and its deal in HubSpot follows", true).await?;
         accounts.brevo.edit(brevo(7)?, &object(json!({ "LASTNAME": "Brevo's" }))).map_err(told)?;
-        let contact = record(accounts, "Contact", &email(7))?;
+        let contact = record(accounts, "Contact", "Email", &email(7))?;
         accounts.org.edit(&contact, &object(json!({ "LastName": "The CRM's" }))).map_err(told)?;
         act(engine, seen, "The same name is changed on both sides", true).await?;
         for n in EDITED_FROM..EDITED_FROM + OPT_OUTS {
@@ -204,14 +214,14 @@ impl Stage {
         act(engine, seen, "People opt out by a link in a mail from Brevo, and the CRM hears of it", false).await?;
         let out = accounts.org.records("Contact").iter().filter(|record| record[OPT_OUT] == json!(true)).count();
         println!("    {out} contacts of the CRM have opted out");
-        accounts::same_everywhere(accounts)
+        same_everywhere(accounts)
     }
 
     /// A month's limit is reached, and raised.
     async fn quota(&mut self, used: u64) -> anyhow::Result<()> {
         let told = |error: String| anyhow::anyhow!(error);
         for n in (EDITED_FROM..self.people).filter(|n| n % 10 != 9).take(QUOTA_EDITS) {
-            let contact = record(&self.accounts, "Contact", &email(n))?;
+            let contact = record(&self.accounts, "Contact", "Email", &email(n))?;
             self.accounts.org.edit(&contact, &object(json!({ "FirstName": format!("Anew{n}") }))).map_err(told)?;
         }
         let limited = self.start(Some(used + QUOTA_LEFT), false).await?;
@@ -227,12 +237,12 @@ impl Stage {
 
     async fn last_part(&mut self, engine: &Engine) -> anyhow::Result<()> {
         act(engine, &mut self.seen, "The limit is raised, and Syncline started again", false).await?;
-        accounts::same_everywhere(&self.accounts)?;
+        same_everywhere(&self.accounts)?;
         let writes = act(engine, &mut self.seen, "Nobody changes anything", false).await?;
         if writes > 0 {
             bail!("a round without changes wrote {writes} records");
         }
-        println!("\nAll four have the same names, and a round without changes writes nothing.");
+        println!("\nEvery mapped field is the same on both sides, and a round without changes writes nothing.");
         Ok(())
     }
 }

@@ -5,7 +5,10 @@ use std::{path::Path, time::Duration};
 use anyhow::Context;
 use serde_json::Value;
 
-use super::accounts::{Accounts, OPT_OUT};
+use super::{
+    accounts::Accounts,
+    mapped::{DEAL_FIELDS, DEAL_PERSON, DEALS_IN, STAGES, TOOLS, Tool},
+};
 use crate::{config::Config, wiring::Installation};
 
 /// The configuration that the demo runs with: the same file that an admin would write. Both sides of each integration are
@@ -69,45 +72,53 @@ pub fn installation(
         "#,
         client_id = text(&credentials["client_id"]),
     );
-    let tools = [
-        ("brevo", "contact", ["EMAIL", "FIRSTNAME", "LASTNAME"], ("Title", "JOB_TITLE")),
-        ("activecampaign", "contact", ["email", "firstName", "lastName"], ("Phone", "phone")),
-        ("hubspot", "contacts", ["email", "firstname", "lastname"], ("Title", "jobtitle")),
-    ];
-    for (tool, kind, names, further) in tools {
-        let tasks = if tool == "brevo" { tasks_per_month } else { None };
-        file.push_str(&flow(tool, kind, names, further, every, tasks));
+    for tool in &TOOLS {
+        let tasks = if tool.name == "brevo" { tasks_per_month } else { None };
+        file.push_str(&flow(tool, every, tasks));
+        if tool.name == DEALS_IN {
+            file.push_str(&deals());
+        }
     }
     Installation::of(Config::parse(&file).context("the demo's configuration")?, folder.to_owned())
 }
 
 /// One integration: contacts and leads of the CRM with the contacts of a tool.
-fn flow(
-    tool: &str,
-    kind: &str,
-    names: [&str; 3],
-    further: (&str, &str),
-    every: Duration,
-    tasks_per_month: Option<u64>,
-) -> String {
-    let every = every.as_secs();
+fn flow(tool: &Tool, every: Duration, tasks_per_month: Option<u64>) -> String {
+    let (name, every) = (tool.name, every.as_secs());
     let mut file = format!(
-        "[[records]]\nname = \"{tool}\"\nleft = \"salesforce\"\nright = \"{tool}\"\n\
+        "[[records]]\nname = \"{name}\"\nleft = \"salesforce\"\nright = \"{name}\"\n\
          left_every_seconds = {every}\nright_every_seconds = {every}\n"
     );
     if let Some(tasks) = tasks_per_month {
         file.push_str(&format!("tasks_per_month = {tasks}\n"));
     }
     for (pair, left) in [("contacts", "Contact"), ("leads", "Lead")] {
-        file.push_str(&format!(
-            "[[records.pairs]]\nname = \"{pair}\"\nleft = \"{left}\"\nright = \"{kind}\"\ncreate_right = true\n"
-        ));
-        let [email, first, last] = names;
-        let opt_out = (tool == "brevo").then_some((OPT_OUT, "emailBlacklisted"));
-        let rows = [("Email", email), ("FirstName", first), ("LastName", last), further];
-        for (left, right) in rows.into_iter().chain(opt_out) {
-            file.push_str(&format!("[[records.pairs.fields]]\nleft = \"{left}\"\nright = \"{right}\"\n"));
-        }
+        file.push_str(&self::pair(pair, left, tool.kind));
+        file.extend(tool.fields.iter().map(|(left, right)| field(left, right, "")));
     }
     file
+}
+
+/// Its opportunities, one way into the tool's deals.
+fn deals() -> String {
+    let stages: Vec<String> = STAGES.iter().map(|(left, right)| format!("\"{left}\" = \"{right}\"")).collect();
+    let mut file = pair("deals", "Opportunity", "deals");
+    for (left, right) in DEAL_FIELDS {
+        let further = match *left {
+            "StageName" => format!("right_options = {{ {} }}\n", stages.join(", ")),
+            "CloseDate" => "to_right = \"{{ value }}T00:00:00Z\"\n".to_owned(),
+            _ => String::new(),
+        };
+        file.push_str(&field(left, right, &format!("direction = \"to_right\"\n{further}")));
+    }
+    let (left, right) = DEAL_PERSON;
+    file + &field(left, right, "refers_to = [\"contacts\"]\n")
+}
+
+fn pair(name: &str, left: &str, right: &str) -> String {
+    format!("[[records.pairs]]\nname = \"{name}\"\nleft = \"{left}\"\nright = \"{right}\"\ncreate_right = true\n")
+}
+
+fn field(left: &str, right: &str, further: &str) -> String {
+    format!("[[records.pairs.fields]]\nleft = \"{left}\"\nright = \"{right}\"\n{further}")
 }

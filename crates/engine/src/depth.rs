@@ -2,7 +2,7 @@
 
 /// Whether brackets and braces outside of strings are nested deeper than `limit`. What does not begin like JSON's
 /// containers (a form, say) is never too deep. A text that is no JSON may be judged either way; the parser refuses it.
-pub(crate) fn exceeds(body: &[u8], limit: usize) -> bool {
+pub fn exceeds(body: &[u8], limit: usize) -> bool {
     let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
     if !matches!(first, Some(b'{' | b'[')) {
         return false;
